@@ -1,0 +1,146 @@
+"""Base of every component: a frozen pydantic model whose fields are its hyperparameters and its schema.
+
+A component is built from a node of a configuration: `mmd`, or `{name: mmd, kernel: imq}`. A field that holds another
+component is declared with `Member`:
+
+    divergence: Annotated[Divergence, Member("divergences")] = MMD()
+
+A continuous hyperparameter that reaches the loss or the optimiser as a 0-d tensor is a knob, and says so:
+
+    blur: Annotated[float, Knob(), Field(gt=0)] = 0.05
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, cast
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from gensweep import registry
+from gensweep.errors import ConfigError, suggest
+
+
+class Node(BaseModel):
+    """A node of a configuration: immutable, and every unknown key is an error with a suggestion."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=False)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _unknown_keys_are_errors(cls, data: Any, handler: ModelWrapValidatorHandler[Any]) -> Any:
+        if not isinstance(data, Mapping):
+            return handler(data)
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        errors = [
+            {"type": PydanticCustomError("unknown_field", _unknown(cls, str(key), known)), "loc": (key,), "input": value}
+            for key, value in data.items()
+            if key not in known
+        ]
+        try:
+            value = handler({key: value for key, value in data.items() if key in known})
+        except ValidationError as error:
+            errors += [_again(e) for e in error.errors()]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, cast(Any, errors))
+        return value
+
+    def dump(self) -> dict[str, Any]:
+        """The node as plain data, with the names that YAML uses; `build` of it gives an equal object."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Component(Node):
+    """A member of the registry. Every concrete class declares `name: Literal["its_file"] = "its_file"`."""
+
+    kind: ClassVar[str]
+
+    def knobs(self) -> dict[str, float]:
+        """Flat name -> value of every knob in this component and the components in its fields: `divergence.blur`."""
+        found: dict[str, float] = {}
+        for name, field in type(self).model_fields.items():
+            value, label = getattr(self, name), field.alias or name
+            if isinstance(value, Component):
+                found |= {f"{label}.{inner}": knob for inner, knob in value.knobs().items()}
+            elif any(isinstance(mark, Knob) for mark in field.metadata):
+                found[label] = float(value)
+        return found
+
+
+class Knob:
+    """Marks a field whose value enters the loss or the optimiser as a 0-d tensor, so that packs may differ in it."""
+
+
+class Member:
+    """The type of a field that holds a member of `kind`, given by name or by a node with a name."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __get_pydantic_core_schema__(self, source: Any, _handler: object) -> CoreSchema:
+        def validate(node: object) -> Component:
+            member = node if isinstance(node, Component) else build(self.kind, node)
+            if isinstance(source, type) and not isinstance(member, source):
+                raise PydanticCustomError("wrong_member", "{given} is not a {wanted}",
+                                          {"given": getattr(member, "name", member), "wanted": source.__name__})
+            return member
+
+        return core_schema.no_info_plain_validator_function(
+            validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda member: member.dump()),
+        )
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return member_schema(self.kind)
+
+
+def build(kind: str, node: object) -> Component:
+    """The component that `node` describes: a name, or a mapping with a `name` and fields.
+
+    Raises:
+        pydantic.ValidationError: with every mistake in the node; the location of each is relative to the node.
+    """
+    if isinstance(node, str):
+        node = {"name": node}
+    if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
+        raise _error(kind, (), f"needs a name, as in {{name: {registry.names(kind)[0]}}}. "
+                               f"Known: {', '.join(registry.names(kind))}.", node)
+    try:
+        cls = registry.load(kind, node["name"])
+    except ConfigError as error:
+        raise _error(kind, ("name",), str(error), node["name"]) from None
+    return cast(Component, cls.model_validate(node))  # type: ignore[attr-defined]
+
+
+def member_schema(kind: str) -> JsonSchemaValue:
+    """The JSON schema of a node of `kind`: one alternative a member, or a bare name."""
+    members = [registry.load(kind, name) for name in registry.names(kind)]
+    return {"anyOf": [
+        {"type": "string", "enum": registry.names(kind)},
+        *({**cast(type[Component], member).model_json_schema(), "required": ["name"]} for member in members),
+    ]}
+
+
+def _unknown(cls: type[BaseModel], key: str, known: set[str]) -> Any:
+    name = cls.model_fields["name"].default if "name" in cls.model_fields else cls.__name__.lower()
+    return f"unknown field '{key}' of {name}. {suggest(key, known)}"
+
+
+def _again(error: Any) -> dict[str, Any]:
+    """A reported error as one that can be raised again, with its final text."""
+    text = error["msg"].removeprefix("Value error, ")
+    return {"type": PydanticCustomError(error["type"], text), "loc": error["loc"], "input": error["input"]}
+
+
+def _error(title: str, loc: tuple[str, ...], text: str, given: object) -> ValidationError:
+    line = {"type": PydanticCustomError("member", cast(Any, text)), "loc": loc, "input": given}
+    return ValidationError.from_exception_data(title, [cast(Any, line)])

@@ -1,0 +1,62 @@
+"""What every dataset is: three fixed splits of one shape, held as one tensor each."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal
+
+import torch
+
+from gensweep.component import Component
+
+SplitName = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The data in float32, each [n, *shape]. `digest` is the SHA-256 of their bytes, and part of every protocol."""
+
+    train: torch.Tensor
+    validation: torch.Tensor
+    test: torch.Tensor
+    digest: str
+
+    def split(self, name: SplitName) -> torch.Tensor:
+        """One split by name, [n, *shape]."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+class Dataset(Component, ABC):
+    """A source of data. Shape and bounds are known without reading it, so that a search space can be checked first."""
+
+    kind: ClassVar[str] = "datasets"
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of one item: (channels, height, width) for images, (dimensions,) for vectors."""
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[float, float] | None:
+        """The closed range of every value, or None where the data are unbounded."""
+
+    def problem(self) -> str | None:
+        """Why the data cannot be loaded here, with the cures; None where they can. Reads no more than file names."""
+        return None
+
+    @abstractmethod
+    def read(self) -> Splits:
+        """The splits, read afresh. Callers use `load`, which keeps them.
+
+        Raises:
+            ConfigError: the data are missing or damaged; the message names the file and the cure.
+        """
+
+
+@lru_cache(maxsize=4)
+def load(dataset: Dataset) -> Splits:
+    """The splits of `dataset`, read once a process and shared by every trial in it. Never write into them."""
+    return dataset.read()

@@ -1,0 +1,55 @@
+"""What every divergence between two samples is: a penalty to minimise, with or without a critic that learns it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from gensweep.component import Component
+
+Nets = Mapping[str, Callable[..., torch.Tensor]]
+Noise = Mapping[str, torch.Tensor]
+Knobs = Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Draw:
+    """A request for random numbers: the loop draws a tensor of `shape` for every move, from the trial's own stream."""
+
+    shape: tuple[int, ...]
+    law: Literal["normal", "uniform"] = "normal"
+
+
+class Divergence(Component, ABC):
+    """A distance between the laws of two samples x, y of shape [n, dimensions].
+
+    The functions are pure: randomness comes in as `noise`, knobs as 0-d tensors under this component's own field
+    names, and a critic, where there is one, as a callable in `nets`.
+    """
+
+    kind: ClassVar[str] = "divergences"
+
+    def noise(self, n: int, dimensions: int) -> dict[str, Draw]:
+        """What `penalty` needs besides the samples."""
+        return {}
+
+    @abstractmethod
+    def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
+        """The divergence of the model's sample x [n, d] from the target's sample y [n, d], 0-d, to be minimised in x."""
+
+    def critics(self, dimensions: int) -> dict[str, torch.nn.Module]:
+        """The networks that learn this divergence, by name; none for one that is computed from the samples."""
+        return {}
+
+    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
+        """What the critics minimise, 0-d. Only called where `critics` names some."""
+        raise AssertionError(f"{type(self).__name__} has no critic")
+
+
+def scoped(values: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    """The entries under `prefix.`, without it: how a family hands a part its own knobs and noise."""
+    return {name.removeprefix(f"{prefix}."): v for name, v in values.items() if name.startswith(f"{prefix}.")}

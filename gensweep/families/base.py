@@ -1,0 +1,101 @@
+"""What every family hands to the one trainer: a game, which is networks and the players that train them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+
+from gensweep.component import Component
+from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.networks.base import Network
+
+Parameters = dict[str, torch.Tensor]
+
+
+class Loss(NamedTuple):
+    """What a player minimises, and the named 0-d parts that are logged beside it."""
+
+    total: torch.Tensor
+    parts: dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a family is fitted to: the same for every family of a comparison."""
+
+    shape: tuple[int, ...]
+    bounds: tuple[float, float] | None
+    latent_size: int
+    batch_size: int
+    network: Network
+
+    def into_bounds(self, outputs: torch.Tensor) -> torch.Tensor:
+        """A decoder's raw outputs as data: through a sigmoid onto the bounds, or as they are where there are none."""
+        if self.bounds is None:
+            return outputs
+        low, high = self.bounds
+        return low + (high - low) * torch.sigmoid(outputs)
+
+
+LossFunction = Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]
+AfterMove = Callable[[Parameters, Mapping[str, torch.Tensor], Knobs], Parameters]
+
+
+@dataclass(frozen=True)
+class Player:
+    """One optimiser with its loss.
+
+    `loss(nets, batch, noise, knobs)` is pure. `after_move(parameters, parts, knobs)` gives the parameters of the
+    networks in `corrects` (by default those that it trains) as they shall be after a move, named `network.parameter`,
+    from the parts of the loss of that move: a clip, a multiplier's update.
+    """
+
+    name: str
+    trains: tuple[str, ...]
+    loss: LossFunction
+    noise: Mapping[str, Draw] = field(default_factory=dict)
+    moves: int = 1
+    lr_ratio: float = 1.0
+    after_move: AfterMove | None = None
+    corrects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Game:
+    """A family on one setting: what is trained, by whom, in which order, and how to sample from it.
+
+    A round is every player in order, each with its `moves`; the k-th move of every player in a round sees the same
+    batch of data. `sample(nets, latents)` maps [n, latent_size] standard normal numbers to [n, *shape].
+    """
+
+    networks: Mapping[str, torch.nn.Module]
+    players: tuple[Player, ...]
+    sample: Callable[[Nets, torch.Tensor], torch.Tensor]
+    reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
+    encode: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
+
+    @property
+    def batches_per_round(self) -> int:
+        """How many batches of data one round uses."""
+        return max(player.moves for player in self.players)
+
+
+class Family(Component, ABC):
+    """A way to fit a model distribution to data. Its fields' defaults are its paper's."""
+
+    kind: ClassVar[str] = "families"
+    summary: ClassVar[str]
+    paper: ClassVar[str]
+    default_optimizer: ClassVar[Mapping[str, Any]] = {"name": "adam", "lr": 1e-3}
+
+    @abstractmethod
+    def game(self, setting: Setting) -> Game:
+        """The game of this family on `setting`. Networks are initialised from torch's global generator."""
+
+    def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
+        """Why this family cannot model data of this shape and range; None where it can."""
+        return None

@@ -1,0 +1,83 @@
+"""What every metric is: a score of a trained model against one split of the data, with the protocol it was taken by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, ClassVar, Literal, Protocol
+
+import torch
+
+from gensweep.component import Component
+from gensweep.datasets.base import Dataset, SplitName
+
+
+class Model(Protocol):
+    """What a metric may ask of a trained model."""
+
+    def samples(self, n: int) -> torch.Tensor:
+        """The first n of one fixed sequence of samples, [n, *shape], float32: asking for more never changes the first."""
+        ...
+
+    def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
+        """x [n, *shape] encoded and decoded, or None where the family has no encoder."""
+        ...
+
+
+@dataclass(frozen=True)
+class Score:
+    """One value, and what else the same computation shows (a floor, a standard deviation), by name."""
+
+    value: float
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ScoreProtocol:
+    """Everything that a score depends on besides the model, as plain data."""
+
+    content: Mapping[str, Any]
+
+    @property
+    def hash(self) -> str:
+        """The first 8 hexadecimal digits of the SHA-256 of the content: equal hashes may be ranked together."""
+        return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()[:8]
+
+
+class Scorer(ABC):
+    """A metric bound to its reference data. Building it may be slow and is shared between trials; scoring is not."""
+
+    protocol: ScoreProtocol
+
+    @abstractmethod
+    def score(self, model: Model) -> Score:
+        """The score of `model`. Never raises for bad samples: what cannot be scored is not a number."""
+
+
+class Metric(Component, ABC):
+    """A measure of how good a model is. `mode` says which direction is better."""
+
+    kind: ClassVar[str] = "metrics"
+    mode: ClassVar[Literal["min", "max"]]
+
+    @abstractmethod
+    def against(self, dataset: Dataset, split: SplitName) -> Scorer:
+        """This metric with its reference taken from `split`. Callers use `scorer`, which keeps it.
+
+        Raises:
+            ConfigError: this metric has no meaning on this dataset.
+        """
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        """Why this metric has no meaning on `dataset`; None where it has. Reads no data."""
+        return None
+
+
+@lru_cache(maxsize=64)
+def scorer(metric: Metric, dataset: Dataset, split: SplitName) -> Scorer:
+    """The scorer of `metric` on `split` of `dataset`, prepared once a process and shared by every trial in it."""
+    return metric.against(dataset, split)

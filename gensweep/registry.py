@@ -1,0 +1,62 @@
+"""Names in YAML are names of files: `divergence: {name: mmd}` is class MMD in gensweep/divergences/mmd.py.
+
+Names are listed from the folder without importing anything, so a member whose optional dependency is missing breaks
+nobody else. Third parties add members through entry points of the group `gensweep.<kind>`; the entry's name is the
+member's name and its value is `module:Class`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+
+from gensweep.errors import ConfigError, suggest
+
+KINDS = ("families", "divergences", "constraints", "metrics", "datasets", "networks", "optimizers")
+_NOT_MEMBERS = {"base", "__init__"}
+
+
+def names(kind: str) -> list[str]:
+    """Every member of `kind`, sorted: the files of its folder and the entry points of third parties."""
+    return sorted({*_own(kind), *_plugins(kind)})
+
+
+def load(kind: str, name: str) -> type:
+    """The class of member `name` of `kind`.
+
+    Raises:
+        ConfigError: there is no such member, or its module cannot be imported.
+    """
+    if name not in names(kind):
+        raise ConfigError(f"unknown {_singular(kind)} '{name}'. {suggest(name, names(kind))}")
+    try:
+        if name in _own(kind):
+            return _class_of(importlib.import_module(f"gensweep.{kind}.{name}"), name)
+        return _plugins(kind)[name].load()  # type: ignore[no-any-return]
+    except ImportError as error:
+        raise ConfigError(f"{_singular(kind)} '{name}' cannot be imported: {error}. Install what it needs.") from error
+
+
+@cache
+def _own(kind: str) -> tuple[str, ...]:
+    folder = Path(__file__).parent / kind
+    return tuple(f.stem for f in folder.glob("*.py") if f.stem not in _NOT_MEMBERS and not f.stem.startswith("_"))
+
+
+@cache
+def _plugins(kind: str) -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=f"gensweep.{kind}")}
+
+
+def _class_of(module: object, name: str) -> type:
+    """The class whose name is the file's name in capitals of any style: mmd -> MMD, sliced_wasserstein -> SlicedWasserstein."""
+    wanted = name.replace("_", "")
+    found = [v for k, v in vars(module).items() if isinstance(v, type) and k.lower() == wanted]
+    assert len(found) == 1, f"{module} must define one class named like its file, found {found}"
+    return found[0]
+
+
+def _singular(kind: str) -> str:
+    return f"{kind[:-3]}y" if kind.endswith("ies") else kind.removesuffix("s")

@@ -1,0 +1,98 @@
+"""The fully fixed parts of a search-space file, as frozen models: what one trial is, and how the sweep is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from gensweep import registry
+from gensweep.component import Component, Member, Node
+from gensweep.errors import ConfigError
+
+
+class Training(Node):
+    """How long and with what a trial trains. One epoch is one pass over the training split by whoever reads data."""
+
+    epochs: int = Field(20, ge=1)
+    batch_size: int = Field(64, ge=2)
+    optimizer: Annotated[Component, Member("optimizers")]
+
+
+class Evaluation(Node):
+    """What is measured, how often (in epochs; always at the end too) and against which split."""
+
+    metrics: tuple[Annotated[Component, Member("metrics")], ...] = Field(min_length=1)
+    every: int = Field(5, ge=1)
+    split: Literal["validation", "test"] = "validation"
+
+
+class TrialConfiguration(Node):
+    """One fully fixed configuration: with its seed, it determines every number of the trial."""
+
+    dataset: Annotated[Component, Member("datasets")]
+    network: Annotated[Component, Member("networks")]
+    latent_size: int = Field(8, ge=1, le=65536)
+    family: Annotated[Component, Member("families")]
+    training: Training
+    evaluation: Evaluation
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _family_chooses_the_optimizer(cls, data: Any) -> Any:
+        """Fields of training.optimizer lie over the family's own default, unless they name another optimiser."""
+        if not isinstance(data, Mapping):
+            return data
+        try:
+            default = dict(registry.load("families", _name(data["family"])).default_optimizer)  # type: ignore[attr-defined]
+        except (ConfigError, KeyError, TypeError):
+            return data  # the family's own error is reported where the family is
+        training = data.get("training") or {}
+        given = training.get("optimizer") if isinstance(training, Mapping) else None
+        given = {"name": given} if isinstance(given, str) else given or {}
+        if not isinstance(given, Mapping) or not isinstance(training, Mapping):
+            return data
+        merged = {**default, **given} if given.get("name", default["name"]) == default["name"] else given
+        return {**data, "training": {**training, "optimizer": merged}}
+
+
+class Objective(Node):
+    """The score that the search and early stopping look at."""
+
+    metric: str
+    mode: Literal["min", "max"] = "min"
+
+
+class Search(Node):
+    """How configurations are chosen. `samples` counts for each family: all families get the same budget.
+
+    `grid` takes every combination of choices (and `points` values of each range), at most `samples` of them if given.
+    """
+
+    sampler: Literal["tpe", "random", "grid"] = "tpe"
+    samples: int | None = Field(20, ge=1)
+    seed: int = Field(0, ge=0)
+    points: int = Field(3, ge=2, description="values a grid takes from a continuous range")
+
+
+class Schedule(Node):
+    """Early stopping by successive halving, in epochs, ranked within a family (ASHA, Li et al. 2020, arXiv:1810.05934)."""
+
+    name: Literal["asha", "none"] = "none"
+    grace_period: int = Field(1, ge=1)
+    reduction_factor: int = Field(3, ge=2)
+
+
+class Resources(Node):
+    """What one trial takes, and how many run at once (default: as many as fit). `time_budget` is in seconds."""
+
+    cpu: float = Field(1, gt=0)
+    gpu: float = Field(0, ge=0)
+    max_concurrent: int | None = Field(None, ge=1)
+    time_budget: float | None = Field(None, gt=0)
+
+
+def _name(node: object) -> str:
+    return node if isinstance(node, str) else node["name"]  # type: ignore[no-any-return, index]
