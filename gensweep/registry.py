@@ -11,6 +11,7 @@ import importlib
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 
 from gensweep.errors import ConfigError, suggest
 
@@ -50,10 +51,11 @@ def _plugins(kind: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=f"gensweep.{kind}")}
 
 
-def _class_of(module: object, name: str) -> type:
-    """The class whose name is the file's name in capitals of any style: mmd -> MMD, sliced_wasserstein -> SlicedWasserstein."""
+def _class_of(module: ModuleType, name: str) -> type:
+    """The class named like its file, but for case and underscores: MMD of mmd.py, SlicedWasserstein, None_ of none.py."""
     wanted = name.replace("_", "")
-    found = [v for k, v in vars(module).items() if isinstance(v, type) and k.lower() == wanted]
+    own = [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__]
+    found = [v for v in own if v.__name__.lower().replace("_", "") == wanted]
     assert len(found) == 1, f"{module} must define one class named like its file, found {found}"
     return found[0]
 

@@ -45,6 +45,11 @@ class Divergence(Component, ABC):
         """The networks that learn this divergence, by name; none for one that is computed from the samples."""
         return {}
 
+    @property
+    def critic_lr_ratio(self) -> float:
+        """The critics' learning rate as a multiple of the trial's."""
+        return 1.0
+
     def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """What the critics minimise, 0-d. Only called where `critics` names some."""
         raise AssertionError(f"{type(self).__name__} has no critic")

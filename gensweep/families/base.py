@@ -69,12 +69,14 @@ class Game:
     """A family on one setting: what is trained, by whom, in which order, and how to sample from it.
 
     A round is every player in order, each with its `moves`; the k-th move of every player in a round sees the same
-    batch of data. `sample(nets, latents)` maps [n, latent_size] standard normal numbers to [n, *shape].
+    batch of data. `sample(nets, noise)` maps the draws that `sample_noise` asks for, each [n, *its shape], to samples
+    [n, *shape]; item i depends on row i of the noise alone.
     """
 
     networks: Mapping[str, torch.nn.Module]
     players: tuple[Player, ...]
-    sample: Callable[[Nets, torch.Tensor], torch.Tensor]
+    sample: Callable[[Nets, Noise], torch.Tensor]
+    sample_noise: Mapping[str, Draw]
     reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
     encode: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
 

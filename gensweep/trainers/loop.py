@@ -1,0 +1,128 @@
+"""The one training loop, for every family: nothing here names one.
+
+A family hands over a game; the loop draws batches and noise, lets every player make its moves, and yields once an
+epoch. Nothing is read back from the device between the ends of chunks.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from gensweep.errors import Diverged
+from gensweep.families.base import Game
+from gensweep.optimizers.base import Optimizer
+from gensweep.trainers.player import Seat
+from gensweep.trainers.streams import BatchOrder, NoiseChunks
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The end of one epoch. `parts` are means over the epoch (or over its rounds since a resume); seconds are of training."""
+
+    epoch: int
+    step: int
+    parts: dict[str, float]
+    seconds: float
+
+
+class Trainee:
+    """A game in training: networks, optimisers and the step, which is the number of rounds played."""
+
+    def __init__(self, game: Game, optimizer: Optimizer, knobs: dict[str, float], device: torch.device) -> None:
+        self.game, self.device, self.step = game, device, 0
+        for network in game.networks.values():
+            network.to(device)
+        alone = len(game.players) == 1
+        self.seats = [Seat(player, game.networks, optimizer, alone=alone) for player in game.players]
+        self.knobs = {name: torch.tensor(value, device=device) for name, value in knobs.items()}
+
+    def state(self) -> dict[str, Any]:
+        """Everything that training changes, as plain data and tensors."""
+        return {
+            "step": self.step,
+            "networks": {name: network.state_dict() for name, network in self.game.networks.items()},
+            "optimizers": {seat.player.name: seat.state() for seat in self.seats},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the state that `state` gave."""
+        self.step = state["step"]
+        for name, network in self.game.networks.items():
+            network.load_state_dict(state["networks"][name])
+        for seat in self.seats:
+            seat.restore(state["optimizers"][seat.player.name])
+
+
+def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, seed: int) -> Iterator[Progress]:
+    """Train from the trainee's step to the end of `epochs`, yielding at the end of each epoch.
+
+    Args:
+        data: [n, *shape] on the trainee's device.
+        epochs: passes over `data` in all, those before a resume included.
+        batch_size: of every move; an incomplete last batch of a pass is left out.
+        seed: of the trial.
+
+    Raises:
+        Diverged: a loss was not finite; with its name and the step.
+    """
+    order = BatchOrder(seed, len(data), batch_size)
+    noise = NoiseChunks(seed, trainee.game)
+    per_round = trainee.game.batches_per_round
+    ends = [-(-epoch * order.per_pass // per_round) for epoch in range(epochs + 1)]  # in rounds
+    epoch = next((e for e in range(epochs + 1) if ends[e] > trainee.step), epochs + 1)
+    while epoch <= epochs:
+        began, losses = time.perf_counter(), _Means()
+        while trainee.step < ends[epoch]:
+            _play(trainee, data, order, noise, min(ends[epoch], (trainee.step // noise.rounds + 1) * noise.rounds), losses)
+        yield Progress(epoch, trainee.step, losses.means(), time.perf_counter() - began)
+        epoch = next((e for e in range(epoch + 1, epochs + 1) if ends[e] > trainee.step), epochs + 1)
+
+
+def _play(
+    trainee: Trainee, data: torch.Tensor, order: BatchOrder, noise: NoiseChunks, until: int, losses: _Means
+) -> None:
+    """The rounds from the trainee's step to `until`, all in one chunk of noise."""
+    number, first, per_round = trainee.step // noise.rounds, trainee.step, trainee.game.batches_per_round
+    drawn = noise.chunk(number, trainee.device)
+    indices = order.batches(first * per_round, (until - first) * per_round).to(trainee.device)
+    history: list[dict[str, torch.Tensor]] = []
+    for step in range(first, until):
+        row, batches = step - number * noise.rounds, indices[(step - first) * per_round : (step - first + 1) * per_round]
+        parts: dict[str, torch.Tensor] = {}
+        data_of = [data.index_select(0, batches[k]) for k in range(per_round)]
+        for seat in trainee.seats:
+            for k in range(seat.player.moves):
+                mine = {name: values[row, k] for name, values in drawn[seat.player.name].items()}
+                parts |= seat.move(data_of[k], mine, trainee.knobs)
+        history.append(parts)
+    losses.add(history, first)
+    trainee.step = until
+
+
+class _Means:
+    """Means of the parts over an epoch, and the watch for the first value that is not finite."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, history: list[dict[str, torch.Tensor]], first: int) -> None:
+        """Take the rounds of a chunk, which began at step `first`: one reading from the device."""
+        names = list(history[0])
+        values = torch.stack([torch.stack([parts[name] for name in names]) for parts in history]).double().cpu()
+        bad = (~torch.isfinite(values)).nonzero()
+        if len(bad):
+            row, column = bad[0].tolist()
+            raise Diverged(f"{names[column]} became {values[row, column].item()}", first + row + 1)
+        for name, total in zip(names, values.sum(0).tolist(), strict=True):
+            self._sums[name] = self._sums.get(name, 0.0) + total
+        self._count += len(history)
+
+    def means(self) -> dict[str, float]:
+        """Name -> mean."""
+        return {name: total / max(1, self._count) for name, total in self._sums.items()}

@@ -1,0 +1,63 @@
+"""A player at the table: its parameters, its optimiser, and one move."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from gensweep.divergences.base import Knobs, Noise
+from gensweep.families.base import Player
+from gensweep.optimizers.base import Optimizer
+
+
+class Seat:
+    """One player of a game with the networks that it trains and its own optimiser."""
+
+    def __init__(
+        self, player: Player, networks: Mapping[str, torch.nn.Module], optimizer: Optimizer, *, alone: bool
+    ) -> None:
+        self.player, self.networks, self.alone = player, networks, alone
+        self.parameters = [p for name in player.trains for p in networks[name].parameters()]
+        self.optimizer = optimizer.over(self.parameters, player.lr_ratio)
+        corrected = player.corrects or player.trains
+        self._corrected = {f"{n}.{k}": p for n in corrected for k, p in networks[n].named_parameters()}
+        self._others = [p for name, n in networks.items() if name not in player.trains for p in n.parameters()]
+
+    def move(self, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> dict[str, torch.Tensor]:
+        """One step of the optimiser on a batch [n, *shape]; the loss and its parts, 0-d and detached."""
+        if not self.alone:  # the others' parameters are constants here: no graph is built through them
+            _require_grad(self._others, required=False)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.player.loss(self.networks, batch, noise, knobs)
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        if not self.alone:
+            _require_grad(self._others, required=True)
+        parts = {f"{self.player.name}.{name}": part.detach() for name, part in loss.parts.items()}
+        if self.player.after_move is not None:
+            self._correct({name: part.detach() for name, part in loss.parts.items()}, knobs)
+        return {f"loss.{self.player.name}": loss.total.detach(), **parts}
+
+    @torch.no_grad()
+    def _correct(self, parts: Noise, knobs: Knobs) -> None:
+        assert self.player.after_move is not None
+        before = {name: p.detach() for name, p in self._corrected.items()}
+        after = self.player.after_move(before, parts, knobs)
+        changed = [name for name in after if after[name] is not before[name]]
+        if changed:
+            torch._foreach_copy_([self._corrected[name] for name in changed], [after[name] for name in changed])
+
+    def state(self) -> dict[str, Any]:
+        """The optimiser's state, as plain data and tensors."""
+        return self.optimizer.state_dict()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take the state that `state` gave."""
+        self.optimizer.load_state_dict(state)
+
+
+def _require_grad(parameters: list[torch.nn.Parameter], *, required: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(required)

@@ -1,0 +1,271 @@
+"""One trial, start to finish, as a generator of reports. The page to read first.
+
+    seed -> dataset -> family -> game -> for each epoch: train; every few: evaluate, make durable, yield a report
+
+It knows neither Ray nor MLflow: an executor iterates it and may stop at any report. What a trial needs to go on stands
+in its folder, so running it again, anywhere, continues it or repeats its last report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Any, Literal, cast
+
+import torch
+
+from gensweep import pictures
+from gensweep.datasets import base as datasets
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, Diverged, Outcome
+from gensweep.families.base import Family, Game, Setting
+from gensweep.ledger.trial_folder import Row, TrialFolder
+from gensweep.metrics.base import Metric, Scorer, scorer
+from gensweep.networks.base import Network
+from gensweep.optimizers.base import Optimizer
+from gensweep.seeding import derive
+from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.trainers.checkpoint import from_bytes, to_bytes
+from gensweep.trainers.loop import Progress, Trainee, train
+from gensweep.trainers.streams import draw
+
+TRIAL_SCHEMA = 1  # raised when the same configuration would no longer give the same numbers
+_PICTURED = 64
+_SAMPLED_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A trial to run: its number in the sweep, its resolved configuration, its folder, and what "best" means."""
+
+    number: int
+    key: str
+    configuration: Mapping[str, Any]
+    folder: TrialFolder
+    objective: str
+    mode: Literal["min", "max"]
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends."""
+
+    number: int
+    epoch: int
+    step: int
+    scores: dict[str, float]
+    best: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    outcome: Outcome | None = None
+    reason: str = ""
+    protocol: dict[str, str] = field(default_factory=dict)
+
+
+def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
+    """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers."""
+    content = {"schema": TRIAL_SCHEMA, "data": data_digest, "configuration": configuration}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def run_pack(assignments: Sequence[Assignment], device: str = "cpu") -> Iterator[list[Report]]:
+    """Trials of one shape, in step: each turn yields a report of every member that is still running."""
+    for reports in zip_longest(*(run_trial(assignment, device) for assignment in assignments)):
+        yield [report for report in reports if report is not None]
+
+
+def run_trial(assignment: Assignment, device: str = "cpu") -> Iterator[Report]:
+    """Train and evaluate one configuration, continuing from its newest verified checkpoint.
+
+    Yields a report at every evaluation, only after rows and checkpoint are durable; the last one has an outcome.
+    """
+    if (ended := assignment.folder.outcome()) is not None:
+        yield Report(**{**ended, "number": assignment.number, "outcome": Outcome[ended["outcome"]]})
+        return
+    run = _Run(assignment, torch.device(device))
+    run.resume()
+    try:
+        for progress in run.train():
+            if run.is_due(progress.epoch):
+                yield run.report(progress)
+    except Diverged as error:
+        yield run.end(Outcome.DIVERGED, str(error), error.step)
+
+
+class _Run:
+    """The state of one trial while it runs."""
+
+    def __init__(self, assignment: Assignment, device: torch.device) -> None:
+        self.assignment, self.folder, self.device = assignment, assignment.folder, device
+        self.configuration = c = TrialConfiguration.model_validate(assignment.configuration)
+        self.dataset = cast(Dataset, c.dataset)
+        self.data = _on(self.dataset, device)
+        if len(self.data) < c.training.batch_size:
+            raise ConfigError(f"training.batch_size: {c.training.batch_size} is more than the {len(self.data)} items of "
+                              f"{c.dataset!r}. Use a smaller batch.")
+        self.game = build_game(c)
+        family = cast(Family, c.family)
+        self.trainee = Trainee(self.game, cast(Optimizer, c.training.optimizer), family.knobs(), device)
+        self.scorers = {str(m.dump()["name"]): scorer(cast(Metric, m), self.dataset, c.evaluation.split)
+                        for m in c.evaluation.metrics}
+        self.protocol = {name: s.protocol.hash for name, s in self.scorers.items()}
+        self.best: dict[str, float] = {}
+        self.best_epoch: int | None = None
+        self.epoch, self.seconds, self.evaluation_seconds = 0, 0.0, 0.0
+        self.rows: list[Row] = []
+
+    def resume(self) -> None:
+        """Describe the trial in its folder, and go back to where its newest checkpoint stands, if there is one."""
+        self.folder.write_configuration(self.configuration.dump())
+        protocols = {name: {**s.protocol.content, "hash": s.protocol.hash} for name, s in self.scorers.items()}
+        self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
+        if (checkpoint := self.folder.newest()) is None:
+            return
+        state = from_bytes(checkpoint.read("state.pt"), self.device)
+        self.trainee.restore(state["trainee"])
+        self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
+        self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
+
+    def train(self) -> Iterator[Progress]:
+        """The epochs that are left; each leaves a row."""
+        training = self.configuration.training
+        for progress in train(self.trainee, self.data, training.epochs, training.batch_size, self.configuration.seed):
+            self.epoch = progress.epoch
+            self.seconds += progress.seconds
+            self.rows.append(self._row(progress.epoch, progress.step, progress.parts))
+            yield progress
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to evaluate at the end of this epoch."""
+        return epoch % self.configuration.evaluation.every == 0 or epoch == self.configuration.training.epochs
+
+    def report(self, progress: Progress) -> Report:
+        """Evaluate, make everything durable, and say what was found."""
+        began = time.perf_counter()
+        scores = self._evaluate()
+        self.evaluation_seconds += time.perf_counter() - began
+        objective = scores[self.assignment.objective]
+        if not math.isfinite(objective):
+            raise Diverged(f"{self.assignment.objective} of the samples became {objective}", progress.step)
+        is_best = not self.best or _better(objective, self.best[self.assignment.objective], self.assignment.mode)
+        if is_best:
+            self.best, self.best_epoch = scores, progress.epoch
+        self.rows[-1] = self._row(progress.epoch, progress.step, progress.parts | scores)
+        self.folder.append(self.rows)
+        self.rows = []
+        self.folder.save(progress.step, {"state.pt": to_bytes(self._state())}, best=is_best)
+        if progress.epoch == self.configuration.training.epochs:
+            return self.end(Outcome.COMPLETED, "", progress.step, scores)
+        return self._describe(scores, progress.step)
+
+    def end(self, outcome: Outcome, reason: str, step: int, scores: Mapping[str, float] | None = None) -> Report:
+        """The last report, which the folder keeps."""
+        self.folder.append(self.rows)
+        report = self._describe(dict(scores or {}), step, outcome, reason)
+        self.folder.write_outcome({**vars(report), "outcome": outcome.name})
+        return report
+
+    def _evaluate(self) -> dict[str, float]:
+        """Every score of the model as it stands, by flat name; pictures on the side."""
+        model = TrainedModel(self.game, self.configuration, self.device)
+        if not torch.isfinite(model.samples(_PICTURED)).all():
+            raise Diverged("samples became not finite", self.trainee.step)
+        self._draw(model)
+        return evaluate(model, self.scorers)
+
+    def _draw(self, model: TrainedModel) -> None:
+        name, bounds = f"epoch-{self.epoch:05d}.png", self.dataset.bounds
+        n = _PICTURED if len(self.dataset.shape) == 3 else _SAMPLED_AT_ONCE
+        if picture := pictures.png(model.samples(n), bounds):
+            self.folder.write_file(f"samples/{name}", picture)
+        originals = datasets.load(self.dataset).validation[: _PICTURED // 2]
+        reconstructed = model.reconstructions(originals)
+        if reconstructed is not None and originals.ndim == 4:
+            picture = pictures.png(pictures.side_by_side(originals, reconstructed.cpu()), bounds)
+            self.folder.write_file(f"reconstructions/{name}", picture or b"")
+
+    def _row(self, epoch: int, step: int, values: dict[str, float]) -> Row:
+        return Row(epoch=epoch, step=step, time=int(time.time() * 1000), seconds=self.seconds, values=values)
+
+    def _state(self) -> dict[str, Any]:
+        return {"trainee": self.trainee.state(), "best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch,
+                "seconds": self.seconds, "evaluation_seconds": self.evaluation_seconds}
+
+    def _describe(
+        self, scores: dict[str, float], step: int, outcome: Outcome | None = None, reason: str = ""
+    ) -> Report:
+        return Report(
+            self.assignment.number, self.epoch, step, scores, self.best, self.best_epoch, self.seconds,
+            self.evaluation_seconds, outcome, reason, self.protocol,
+        )
+
+
+class TrainedModel:
+    """A game's networks as metrics see them: a fixed sequence of samples, and reconstructions where there are any."""
+
+    def __init__(self, game: Game, configuration: TrialConfiguration, device: torch.device) -> None:
+        self.game, self.seed, self.device = game, configuration.seed, device
+        self._chunks: list[torch.Tensor] = []
+
+    @torch.no_grad()
+    def samples(self, n: int) -> torch.Tensor:
+        """The first n samples of the trial's evaluation stream, [n, *shape]."""
+        while len(self._chunks) * _SAMPLED_AT_ONCE < n:
+            noise = {
+                name: draw(wanted, derive(self.seed, "evaluation", name, len(self._chunks)), _SAMPLED_AT_ONCE)
+                for name, wanted in self.game.sample_noise.items()
+            }
+            noise = {name: values.to(self.device) for name, values in noise.items()}
+            self._chunks.append(self.game.sample(self.game.networks, noise))
+        return torch.cat(self._chunks)[:n]
+
+    @torch.no_grad()
+    def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
+        """x [n, *shape] encoded and decoded, or None where the family has no encoder."""
+        if self.game.reconstruct is None:
+            return None
+        return self.game.reconstruct(self.game.networks, x.to(self.device))
+
+
+def build_game(configuration: TrialConfiguration) -> Game:
+    """The game of a configuration, its networks initialised from the trial's own stream."""
+    dataset, family = cast(Dataset, configuration.dataset), cast(Family, configuration.family)
+    setting = Setting(dataset.shape, dataset.bounds, configuration.latent_size, configuration.training.batch_size,
+                      cast(Network, configuration.network))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(configuration.seed, "initialisation"))
+        return family.game(setting)
+
+
+def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, float]:
+    """Every score by name, its details under `name.detail`."""
+    scores: dict[str, float] = {}
+    for name, one in scorers.items():
+        score = one.score(model)
+        scores[name] = score.value
+        scores |= {f"{name}.{detail}": value for detail, value in score.details.items()}
+    return scores
+
+
+def _better(a: float, b: float, mode: str) -> bool:
+    return a < b if mode == "min" else a > b
+
+
+_device_copies: dict[tuple[Dataset, str], torch.Tensor] = {}
+
+
+def _on(dataset: Dataset, device: torch.device) -> torch.Tensor:
+    """The training split on `device`, copied once a process and shared by its trials."""
+    if device.type == "cpu":
+        return datasets.load(dataset).train
+    place = (dataset, str(device))
+    if place not in _device_copies:
+        _device_copies.clear()  # one dataset at a time: memory there is scarce
+        _device_copies[place] = datasets.load(dataset).train.to(device)
+    return _device_copies[place]
