@@ -1,0 +1,13 @@
+"""No constraint."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gensweep.constraints.base import Constraint
+
+
+class NONE(Constraint):
+    """Leaves the critic as it is: no term in its loss, no correction after its moves."""
+
+    name: Literal["none"] = "none"

@@ -1,0 +1,44 @@
+"""Kernels of squared distances, and the maximum mean discrepancy that they give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+Kernel = Callable[[torch.Tensor], torch.Tensor]
+
+
+def squared_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """||x_i - y_j||^2 of x [n, d] and y [m, d], [n, m]; may round to just below zero."""
+    # The expansion cancels badly far from the origin; distances do not change when both samples are moved there.
+    centre = y.mean(0).detach()
+    x, y = x - centre, y - centre
+    return x.square().sum(-1)[:, None] + y.square().sum(-1)[None, :] - 2 * x @ y.T
+
+
+def inverse_multiquadric(widths: Sequence[torch.Tensor | float]) -> Kernel:
+    """The kernel sum over C in `widths` of C / (C + ||x - y||^2); C is a squared length."""
+    return lambda squared: torch.stack([width / (width + squared) for width in widths]).sum(0)
+
+
+def gaussian(widths: Sequence[torch.Tensor | float]) -> Kernel:
+    """The kernel sum over C in `widths` of exp(-||x - y||^2 / C); C is a squared length, twice a variance."""
+    return lambda squared: torch.stack([torch.exp(-squared / width) for width in widths]).sum(0)
+
+
+def mmd_squared_unbiased(x: torch.Tensor, y: torch.Tensor, kernel: Kernel) -> torch.Tensor:
+    """The unbiased estimate of MMD^2 between the laws of x [n, d] and y [m, d], 0-d; below zero by chance near zero.
+
+    sum_{i != j} k(x_i, x_j) / (n (n-1)) + sum_{i != j} k(y_i, y_j) / (m (m-1)) - 2 sum_{i, j} k(x_i, y_j) / (n m).
+
+    Source: A. Gretton et al., "A Kernel Two-Sample Test", JMLR 13, 2012, eq. 3.
+    """
+    return _mean_of_pairs(kernel, x) + _mean_of_pairs(kernel, y) - 2 * kernel(squared_distances(x, y)).mean()
+
+
+def _mean_of_pairs(kernel: Kernel, x: torch.Tensor) -> torch.Tensor:
+    """The mean of k(x_i, x_j) over i != j: the diagonal would add a constant and make the estimate biased."""
+    n = x.shape[0]
+    values = kernel(squared_distances(x, x))
+    return (values.sum() - values.diagonal().sum()) / (n * (n - 1))

@@ -1,0 +1,55 @@
+"""The Jensen-Shannon divergence, through a critic."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+
+from gensweep.divergences.base import Divergence, Knobs, Nets, Noise
+from gensweep.networks._activation import Activation
+
+
+class JensenShannon(Divergence):
+    """The Jensen-Shannon divergence between two samples, learned by a critic of points: the penalty of WAE-GAN.
+
+    The critic s minimises L = E_y softplus(-s(y)) + E_x softplus(s(x)): target points y are real, the model's x fake.
+    (log 4 - L) / 2 is a lower bound of the divergence, tight at s* = log(p_y / p_x); of a trained critic on its own
+    batch it can exceed it. The model minimises
+
+    non_saturating: E_x softplus(-s(x)),   minimax: -E_x softplus(s(x)).
+
+    Fields:
+        loss: which of the two. The first keeps a gradient where the critic is sure.
+        hidden: widths of the critic's hidden layers, each >= 1.
+        activation: the critic's non-linearity.
+        lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+
+    Source: I. Tolstikhin, O. Bousquet, S. Gelly, B. Schoelkopf, "Wasserstein Auto-Encoders", 2018, arXiv:1711.01558,
+    Algorithm 1, with the loss and the ratio 5e-4 / 1e-3 of the authors' code; A. Makhzani et al., "Adversarial
+    Autoencoders", 2016, arXiv:1511.05644; I. Goodfellow et al., "Generative Adversarial Networks", 2014,
+    arXiv:1406.2661, eq. 1.
+    """
+
+    name: Literal["jensen_shannon"] = "jensen_shannon"
+    loss: Literal["non_saturating", "minimax"] = Field("non_saturating", description="what the model minimises")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="widths of the critic's layers")
+    activation: Activation = Field("relu", description="the critic's non-linearity")
+    lr_ratio: float = Field(0.5, gt=0, description="the critic's learning rate as a multiple of the model's")
+
+    def critics(self, dimensions: int) -> dict[str, torch.nn.Module]:
+        """One perceptron, [n, dimensions] -> [n, 1] logits of being a target point."""
+        from gensweep.networks.mlp import MLP
+
+        return {"latent_critic": MLP(hidden=self.hidden, activation=self.activation).encoder((dimensions,), 1)}
+
+    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
+        """E_y softplus(-s(y)) + E_x softplus(s(x)), 0-d; log 4 for a critic that knows nothing."""
+        softplus, critic = torch.nn.functional.softplus, nets["latent_critic"]
+        return softplus(-critic(y)).mean() + softplus(critic(x)).mean()
+
+    def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
+        """What the model minimises on its sample x [n, d], 0-d; y is not used."""
+        softplus, logits = torch.nn.functional.softplus, nets["latent_critic"](x)
+        return softplus(-logits).mean() if self.loss == "non_saturating" else -softplus(logits).mean()
