@@ -1,0 +1,90 @@
+"""Writes that survive a kill, a power cut and a full disk: whole, or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def fsync_directory(path: Path) -> None:
+    """Make the names in a directory durable: a rename is safe only after this."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_directory(path: Path) -> None:
+    """Create a directory and its parents; each new name is durable."""
+    if path.is_dir():
+        return
+    make_directory(path.parent)
+    with contextlib.suppress(FileExistsError):
+        path.mkdir()
+    fsync_directory(path.parent)
+
+
+def write_new(path: Path, data: bytes, *, fsync: bool = True) -> None:
+    """Write a file that must not exist yet. Not atomic: for names that no reader looks for."""
+    # Not mkstemp: its mode 0600 would hide the file from the others on a shared disk.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        _write_all(descriptor, data)
+        if fsync:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, data: bytes, *, fsync: bool = True) -> None:
+    """Replace a file as a whole: a reader, or a start after a crash, sees the old bytes or the new ones.
+
+    Raises:
+        OSError: as it came, with the old file untouched.
+    """
+    # The name is unique, so that an orphan that writes the same file cannot mix its bytes with ours.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        write_new(temporary, data, fsync=fsync)
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    if fsync:
+        fsync_directory(path.parent)
+
+
+def append_at(path: Path, size: int, data: bytes) -> int:
+    """Write `data` at offset `size`, cut off whatever lay beyond it, and fsync. Returns the new size.
+
+    Raises:
+        OSError: as it came; the file then ends at `size` again, or in a torn tail that the next call cuts off.
+    """
+    new = not path.exists()
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        if os.fstat(descriptor).st_size != size:
+            os.ftruncate(descriptor, size)
+        os.lseek(descriptor, size, os.SEEK_SET)
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+    if new:
+        fsync_directory(path.parent)
+    return size + len(data)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # a nearly full disk takes a part and says so only at the next write
+        rest = rest[os.write(descriptor, rest) :]

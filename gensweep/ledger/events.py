@@ -1,0 +1,204 @@
+"""The sweep's memory: an append-only file of events, one writer, in the order of a counter and never of a clock."""
+
+from __future__ import annotations
+
+import json
+import threading
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from gensweep.errors import CannotRun, DamagedSweep
+from gensweep.ledger.durable import append_at
+from gensweep.ledger.lease import Fenced, Lease, owner
+
+SCHEMA = 1
+_CRC = b',"crc":"00000000"}'  # every line ends like this; the checksum covers the line without it
+
+_CURE = "Restore the file from a copy; or, to give up this event and all after it, copy the folder, then "
+
+Event = dict[str, Any]
+
+
+@dataclass
+class _Scan:
+    """What one reading of the file found. `size` is where the good lines end; `note` says what lies after them."""
+
+    events: list[Event] = field(default_factory=list)
+    size: int = 0
+    note: str | None = None
+
+    @property
+    def seq(self) -> int:
+        return self.events[-1]["seq"] if self.events else 0
+
+    @property
+    def generation(self) -> int:
+        return self.events[-1]["generation"] if self.events else 0
+
+
+class EventLog:
+    """Events as JSON lines. Each line adds `seq` (1, 2, 3, …), the driver's `generation`, `schema` and a checksum.
+
+    A last line that was torn by a crash was never acknowledged: readers leave it out, and the next driver cuts it off
+    (`note` then says so). Damage anywhere else raises DamagedSweep. `at` is for people: nothing orders by it.
+    """
+
+    def __init__(self, sweep: Path) -> None:
+        self.path = sweep / "ledger" / "events.jsonl"
+        self.note: str | None = None
+        self._sweep = sweep
+        self._lease: Lease | None = None
+        self._seq = self._size = 0
+        self._certain = False  # whether _seq and _size are what the file holds
+        self._mutex = threading.Lock()
+
+    def read(self) -> list[Event]:
+        """All events in order, without a torn last line. Needs no lease.
+
+        Raises:
+            DamagedSweep: naming the file, the line and the cure.
+        """
+        return self._scan().events
+
+    def take(self, lease: Lease) -> None:
+        """Check the whole log, cut off a torn last line, and make `lease` the newest of the sweep, and this log's."""
+        with self._mutex:
+            scan = self._repair()
+            before = owner(self._sweep)
+            newest = max(scan.generation, before.generation if before else 0)
+            lease.publish(newest + 1, scan.seq)
+            self._lease = lease
+
+    def append(self, event: Mapping[str, Any]) -> int:
+        """Add one event and return its seq. It is durable when this returns."""
+        return self.append_many([event])[-1]
+
+    def append_many(self, events: Iterable[Mapping[str, Any]]) -> list[int]:
+        """Add events with one fsync; a crash in the middle keeps a prefix of them. Returns their seqs.
+
+        Raises:
+            CannotRun: this process does not hold the sweep (`with folder.hold():`).
+            Fenced: another driver took the sweep.
+            OSError: as it came, a full disk for example; the log then ends as before the call.
+        """
+        with self._mutex:
+            lease = self._current_lease()
+            if not self._certain:
+                self._repair()
+            self._nobody_else_wrote()
+            numbered = list(enumerate(events, start=self._seq + 1))
+            lines = [_encode(event, seq, lease.generation) for seq, event in numbered]
+            self._certain = False  # stays so if the write fails half-way: the next append looks at the file again
+            self._size = append_at(self.path, self._size, b"".join(lines))
+            self._seq += len(lines)
+            self._certain = True
+            return [seq for seq, _ in numbered]
+
+    def _current_lease(self) -> Lease:
+        if self._lease is None or self._lease.released:
+            raise CannotRun(f"{self.path}: only the sweep's driver appends. Append inside `with folder.hold():`.")
+        if not self._lease.holds():
+            raise Fenced(f"{self._sweep} was taken by another driver, {owner(self._sweep)}. This one must stop.")
+        return self._lease
+
+    def _nobody_else_wrote(self) -> None:
+        size = self.path.stat().st_size if self.path.exists() else 0
+        if size != self._size:
+            raise DamagedSweep(
+                f"{self.path}: has {size} bytes, and this driver left {self._size}: something else changed it. "
+                "Nothing was written. Stop what writes there, restore the file if it was replaced, and start again."
+            )
+
+    def _repair(self) -> _Scan:
+        scan = self._scan()
+        if scan.note:
+            self.note = scan.note
+            append_at(self.path, scan.size, b"")
+        self._seq, self._size, self._certain = scan.seq, scan.size, True
+        return scan
+
+    def _scan(self) -> _Scan:
+        # The lease is read before the log: a driver that starts in between can only make the log longer.
+        newest = owner(self._sweep)
+        try:
+            data = self.path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+        scan = _parse(self.path, data)
+        expected = newest.seq if newest else 0
+        if scan.seq < expected:
+            raise self._lost(
+                f"ends at event {scan.seq}, and driver {newest.generation if newest else 0} found {expected} events"
+            )
+        if not scan.events and any((self._sweep / "trials").glob("*")):
+            raise self._lost("has no events, and there are trials")
+        return scan
+
+    def _lost(self, what: str) -> DamagedSweep:
+        missing = "" if self.path.exists() else "is missing: the log "
+        return DamagedSweep(
+            f"{self.path}: {missing}{what}. Events were lost, and nothing was changed. Restore the file from a copy; "
+            "without one, start the sweep anew under another name: the old trials stay where they are."
+        )
+
+
+def _parse(path: Path, data: bytes) -> _Scan:
+    scan = _Scan()
+    *lines, tail = data.split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        event, trouble = _decode(line)
+        if event is None and number == len(lines) and not tail:
+            scan.note = f"{path}:{number}: the last line was torn ({trouble}); it is left out."
+            break
+        trouble = trouble or _out_of_order(event or {}, scan)
+        if event is None or trouble:
+            raise DamagedSweep(_damaged(path, number, trouble))
+        scan.events.append(event)
+        scan.size += len(line) + 1
+    if tail:
+        scan.note = f"{path}:{len(lines) + 1}: the last line was torn (it has no end); it is left out."
+    return scan
+
+
+def _encode(event: Mapping[str, Any], seq: int, generation: int) -> bytes:
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    rest = {"at": at, **event, "seq": seq, "generation": generation, "schema": SCHEMA}
+    rest.pop("crc", None)
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+    return text[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(text)
+
+
+def _decode(line: bytes) -> tuple[Event | None, str]:
+    """The event, or None if these are not the bytes that were written; and what is wrong, if anything is."""
+    text, crc = line[: -len(_CRC)] + b"}", line[-len(_CRC) :]
+    whole = crc == b',"crc":"%08x"}' % zlib.crc32(text)
+    try:
+        event = json.loads(text if whole else line)
+    except ValueError:
+        event = None
+    schema = event.get("schema") if isinstance(event, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        return event, f"its schema is {schema}, and this gensweep knows up to {SCHEMA}; use a newer one"
+    if not whole:
+        return None, "its checksum does not match"
+    event.pop("schema", None)
+    return event, ""
+
+
+def _out_of_order(event: Event, scan: _Scan) -> str:
+    if event["seq"] != scan.seq + 1:
+        return f"it is event {event['seq']} where event {scan.seq + 1} belongs"
+    if event["generation"] < scan.generation:
+        return f"it was written by driver {event['generation']} after driver {scan.generation} took the sweep"
+    return ""
+
+
+def _damaged(path: Path, number: int, trouble: str) -> str:
+    return (
+        f"{path}:{number}: this line cannot be trusted: {trouble}. Nothing was changed. {_CURE}"
+        f"keep the first {number - 1} lines of this file and delete ledger/lease.json."
+    )

@@ -1,0 +1,167 @@
+"""The folder of a sweep: its definition, its log and its trials. The truth that every start rebuilds from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gensweep.errors import CannotRun, ConfigError, DamagedSweep
+from gensweep.ledger import environment as surroundings
+from gensweep.ledger import lease as leases
+from gensweep.ledger.durable import make_directory, write_atomic
+from gensweep.ledger.events import EventLog
+from gensweep.ledger.lease import Fence, Lease, Owner
+from gensweep.ledger.state import SweepState, TrialRecord, fold, folder_name
+from gensweep.ledger.trial_folder import TrialFolder
+
+
+class SweepFolder:
+    """A sweep on disk, made by `create` or found by `open`. Anybody may read it; its driver writes inside `hold`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.events = EventLog(path)
+        self._lease: Lease | None = None
+
+    @classmethod
+    def create(
+        cls, path: Path, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None
+    ) -> SweepFolder:
+        """Make a new sweep. `environment` is added to environment.json (devices, for example).
+
+        Raises:
+            ConfigError: the folder already holds a sweep.
+            CannotRun: the path cannot be written.
+        """
+        path = Path(path)
+        _refuse_existing(path)
+        try:
+            make_directory(path / "trials")
+            with Lease(path):  # of two that create the same sweep at once, the second sees the first's files
+                _refuse_existing(path)
+                described = {**surroundings.describe(), **(environment or {})}
+                write_atomic(path / "environment.json", json.dumps(described, indent=1).encode())
+                write_atomic(path / "ledger" / "events.jsonl", b"")
+                write_atomic(path / "sweep.yaml", _dump(definition))  # last: with it the folder is a sweep
+        except OSError as error:
+            raise CannotRun(
+                f"{path}: the sweep's folder cannot be written ({error.strerror or error}). "
+                "Make the place writable, free space on it, or name another one."
+            ) from error
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> SweepFolder:
+        """A sweep that exists, or ConfigError."""
+        path = Path(path)
+        if not _holds_sweep(path):
+            raise ConfigError(f"{path}: no sweep is here (no sweep.yaml). `gensweep ls` lists the sweeps.")
+        return cls(path)
+
+    @property
+    def name(self) -> str:
+        """The sweep's name: its folder's."""
+        return self.path.resolve().name
+
+    @cached_property
+    def definition(self) -> dict[str, Any]:
+        """The resolved definition, as sweep.yaml holds it."""
+        path = self.path / "sweep.yaml"
+        try:
+            found = yaml.safe_load(path.read_bytes())
+        except (OSError, yaml.YAMLError, ValueError) as error:
+            raise DamagedSweep(f"{path}: cannot be read ({error}). Restore it from a copy.") from error
+        if not isinstance(found, dict):
+            raise DamagedSweep(f"{path}: holds {found!r:.80}, not a definition. Restore it from a copy.")
+        return found
+
+    def redefine(self, definition: Mapping[str, Any]) -> None:
+        """Replace the definition, for more samples for example: whole or not at all. For the sweep's driver."""
+        write_atomic(self.path / "sweep.yaml", _dump(definition))
+        self.__dict__.pop("definition", None)
+
+    @property
+    def environment(self) -> dict[str, Any]:
+        """Where the sweep was made; empty if that was lost, because nothing depends on it."""
+        try:
+            found = json.loads((self.path / "environment.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def state(self) -> SweepState:
+        """What came of the sweep so far."""
+        return fold(self.events.read())
+
+    def hold(self) -> Lease:
+        """Become the sweep's driver, until the lease is released or this process dies. A torn log is repaired first.
+
+        Raises:
+            CannotRun: another driver holds it; the message names host, process and since when.
+            DamagedSweep: the log cannot be trusted.
+        """
+        lease = Lease(self.path)
+        try:
+            self.events.take(lease)
+        except BaseException:
+            lease.release()
+            raise
+        self._lease = lease
+        return lease
+
+    def generation(self) -> int:
+        """How many drivers took the sweep so far."""
+        return leases.generation(self.path)
+
+    def holder(self) -> Owner | None:
+        """The driver that holds the sweep now, or None when it does not run."""
+        return leases.holder(self.path)
+
+    def trial(self, number: int, family: str, key: str, *, generation: int | None = None) -> TrialFolder:
+        """The folder of a trial, created if need be; issue the trial in the log first.
+
+        It is fenced by `generation`, which a worker gets from its driver; in the driver's own process by its lease.
+        """
+        if generation is None and self._lease is not None and not self._lease.released:
+            generation = self._lease.generation
+        path = self.path / "trials" / folder_name(number, family, key)
+        make_directory(path)
+        return TrialFolder(path, None if generation is None else Fence(self.path, generation))
+
+    def trial_of(self, record: TrialRecord) -> TrialFolder:
+        """The folder of a trial of the state."""
+        return self.trial(record.number, record.family, record.key)
+
+
+def sweeps(root: Path) -> list[SweepFolder]:
+    """Every sweep directly in `root`, by name; none if there is no such folder."""
+    root = Path(root)
+    if not root.is_dir():
+        return []
+    return [SweepFolder(path) for path in sorted(root.iterdir()) if _holds_sweep(path)]
+
+
+def _holds_sweep(path: Path) -> bool:
+    return (path / "sweep.yaml").is_file()
+
+
+def _refuse_existing(path: Path) -> None:
+    if _holds_sweep(path):
+        raise ConfigError(
+            f"{path}: already holds a sweep, and starting another one there would mix the two. "
+            "Resume that one, or give the new one another name."
+        )
+
+
+class _Plain(yaml.SafeDumper):
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML's; a person reads this file: no &id001
+        return True
+
+
+def _dump(definition: Mapping[str, Any]) -> bytes:
+    return yaml.dump(dict(definition), Dumper=_Plain, sort_keys=False, allow_unicode=True).encode()

@@ -1,0 +1,180 @@
+"""The folder of one trial: what it is, one row an epoch, verified checkpoints, how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gensweep.errors import DamagedSweep
+from gensweep.ledger.checkpoints import Checkpoint, Checkpoints
+from gensweep.ledger.durable import append_at, make_directory, write_atomic
+from gensweep.ledger.lease import Fence
+
+__all__ = ["Checkpoint", "Row", "TrialFolder"]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The values of one epoch. `time` is in Unix milliseconds, from its first writing; `seconds` is the epoch's."""
+
+    epoch: int
+    step: int
+    time: int
+    seconds: float
+    values: dict[str, float]
+
+
+class TrialFolder:
+    """What one trial leaves on disk. With a fence, every write raises `Fenced` once another driver took the sweep.
+
+    The order after an epoch is `append`, then `save`: a crash in between repeats the epoch, and its row is not written
+    twice. The other way round the row of that epoch would be lost.
+    """
+
+    def __init__(self, path: Path, fence: Fence | None = None) -> None:
+        self.path = path
+        self._fence = fence
+        self._checkpoints = Checkpoints(path / "checkpoints", fence)
+        self._results = path / "results.jsonl"
+
+    def write_configuration(self, configuration: Mapping[str, Any]) -> None:
+        """Write configuration.json."""
+        self._write_json("configuration.json", configuration)
+
+    def configuration(self) -> dict[str, Any] | None:
+        """What configuration.json holds; None if there is none yet."""
+        return self._read_json("configuration.json")
+
+    def write_outcome(self, outcome: Mapping[str, Any]) -> None:
+        """Write outcome.json: how the trial ended."""
+        self._write_json("outcome.json", outcome)
+
+    def outcome(self) -> dict[str, Any] | None:
+        """How the trial ended; None as long as it has not."""
+        return self._read_json("outcome.json")
+
+    def write_file(self, relative: str, data: bytes) -> None:
+        """Write a file for people, such as samples/epoch-0005.png: whole, but not safe from a power cut."""
+        path = self.path / relative
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise ValueError(f"{relative!r} lies outside the trial's folder")
+        self._check_fence()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, data, fsync=False)
+
+    def rows(self) -> list[Row]:
+        """The rows by rising epoch, without a torn last line.
+
+        Raises:
+            DamagedSweep: a line before the last one is damaged.
+        """
+        return self._read_rows()[0]
+
+    def append(self, rows: Sequence[Row]) -> list[Row]:
+        """Add the rows of new epochs, durably, and return them. Epochs up to the last known one keep their first row.
+
+        Raises:
+            Fenced: another driver took the sweep.
+            OSError: as it came; the rows before stay readable.
+        """
+        self._check_fence()
+        known, size = self._read_rows()
+        fresh = _rising(rows, after=known[-1].epoch if known else -1)
+        data = b"".join(_encode(row) for row in fresh)
+        make_directory(self.path)
+        if data or (self._results.exists() and os.stat(self._results).st_size != size):
+            append_at(self._results, size, data)
+        return fresh
+
+    def save(self, step: int, files: Mapping[str, bytes], *, best: bool) -> None:
+        """Write a checkpoint durably; the newest two and the best stay. It is safe when this returns.
+
+        Raises:
+            Fenced: another driver took the sweep.
+            OSError: as it came; every earlier checkpoint stays readable.
+        """
+        self._checkpoints.save(step, files, best=best)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest checkpoint that verifies, or None; torn ones are moved aside."""
+        return self._checkpoints.newest()
+
+    def best(self) -> Checkpoint | None:
+        """The checkpoint of the best epoch, or None."""
+        return self._checkpoints.best()
+
+    def torn(self) -> list[str]:
+        """The names of the checkpoints that were moved aside because they did not verify."""
+        return self._checkpoints.torn()
+
+    def _read_rows(self) -> tuple[list[Row], int]:
+        """The rows, and the size of the file up to the end of the last good line."""
+        try:
+            *lines, _torn = self._results.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return [], 0
+        rows, size = [], 0
+        for number, line in enumerate(lines, start=1):
+            row = _decode(line)
+            if row is None and number == len(lines) and not _torn:
+                break
+            if row is None:
+                raise DamagedSweep(
+                    f"{self._results}:{number}: not a row of results. Restore the file from a copy; or move the "
+                    "trial's folder away, and the trial starts again from its beginning."
+                )
+            rows.append(row)
+            size += len(line) + 1
+        return _rising(rows, after=-1), size
+
+    def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        self._check_fence()
+        make_directory(self.path)
+        write_atomic(self.path / name, json.dumps(value, indent=1).encode())
+
+    def _read_json(self, name: str) -> dict[str, Any] | None:
+        path = self.path / name
+        try:
+            value = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as error:
+            raise DamagedSweep(f"{path}: not JSON ({error}). Delete the file: the trial writes it again.") from error
+        if not isinstance(value, dict):
+            raise DamagedSweep(
+                f"{path}: holds {value!r:.80}, not an object. Delete the file: the trial writes it again."
+            )
+        return value
+
+    def _check_fence(self) -> None:
+        if self._fence is not None:
+            self._fence.check()
+
+
+def _rising(rows: Sequence[Row], after: int) -> list[Row]:
+    """The first row of every epoch above all epochs before it."""
+    kept = []
+    for row in rows:
+        if row.epoch > after:
+            kept.append(row)
+            after = row.epoch
+    return kept
+
+
+def _encode(row: Row) -> bytes:
+    values = {name: float(value) for name, value in row.values.items()}  # NumPy's numbers and 0-d tensors too
+    fields = {"epoch": row.epoch, "step": row.step, "time": row.time, "seconds": float(row.seconds), "values": values}
+    return json.dumps(fields).encode() + b"\n"
+
+
+def _decode(line: bytes) -> Row | None:
+    try:
+        found = json.loads(line)
+        values = {str(name): float(value) for name, value in found["values"].items()}
+        return Row(int(found["epoch"]), int(found["step"]), int(found["time"]), float(found["seconds"]), values)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
