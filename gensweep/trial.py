@@ -68,6 +68,15 @@ class Report:
     protocol: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An error of the trial's own code, as data, so that an executor sees only the machine's faults as errors."""
+
+    number: int
+    reason: str
+    details: str
+
+
 def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
     """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers."""
     content = {"schema": TRIAL_SCHEMA, "data": data_digest, "configuration": configuration}
@@ -138,7 +147,7 @@ class _Run:
         for progress in train(self.trainee, self.data, training.epochs, training.batch_size, self.configuration.seed):
             self.epoch = progress.epoch
             self.seconds += progress.seconds
-            self.rows.append(self._row(progress.epoch, progress.step, progress.parts))
+            self.rows.append(_row(progress, progress.parts))
             yield progress
 
     def is_due(self, epoch: int) -> bool:
@@ -156,7 +165,7 @@ class _Run:
         is_best = not self.best or _better(objective, self.best[self.assignment.objective], self.assignment.mode)
         if is_best:
             self.best, self.best_epoch = scores, progress.epoch
-        self.rows[-1] = self._row(progress.epoch, progress.step, progress.parts | scores)
+        self.rows[-1] = _row(progress, progress.parts | scores)
         self.folder.append(self.rows)
         self.rows = []
         self.folder.save(progress.step, {"state.pt": to_bytes(self._state())}, best=is_best)
@@ -189,9 +198,6 @@ class _Run:
         if reconstructed is not None and originals.ndim == 4:
             picture = pictures.png(pictures.side_by_side(originals, reconstructed.cpu()), bounds)
             self.folder.write_file(f"reconstructions/{name}", picture or b"")
-
-    def _row(self, epoch: int, step: int, values: dict[str, float]) -> Row:
-        return Row(epoch=epoch, step=step, time=int(time.time() * 1000), seconds=self.seconds, values=values)
 
     def _state(self) -> dict[str, Any]:
         return {"trainee": self.trainee.state(), "best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch,
@@ -251,6 +257,10 @@ def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, fl
         scores[name] = score.value
         scores |= {f"{name}.{detail}": value for detail, value in score.details.items()}
     return scores
+
+
+def _row(progress: Progress, values: dict[str, float]) -> Row:
+    return Row(progress.epoch, progress.step, int(time.time() * 1000), progress.seconds, values)
 
 
 def _better(a: float, b: float, mode: str) -> bool:

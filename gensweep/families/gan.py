@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
-from gensweep.constraints.none import None_
+from gensweep.constraints.none import NONE
 from gensweep.families._adversarial import Adversarial
 from gensweep.families.base import Family, Game, Loss, Setting
 
@@ -34,7 +34,7 @@ class GAN(Family):
 
     name: Literal["gan"] = "gan"
     loss: Literal["non_saturating", "minimax"] = Field("non_saturating", description="the generator's loss")
-    constraint: Annotated[Constraint, Member("constraints")] = None_()
+    constraint: Annotated[Constraint, Member("constraints")] = NONE()
     critic_moves: int = Field(1, ge=1, description="discriminator moves for each generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="discriminator learning rate as a multiple of the trial's")
 

@@ -64,7 +64,7 @@ class VAE(Family):
                 return x
             if self.likelihood == "bernoulli":
                 return (torch.special.ndtr(noise["observation"]) < x).to(x.dtype)
-            log_variance = nets["log_variance"](x) if self.likelihood == "learned_gaussian" else math.log(self.variance)
+            log_variance = nets["log_variance"]() if self.likelihood == "learned_gaussian" else math.log(self.variance)
             return x + torch.exp(0.5 * torch.as_tensor(log_variance)) * noise["observation"]
 
         networks = {
@@ -72,7 +72,7 @@ class VAE(Family):
             "decoder": setting.network.decoder(setting.latent_size, setting.shape),
         }
         if self.likelihood == "learned_gaussian":
-            from gensweep.networks._layers import Scalar
+            from gensweep.families._scalar import Scalar
 
             networks["log_variance"] = Scalar(math.log(self.variance))
         player = Player("autoencoder", tuple(networks), loss, {"posterior": Draw((setting.batch_size, *latent.shape))})
@@ -90,7 +90,7 @@ class VAE(Family):
             bce = torch.nn.functional.binary_cross_entropy_with_logits(decoded, x, reduction="none")
             return bce.flatten(1).sum(-1)
         if self.likelihood == "learned_gaussian":
-            return gaussian_nll(x, setting.into_bounds(decoded), nets["log_variance"](x))
+            return gaussian_nll(x, setting.into_bounds(decoded), nets["log_variance"]())
         return gaussian_nll(x, setting.into_bounds(decoded), knobs["variance"].log())
 
 
