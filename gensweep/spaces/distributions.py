@@ -1,0 +1,303 @@
+"""The distributions that a leaf of a search space may be, and how they are written.
+
+    choice(a, b, …)     uniform(a, b)     loguniform(a, b)     int(a, b)     logint(a, b)     quniform(a, b, q)
+
+Both ends of a range belong to it. `quniform` takes the values a, a + q, a + 2q, … up to b. The leaf mappings of Weights
+& Biases sweeps are read as well: {values: [a, b]}, {min: a, max: b}, {min: a, max: b, distribution: log_uniform_values}.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from gensweep.errors import suggest
+from gensweep.spaces.reading import YamlError, read_items
+
+Number = int | float
+
+
+class BadDistribution(ValueError):
+    """A distribution that nothing can be drawn from; the message says why and what is accepted."""
+
+
+class Distribution(ABC):
+    """What a leaf is drawn from. `str` of one is the text that `parse` reads."""
+
+    @abstractmethod
+    def sample(self, rng: random.Random) -> Any:
+        """One value."""
+
+    @abstractmethod
+    def grid(self, points: int) -> list[Any]:
+        """Every option of a choice, or at most `points` values of a range, both ends among them."""
+
+    @abstractmethod
+    def ends(self) -> list[Any]:
+        """Every option of a choice, or both ends of a range: what has to be valid for the whole to be."""
+
+
+@dataclass(frozen=True)
+class Choice(Distribution):
+    """One of the options, which may be numbers, texts, null, booleans or lists."""
+
+    options: tuple[Any, ...]
+
+    def __post_init__(self) -> None:
+        if not self.options:
+            raise BadDistribution("a choice of nothing. Give one option or more, as in choice(a, b)")
+        twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+        if twice:
+            raise BadDistribution(f"{self} names {', '.join(twice)} twice, which would be drawn twice as often")
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A distinct text for each option, for searchers that know no lists."""
+        return tuple(write_item(option) for option in self.options)
+
+    def of(self, label: str) -> Any:
+        """The option of this label."""
+        return self.options[self.labels.index(label)]
+
+    def sample(self, rng: random.Random) -> Any:
+        """Each option alike."""
+        return self.options[rng.randrange(len(self.options))]
+
+    def grid(self, points: int) -> list[Any]:  # noqa: ARG002 - a choice has as many points as options
+        """Every option, in the order in which they are written."""
+        return list(self.options)
+
+    def ends(self) -> list[Any]:
+        """Every option."""
+        return list(self.options)
+
+    def __str__(self) -> str:
+        return f"choice({', '.join(self.labels)})"
+
+
+@dataclass(frozen=True)
+class _Range(Distribution):
+    low: Number
+    high: Number
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise BadDistribution(f"{self}: {write_item(value)} is not a number")
+        if self.low > self.high:
+            raise BadDistribution(f"{self}: the first end is above the second. Write the smaller one first")
+
+    def ends(self) -> list[Any]:
+        """The lowest and the highest value."""
+        return list(dict.fromkeys([self.low, self.high]))
+
+    def __str__(self) -> str:
+        return f"{_NAMES[type(self)]}({', '.join(write_item(getattr(self, f.name)) for f in fields(self))})"
+
+
+@dataclass(frozen=True)
+class _Whole(_Range):
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for end in (self.low, self.high):
+            if not isinstance(end, int):
+                raise BadDistribution(f"{self}: {end} is not a whole number")
+
+
+def _positive(range_: _Range, least: Number, says: str) -> None:
+    if range_.low < least or range_.low <= 0:
+        raise BadDistribution(f"{range_}: a logarithmic range begins {says}, not at {range_.low}")
+
+
+@dataclass(frozen=True)
+class Uniform(_Range):
+    """A number between low and high."""
+
+    def sample(self, rng: random.Random) -> float:
+        """Uniform on the line."""
+        return rng.uniform(self.low, self.high)
+
+    def grid(self, points: int) -> list[Any]:
+        """Equal steps from end to end."""
+        return _distinct([_mix(self.low, self.high, k, points) for k in range(points)])
+
+
+@dataclass(frozen=True)
+class LogUniform(_Range):
+    """A positive number whose logarithm is uniform; low and high are the values themselves, not exponents."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _positive(self, 0, "above 0")
+
+    def sample(self, rng: random.Random) -> float:
+        """Uniform on the logarithm."""
+        drawn = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
+        return min(max(drawn, self.low), self.high)  # rounding may step over an end
+
+    def grid(self, points: int) -> list[Any]:
+        """Equal ratios from end to end."""
+        return _distinct([_mix_log(self.low, self.high, k, points) for k in range(points)])
+
+
+@dataclass(frozen=True)
+class Int(_Whole):
+    """A whole number from low to high."""
+
+    def sample(self, rng: random.Random) -> int:
+        """Each number alike."""
+        return rng.randint(int(self.low), int(self.high))
+
+    def grid(self, points: int) -> list[Any]:
+        """Nearly equal steps from end to end, each number once."""
+        return _distinct([round(_mix(self.low, self.high, k, points)) for k in range(points)])
+
+
+@dataclass(frozen=True)
+class LogInt(_Whole):
+    """A whole number of 1 or more whose logarithm is nearly uniform."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _positive(self, 1, "at 1 or above")
+
+    def sample(self, rng: random.Random) -> int:
+        """Uniform on the logarithm, rounded; the ends get the half steps beyond them, so that none is rare."""
+        drawn = round(math.exp(rng.uniform(math.log(self.low - 0.5), math.log(self.high + 0.5))))
+        return min(max(drawn, int(self.low)), int(self.high))
+
+    def grid(self, points: int) -> list[Any]:
+        """Nearly equal ratios from end to end, each number once."""
+        return _distinct([round(_mix_log(self.low, self.high, k, points)) for k in range(points)])
+
+
+@dataclass(frozen=True)
+class QUniform(_Range):
+    """One of low, low + q, low + 2q, … up to high."""
+
+    q: Number
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.q <= 0:
+            raise BadDistribution(f"{self}: the step is {self.q}, and must be above 0")
+
+    @property
+    def steps(self) -> int:
+        """How many steps of q lie between the ends."""
+        return math.floor((self.high - self.low) / self.q + 1e-9)
+
+    def at(self, k: int) -> Number:
+        """The value after k steps, free of the noise of binary fractions."""
+        return round(self.low + k * self.q, 12)
+
+    def sample(self, rng: random.Random) -> Number:
+        """Each value alike."""
+        return self.at(rng.randint(0, self.steps))
+
+    def grid(self, points: int) -> list[Any]:
+        """Values at nearly equal distances, each once."""
+        return _distinct([self.at(round(_mix(0, self.steps, k, points))) for k in range(points)])
+
+    def ends(self) -> list[Any]:
+        """The lowest and the highest value that can be drawn."""
+        return list(dict.fromkeys([self.at(0), self.at(self.steps)]))
+
+
+FUNCTIONS: dict[str, type[Choice | _Range]] = {
+    "choice": Choice,
+    "uniform": Uniform,
+    "loguniform": LogUniform,
+    "int": Int,
+    "logint": LogInt,
+    "quniform": QUniform,
+}
+_NAMES = {cls: name for name, cls in FUNCTIONS.items()}
+_CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\((.*)\)\s*", re.DOTALL)
+_PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
+_NOT_TEXT = {"true", "false", "null"}
+
+
+def parse(text: str) -> Distribution | None:
+    """The distribution that `text` writes, or None where it is no such text.
+
+    Raises:
+        BadDistribution: it is meant as one, and is wrong.
+    """
+    call = _CALL.fullmatch(text)
+    if call is None:
+        return None
+    name, inner = call.groups()
+    if name not in FUNCTIONS:
+        raise BadDistribution(f"unknown distribution '{name}'. {suggest(name, FUNCTIONS)}")
+    try:
+        items = read_items(inner)
+    except YamlError as error:
+        raise BadDistribution(f"{text}: {error.problem.message}") from None
+    return _make(name, items)
+
+
+def from_mapping(node: Mapping[str, Any]) -> Distribution | None:
+    """The distribution of a leaf mapping as Weights & Biases writes it, or None where the keys are not exactly those.
+
+    Raises:
+        BadDistribution: the keys are those, and the distribution is wrong or unknown.
+    """
+    keys = set(node) - {"distribution"}
+    if keys not in ({"values"}, {"min", "max"}, {"min", "max", "q"}):
+        return None
+    if keys == {"values"}:
+        if node.get("distribution", "categorical") != "categorical" or not isinstance(node["values"], list):
+            raise BadDistribution("values: takes a list, and goes with distribution: categorical or none")
+        return _make("choice", list(node["values"]))
+    whole = all(isinstance(node[end], int) for end in ("min", "max"))
+    kind = node.get("distribution") or ("q_uniform" if "q" in node else "int_uniform" if whole else "uniform")
+    if kind == "log_uniform":
+        raise BadDistribution("log_uniform takes exponents of e in Weights & Biases, which is easily misread. "
+                              "Write distribution: log_uniform_values, or loguniform(low, high), with the values")
+    known = {"uniform": "uniform", "int_uniform": "int", "log_uniform_values": "loguniform", "q_uniform": "quniform"}
+    if kind not in known:
+        raise BadDistribution(f"unknown distribution '{kind}'. {suggest(str(kind), known)}")
+    step = [node.get("q", 1)] if kind == "q_uniform" else []
+    if "q" in node and not step:
+        raise BadDistribution(f"q: goes with distribution: q_uniform, not with {kind}")
+    return _make(known[kind], [node["min"], node["max"], *step])
+
+
+def write_item(value: Any) -> str:
+    """One option as it is written inside choice(…)."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(write_item, value))}]"
+    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _make(name: str, items: list[Any]) -> Distribution:
+    if name == "choice":
+        return Choice(tuple(items))
+    wanted = [field.name for field in fields(FUNCTIONS[name])]
+    if len(items) != len(wanted):
+        given = f"{name}({', '.join(map(write_item, items))})"
+        raise BadDistribution(f"{given}: takes {len(wanted)} numbers, {name}({', '.join(wanted)}), not {len(items)}")
+    return FUNCTIONS[name](*items)
+
+
+def _mix(low: Number, high: Number, k: int, points: int) -> Number:
+    """Point k of `points` from low to high, both exactly."""
+    return low if k == 0 else high if k == points - 1 else low + (high - low) * k / (points - 1)
+
+
+def _mix_log(low: Number, high: Number, k: int, points: int) -> Number:
+    return low if k == 0 else high if k == points - 1 else low * (high / low) ** (k / (points - 1))
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    return list(dict.fromkeys(values))

@@ -1,0 +1,91 @@
+"""`${trial.latent_size}` in a value: another value of the same file, and nothing else.
+
+Resolvers (`${oc.env:HOME}`) and Hydra's `_target_` can read secrets or run code from a file that somebody sent, so both
+are errors.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gensweep.errors import Problem
+from gensweep.spaces.distributions import BadDistribution, from_mapping, parse
+from gensweep.spaces.reading import Items, Map, copied
+
+_REFERENCE = re.compile(r"\$\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}")
+_RUNS_CODE = re.compile(r"_[a-z]+_")
+
+
+class _NoValue(Exception):
+    """A reference that stands for nothing."""
+
+
+def filled(tree: Map) -> list[Problem]:
+    """Puts the values in place of the references, in place, and returns what is wrong or forbidden."""
+    problems: list[Problem] = []
+    _fill(tree, tree, "", problems)
+    return problems
+
+
+def has_reference(node: Any) -> bool:
+    """Whether a `${` stands anywhere below `node`."""
+    if isinstance(node, Mapping | list):
+        return any(map(has_reference, node.values() if isinstance(node, Mapping) else node))
+    return isinstance(node, str) and "${" in node
+
+
+def _fill(root: Map, node: Map | Items, path: str, problems: list[Problem]) -> None:
+    keys: list[Any] = list(node) if isinstance(node, Map) else list(range(len(node)))
+    for key in keys:
+        name, where = f"{path}.{key}" if path else str(key), node.where[key]
+        if isinstance(key, str) and _RUNS_CODE.fullmatch(key):
+            problems.append(Problem(where, name, f"'{key}' is not allowed: a search-space file names components "
+                                                 "(name: mmd), and cannot call Python"))
+            del node[key]
+        elif isinstance(node[key], Map | Items):
+            _fill(root, node[key], name, problems)
+        elif isinstance(node[key], str) and "${" in node[key]:
+            try:
+                node[key] = _value(root, node[key], (name,))
+            except _NoValue as error:
+                problems.append(Problem(where, name, f"{node[key]!r}: {error}"))
+
+
+def _value(root: Map, text: str, seen: tuple[str, ...]) -> Any:
+    whole = _REFERENCE.fullmatch(text)
+    if whole:
+        return copied(_target(root, whole.group(1), seen))
+    if text.count("${") != len(_REFERENCE.findall(text)):
+        raise _NoValue("only plain references are allowed, as in ${trial.latent_size}")
+    return _REFERENCE.sub(lambda match: str(_target(root, match.group(1), seen)), text)
+
+
+def _target(root: Map, path: str, seen: tuple[str, ...]) -> Any:
+    if path in seen:
+        raise _NoValue(f"refers to itself through {' -> '.join((*seen, path))}")
+    node: Any = root
+    for part in path.split("."):
+        inside = isinstance(node, Map) and part in node or isinstance(node, Items) and part in map(str, range(len(node)))
+        if not inside:
+            raise _NoValue(f"there is no value at '{path}'. Give the whole path from the top of the file")
+        node = node[part] if isinstance(node, Map) else node[int(part)]
+    if isinstance(node, str) and "${" in node:
+        return _value(root, node, (*seen, path))
+    if _is_searched(node):
+        raise _NoValue(f"'{path}' is searched, so it has no value yet. Refer to fixed values only")
+    if has_reference(node):
+        raise _NoValue(f"'{path}' holds references itself. Refer to a single value")
+    return node
+
+
+def _is_searched(node: Any) -> bool:
+    try:
+        if isinstance(node, str):
+            return parse(node) is not None
+        if isinstance(node, Mapping):
+            return "one_of" in node or from_mapping(node) is not None or any(map(_is_searched, node.values()))
+    except BadDistribution:
+        return True
+    return isinstance(node, list) and any(map(_is_searched, node))

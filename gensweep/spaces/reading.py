@@ -1,0 +1,254 @@
+"""YAML text -> a tree of plain values in which every key and item knows the line it was written on.
+
+YAML here is the safe core of YAML 1.2: true and false are the only booleans, `1e-4` is a number. In addition
+`choice(a, b)` and its like are one value also inside `{…}` and `[…]`, where plain YAML would split them at the comma.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gensweep.errors import Problem
+
+MAX_ALIASES = 100
+MAX_NODES = 100_000
+_CALL = re.compile(r"(choice|uniform|loguniform|int|logint|quniform)\(")
+_TAG = "tag:yaml.org,2002:"
+
+
+class Map(dict[str, Any]):
+    """A mapping, and where each of its keys was written."""
+
+    def __init__(self, items: Mapping[str, Any] | None = None, where: Mapping[str, str] | None = None) -> None:
+        super().__init__(items or {})
+        self.where = dict(where or {})
+
+
+class Items(list[Any]):
+    """A list, and where each of its items was written."""
+
+    def __init__(self, items: list[Any], where: list[str]) -> None:
+        super().__init__(items)
+        self.where = list(where)
+
+
+class YamlError(Exception):
+    """A text that is not YAML, or is YAML that a search-space file may not hold."""
+
+    def __init__(self, where: str, message: str) -> None:
+        self.problem = Problem(where, "", message)
+        super().__init__(str(self.problem))
+
+
+def read_file(file: Path) -> Map:
+    """The tree of a file whose top level is a mapping.
+
+    Raises:
+        YamlError: with the line, the first thing in the file that cannot be read.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise YamlError(shown(file), f"cannot be read as a text file: {error}") from None
+    tree = read_text(text, shown(file))
+    if tree is None:
+        return Map()
+    if not isinstance(tree, Map):
+        raise YamlError(f"{shown(file)}:1", f"the file holds a {type(tree).__name__} where keys and values are expected, "
+                                            "as in `name: wae`")
+    return tree
+
+
+def read_text(text: str, origin: str) -> Any:
+    """The tree of a YAML text; `origin` is what errors call it."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.reader.ReaderError as error:
+        raise YamlError(origin, f"holds a character that YAML does not allow: {error.reason}") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"{origin}:{mark.line + 1}" if mark else origin
+        raise YamlError(line, _yaml_problem(error)) from None
+    except RecursionError:
+        raise YamlError(origin, "is nested too deeply") from None
+    return None if node is None else _Tree(origin).value(node)
+
+
+def read_items(text: str) -> list[Any]:
+    """The values between the brackets of `choice(…)`, as plain data."""
+    if not text.strip():
+        return []
+    return plain(read_text(f"[{text}]", "the list"))  # type: ignore[no-any-return]
+
+
+def plain(tree: Any) -> Any:
+    """The tree as dicts and lists."""
+    if isinstance(tree, Mapping):
+        return {key: plain(value) for key, value in tree.items()}
+    return [plain(item) for item in tree] if isinstance(tree, list) else tree
+
+
+def located(value: Any, where: str) -> Any:
+    """Plain data as a tree that was all written at one place."""
+    if isinstance(value, Mapping):
+        return Map({str(k): located(v, where) for k, v in value.items()}, {str(k): where for k in value})
+    return Items([located(v, where) for v in value], [where] * len(value)) if isinstance(value, list) else value
+
+
+def copied(tree: Any) -> Any:
+    """The tree again, sharing no mapping or list with it."""
+    if isinstance(tree, Map):
+        return Map({key: copied(value) for key, value in tree.items()}, tree.where)
+    return Items([copied(item) for item in tree], tree.where) if isinstance(tree, Items) else tree
+
+
+def shown(file: Path) -> str:
+    """The path as errors print it: relative to the working folder where the file lies below it."""
+    relative = os.path.relpath(file)
+    return str(file) if relative.startswith("..") else relative
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the scalars of YAML 1.2, calls as one scalar, and a limit on aliases."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own way
+    aliases = 0
+
+    def scan_plain(self) -> Any:
+        call = _CALL.match(self.buffer, self.pointer)
+        end = _closing(self.buffer, call.end()) if call else None
+        if call is None:
+            return super().scan_plain()
+        start = self.get_mark()
+        if end is None:
+            raise yaml.scanner.ScannerError(None, None, f"{call.group(0)} is never closed with a ')'", start)
+        text = self.buffer[self.pointer : end]
+        self.forward(end - self.pointer)
+        self.allow_simple_key = False
+        return yaml.ScalarToken(" ".join(text.split()), True, start, self.get_mark())
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+            self.aliases += 1
+            if self.aliases > MAX_ALIASES:
+                mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+                raise yaml.composer.ComposerError(None, None, f"more than {MAX_ALIASES} aliases", mark)
+        return super().compose_node(parent, index)
+
+
+for _name, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+     "-+0123456789."),
+):
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first))  # type: ignore[no-untyped-call]
+
+
+class _Tree:
+    """Turns the nodes of one document into values, refusing what could not be read back or could run code."""
+
+    def __init__(self, origin: str) -> None:
+        self.origin, self.nodes, self.open = origin, 0, set[int]()
+
+    def value(self, node: yaml.Node) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise self._error(node, f"aliases make this file more than {MAX_NODES} values long")
+        if id(node) in self.open:
+            raise self._error(node, "an alias refers to a value that it is part of")
+        if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in _READERS:
+            raise self._error(node, f"the tag '{node.tag.replace(_TAG, '!!')}' is not allowed. Write plain values")
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        self.open.add(id(node))
+        read = self._mapping(node) if isinstance(node, yaml.MappingNode) else self._list(node)
+        self.open.discard(id(node))
+        return read
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return _READERS[node.tag.removeprefix(_TAG)](node.value)
+        except (ValueError, KeyError):
+            raise self._error(node, f"'{node.value}' cannot be read as {node.tag.replace(_TAG, '!!')}") from None
+
+    def _list(self, node: yaml.Node) -> Items:
+        return Items([self.value(item) for item in node.value], [self._where(item) for item in node.value])
+
+    def _mapping(self, node: yaml.MappingNode) -> Map:
+        merged, own = Map(), Map()
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, "a key must be a name")
+            key = str(key_node.value)
+            if key == "<<" and key_node.style is None:
+                for part in self._merged(value_node):
+                    merged = Map({**part, **merged}, {**part.where, **merged.where})
+                continue
+            if key in own:
+                first = own.where[key].rpartition(":")[2]
+                raise self._error(key_node, f"the key '{key}' is given twice, first on line {first}. Keep one of them")
+            own[key] = self.value(value_node)
+            own.where[key] = self._where(key_node)
+        return Map({**merged, **own}, {**merged.where, **own.where})
+
+    def _merged(self, node: yaml.Node) -> Iterator[Map]:
+        read = self.value(node)
+        for part in read if isinstance(read, Items) else [read]:
+            if not isinstance(part, Map):
+                raise self._error(node, "'<<' takes a mapping")
+            yield part
+
+    def _where(self, node: yaml.Node) -> str:
+        return f"{self.origin}:{node.start_mark.line + 1}"
+
+    def _error(self, node: yaml.Node, message: str) -> YamlError:
+        return YamlError(self._where(node), message)
+
+
+_READERS: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": lambda text: float(text.replace(".inf", "inf").replace(".nan", "nan").lower()),
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+    "null": lambda _text: None,
+    "map": dict,
+    "seq": list,
+}
+
+
+def _closing(text: str, start: int) -> int | None:
+    """The position after the bracket that closes the one before `start`, quotes respected; None where there is none."""
+    depth, quote = 1, ""
+    for position in range(start, len(text)):
+        character = text[position]
+        if quote:
+            quote = "" if character == quote and text[position - 1] != "\\" else quote
+        elif character in "\"'":
+            quote = character
+        elif character in "()":
+            depth += 1 if character == "(" else -1
+            if depth == 0:
+                return position + 1
+    return None
+
+
+def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
+    text = error.problem or error.context or "cannot be read"
+    if "'\\t'" in text:
+        return "a tab stands where YAML takes spaces. Indent with spaces"
+    if "mapping values are not allowed" in text:
+        return "a second ':' on this line. Put text that holds one in quotes"
+    if "expected a single document" in (error.context or ""):
+        return "holds a second document (---). One file is one sweep"
+    return f"is not YAML: {' '.join(part for part in (error.context, text) if part)}"
+
+
