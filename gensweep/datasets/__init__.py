@@ -1,0 +1,1 @@
+"""Sources of data, each with fixed splits."""

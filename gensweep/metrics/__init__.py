@@ -1,0 +1,1 @@
+"""Scores of a trained model, each with the protocol that it was taken by."""

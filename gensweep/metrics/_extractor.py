@@ -1,0 +1,105 @@
+"""The frozen networks in whose features images are compared, and how one is known not to have changed."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gensweep.errors import ConfigError
+
+FOLDER = Path(__file__).parent / "extractors"
+IDENTITY = "identity"
+_BATCH = 500
+
+
+class SmallCNN(torch.nn.Module):
+    """Three 3 × 3 convolutions, a linear layer whose standardised output is the features, and a classifier.
+
+    GELU has no dead units, unlike ReLU, and the features are taken before it: all of them vary. `centre` and `scale`
+    hold each feature's mean and standard deviation on the training split, so that every one counts alike.
+    """
+
+    centre: torch.Tensor
+    scale: torch.Tensor
+
+    def __init__(self, shape: tuple[int, ...], n_features: int, n_classes: int = 10) -> None:
+        super().__init__()
+        channels, height, width = shape
+        # Halves twice from 8 × 8, three times from 28 × 28: 2 × 2 and 4 × 4 are left.
+        first = 1 if height <= 8 else 2
+        self.body = torch.nn.Sequential(
+            torch.nn.Conv2d(channels, 16, 3, stride=first, padding=1), torch.nn.GELU(),
+            torch.nn.Conv2d(16, 32, 3, stride=2, padding=1), torch.nn.GELU(),
+            torch.nn.Conv2d(32, 64, 3, stride=2, padding=1), torch.nn.GELU(),
+            torch.nn.Flatten(),
+        )  # fmt: skip
+        with torch.no_grad():
+            flat = self.body(torch.zeros(1, channels, height, width)).shape[1]
+        self.features = torch.nn.Linear(flat, n_features)
+        self.classes = torch.nn.Linear(n_features, n_classes)
+        self.register_buffer("centre", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images [n, *shape] in [0, 1] -> standardised features [n, n_features]."""
+        features: torch.Tensor = (self.features(self.body(images)) - self.centre) / self.scale
+        return features
+
+    def logits(self, images: torch.Tensor) -> torch.Tensor:
+        """Images [n, *shape] -> class scores [n, n_classes]."""
+        return self.classes(torch.nn.functional.gelu(self.features(self.body(images))))  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """A frozen map from items to features. `hash` is the first 8 digits of the SHA-256 of its weights' file."""
+
+    name: str
+    hash: str
+    network: torch.nn.Module
+
+    def batches(self, items: torch.Tensor) -> list[torch.Tensor]:
+        """The features of items [n, *shape], as batches [b, d] in order. Without gradients, on the CPU."""
+        with torch.inference_mode():
+            return [self.network(batch) for batch in torch.split(items, _BATCH)]
+
+
+def names() -> list[str]:
+    """Every extractor that ships: a folder listing, nothing is loaded."""
+    return sorted(card.stem for card in FOLDER.glob("*.json"))
+
+
+def card(name: str) -> dict[str, Any]:
+    """What is known of extractor `name`: its input's shape, its features, its accuracy and how it was trained."""
+    return json.loads((FOLDER / f"{name}.json").read_text())  # type: ignore[no-any-return]
+
+
+@cache
+def load_extractor(name: str) -> Extractor:
+    """The extractor, in evaluation mode; `identity` leaves items as they are, flattened.
+
+    Raises:
+        ConfigError: its weights are not the ones that its card describes.
+    """
+    if name == IDENTITY:
+        return Extractor(name, IDENTITY, torch.nn.Flatten())
+    described, file = card(name), FOLDER / f"{name}.pt"
+    data = file.read_bytes() if file.exists() else b""
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != described["sha256"]:
+        raise ConfigError(
+            f"feature extractor '{name}': {file} is {'damaged or altered' if data else 'missing'}: SHA-256 {digest}, "
+            f"its card says {described['sha256']}. Scores taken with other weights could not be compared; "
+            "reinstall gensweep, or restore the file from the repository."
+        )
+    network = SmallCNN(tuple(described["shape"]), described["features"])
+    weights = torch.load(io.BytesIO(data), weights_only=True)
+    network.load_state_dict({key: value.float() for key, value in weights.items()})
+    return Extractor(name, digest[:8], network.eval().requires_grad_(False))
