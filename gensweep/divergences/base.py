@@ -5,15 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeAlias
 
 import torch
 
 from gensweep.component import Component
 
-Nets = Mapping[str, Callable[..., torch.Tensor]]
-Noise = Mapping[str, torch.Tensor]
-Knobs = Mapping[str, torch.Tensor]
+# In quotes, because an alias is evaluated at import, and would load torch where it is deferred.
+Nets: TypeAlias = "Mapping[str, Callable[..., torch.Tensor]]"
+Noise: TypeAlias = "Mapping[str, torch.Tensor]"
+Knobs: TypeAlias = "Mapping[str, torch.Tensor]"
 
 
 @dataclass(frozen=True)

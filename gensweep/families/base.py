@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import torch
 
@@ -13,7 +13,7 @@ from gensweep.component import Component
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise
 from gensweep.networks.base import Network
 
-Parameters = dict[str, torch.Tensor]
+Parameters: TypeAlias = "dict[str, torch.Tensor]"  # in quotes, as in divergences/base.py: torch may be deferred
 
 
 class Loss(NamedTuple):
@@ -41,8 +41,8 @@ class Setting:
         return low + (high - low) * torch.sigmoid(outputs)
 
 
-LossFunction = Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]
-AfterMove = Callable[[Parameters, Mapping[str, torch.Tensor], Knobs], Parameters]
+LossFunction: TypeAlias = "Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]"
+AfterMove: TypeAlias = "Callable[[Parameters, Mapping[str, torch.Tensor], Knobs], Parameters]"
 
 
 @dataclass(frozen=True)
