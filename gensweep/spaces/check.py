@@ -1,0 +1,152 @@
+"""Everything that can be known to be wrong before anything starts, all at once.
+
+Not every combination is tried, which could be millions: every option of each choice, both ends of each range and every
+branch are, each with the first option of all other axes, and everything once for each family.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.spaces import space as spaces
+from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.spaces.distributions import Distribution
+from gensweep.spaces.messages import explain
+from gensweep.spaces.space import Ask, OneOf
+from gensweep.spaces.sweep import Sweep
+
+
+def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ()) -> Sweep:
+    """The sweep of a file and overrides, known to be sound.
+
+    Raises:
+        ConfigError: with every mistake in the file, the overrides and what they mean.
+    """
+    from gensweep.spaces.load import read
+
+    sweep, problems = read(file, overrides, groups)
+    reported = {(problem.where, problem.path) for problem in problems}
+    problems += [p for p in check(sweep) if (p.where, p.path) not in reported]
+    if problems:
+        raise ConfigError([Problem(p.where, _shown(p.path), p.message) for p in problems])
+    return sweep
+
+
+def check(sweep: Sweep) -> list[Problem]:
+    """What is wrong with a sweep that could be read: its trials, and whether its settings go with them."""
+    found = list(_settings(sweep))
+    configurations: list[tuple[Ask, TrialConfiguration]] = []
+    for ask in _asks(sweep.space):
+        try:
+            configurations.append((ask, TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask))))
+        except ValidationError as error:
+            found += [_translated(sweep, ask, line) for line in error.errors()]
+    for ask, configuration in configurations:
+        found += _crossed(sweep, ask, configuration)
+    return list(dict.fromkeys(found))
+
+
+def data_problems(sweep: Sweep) -> list[Problem]:
+    """Which datasets of the sweep cannot be read on this machine, with the cures. Reads no data."""
+    found = []
+    for ask in _asks(sweep.space):
+        try:
+            dataset: Any = TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask)).dataset
+        except ValidationError:
+            continue  # `check` reports it
+        problem = dataset.problem()
+        if problem:
+            found.append(_at(sweep, ask, ("dataset",), problem))
+    return list(dict.fromkeys(found))
+
+
+def _asks(space: dict[str, Any]) -> Iterator[Ask]:
+    """One way to answer for each value that has to be valid."""
+    family = space.get("family")
+    for label in family.branches if isinstance(family, OneOf) else [None]:
+        fixed = {} if label is None else {"family": label}
+        yield _answering(fixed)
+        for axis in spaces.axes(space):
+            if axis.given.get("family", label) == label and axis.name not in fixed:
+                yield from (_answering({**axis.given, **fixed, axis.name: end}) for end in axis.distribution.ends())
+
+
+def _answering(chosen: dict[str, Any]) -> Ask:
+    def ask(name: str, distribution: Distribution) -> Any:
+        return chosen[name] if name in chosen else distribution.ends()[0]
+
+    return ask
+
+
+def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:
+    location = tuple(error["loc"])
+    problem = _at(sweep, ask, location, explain(error))
+    if error["type"] == "unknown_field":  # the line of the field, the path of the node that does not know it
+        problem = Problem(problem.where, _shown(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")),
+                          problem.message)
+    return problem
+
+
+def _at(sweep: Sweep, ask: Ask, location: tuple[str | int, ...], message: str) -> Problem:
+    name = f"trial.{spaces.locate(sweep.space, ask, location)}".strip(".")
+    return Problem(_where(sweep, name), _shown(name), message)
+
+
+def _where(sweep: Sweep, name: str) -> str:
+    """Where `name` was written, or the nearest node around it that was."""
+    while name and name not in sweep.sources:
+        name = name[: name.rindex("[")] if name.endswith("]") else name.rpartition(".")[0]
+    return sweep.sources.get(name, "")
+
+
+def _shown(name: str) -> str:
+    """The path without the labels of branches: the message and the line say which branch it is."""
+    return re.sub(r"\[[^\]]*\]", "", name)
+
+
+def _settings(sweep: Sweep) -> Iterator[Problem]:
+    if sweep.search.samples is None and sweep.search.sampler != "grid":
+        where = _where(sweep, "search.samples")
+        yield Problem(where, "search.samples", f"null lets {sweep.search.sampler} go on for ever. Give a number, "
+                                               "or sampler: grid")
+
+
+def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Iterator[Problem]:
+    """What is right by itself, and does not go together."""
+    parts: Any = configuration
+    shape, bounds = parts.dataset.shape, parts.dataset.bounds
+    for location, misfit in (
+        (("network",), parts.network.misfit(shape)),
+        (("family",), parts.family.misfit(shape, bounds)),
+        *((("evaluation", "metrics", i), metric.misfit(parts.dataset)) for i, metric in enumerate(parts.evaluation.metrics)),
+    ):
+        if misfit:
+            yield _at(sweep, ask, location, misfit)
+    yield from _objective(sweep, ask, list(parts.evaluation.metrics))
+    epochs, grace = parts.training.epochs, sweep.schedule.grace_period
+    if sweep.schedule.name == "asha" and grace > epochs:
+        yield Problem(_where(sweep, "schedule.grace_period"), "schedule.grace_period",
+                      f"{grace} epochs of grace, but a trial has {epochs}: none could be stopped early. "
+                      f"Give {epochs} or less, or schedule=none")
+
+
+def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
+    names = [metric.name for metric in metrics]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield _at(sweep, ask, ("evaluation", "metrics", i), f"{name} is measured twice under one name. Keep one")
+    wanted = sweep.objective
+    if wanted.metric not in names:
+        yield Problem(_where(sweep, "objective.metric"), "objective.metric",
+                      f"'{wanted.metric}' is not measured by trial.evaluation.metrics. {suggest(wanted.metric, names)}")
+        return
+    mode = metrics[names.index(wanted.metric)].mode
+    if mode != wanted.mode:
+        yield Problem(_where(sweep, "objective.mode"), "objective.mode",
+                      f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {mode}")
