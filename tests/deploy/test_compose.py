@@ -1,0 +1,119 @@
+"""compose.yaml and what is laid over it, by the Compose binary; and mutations that must not pass."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_checks import DEPLOY, SECRETS, compose_problems, resolved
+
+BASE, AUTH, GPU = (DEPLOY / f"compose{part}.yaml" for part in ("", ".auth", ".gpu"))
+ORIGINAL = yaml.safe_load(BASE.read_text())
+
+
+@pytest.mark.parametrize("files", [[BASE], [BASE, AUTH], [BASE, GPU], [BASE, AUTH, GPU]], ids=lambda files: len(files))
+def test_compose_accepts_the_files(files: list[Path]) -> None:
+    assert compose_problems(files) == []
+
+
+def test_the_example_environment_names_every_secret_and_fills_none() -> None:
+    lines = (DEPLOY / ".env.example").read_text().splitlines()
+    example = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+    assert example.keys() == SECRETS.keys()
+    assert set(example.values()) == {""}, "a value in the example is a password that everybody knows"
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_missing_secret_is_refused_by_name(name: str) -> None:
+    problems = compose_problems([BASE, AUTH], {key: value for key, value in SECRETS.items() if key != name})
+    assert any(name in problem and "deploy/.env" in problem for problem in problems)
+
+
+def test_the_authenticated_server_is_the_same_server_with_one_option_more() -> None:
+    plain, authenticated = resolved([BASE])["mlflow"], resolved([BASE, AUTH])["mlflow"]
+    assert authenticated["command"] == [*plain["command"], "--app-name", "basic-auth"]
+    assert plain["environment"].items() <= authenticated["environment"].items()
+
+
+def test_only_the_tracking_server_reaches_the_stores() -> None:
+    services = resolved([BASE])
+    inside = {name for name, service in services.items() if "storage" in service["networks"]}
+    assert inside == {"postgres", "s3", "bucket", "mlflow"}
+    assert yaml.safe_load(BASE.read_text())["networks"]["storage"] == {"internal": True}
+
+
+def _without_allowed_hosts(file: Any) -> None:
+    command = file["services"]["mlflow"]["command"]
+    at = command.index("--allowed-hosts")
+    del command[at : at + 2]
+
+
+MUTATIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "unknown key of a service": (lambda f: f["services"]["mlflow"].update(imagee="x"), "imagee"),
+    "unknown top-level key": (lambda f: f.update(servces={}), "servces"),
+    "port as a mapping of text": (lambda f: f["services"]["mlflow"].update(ports={"a": "b"}), "ports"),
+    "healthcheck of a wrong type": (lambda f: f["services"]["mlflow"]["healthcheck"].update(retries="many"), "retries"),
+    "depends_on nobody": (
+        lambda f: f["services"]["mlflow"]["depends_on"].update(minio={"condition": "service_started"}),
+        "minio",
+    ),
+    "a condition that does not exist": (
+        lambda f: f["services"]["mlflow"]["depends_on"]["postgres"].update(condition="service_ready"),
+        "condition",
+    ),
+    "waiting for nothing": (
+        lambda f: f["services"]["mlflow"]["depends_on"]["postgres"].update(condition="service_started"),
+        "waits for no condition",
+    ),
+    "healthy without a healthcheck": (lambda f: f["services"]["s3"].pop("healthcheck"), "has no healthcheck"),
+    "a network that is not declared": (lambda f: f["services"]["mlflow"].update(networks=["stroage"]), "stroage"),
+    "a volume that is not declared": (lambda f: f["services"]["s3"].update(volumes=["data:/data"]), "data"),
+    "a variable nobody sets": (
+        lambda f: f["services"]["mlflow"]["environment"].update(PGPASSWORD="${PG_PASSWORD:?set it}"),
+        "PG_PASSWORD",
+    ),
+    "a password in the file": (
+        lambda f: f["services"]["postgres"]["environment"].update(POSTGRES_PASSWORD="mlflow"),
+        "POSTGRES_PASSWORD is not taken",
+    ),
+    "a secret with a default": (
+        lambda f: f["services"]["s3"]["environment"].update(AWS_SECRET_ACCESS_KEY="${S3_SECRET_KEY:-minio123}"),
+        "AWS_SECRET_ACCESS_KEY is not taken",
+    ),
+    "latest": (lambda f: f["services"]["s3"].update(image="chrislusf/seaweedfs:latest"), "not pinned"),
+    "no tag": (lambda f: f["services"]["postgres"].update(image="postgres"), "not pinned"),
+    "open to the network": (lambda f: f["services"]["mlflow"].update(ports=["5000:5000"]), "not bound"),
+    "no allowed hosts": (_without_allowed_hosts, "refuses mlflow:5000"),
+    "another name for the server": (
+        lambda f: f["services"]["sweep"]["environment"].update(MLFLOW_TRACKING_URI="http://tracking:5000"),
+        "names no service",
+    ),
+    "another port for the server": (
+        lambda f: f["services"]["sweep"]["environment"].update(MLFLOW_TRACKING_URI="http://mlflow:5001"),
+        "refuses mlflow:5001",
+    ),
+    "the sweep in another network": (lambda f: f["services"]["sweep"].update(networks=["other"]) or
+                                     f["networks"].update(other={}), "shares no network"),
+    "jobs left on": (
+        lambda f: f["services"]["mlflow"]["environment"].pop("MLFLOW_SERVER_ENABLE_JOB_EXECUTION"),
+        "JOB_EXECUTION",
+    ),
+    "telemetry left on": (
+        lambda f: f["services"]["mlflow"]["environment"].pop("MLFLOW_DISABLE_TELEMETRY"),
+        "TELEMETRY",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_mutation_is_caught(name: str, tmp_path: Path) -> None:
+    mutate, expected = MUTATIONS[name]
+    document = copy.deepcopy(ORIGINAL)
+    mutate(document)
+    file = tmp_path / "compose.yaml"
+    file.write_text(yaml.safe_dump(document))
+    assert expected in "\n".join(compose_problems([file]))
