@@ -1,0 +1,228 @@
+"""Three figures: what a budget buys, how the objective fell, and which hyperparameters matter. PNG bytes, no display.
+
+Colours are Okabe and Ito's, which colour-blind readers tell apart; groups differ in marker and line as well.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gensweep.comparison.rank import Interval, Ranking, as_score, cost, expected_best_curve
+from gensweep.seeding import derive
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Row = Mapping[str, Any]
+CAPTIONS = {
+    "expected_best.png": "Expected best score against the number of trials, with 95 % bootstrap bands. A line begins "
+    "where not the whole budget can diverge, its band where that is unlikely.",
+    "curves.png": "The objective against the epoch: each trial (thin) and the median of its group (thick).",
+    "axes.png": "The score of each trial against what was searched; crosses at the edge are trials without a score.",
+}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#A08C00")
+_MARKERS = "osD^vPX*"
+_LINES = ("-", "--", "-.", ":")
+_DPI = 120
+
+
+def draw(rows: Sequence[Row], ranking: Ranking, axes: Sequence[str]) -> dict[str, bytes]:
+    """File name -> PNG of every figure that these trials give."""
+    figures = {
+        "expected_best.png": expected_best_figure(rows, ranking),
+        "curves.png": curves_figure(rows, ranking),
+        "axes.png": axes_figure(rows, ranking, axes),
+    }
+    return {name: _png(figure) for name, figure in figures.items() if figure is not None}
+
+
+def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure:
+    """What a budget of k trials buys, for k up to half of a group's trials: beyond it the bands are not to be trusted."""
+    figure, axes = _figure(1, 1)
+    curves = []
+    for group, style in _styles(ranking):
+        costs = np.array([cost(row, ranking.metric, ranking.mode) for row in _finished(rows, group)])
+        budgets = list(range(1, max(1, len(costs) // 2) + 1))
+        curves.append(expected_best_curve(costs, budgets, derive(0, group)))
+        _band(axes[0], budgets, curves[-1], ranking, style)
+    axes[0].set_ylim(_limits(curves, ranking))
+    _label(axes[0], "budget: trials of a group", f"expected best {ranking.metric}")
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def curves_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
+    """The objective at each evaluation; None where no trial reported it."""
+    figure, axes = _figure(1, 1)
+    shown: list[float] = []
+    for group, style in _styles(ranking):
+        by_epoch: dict[int, list[float]] = {}
+        for row in _of(rows, group):
+            points = [(r.epoch, r.scores.get(ranking.metric, math.nan)) for r in row["reports"]]
+            axes[0].plot(*_columns(points), color=style["color"], alpha=0.25, linewidth=0.8)
+            for epoch, value in points:
+                if math.isfinite(value):
+                    by_epoch.setdefault(epoch, []).append(value)
+        medians = [(epoch, float(np.median(by_epoch[epoch]))) for epoch in sorted(by_epoch)]
+        axes[0].plot(*_columns(medians), linewidth=2, **style)
+        shown += [value for values in by_epoch.values() for value in values]
+    if not shown:
+        return None
+    _scale_y(axes[0], shown)
+    _label(axes[0], "epoch", ranking.metric)
+    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def axes_figure(rows: Sequence[Row], ranking: Ranking, names: Sequence[str]) -> Figure | None:
+    """One panel a hyperparameter: a scatter for numbers, a strip for choices; None where nothing was searched."""
+    finished = [row for row in rows if row["outcome"] not in ("", "INTERRUPTED")]
+    names = [name for name in names if len({repr(row.get(name)) for row in finished if row.get(name) is not None}) > 1]
+    if not names:
+        return None
+    columns = 2 if len(names) == 4 else min(3, len(names))
+    figure, panels = _figure(math.ceil(len(names) / columns), columns)
+    scores = [
+        as_score(c, ranking.mode) for row in finished if math.isfinite(c := cost(row, ranking.metric, ranking.mode))
+    ]
+    for panel, name in zip(panels, names, strict=False):
+        positions = _positions(panel, name, finished)
+        _scale_y(panel, scores)
+        for group, style in _styles(ranking):
+            _scatter(
+                panel,
+                [(positions[id(row)], row) for row in finished if row["group"] == group and id(row) in positions],
+                ranking,
+                style,
+            )
+        _label(panel, name, ranking.metric)
+    for panel in panels[len(names) :]:
+        panel.set_visible(False)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=min(4, len(labels)), frameon=False)
+    return figure
+
+
+def _band(
+    axes: Axes, budgets: Sequence[int], curve: Sequence[Interval], ranking: Ranking, style: dict[str, Any]
+) -> None:
+    """The line where it is finite, and its band where both ends are: an open band would hide the others."""
+    values, low, high = (
+        np.array([as_score(getattr(point, end), ranking.mode) for point in curve]) for end in ("value", "low", "high")
+    )
+    finite, inside = np.isfinite(values), np.isfinite(values) & np.isfinite(low) & np.isfinite(high)
+    axes.plot(np.array(budgets)[finite], values[finite], linewidth=2, **style)
+    low, high = np.where(inside, low, 0), np.where(inside, high, 0)
+    axes.fill_between(budgets, low, high, where=inside, color=style["color"], alpha=0.15, linewidth=0)
+
+
+def _limits(curves: Iterable[Sequence[Interval]], ranking: Ranking) -> tuple[float, float] | None:
+    """The vertical limits that show every finite point and end."""
+    ends = [as_score(end, ranking.mode) for curve in curves for p in curve for end in (p.value, p.low, p.high)]
+    finite = [end for end in ends if math.isfinite(end)]
+    if not finite:
+        return None
+    margin = 0.05 * (max(finite) - min(finite)) or 0.05 * abs(max(finite)) or 1.0
+    return min(finite) - margin, max(finite) + margin
+
+
+def _positions(panel: Axes, name: str, rows: Sequence[Row]) -> dict[int, float]:
+    """Where each row stands on the panel's horizontal axis; numbers on a logarithm where they span two decades."""
+    present = [row for row in rows if row.get(name) is not None]
+    values = [row[name] for row in present]
+    numeric = all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+    if numeric and len(set(values)) > 6:
+        if min(values) > 0 and max(values) / min(values) > 50:
+            panel.set_xscale("log")
+        return {id(row): float(row[name]) for row in present}
+    kinds = sorted(set(values)) if numeric else sorted({str(value) for value in values})
+    panel.set_xticks(range(len(kinds)), [str(kind) for kind in kinds])
+    panel.set_xlim(-0.5, len(kinds) - 0.5)
+    if max(len(str(kind)) for kind in kinds) * len(kinds) > 28:
+        for label in panel.get_xticklabels():
+            label.set(rotation=20, horizontalalignment="right")
+    jitter = np.random.default_rng(0).uniform(-0.18, 0.18, len(present))
+    return {
+        id(row): kinds.index(row[name] if numeric else str(row[name])) + shift
+        for row, shift in zip(present, jitter, strict=True)
+    }
+
+
+def _scatter(panel: Axes, placed: Sequence[tuple[float, Row]], ranking: Ranking, style: dict[str, Any]) -> None:
+    group, marker, colour = style["label"], style["marker"], style["color"]
+    costs = [(x, cost(row, ranking.metric, ranking.mode)) for x, row in placed]
+    scored = [(x, as_score(c, ranking.mode)) for x, c in costs if math.isfinite(c)]
+    panel.scatter(*_columns(scored), s=26, marker=marker, color=colour, alpha=0.8, label=group, linewidths=0)
+    edge = 0.98 if ranking.mode == "min" else 0.02
+    lost = [(x, edge) for x, c in costs if not math.isfinite(c)]
+    panel.scatter(*_columns(lost), s=30, marker="x", color=colour, transform=panel.get_xaxis_transform())
+
+
+def _scale_y(axes: Axes, values: Sequence[float]) -> None:
+    if values and min(values) > 0 and max(values) / min(values) > 20:
+        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _styles(ranking: Ranking) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every group with its own colour, marker and line, in the order of their names: a later sweep keeps them."""
+    for i, name in enumerate(sorted(group.name for group in ranking.groups)):
+        yield (
+            name,
+            {
+                "color": _COLOURS[i % len(_COLOURS)],
+                "marker": _MARKERS[i % len(_MARKERS)],
+                "linestyle": _LINES[i // len(_COLOURS) % len(_LINES)],
+                "label": name,
+            },
+        )
+
+
+def _of(rows: Sequence[Row], group: str) -> list[Row]:
+    return [row for row in rows if row["group"] == group]
+
+
+def _finished(rows: Sequence[Row], group: str) -> list[Row]:
+    return [row for row in _of(rows, group) if row["outcome"] not in ("", "INTERRUPTED")]
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [x for x, _ in points], [y for _, y in points]
+
+
+def _figure(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure without pyplot, which would keep every figure and look for a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = (7.0, 4.4) if rows == columns == 1 else (4.0 * columns, 0.5 + 3.2 * rows)
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for panel in panels:
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(alpha=0.25, linewidth=0.6)
+    return figure, panels
+
+
+def _label(axes: Axes, x: str, y: str) -> None:
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+
+
+def _png(figure: Figure) -> bytes:
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=_DPI)
+    return data.getvalue()
