@@ -141,10 +141,12 @@ class Checkpoints:
             _log.warning("%s: this checkpoint is torn; moved aside to %s, an older one is used", path, aside.name)
 
     def _clear(self) -> None:
-        """Delete what a killed process left behind."""
+        """Delete what a killed process left behind, and put back what it was just replacing."""
         for path in _children(self.directory):
-            replaced = path.name.startswith(".old-") and (self.directory / path.name.removeprefix(".old-")).exists()
-            if replaced or path.name.startswith((".tmp-", ".gone-")):
+            target = path.with_name(path.name.removeprefix(".old-"))
+            if path != target and not target.exists():
+                os.rename(path, target)
+            elif path != target or path.name.startswith((".tmp-", ".gone-")):
                 shutil.rmtree(path, ignore_errors=True)
 
     def _check_fence(self) -> None:

@@ -75,7 +75,8 @@ class SweepFolder:
         try:
             found = yaml.safe_load(path.read_bytes())
         except (OSError, yaml.YAMLError, ValueError) as error:
-            raise DamagedSweep(f"{path}: cannot be read ({error}). Restore it from a copy.") from error
+            reason = " ".join(str(error).split())
+            raise DamagedSweep(f"{path}: cannot be read ({reason}). Restore it from a copy.") from error
         if not isinstance(found, dict):
             raise DamagedSweep(f"{path}: holds {found!r:.80}, not a definition. Restore it from a copy.")
         return found
@@ -108,6 +109,12 @@ class SweepFolder:
         lease = Lease(self.path)
         try:
             self.events.take(lease)
+        except OSError as error:
+            lease.release()
+            raise CannotRun(
+                f"{self.path}: the ledger cannot be written ({error.strerror or error}). Nothing was started. "
+                "Make it writable or free space on its disk, and start again."
+            ) from error
         except BaseException:
             lease.release()
             raise

@@ -1,0 +1,34 @@
+"""Sweeps to break, and children that die in the middle of things."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gensweep.ledger.sweep_folder import SweepFolder
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> SweepFolder:
+    return SweepFolder.create(tmp_path / "runs" / "study", {"name": "study", "search": {"samples": 2}})
+
+
+@pytest.fixture
+def in_child() -> Callable[[Callable[[], object]], int]:
+    """Run something in a forked process; its exit code, or minus the signal that ended it."""
+
+    def run(work: Callable[[], object]) -> int:
+        child = os.fork()
+        if child == 0:
+            code = 70
+            try:
+                work()
+                code = 0
+            finally:
+                os._exit(code)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    return run
