@@ -35,7 +35,7 @@ class Recipe:
     seed: int = 0
 
 
-RECIPES = {"digits": Recipe(n_features=64, epochs=40), "fashion_mnist": Recipe(n_features=128, epochs=6)}
+RECIPES = {"digits": Recipe(n_features=64, epochs=40), "fashion_mnist": Recipe(n_features=128, epochs=8)}
 _LABELS = {"digits": digits.labels, "fashion_mnist": fashion_mnist.labels}
 
 
