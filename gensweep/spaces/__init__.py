@@ -1,0 +1,1 @@
+"""The search-space language: what a file means, read with its overrides and checked before anything starts."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from gensweep import registry
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.spaces import space as spaces
 from gensweep.spaces.configuration import TrialConfiguration
@@ -20,6 +21,8 @@ from gensweep.spaces.distributions import Distribution
 from gensweep.spaces.messages import explain
 from gensweep.spaces.space import Ask, OneOf
 from gensweep.spaces.sweep import Sweep
+
+_NEEDED = {"dataset": "datasets", "network": "networks", "family": "families"}
 
 
 def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ()) -> Sweep:
@@ -34,7 +37,7 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     reported = {(problem.where, problem.path) for problem in problems}
     problems += [p for p in check(sweep) if (p.where, p.path) not in reported]
     if problems:
-        raise ConfigError([Problem(p.where, _shown(p.path), p.message) for p in problems])
+        raise ConfigError(sorted((Problem(p.where, _shown(p.path), p.message) for p in problems), key=_line))
     return sweep
 
 
@@ -87,9 +90,14 @@ def _answering(chosen: dict[str, Any]) -> Ask:
 def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:
     location = tuple(error["loc"])
     problem = _at(sweep, ask, location, explain(error))
+    kind = _NEEDED.get(str(location[-1])) if error["type"] == "missing" and len(location) == 1 else None
+    if kind:
+        cure = f"{problem.message}. Write {location[-1]}: {{name: …}}. Known: {', '.join(registry.names(kind))}."
+        return Problem(problem.where, problem.path, cure)
     if error["type"] == "unknown_field":  # the line of the field, the path of the node that does not know it
-        problem = Problem(problem.where, _shown(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")),
-                          problem.message)
+        problem = Problem(
+            problem.where, _shown(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")), problem.message
+        )
     return problem
 
 
@@ -105,6 +113,12 @@ def _where(sweep: Sweep, name: str) -> str:
     return sweep.sources.get(name, "")
 
 
+def _line(problem: Problem) -> tuple[bool, str, int]:
+    """The order of the report: overrides first, then each file from top to bottom."""
+    file, _, line = problem.where.rpartition(":")
+    return (line.isdigit(), file, int(line)) if line.isdigit() else (False, "", 0)
+
+
 def _shown(name: str) -> str:
     """The path without the labels of branches: the message and the line say which branch it is."""
     return re.sub(r"\[[^\]]*\]", "", name)
@@ -113,8 +127,9 @@ def _shown(name: str) -> str:
 def _settings(sweep: Sweep) -> Iterator[Problem]:
     if sweep.search.samples is None and sweep.search.sampler != "grid":
         where = _where(sweep, "search.samples")
-        yield Problem(where, "search.samples", f"null lets {sweep.search.sampler} go on for ever. Give a number, "
-                                               "or sampler: grid")
+        yield Problem(
+            where, "search.samples", f"null lets {sweep.search.sampler} go on for ever. Give a number, or sampler: grid"
+        )
 
 
 def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Iterator[Problem]:
@@ -124,16 +139,19 @@ def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Itera
     for location, misfit in (
         (("network",), parts.network.misfit(shape)),
         (("family",), parts.family.misfit(shape, bounds)),
-        *((("evaluation", "metrics", i), metric.misfit(parts.dataset)) for i, metric in enumerate(parts.evaluation.metrics)),
+        *((("evaluation", "metrics", i), m.misfit(parts.dataset)) for i, m in enumerate(parts.evaluation.metrics)),
     ):
         if misfit:
             yield _at(sweep, ask, location, misfit)
     yield from _objective(sweep, ask, list(parts.evaluation.metrics))
     epochs, grace = parts.training.epochs, sweep.schedule.grace_period
     if sweep.schedule.name == "asha" and grace > epochs:
-        yield Problem(_where(sweep, "schedule.grace_period"), "schedule.grace_period",
-                      f"{grace} epochs of grace, but a trial has {epochs}: none could be stopped early. "
-                      f"Give {epochs} or less, or schedule=none")
+        yield Problem(
+            _where(sweep, "schedule.grace_period"),
+            "schedule.grace_period",
+            f"{grace} epochs of grace, but a trial has {epochs}: none could be stopped early. "
+            f"Give {epochs} or less, or schedule=none",
+        )
 
 
 def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
@@ -143,10 +161,16 @@ def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
             yield _at(sweep, ask, ("evaluation", "metrics", i), f"{name} is measured twice under one name. Keep one")
     wanted = sweep.objective
     if wanted.metric not in names:
-        yield Problem(_where(sweep, "objective.metric"), "objective.metric",
-                      f"'{wanted.metric}' is not measured by trial.evaluation.metrics. {suggest(wanted.metric, names)}")
+        yield Problem(
+            _where(sweep, "objective.metric"),
+            "objective.metric",
+            f"'{wanted.metric}' is not among trial.evaluation.metrics. {suggest(wanted.metric, set(names))}",
+        )
         return
     mode = metrics[names.index(wanted.metric)].mode
     if mode != wanted.mode:
-        yield Problem(_where(sweep, "objective.mode"), "objective.mode",
-                      f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {mode}")
+        yield Problem(
+            _where(sweep, "objective.mode"),
+            "objective.mode",
+            f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {mode}",
+        )

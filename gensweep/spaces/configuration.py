@@ -78,7 +78,7 @@ class Search(Node):
 
 
 class Schedule(Node):
-    """Early stopping by successive halving, in epochs, ranked within a family (ASHA, Li et al. 2020, arXiv:1810.05934)."""
+    """Early stopping by successive halving, in epochs, ranked within a family (ASHA: Li 2020, arXiv:1810.05934)."""
 
     name: Literal["asha", "none"] = "none"
     grace_period: int = Field(1, ge=1)
@@ -95,4 +95,4 @@ class Resources(Node):
 
 
 def _name(node: object) -> str:
-    return node if isinstance(node, str) else node["name"]  # type: ignore[no-any-return, index]
+    return node if isinstance(node, str) else node["name"]  # type: ignore[index]

@@ -3,7 +3,7 @@
     choice(a, b, …)     uniform(a, b)     loguniform(a, b)     int(a, b)     logint(a, b)     quniform(a, b, q)
 
 Both ends of a range belong to it. `quniform` takes the values a, a + q, a + 2q, … up to b. The leaf mappings of Weights
-& Biases sweeps are read as well: {values: [a, b]}, {min: a, max: b}, {min: a, max: b, distribution: log_uniform_values}.
+& Biases sweeps are read too: {values: [a, b]}, {min: a, max: b}, {min: a, max: b, distribution: log_uniform_values}.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gensweep.spaces.reading import YamlError, read_items
 Number = int | float
 
 
-class BadDistribution(ValueError):
+class DistributionError(ValueError):
     """A distribution that nothing can be drawn from; the message says why and what is accepted."""
 
 
@@ -51,10 +51,10 @@ class Choice(Distribution):
 
     def __post_init__(self) -> None:
         if not self.options:
-            raise BadDistribution("a choice of nothing. Give one option or more, as in choice(a, b)")
+            raise DistributionError("a choice of nothing. Give one option or more, as in choice(a, b)")
         twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
         if twice:
-            raise BadDistribution(f"{self} names {', '.join(twice)} twice, which would be drawn twice as often")
+            raise DistributionError(f"{self} names {', '.join(twice)} twice, which would be drawn twice as often")
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -90,9 +90,9 @@ class _Range(Distribution):
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise BadDistribution(f"{self}: {write_item(value)} is not a number")
+                raise DistributionError(f"{self}: {write_item(value)} is not a number")
         if self.low > self.high:
-            raise BadDistribution(f"{self}: the first end is above the second. Write the smaller one first")
+            raise DistributionError(f"{self}: the first end is above the second. Write the smaller one first")
 
     def ends(self) -> list[Any]:
         """The lowest and the highest value."""
@@ -108,12 +108,12 @@ class _Whole(_Range):
         super().__post_init__()
         for end in (self.low, self.high):
             if not isinstance(end, int):
-                raise BadDistribution(f"{self}: {end} is not a whole number")
+                raise DistributionError(f"{self}: {end} is not a whole number")
 
 
 def _positive(range_: _Range, least: Number, says: str) -> None:
     if range_.low < least or range_.low <= 0:
-        raise BadDistribution(f"{range_}: a logarithmic range begins {says}, not at {range_.low}")
+        raise DistributionError(f"{range_}: a logarithmic range begins {says}, not at {range_.low}")
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class QUniform(_Range):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.q <= 0:
-            raise BadDistribution(f"{self}: the step is {self.q}, and must be above 0")
+            raise DistributionError(f"{self}: the step is {self.q}, and must be above 0")
 
     @property
     def steps(self) -> int:
@@ -229,18 +229,18 @@ def parse(text: str) -> Distribution | None:
     """The distribution that `text` writes, or None where it is no such text.
 
     Raises:
-        BadDistribution: it is meant as one, and is wrong.
+        DistributionError: it is meant as one, and is wrong.
     """
     call = _CALL.fullmatch(text)
     if call is None:
         return None
     name, inner = call.groups()
     if name not in FUNCTIONS:
-        raise BadDistribution(f"unknown distribution '{name}'. {suggest(name, FUNCTIONS)}")
+        raise DistributionError(f"unknown distribution '{name}'. {suggest(name, FUNCTIONS)}")
     try:
         items = read_items(inner)
     except YamlError as error:
-        raise BadDistribution(f"{text}: {error.problem.message}") from None
+        raise DistributionError(f"{text}: {error.problem.message}") from None
     return _make(name, items)
 
 
@@ -248,26 +248,28 @@ def from_mapping(node: Mapping[str, Any]) -> Distribution | None:
     """The distribution of a leaf mapping as Weights & Biases writes it, or None where the keys are not exactly those.
 
     Raises:
-        BadDistribution: the keys are those, and the distribution is wrong or unknown.
+        DistributionError: the keys are those, and the distribution is wrong or unknown.
     """
     keys = set(node) - {"distribution"}
     if keys not in ({"values"}, {"min", "max"}, {"min", "max", "q"}):
         return None
     if keys == {"values"}:
         if node.get("distribution", "categorical") != "categorical" or not isinstance(node["values"], list):
-            raise BadDistribution("values: takes a list, and goes with distribution: categorical or none")
+            raise DistributionError("values: takes a list, and goes with distribution: categorical or none")
         return _make("choice", list(node["values"]))
     whole = all(isinstance(node[end], int) for end in ("min", "max"))
     kind = node.get("distribution") or ("q_uniform" if "q" in node else "int_uniform" if whole else "uniform")
     if kind == "log_uniform":
-        raise BadDistribution("log_uniform takes exponents of e in Weights & Biases, which is easily misread. "
-                              "Write distribution: log_uniform_values, or loguniform(low, high), with the values")
+        raise DistributionError(
+            "log_uniform takes exponents of e in Weights & Biases, which is easily misread. "
+            "Write distribution: log_uniform_values, or loguniform(low, high), with the values"
+        )
     known = {"uniform": "uniform", "int_uniform": "int", "log_uniform_values": "loguniform", "q_uniform": "quniform"}
     if kind not in known:
-        raise BadDistribution(f"unknown distribution '{kind}'. {suggest(str(kind), known)}")
+        raise DistributionError(f"unknown distribution '{kind}'. {suggest(str(kind), known)}")
     step = [node.get("q", 1)] if kind == "q_uniform" else []
     if "q" in node and not step:
-        raise BadDistribution(f"q: goes with distribution: q_uniform, not with {kind}")
+        raise DistributionError(f"q: goes with distribution: q_uniform, not with {kind}")
     return _make(known[kind], [node["min"], node["max"], *step])
 
 
@@ -286,7 +288,7 @@ def _make(name: str, items: list[Any]) -> Distribution:
     wanted = [field.name for field in fields(FUNCTIONS[name])]
     if len(items) != len(wanted):
         given = f"{name}({', '.join(map(write_item, items))})"
-        raise BadDistribution(f"{given}: takes {len(wanted)} numbers, {name}({', '.join(wanted)}), not {len(items)}")
+        raise DistributionError(f"{given}: takes {len(wanted)} numbers, {name}({', '.join(wanted)}), not {len(items)}")
     return FUNCTIONS[name](*items)
 
 

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from gensweep.errors import Problem
-from gensweep.spaces.distributions import BadDistribution, from_mapping, parse
+from gensweep.spaces.distributions import DistributionError, from_mapping, parse
 from gensweep.spaces.reading import Items, Map, copied
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}")
 _RUNS_CODE = re.compile(r"_[a-z]+_")
 
 
-class _NoValue(Exception):
+class _NoValueError(Exception):
     """A reference that stands for nothing."""
 
 
@@ -40,16 +40,21 @@ def _fill(root: Map, node: Map | Items, path: str, problems: list[Problem]) -> N
     keys: list[Any] = list(node) if isinstance(node, Map) else list(range(len(node)))
     for key in keys:
         name, where = f"{path}.{key}" if path else str(key), node.where[key]
-        if isinstance(key, str) and _RUNS_CODE.fullmatch(key):
-            problems.append(Problem(where, name, f"'{key}' is not allowed: a search-space file names components "
-                                                 "(name: mmd), and cannot call Python"))
-            del node[key]
+        if isinstance(node, Map) and _RUNS_CODE.fullmatch(str(key)):
+            problems.append(
+                Problem(
+                    where,
+                    name,
+                    f"'{key}' is not allowed: a search-space file names components (name: mmd), and cannot call Python",
+                )
+            )
+            node.pop(key)
         elif isinstance(node[key], Map | Items):
             _fill(root, node[key], name, problems)
         elif isinstance(node[key], str) and "${" in node[key]:
             try:
                 node[key] = _value(root, node[key], (name,))
-            except _NoValue as error:
+            except _NoValueError as error:
                 problems.append(Problem(where, name, f"{node[key]!r}: {error}"))
 
 
@@ -58,25 +63,25 @@ def _value(root: Map, text: str, seen: tuple[str, ...]) -> Any:
     if whole:
         return copied(_target(root, whole.group(1), seen))
     if text.count("${") != len(_REFERENCE.findall(text)):
-        raise _NoValue("only plain references are allowed, as in ${trial.latent_size}")
+        raise _NoValueError("only plain references are allowed, as in ${trial.latent_size}")
     return _REFERENCE.sub(lambda match: str(_target(root, match.group(1), seen)), text)
 
 
 def _target(root: Map, path: str, seen: tuple[str, ...]) -> Any:
     if path in seen:
-        raise _NoValue(f"refers to itself through {' -> '.join((*seen, path))}")
+        raise _NoValueError(f"refers to itself through {' -> '.join((*seen, path))}")
     node: Any = root
     for part in path.split("."):
-        inside = isinstance(node, Map) and part in node or isinstance(node, Items) and part in map(str, range(len(node)))
-        if not inside:
-            raise _NoValue(f"there is no value at '{path}'. Give the whole path from the top of the file")
+        keys = node if isinstance(node, Map) else map(str, range(len(node))) if isinstance(node, Items) else ()
+        if part not in keys:
+            raise _NoValueError(f"there is no value at '{path}'. Give the whole path from the top of the file")
         node = node[part] if isinstance(node, Map) else node[int(part)]
     if isinstance(node, str) and "${" in node:
         return _value(root, node, (*seen, path))
     if _is_searched(node):
-        raise _NoValue(f"'{path}' is searched, so it has no value yet. Refer to fixed values only")
+        raise _NoValueError(f"'{path}' is searched, so it has no value yet. Refer to fixed values only")
     if has_reference(node):
-        raise _NoValue(f"'{path}' holds references itself. Refer to a single value")
+        raise _NoValueError(f"'{path}' holds references itself. Refer to a single value")
     return node
 
 
@@ -86,6 +91,6 @@ def _is_searched(node: Any) -> bool:
             return parse(node) is not None
         if isinstance(node, Mapping):
             return "one_of" in node or from_mapping(node) is not None or any(map(_is_searched, node.values()))
-    except BadDistribution:
+    except DistributionError:
         return True
     return isinstance(node, list) and any(map(_is_searched, node))

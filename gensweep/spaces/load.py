@@ -19,7 +19,14 @@ from hydra._internal.defaults_list import create_defaults_list
 from hydra.core.default_element import ResultDefault
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, OverrideType, QuotedString, RangeSweep
+from hydra.core.override_parser.types import (
+    ChoiceSweep,
+    IntervalSweep,
+    Override,
+    OverrideType,
+    QuotedString,
+    RangeSweep,
+)
 from hydra.core.override_parser.types import Sweep as HydraSweep
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.plugins.config_source import ConfigResult, ConfigSource
@@ -27,7 +34,17 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.spaces.distributions import FUNCTIONS, BadDistribution, Choice, Int, LogInt, LogUniform, Uniform, parse
+from gensweep.spaces.distributions import (
+    FUNCTIONS,
+    Choice,
+    Distribution,
+    DistributionError,
+    Int,
+    LogInt,
+    LogUniform,
+    Uniform,
+    parse,
+)
 from gensweep.spaces.interpolation import filled, has_reference
 from gensweep.spaces.overrides import Change, lay, merged
 from gensweep.spaces.reading import Map, YamlError, plain, read_file, shown
@@ -100,9 +117,15 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
             raise YamlError(tree.where["defaults"], "references ${…} are not allowed in the defaults list")
         self.trees[config_path] = tree
         package = re.search(r"^#\s*@package\s+(\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
-        content = {**({"defaults": plain(defaults)} if defaults is not None else {}), **({"more": True} if tree else {})}
-        return ConfigResult(provider=self.provider, path=f"file://{self.path}", config=OmegaConf.create(content),
-                            header={"package": package.group(1) if package else None})
+        content: dict[str, Any] = {"more": True} if tree else {}
+        if defaults is not None:
+            content["defaults"] = plain(defaults)
+        return ConfigResult(
+            provider=self.provider,
+            path=f"file://{self.path}",
+            config=OmegaConf.create(content),
+            header={"package": package.group(1) if package else None},
+        )
 
 
 class _Primary(_Folder):
@@ -123,7 +146,7 @@ class _Primary(_Folder):
 
 
 class _Files(ConfigRepository):  # type: ignore[misc]
-    """Where Hydra finds files, first hit wins: the file, what lies beside it, given folders, what ships with gensweep."""
+    """Where Hydra finds files, first hit wins: the file, what lies beside it, given folders, what we ship."""
 
     def __init__(self, file: Path, groups: Sequence[Path]) -> None:
         self.file = file
@@ -154,11 +177,11 @@ class _Asked:
                 how = "add" if sign == "+" else "force" if sign else "set"
                 self.changes.append(Change(tuple(key.split(".")), str(parse(call)), text, how))  # type: ignore[arg-type]
                 return
-            self._hydra(OverridesParser.create().parse_override(text), text, files)
+            self._hydra(OverridesParser.create().parse_overrides([text])[0], text, files)
         except OverrideParseException as error:
             reason = str(error.__cause__ or error).splitlines()[0]
-            self.problems.append(Problem(text, "", f"is not an override ({reason}). Write key=value, +key=value or ~key"))
-        except BadDistribution as error:
+            self.problems.append(Problem(text, "", f"is no override ({reason}). Write key=value, +key=value or ~key"))
+        except DistributionError as error:
             self.problems.append(Problem(text, "", str(error)))
 
     def _hydra(self, override: Override, text: str, files: _Files) -> None:
@@ -169,8 +192,8 @@ class _Asked:
                 self.groups.append(override)
                 self.chosen.add("" if override.is_delete() else f"{key}/{value}")
             else:
-                given = "more than one file" if isinstance(value, HydraSweep) else f"'{value}'"
-                self.problems.append(Problem(text, key, f"{given} is not in the group {key}. {suggest(str(value), options)}"))
+                wrong = "a group takes one file" if isinstance(value, HydraSweep) else f"there is no file '{value}'"
+                self.problems.append(Problem(text, key, f"{wrong}. {suggest(str(value), options)}"))
             return
         if override.package or "/" in key:
             self.problems.append(Problem(text, key, "there is no such group of files"))
@@ -184,8 +207,9 @@ def _parts(files: _Files, asked: _Asked) -> list[ResultDefault]:
     try:
         known = create_defaults_list(files, _PRIMARY, [], False, True).overrides.known_choices
         for override in asked.groups:
-            if override.get_key_element() not in known and override.is_change():
-                override.type = OverrideType.ADD
+            if not override.is_delete():  # a group is chosen alike whether the file names it or not
+                key = override.key_or_group + (f"@{override.package}" if override.package else "")
+                override.type = OverrideType.CHANGE if key in known else OverrideType.ADD
         parts = create_defaults_list(files, _PRIMARY, asked.groups, False, False).defaults
     except YamlError as error:
         raise ConfigError([error.problem]) from None
@@ -202,7 +226,8 @@ def _parts(files: _Files, asked: _Asked) -> list[ResultDefault]:
 def _missing(files: _Files, error: MissingConfigException) -> Problem:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     options = files.options(group)
-    return Problem(_defaults(files), "defaults", f"there is no file {error.missing_cfg_file}.yaml. {suggest(name, options)}")
+    message = f"there is no file {error.missing_cfg_file}.yaml. {suggest(name, options)}"
+    return Problem(_defaults(files), "defaults", message)
 
 
 def _defaults(files: _Files) -> str:
@@ -225,7 +250,7 @@ def _packaged(part: ResultDefault, files: _Files) -> Map:
 
 
 def _drop(tree: Map, path: list[str]) -> None:
-    """Removes the node at `path`, so that the chosen file stands alone there. A file of the whole tree drops nothing."""
+    """Removes the node at `path`, so that the chosen file stands alone there. The whole tree is never dropped."""
     for key in path[:-1]:
         tree = tree[key] if isinstance(tree.get(key), Map) else Map()
     if path:
@@ -238,17 +263,19 @@ def _value(value: Any) -> Any:
         return value
     if isinstance(value, ChoiceSweep):
         options = [item.text if isinstance(item, QuotedString) else item for item in value.list]
-        if all(isinstance(option, Mapping) for option in options):
-            return {"one_of": options}
-        return str(Choice(tuple(options)))
+        nodes = all(isinstance(option, Mapping) for option in options)
+        return {"one_of": options} if nodes else str(Choice(tuple(options)))
+    return str(_range(value))
+
+
+def _range(value: RangeSweep | IntervalSweep) -> Distribution:
     logarithmic, whole = "log" in value.tags, "int" in value.tags
     if value.tags - {"log", "int"}:
-        raise BadDistribution(f"unknown tag. {suggest(', '.join(sorted(value.tags)), ['log', 'int'])}")
+        raise DistributionError(f"unknown tag. {suggest(', '.join(sorted(value.tags)), ['log', 'int'])}")
     if isinstance(value, RangeSweep):
         if isinstance(value.start, int) and isinstance(value.stop, int) and value.step == 1:
-            return str((LogInt if logarithmic else Int)(value.start, value.stop - 1))  # the stop of a range is outside
-        return str(Choice(tuple(value.range())))
-    assert isinstance(value, IntervalSweep)
+            return (LogInt if logarithmic else Int)(value.start, value.stop - 1)  # the stop of a range is outside
+        return Choice(tuple(value.range()))
     if whole:
-        return str((LogInt if logarithmic else Int)(int(value.start), int(value.end)))
-    return str((LogUniform if logarithmic else Uniform)(value.start, value.end))
+        return (LogInt if logarithmic else Int)(int(value.start), int(value.end))
+    return (LogUniform if logarithmic else Uniform)(value.start, value.end)

@@ -31,7 +31,7 @@ def explain(error: Any) -> str:
     """One error of pydantic (an item of `ValidationError.errors()`) as a sentence."""
     kind, text = error["type"], error["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if kind in _SENTENCES:
-        return str(text)
+        return str(text).replace(" of trialconfiguration.", " of a trial.")
     if kind == "missing":
         return "is missing, and has no default"
     given = _given(error.get("input"))
@@ -50,8 +50,8 @@ def _bound(text: str) -> str:
         (r".*less than or equal to (\S+)", r"be \1 or less"),
         (r".*greater than (\S+)", r"be above \1"),
         (r".*less than (\S+)", r"be below \1"),
-        (r".*should have at least (\d+) items?.*", r"have \1 items or more"),
-        (r".*should have at most (\d+) items?.*", r"have \1 items or fewer"),
+        (r".*should have at least (\d+) items?.*", r"have a length of \1 or more"),
+        (r".*should have at most (\d+) items?.*", r"have a length of \1 or less"),
         (r".*should match pattern (.*)", r"match \1"),
     ):
         if re.fullmatch(pattern, text):

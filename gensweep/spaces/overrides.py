@@ -16,7 +16,7 @@ from gensweep import registry
 from gensweep.component import Component, Member, Node
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.distributions import BadDistribution, Choice, from_mapping, parse
+from gensweep.spaces.distributions import Choice, DistributionError, from_mapping, parse
 from gensweep.spaces.reading import Items, Map, copied, located, plain
 
 
@@ -35,7 +35,7 @@ class Change:
         return len(self.path) - (self.path[-1] == "name")
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A change that has no place in the tree."""
 
 
@@ -67,7 +67,7 @@ def lay(tree: Map, changes: list[Change]) -> list[Problem]:
         slot = _Slot(model=TrialConfiguration) if head == "trial" else _Slot()
         try:
             _Layer(change).into(tree, head, tuple(rest), slot)
-        except _Refused as error:
+        except _RefusedError as error:
             problems.append(Problem(change.text, ".".join(change.path), str(error)))
     return problems
 
@@ -91,7 +91,7 @@ def _replaces(below: Map, above: Map) -> bool:
         return bool(above["name"] != below["name"])
     try:
         return from_mapping(above) is not None
-    except BadDistribution:
+    except DistributionError:
         return True
 
 
@@ -121,12 +121,12 @@ class _Layer:
         value, how = self.change.value, self.change.how
         there = isinstance(holder, Items) or key in holder
         if how == "delete":
-            if not there or value is not None and plain(node) != value:
-                raise _Refused("there is no such value to delete")
+            if not there or (value is not None and plain(node) != value):
+                raise _RefusedError("there is no such value to delete")
             del holder[key]
             return
         if how == "add" and there:
-            raise _Refused("is set already, and + only adds. Leave the + out to change it")
+            raise _RefusedError("is set already, and + only adds. Leave the + out to change it")
         if isinstance(node, Map) and isinstance(node.get("one_of"), Items):
             kept = _branches(node, value)
             value = kept if kept is not None else value
@@ -144,8 +144,10 @@ class _Layer:
         if path == ("name",):
             kept = _branches(node, self.change.value)
             if kept is None:
-                raise _Refused(f"no branch is named {self.change.value!r}. "
-                               f"{suggest(str(self.change.value), map(_name_of, branches))}")
+                raise _RefusedError(
+                    f"no branch is named {self.change.value!r}. "
+                    f"{suggest(str(self.change.value), map(_name_of, branches))}"
+                )
             self.write(holder, key, kept)
             return
         for i, branch in enumerate(branches):
@@ -160,9 +162,9 @@ class _Layer:
             return node
         named = slot.kind and isinstance(node, str) and "(" not in node
         if node is not None and not named:
-            raise _Refused(f"{'.'.join(self.change.path[:-1])} holds {node!r}, which has no fields")
+            raise _RefusedError(f"{'.'.join(self.change.path[:-1])} holds {node!r}, which has no fields")
         if self.change.how == "delete" and node is None:
-            raise _Refused("there is no such value to delete")
+            raise _RefusedError("there is no such value to delete")
         default = getattr(slot.default, "name", None) if node is None else node
         self.write(holder, key, located({"name": default} if default else {}, self.change.text))
         return holder[key]  # type: ignore[no-any-return]
@@ -173,7 +175,7 @@ class _Layer:
 
     def index(self, node: Items, part: str) -> int:
         if not part.isdigit() or int(part) >= len(node):
-            raise _Refused(f"'{part}' is not a position in a list of {len(node)}. Count from 0")
+            raise _RefusedError(f"'{part}' is not a position in a list of {len(node)}. Count from 0")
         return int(part)
 
 
@@ -182,12 +184,15 @@ def _branches(node: Map, value: Any) -> Map | None:
     wanted = {value} if isinstance(value, str) else set()
     try:
         choice = parse(value) if isinstance(value, str) else None
-    except BadDistribution:
+    except DistributionError:
         choice = None
     if isinstance(choice, Choice):
         wanted = {option for option in choice.options if isinstance(option, str)}
-    kept = [(branch, where) for branch, where in zip(node["one_of"], node["one_of"].where, strict=True)
-            if _name_of(branch) in wanted]
+    kept = [
+        (branch, where)
+        for branch, where in zip(node["one_of"], node["one_of"].where, strict=True)
+        if _name_of(branch) in wanted
+    ]
     if not kept or wanted - {_name_of(branch) for branch, _ in kept}:
         return None
     if len(kept) == 1:
@@ -217,8 +222,12 @@ def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
 def _slot_of(field: FieldInfo) -> _Slot:
     marks = [mark for mark in (*field.metadata, *_inside(field.annotation)) if mark is not None]
     kind = next((mark.kind for mark in marks if isinstance(mark, Member)), "")
-    model = next((m for m in marks if isinstance(m, type) and issubclass(m, Node) and not issubclass(m, Component)), None)
-    return _Slot(kind=kind, model=None if kind else model, default=field.get_default(call_default_factory=False))
+    model = next((mark for mark in marks if isinstance(mark, type) and issubclass(mark, Node)), None)
+    return _Slot(
+        kind=kind,
+        model=None if kind or model is Component else model,
+        default=field.get_default(call_default_factory=False),
+    )
 
 
 def _inside(annotation: Any) -> Iterator[Any]:

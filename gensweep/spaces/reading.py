@@ -60,8 +60,7 @@ def read_file(file: Path) -> Map:
     if tree is None:
         return Map()
     if not isinstance(tree, Map):
-        raise YamlError(f"{shown(file)}:1", f"the file holds a {type(tree).__name__} where keys and values are expected, "
-                                            "as in `name: wae`")
+        raise YamlError(f"{shown(file)}:1", "the file must hold keys and values at its top, as in `name: wae`")
     return tree
 
 
@@ -135,7 +134,7 @@ class _Loader(yaml.SafeLoader):
         return yaml.ScalarToken(" ".join(text.split()), True, start, self.get_mark())
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):  # type: ignore[no-untyped-call]
+        if self.check_event(yaml.AliasEvent):
             self.aliases += 1
             if self.aliases > MAX_ALIASES:
                 mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
@@ -147,10 +146,13 @@ for _name, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
-     "-+0123456789."),
+    (
+        "float",
+        r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
 ):
-    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first))  # type: ignore[no-untyped-call]
+    _Loader.add_implicit_resolver(_TAG + _name, re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
 class _Tree:
@@ -250,5 +252,3 @@ def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
     if "expected a single document" in (error.context or ""):
         return "holds a second document (---). One file is one sweep"
     return f"is not YAML: {' '.join(part for part in (error.context, text) if part)}"
-
-

@@ -1,7 +1,7 @@
 """The tree of a search space: nested dicts and lists whose leaves may be distributions and whose nodes may be OneOf.
 
-Every axis has a name that says when it exists. With divergences mmd and sinkhorn as branches, `family.divergence` is the
-axis that chooses between the labels, and `family.divergence[mmd].kernel` is there only when it says mmd.
+Every axis has a name that says when it exists. With divergences mmd and sinkhorn as branches, `family.divergence` is
+the axis that chooses between the labels, and `family.divergence[mmd].kernel` is there only when it says mmd.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.spaces.distributions import BadDistribution, Choice, Distribution, from_mapping, parse
+from gensweep.spaces.distributions import Choice, Distribution, DistributionError, from_mapping, parse
 from gensweep.spaces.reading import Items
 
 Ask = Callable[[str, Distribution], Any]
@@ -47,7 +47,7 @@ def axes(space: Any) -> list[Axis]:
 
 
 def resolve(space: Any, ask: Ask) -> Any:
-    """The plain configuration that the answers make; `ask(axis, distribution)` is called for active axes only, in order."""
+    """The plain configuration that the answers make: `ask(axis, distribution)` is called for active axes, in order."""
     return _resolve(space, "", ask)
 
 
@@ -115,7 +115,7 @@ def restrict(space: Any, path: str, label: str) -> Any:
 
 
 def locate(space: Any, ask: Ask, location: tuple[str | int, ...]) -> str:
-    """The conditional name of a place in the configuration that `ask` resolves: ("divergence", "blur") -> divergence[mmd].blur."""
+    """The conditional name of a place in what `ask` resolves: ("divergence", "kernel") -> divergence[mmd].kernel."""
     name, node = "", space
     for part in (*location, None):
         if isinstance(node, OneOf):
@@ -123,8 +123,8 @@ def locate(space: Any, ask: Ask, location: tuple[str | int, ...]) -> str:
             name, node = f"{name}[{label}]", node.branches[label]
         if part is not None:
             name = _join(name, part)
-            known = isinstance(node, dict) and part in node or isinstance(node, list) and part in range(len(node))
-            node = node[part] if known else None
+            keys = node if isinstance(node, dict) else range(len(node)) if isinstance(node, list) else ()
+            node = node[part] if part in keys else None
     return name
 
 
@@ -134,10 +134,14 @@ def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in nodes.items():
         name = _join(prefix, key)
-        inner = isinstance(value, Mapping) or isinstance(value, list | tuple) and any(
-            isinstance(item, Mapping | list | tuple) for item in value)
-        flat |= flatten(value, name) if inner and value else {name: value}
+        flat |= flatten(value, name) if _has_inner(value) else {name: value}
     return flat
+
+
+def _has_inner(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return bool(value)
+    return isinstance(value, list | tuple) and any(isinstance(item, Mapping | list | tuple) for item in value)
 
 
 def write(space: Any) -> Any:
@@ -166,28 +170,32 @@ class _Reader:
         """One node. What is wrong is noted, and left in the space as it was written."""
         self.sources[name] = where
         try:
-            if isinstance(tree, str):
-                return parse(tree) or tree
-            if isinstance(tree, Mapping) and (distribution := from_mapping(tree)):
-                return distribution
-        except BadDistribution as error:
+            distribution = parse(tree) if isinstance(tree, str) else None
+            distribution = from_mapping(tree) if isinstance(tree, Mapping) else distribution
+        except DistributionError as error:
             self._problem(where, name, str(error))
             return tree
+        if distribution is not None:
+            return distribution
         if isinstance(tree, Mapping):
-            if "one_of" in tree:
-                return self._one_of(tree, name, where)
-            lines = getattr(tree, "where", {})
-            return {key: self.value(node, _join(name, key), lines.get(key, where)) for key, node in tree.items()}
+            return self._one_of(tree, name, where) if "one_of" in tree else self._mapping(tree, name, where)
         if isinstance(tree, list):
             spots = tree.where if isinstance(tree, Items) else [where] * len(tree)
             return [self.value(node, _join(name, i), spots[i]) for i, node in enumerate(tree)]
         return tree
 
+    def _mapping(self, tree: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
+        lines = getattr(tree, "where", {})
+        return {key: self.value(node, _join(name, key), lines.get(key, where)) for key, node in tree.items()}
+
     def _one_of(self, tree: Mapping[str, Any], name: str, where: str) -> Any:
         lines = getattr(tree, "where", {})
         for extra in sorted(set(tree) - {"one_of"}):
-            self._problem(lines.get(extra, where), name,
-                          f"'{extra}' beside one_of. Write what the branches share into each of them")
+            self._problem(
+                lines.get(extra, where),
+                name,
+                f"'{extra}' beside one_of. Write what the branches share into each of them",
+            )
         listed = tree["one_of"]
         where = lines.get("one_of", where)
         if not isinstance(listed, list) or not listed:

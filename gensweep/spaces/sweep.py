@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,8 +93,13 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     name, found = _name(tree.get("name", name), where.get("name", ""))
     space, wrong, sources = spaces.read(_mapping(tree.get("trial")))
     if not isinstance(tree.get("trial"), Mapping):
-        wrong = [Problem(where.get("trial", ""), "trial", "needs a mapping that says what a trial is, as in "
-                                                          "`trial: {family: {name: vae}}`")]
+        wrong = [
+            Problem(
+                where.get("trial", ""),
+                "trial",
+                "needs a mapping that says what a trial is, as in `trial: {family: {name: vae}}`",
+            )
+        ]
     sources |= {key: place for key, place in where.items() if key not in SECTIONS}
     sources |= {path: place for key in SECTIONS for path, place in _places(tree, key, where).items()}
     sweep = Sweep(name=name, space=_families_as_branches(space), sources=sources, **settings)
@@ -104,8 +110,11 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]
     """A line for each value that differs between two definitions: `search.seed: 0 -> 1`."""
     old, new = (spaces.flatten(_labelled(side)) for side in (before, after))
     names = [*old, *(name for name in new if name not in old)]
-    return [f"{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
-            for name in names if (name in old, old.get(name)) != (name in new, new.get(name))]
+    return [
+        f"{name}: {old.get(name, 'not set')} -> {new.get(name, 'not set')}"
+        for name in names
+        if (name in old, old.get(name)) != (name in new, new.get(name))
+    ]
 
 
 def refused_changes(before: Sweep, after: Sweep) -> list[str]:
@@ -125,8 +134,10 @@ def _section(model: type[Node], key: str, node: object, where: str) -> tuple[Nod
     try:
         return model.model_validate(node), []
     except ValidationError as error:
-        found = [Problem(lines.get(str((*e["loc"], "")[0]), where), ".".join(map(str, (key, *_named(e)))), explain(e))
-                 for e in error.errors()]
+        found = [
+            Problem(lines.get(str((*e["loc"], "")[0]), where), ".".join(map(str, (key, *_named(e)))), explain(e))
+            for e in error.errors()
+        ]
         return fallback, found
 
 
@@ -136,12 +147,16 @@ def _named(error: Any) -> tuple[Any, ...]:
 
 
 def _name(given: object, where: str) -> tuple[str, list[Problem]]:
-    import re
-
     if isinstance(given, str) and re.fullmatch(_NAME, given):
         return given, []
-    return "sweep", [Problem(where, "name", f"{given!r} cannot name a folder. Begin with a letter or digit, and go on "
-                                            "with letters, digits, '.', '_' or '-'")]
+    return "sweep", [
+        Problem(
+            where,
+            "name",
+            f"{given!r} cannot name a folder. Begin with a letter or digit, and go on "
+            "with letters, digits, '.', '_' or '-'",
+        )
+    ]
 
 
 def _unknown(key: str, where: str) -> Problem:
