@@ -23,6 +23,9 @@ with folder.hold() as lease:
     trial = folder.trial(1, "wae", "abcdef0123")
     newest = trial.newest()
     epoch = int(newest.read("state.pt")[:9]) if newest else 0
+    known = {report.epoch for report in folder.state().trials[1].reports}
+    missing = [row.epoch for row in trial.rows() if row.epoch <= epoch and row.epoch not in known]
+    folder.events.append_many({"event": "reported", "number": 1, "epoch": e, "step": e * 10} for e in missing)
     print("from", epoch, flush=True)
     while True:
         epoch += 1
@@ -56,7 +59,7 @@ def test_ten_kills_lose_nothing_that_was_acknowledged(sweep: SweepFolder) -> Non
         assert rows == list(range(1, len(rows) + 1))
         assert done <= len(rows) <= done + 1
         reports = [report.epoch for report in again.state().trials[1].reports]
-        assert reports == list(range(1, len(reports) + 1))  # one crash may leave an epoch unreported until it is redone
+        assert reports == list(range(1, len(reports) + 1))  # the next driver reports what a crash left only as a row
         assert done <= len(reports) <= len(rows)
         newest, best = trial.newest(), trial.best()
         if done:
