@@ -9,6 +9,8 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,11 @@ from gensweep.errors import Outcome
 from gensweep.ledger.state import SweepState, TrialRecord
 from gensweep.seeding import derive
 from gensweep.spaces.distributions import Choice, Distribution, Int, LogInt, LogUniform, QUniform, Uniform
-from gensweep.spaces.space import grid, resolve
+from gensweep.spaces.space import OneOf, grid, resolve
 from gensweep.spaces.sweep import Sweep
 
 _NUMBER = "gensweep.number"
+_STARTUP = 10  # trials of a family before TPE models anything: Optuna's own default
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Search:
     """The searcher of one sweep. Trial numbers go round the families, so that all have the same budget at any time."""
 
     def __init__(self, sweep: Sweep, storage: Path, state: SweepState) -> None:
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # `group`, experimental since 2.8
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.sweep, self.families = sweep, sweep.families()
         counts = sweep.counts()
@@ -73,6 +77,8 @@ class Search:
         study = self._studies[which]
         if self._grids:
             study.enqueue_trial({name: _stored(value) for name, value in self._grids[which][position].items()})
+        elif self.sweep.search.sampler == "random" or position < _STARTUP:
+            study.enqueue_trial(self._turn(which, position))
         study.sampler = self._sampler(number)
         trial = study.ask()
         trial.set_user_attr(_NUMBER, number)
@@ -98,12 +104,20 @@ class Search:
         which, trial = self._live.pop(record.number)
         _tell(self._studies[which], trial.number, record, self.sweep.objective.metric)
 
+    def _turn(self, which: int, position: int) -> dict[str, str]:
+        """A label for each unconditional one_of, in turns, so that no branch is left out of a small sweep by chance."""
+        labels: dict[str, str] = {}
+        for name, options in _choices(self.families[which][1]):
+            position, index = divmod(position, len(options))
+            labels[name] = options[index]
+        return labels
+
     def _sampler(self, number: int) -> optuna.samplers.BaseSampler:
         """A sampler of this trial's own seed: one seed for all would replay its first suggestions after each restart."""
         seed = derive(self.sweep.search.seed, "search", number) % 2**32
         if self.sweep.search.sampler == "tpe":
             # group: each branch of a conditional space is modelled by its own density
-            return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, warn_independent_sampling=False)
+            return optuna.samplers.TPESampler(seed=seed, multivariate=True, group=True, n_startup_trials=_STARTUP)
         return optuna.samplers.RandomSampler(seed=seed)
 
     def _level_with(self, state: SweepState) -> None:
@@ -147,6 +161,15 @@ def _tell(study: optuna.Study, number: int, record: TrialRecord, metric: str) ->
         study.tell(number, state=TrialState.PRUNED)
     else:
         study.tell(number, state=TrialState.FAIL)
+
+
+def _choices(space: Any, name: str = "") -> Iterator[tuple[str, list[str]]]:
+    """The axis name and the labels of each one_of that every trial meets."""
+    if isinstance(space, OneOf):
+        yield name, list(space.branches)
+    elif isinstance(space, dict):
+        for key, value in space.items():
+            yield from _choices(value, f"{name}.{key}" if name else key)
 
 
 def _suggest(trial: Trial, name: str, distribution: Distribution) -> Any:

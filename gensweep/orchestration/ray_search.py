@@ -7,6 +7,7 @@ from typing import Any
 from ray.tune import Stopper
 from ray.tune.search import Searcher
 
+from gensweep.ledger.lease import Fence
 from gensweep.orchestration.driver import Driver
 from gensweep.orchestration.resources import threads
 
@@ -30,7 +31,7 @@ class DriverSearcher(Searcher):
             "assignment": {"number": assignment.number, "key": assignment.key,
                            "configuration": dict(assignment.configuration),
                            "objective": assignment.objective, "mode": assignment.mode},
-            "folder": str(assignment.folder.path.resolve()), "fence": assignment.folder.fence,
+            "folder": str(assignment.folder.path.resolve()), "fence": Fence(self.driver.folder.path.resolve(), self.driver.folder.generation()),
             "threads": threads(self.driver.sweep.resources),
             "device": "cuda" if self.driver.sweep.resources.gpu else "cpu",
         }

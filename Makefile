@@ -1,0 +1,45 @@
+# make run        set up and run the first sweep, to its table
+# make test       set up, get the test data, and run the tests
+# make test-all   the tests with those that train for minutes
+# make data       Fashion-MNIST, from Debian's package or by download, into .data
+# make lint       ruff and mypy
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: run test test-all data lint clean
+
+run: $(VENV)/.ready
+	$(BIN)/gensweep run search_spaces/wae.yaml
+
+test: $(VENV)/.ready-to-test data
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/.ready-to-test data
+	$(BIN)/python -m pytest
+
+data: $(VENV)/.ready
+	$(BIN)/python -m gensweep.datasets._fetch fashion_mnist
+
+lint: $(VENV)/.ready-to-test
+	$(BIN)/ruff check gensweep tests
+	$(BIN)/ruff format --check gensweep tests
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# torch first and by itself: with it in place nothing else asks the index for another build
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install -q -c constraints.txt torch
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.ready-to-test: $(VENV)/.ready
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

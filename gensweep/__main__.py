@@ -1,0 +1,5 @@
+"""`python -m gensweep` is `gensweep`."""
+
+from gensweep.cli import main
+
+main()

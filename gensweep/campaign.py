@@ -1,0 +1,181 @@
+"""A sweep from its definition to its table: what `gensweep run` and `gensweep resume` do, in order.
+
+Everything that can refuse does so before anything is written: the configuration, the data, the tracking store, the
+cluster, the sweep's own folder. Then one driver holds the folder, an executor runs its trials, and MLflow follows.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gensweep.errors import CannotRun, ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.spaces.check import data_problems
+from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
+from gensweep.terminal import Display
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where a sweep runs and what it leaves: Ray's address (None: this machine), MLflow's store, the folder of sweeps."""
+
+    runs: Path
+    address: str | None = None
+    tracking_uri: str | None = None
+    in_process: bool = False
+
+
+class SomeTrialsFailed(GensweepError):
+    """The sweep is done, and some of its trials failed."""
+
+    exit_code = 3
+
+
+def conduct(sweep: Sweep, where: Where) -> SweepFolder:
+    """Run a sweep, or go on with it where it stands; its folder once it is done.
+
+    Raises:
+        ConfigError: the data are missing, or the folder holds another sweep of this name.
+        CannotRun: storage, tracking or the cluster is not usable. Nothing was started.
+        Stopped: stopped before the end, with everything saved.
+        NoUsableTrial, SomeTrialsFailed: the sweep is done, but.
+    """
+    if problems := data_problems(sweep):
+        raise ConfigError(problems)
+    path = where.runs / sweep.name
+    sweep = _continuing(sweep, path)
+    if is_done(path, sweep):
+        folder = SweepFolder.open(path)
+        _finish(folder, where)
+        return folder
+    _refuse_unwritable(path)
+    from gensweep.tracking.projection import check_store
+
+    check_store(where.tracking_uri)
+    n_at_once = 1
+    if not where.in_process:
+        from gensweep.orchestration import ray_executor
+
+        n_at_once = ray_executor.connect(where.address, sweep.resources)
+    folder = _folder(sweep, path)
+    with folder.hold():
+        _run(sweep, folder, where, n_at_once)
+    return folder
+
+
+def is_done(path: Path, sweep: Sweep) -> bool:
+    """Whether the sweep in this folder has nothing left to run."""
+    if not (path / "sweep.yaml").exists():
+        return False
+    state = SweepFolder.open(path).state()
+    return len(state.trials) >= sum(sweep.counts().values()) and not state.live()
+
+
+def _continuing(sweep: Sweep, path: Path) -> Sweep:
+    """The sweep, unless the folder of its name holds a different one."""
+    if not (path / "sweep.yaml").exists():
+        return sweep
+    before = from_definition(SweepFolder.open(path).definition)
+    if lines := refused_changes(before, sweep):
+        raise ConfigError(
+            f"{path} holds a sweep of this name with another definition:\n  " + "\n  ".join(lines) +
+            f"\nGive this one another name (name=...), move {path} away, or continue the old one: gensweep resume {sweep.name}"
+        )
+    return sweep
+
+
+def _folder(sweep: Sweep, path: Path) -> SweepFolder:
+    if not (path / "sweep.yaml").exists():
+        return SweepFolder.create(path.resolve(), sweep.definition())
+    folder = SweepFolder.open(path.resolve())
+    if difference(folder.definition, sweep.definition()):
+        folder.redefine(sweep.definition())
+    return folder
+
+
+def _run(sweep: Sweep, folder: SweepFolder, where: Where, n_at_once: int) -> None:
+    from gensweep.orchestration import local, ray_executor
+    from gensweep.orchestration.driver import Driver
+    from gensweep.tracking.background import Background
+
+    display = Display(sweep.name, sum(sweep.counts().values()), sweep.objective.metric, sweep.objective.mode,
+                      _epochs(sweep))
+    driver = Driver(sweep, folder, display.changed)
+    display.known(driver.state.trials.values())
+    folder.events.append({"event": "started", "pid": os.getpid(), "at_once": n_at_once})
+    with Background(folder, where.tracking_uri, display.say) as background:
+        with display:
+            if where.in_process:
+                local.execute(driver)
+            else:
+                ray_executor.execute(driver, n_at_once)
+        if driver.stop_reason:
+            folder.events.append({"event": "stopped", "reason": driver.stop_reason})
+        elif driver.is_done:
+            folder.events.append({"event": "finished"})
+        _write_results(folder)
+        background.close(final=driver.is_done)
+    _conclude(driver.stop_reason, driver.stop_code, folder, where)
+
+
+def _finish(folder: SweepFolder, where: Where) -> None:
+    """A sweep that is done: bring its files and MLflow level, and judge it."""
+    if not (folder.path / "report" / "comparison.md").exists():
+        _write_results(folder)
+    _conclude("", 0, folder, where)
+
+
+def _conclude(stop_reason: str, stop_code: int, folder: SweepFolder, where: Where) -> None:
+    trials = folder.state().trials.values()
+    if stop_reason:
+        ended = sum(r.outcome is not None for r in trials)
+        message = f"stopped by {stop_reason} with {ended} trials ended; everything is saved. " \
+                  f"Continue with: gensweep resume {folder.name}{_runs_option(where.runs)}"
+        if stop_code == 1:
+            raise NoUsableTrial(f"ended early: {stop_reason}. See error.txt in {folder.path / 'trials'}; after mending it, "
+                                f"run the sweep under another name.")
+        raise Interrupted(message) if stop_code == 130 else Stopped(message)
+    if not any(r.best for r in trials):
+        raise NoUsableTrial(f"{folder.name}: no trial has a score: " + _outcomes(folder))
+    if failed := [r for r in trials if r.outcome is Outcome.FAILED]:
+        raise SomeTrialsFailed(
+            f"{len(failed)} of {len(trials)} trials failed, the first: trial {failed[0].number}: {failed[0].reason}. "
+            f"See {folder.path / 'trials' / failed[0].folder_name / 'error.txt'}"
+        )
+
+
+def _outcomes(folder: SweepFolder) -> str:
+    reasons = {f"{r.outcome.name.lower()}: {r.reason}" for r in folder.state().trials.values() if r.outcome}
+    return "; ".join(sorted(reasons)[:3])
+
+
+def _write_results(folder: SweepFolder) -> None:
+    """results.csv always; the report where there is something to compare."""
+    from gensweep.comparison import collect
+    from gensweep.comparison.report import compare
+
+    collect.write_csv(folder)
+    try:
+        compare([folder]).write(folder.path / "report")
+    except NoUsableTrial:
+        return
+
+
+def _refuse_unwritable(path: Path) -> None:
+    there = path
+    while not there.exists():
+        there = there.parent
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise CannotRun(f"{there}: cannot be written, so {path} cannot be made. Make it writable or name another folder "
+                        f"with --runs.")
+
+
+def _epochs(sweep: Sweep) -> str:
+    training = sweep.space.get("training")
+    return str(training.get("epochs", "?")) if isinstance(training, dict) else "?"
+
+
+def _runs_option(runs: Path) -> str:
+    return "" if runs == Path("runs") else f" --runs {runs}"

@@ -1,0 +1,81 @@
+"""What a sweep would cost, from a timed probe: one short training and one evaluation for each family, on this machine."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+
+from gensweep.datasets import base as datasets
+from gensweep.datasets.base import Dataset
+from gensweep.families.base import Family
+from gensweep.metrics.base import Metric, scorer
+from gensweep.optimizers.base import Optimizer
+from gensweep.seeding import derive
+from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.spaces.space import answers, axes, draw, resolve
+from gensweep.spaces.sweep import Sweep
+from gensweep.trainers.checkpoint import to_bytes
+from gensweep.trainers.loop import Trainee, train
+from gensweep.trial import TrainedModel, build_game, evaluate
+
+_DRAWS = 3  # configurations timed for each family
+_KEPT = 3  # checkpoints a trial keeps: the newest two and the best
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One family's share of a sweep. Times in seconds on one place (one trial at a time), sizes in bytes."""
+
+    family: str
+    trials: int
+    axes: dict[str, str]
+    training_seconds: float
+    evaluation_seconds: float
+    disk: int
+
+    @property
+    def seconds(self) -> float:
+        """For all its trials, one after another, with no early stopping."""
+        return self.trials * (self.training_seconds + self.evaluation_seconds)
+
+
+def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
+    """Time each family of the sweep: a second or two each, once the data are read."""
+    counts = sweep.counts()
+    for label, space in sweep.families():
+        generator = random.Random(derive(sweep.search.seed, "plan", label))
+        timed = [_time(resolve(space, answers(draw(space, generator))), device) for _ in range(_DRAWS)]
+        training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
+        searched = {axis.name: str(axis.distribution) for axis in axes(space)}
+        yield Probe(label, counts[label], searched, training, evaluation, int(_KEPT * checkpoint * counts[label]))
+
+
+def _time(node: object, device: str) -> tuple[float, float, float]:
+    """Seconds of training and of evaluation for a whole trial of this configuration, and the size of its checkpoint."""
+    configuration = TrialConfiguration.model_validate(node)
+    dataset = cast(Dataset, configuration.dataset)
+    data = datasets.load(dataset).train
+    place = torch.device(device)
+    game = build_game(configuration)
+    family, optimizer = cast(Family, configuration.family), cast(Optimizer, configuration.training.optimizer)
+    trainee = Trainee(game, optimizer, family.knobs(), place)
+    batch = configuration.training.batch_size
+    some = data[: max(batch * game.batches_per_round, min(len(data), 20 * batch))].to(place)
+    for _ in train(trainee, some, 1, batch, configuration.seed):  # the first pass warms up
+        pass
+    began = time.perf_counter()
+    for _ in train(trainee, some, 2, batch, configuration.seed):
+        pass
+    training = (time.perf_counter() - began) * len(data) / len(some) * configuration.training.epochs
+    scorers = {str(m.dump()["name"]): scorer(cast(Metric, m), dataset, configuration.evaluation.split)
+               for m in configuration.evaluation.metrics}
+    evaluate(TrainedModel(game, configuration, place), scorers)
+    began = time.perf_counter()
+    evaluate(TrainedModel(game, configuration, place), scorers)
+    n_evaluations = -(-configuration.training.epochs // configuration.evaluation.every)
+    return training, (time.perf_counter() - began) * n_evaluations, float(len(to_bytes(trainee.state())))
