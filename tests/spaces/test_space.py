@@ -1,0 +1,135 @@
+"""The tree: axes and their conditional names, resolving, grids, splitting by a choice."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from gensweep.errors import ConfigError
+from gensweep.spaces.distributions import Choice, Distribution, LogUniform
+from gensweep.spaces.space import (
+    OneOf,
+    answers,
+    axes,
+    draw,
+    flatten,
+    grid,
+    grid_size,
+    locate,
+    read,
+    resolve,
+    restrict,
+    write,
+)
+
+TREE: dict[str, Any] = {
+    "latent_size": "choice(2, 8)",
+    "family": {
+        "name": "wae",
+        "lambda": "loguniform(0.1, 100)",
+        "divergence": {"one_of": [{"name": "mmd", "kernel": "choice(imq, rbf)"}, "jensen_shannon",
+                                  {"name": "mmd", "kernel": "imq", "scale": "uniform(1, 2)"}]},
+    },
+    "metrics": ["fid", {"name": "wasserstein", "n": "choice(10, 20)"}],
+}
+
+
+@pytest.fixture
+def space() -> Any:
+    made, problems, _ = read(TREE)
+    assert problems == []
+    return made
+
+
+def test_axes_have_conditional_names_and_say_when_they_exist(space: Any) -> None:
+    assert [(axis.name, dict(axis.given)) for axis in axes(space)] == [
+        ("latent_size", {}),
+        ("family.lambda", {}),
+        ("family.divergence", {}),
+        ("family.divergence[mmd].kernel", {"family.divergence": "mmd"}),
+        ("family.divergence[mmd#2].scale", {"family.divergence": "mmd#2"}),
+        ("metrics.1.n", {}),
+    ]
+    assert axes(space)[2].distribution == Choice(("mmd", "jensen_shannon", "mmd#2"))
+
+
+def test_only_active_axes_are_asked_for_in_order(space: Any) -> None:
+    asked = []
+
+    def ask(name: str, distribution: Distribution) -> Any:
+        asked.append(name)
+        return "jensen_shannon" if name == "family.divergence" else distribution.ends()[-1]
+
+    assert resolve(space, ask) == {
+        "latent_size": 8,
+        "family": {"name": "wae", "lambda": 100, "divergence": {"name": "jensen_shannon"}},
+        "metrics": ["fid", {"name": "wasserstein", "n": 20}],
+    }
+    assert asked == ["latent_size", "family.lambda", "family.divergence", "metrics.1.n"]
+
+
+def test_stored_answers_give_the_same_configuration(space: Any) -> None:
+    for seed in range(20):
+        parameters = draw(space, random.Random(seed))
+        made = resolve(space, answers(parameters))
+        assert made["latent_size"] == parameters["latent_size"]
+        assert resolve(space, answers(dict(reversed(parameters.items())))) == made
+    with pytest.raises(ConfigError, match="no value for 'latent_size'"):
+        resolve(space, answers({"latent": 2}))
+    with pytest.raises(ConfigError, match=r"not in choice\(2, 8\)"):
+        resolve(space, answers({"latent_size": 3}))
+
+
+def test_the_grid_has_every_combination_once(space: Any) -> None:
+    combinations = list(grid(space, points=3))
+    # latent_size 2 x lambda 3 x (mmd: 2 kernels, jensen_shannon: 1, mmd#2: 3 scales) x n 2
+    assert len(combinations) == grid_size(space, 3) == 2 * 3 * (2 + 1 + 3) * 2
+    assert len({tuple(sorted(map(str, c.items()))) for c in combinations}) == len(combinations)
+    for parameters in combinations:
+        resolve(space, answers(parameters))
+        active = {"latent_size", "family.lambda", "family.divergence", "metrics.1.n"}
+        assert {name for name in parameters if "[" not in name} == active
+
+
+def test_a_decided_choice_stands_as_its_branch(space: Any) -> None:
+    decided = restrict(space, "family.divergence", "mmd#2")
+    assert decided["family"]["divergence"]["name"] == "mmd"
+    assert [axis.name for axis in axes(decided)][2] == "family.divergence.scale"
+    assert isinstance(space["family"]["divergence"], OneOf), "the space itself is unchanged"
+    with pytest.raises(ConfigError, match="Did you mean 'mmd'"):
+        restrict(space, "family.divergence", "mmdd")
+    with pytest.raises(ConfigError, match="no one_of"):
+        restrict(space, "family.lambda", "mmd")
+
+
+def test_places_have_the_names_of_their_axes(space: Any) -> None:
+    ask = answers({"family.divergence": "mmd#2"})
+    assert locate(space, ask, ("family", "divergence", "scale")) == "family.divergence[mmd#2].scale"
+    assert locate(space, ask, ("family", "divergence")) == "family.divergence[mmd#2]"
+    assert locate(space, ask, ("family", "lambda", "deeper")) == "family.lambda.deeper"
+
+
+def test_written_and_read_again(space: Any) -> None:
+    assert read(write(space))[0] == space
+
+
+def test_flat_names() -> None:
+    config = {"a": {"b": 1, "c": [1, 2]}, "d": [{"name": "fid"}, "x"], "e": {}, "f": []}
+    assert flatten(config) == {"a.b": 1, "a.c": [1, 2], "d.0.name": "fid", "d.1": "x", "e": {}, "f": []}
+
+
+def test_what_is_wrong_is_noted_and_all_of_it() -> None:
+    _, problems, _ = read({"a": "loguniform(0, 1)", "b": {"one_of": []}, "c": {"one_of": [{"x": 1}], "d": 2}})
+    assert [(p.path, p.message.split(".")[0]) for p in problems] == [
+        ("trial.a", "loguniform(0, 1): a logarithmic range begins above 0, not at 0"),
+        ("trial.b", "one_of takes a list of nodes, each with a name"),
+        ("trial.c", "'d' beside one_of"),
+        ("trial.c", "a branch of one_of is a mapping with one name of its own, as in {name: mmd}"),
+    ]
+
+
+def test_a_mapping_of_weights_and_biases_is_a_leaf() -> None:
+    space, _, _ = read({"lr": {"min": 0.1, "max": 1.0, "distribution": "log_uniform_values"}})
+    assert space == {"lr": LogUniform(0.1, 1.0)}
