@@ -31,14 +31,15 @@ class Seat:
             _require_grad(self._others, required=False)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self.player.loss(self.networks, batch, noise, knobs)
+        parts = {name: part.detach().clone() for name, part in loss.parts.items()}  # a part may be a parameter itself
         loss.total.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         if not self.alone:
             _require_grad(self._others, required=True)
-        parts = {f"{self.player.name}.{name}": part.detach() for name, part in loss.parts.items()}
         if self.player.after_move is not None:
-            self._correct({name: part.detach() for name, part in loss.parts.items()}, knobs)
-        return {f"loss.{self.player.name}": loss.total.detach(), **parts}
+            self._correct(parts, knobs)
+        named = {f"{self.player.name}.{name}": part for name, part in parts.items()}
+        return {f"loss.{self.player.name}": loss.total.detach(), **named}
 
     @torch.no_grad()
     def _correct(self, parts: Noise, knobs: Knobs) -> None:

@@ -1,0 +1,167 @@
+"""What every family keeps, over the families found in the folder: no list to extend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+import torch
+from torch.func import functional_call, grad, vmap
+
+from gensweep import registry
+from gensweep.component import build
+from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.networks.base import Network
+from gensweep.optimizers.base import Optimizer
+from gensweep.trainers.loop import Trainee, train
+from gensweep.trainers.streams import draw
+
+SHAPE, BATCH, MEMBERS = (2,), 6, 3
+
+# A family is tried with its defaults and with every divergence, constraint and literal option that one of its fields has.
+MEMBER_FIELDS = {"divergence": "divergences", "constraint": "constraints"}
+
+
+def variants() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name in registry.names("families"):
+        cls = registry.load("families", name)
+        found.append({"name": name})
+        for field, kind in MEMBER_FIELDS.items():
+            if field in cls.model_fields:
+                found += [{"name": name, field: member} for member in registry.names(kind)]
+        for field, info in cls.model_fields.items():
+            options = getattr(info.annotation, "__args__", ())
+            if field != "name" and all(isinstance(option, str) for option in options):
+                found += [{"name": name, field: option} for option in options]
+    return found
+
+
+def accepted(node: dict[str, Any]) -> bool:
+    family = cast(Family, build("families", node))
+    return family.misfit(SHAPE, (0.0, 1.0)) is None
+
+
+VARIANTS = [node for node in variants() if accepted(node)]
+ids = [" ".join(f"{k}={v}" for k, v in node.items() if k != "name") + "@" + node["name"] for node in VARIANTS]
+every_variant = pytest.mark.parametrize("node", VARIANTS, ids=ids)
+
+
+def make_game(node: Mapping[str, Any], seed: int) -> tuple[Family, Game]:
+    family = cast(Family, build("families", node))
+    network = cast(Network, build("networks", {"name": "mlp", "hidden": [7]}))
+    torch.manual_seed(seed)
+    game = family.game(Setting(SHAPE, (0.0, 1.0), 2, BATCH, network))
+    for net in game.networks.values():
+        net.double()
+    return family, game
+
+
+def loss_of(game: Game, player: Player, trained: dict[str, torch.Tensor], fixed: dict[str, torch.Tensor],
+            batch: torch.Tensor, noise: dict[str, torch.Tensor], knobs: dict[str, torch.Tensor]) -> Loss:  # fmt: skip
+    def net(name: str) -> Any:
+        own = {k.partition("/")[2]: v for k, v in {**trained, **fixed}.items() if k.partition("/")[0] == name}
+        return lambda *inputs: functional_call(game.networks[name], own, inputs)
+
+    return player.loss({name: net(name) for name in game.networks}, batch, noise, knobs)
+
+
+def parameters(game: Game, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
+    return {f"{n}/{k}": p.detach().clone() for n in names for k, p in game.networks[n].named_parameters()}
+
+
+@every_variant
+def test_a_stack_of_three_members_equals_the_three_members_alone(node: dict[str, Any]) -> None:
+    games = [make_game(node, seed) for seed in range(MEMBERS)]
+    family, game = games[0]
+    for player in game.players:
+        others = tuple(name for name in game.networks if name not in player.trains)
+        members = []
+        for i, (_, one) in enumerate(games):
+            generator = torch.Generator().manual_seed(i)
+            members.append((
+                parameters(one, player.trains), parameters(one, others),
+                torch.rand(BATCH, *SHAPE, generator=generator, dtype=torch.float64),
+                {name: draw(wanted, 10 * i).double() for name, wanted in player.noise.items()},
+                {name: torch.tensor(value * (1 + 0.3 * i), dtype=torch.float64) for name, value in family.knobs().items()},
+            ))  # fmt: skip
+
+        def value(*arguments: Any, player: Player = player) -> tuple[torch.Tensor, Loss]:
+            loss = loss_of(game, player, *arguments)
+            return loss.total, loss
+
+        gradient = grad(value, has_aux=True)
+        alone = [gradient(*member) for member in members]
+        stacked = [{k: torch.stack([m[slot][k] for m in members]) for k in members[0][slot]}
+                   if isinstance(members[0][slot], dict) else torch.stack([m[slot] for m in members])
+                   for slot in range(5)]  # fmt: skip
+        together, losses = vmap(gradient, in_dims=tuple(0 if s is not None and len(s) else None for s in stacked))(*stacked)
+        for i, (one, loss) in enumerate(alone):
+            torch.testing.assert_close(losses.total[i], loss.total, rtol=1e-9, atol=1e-11)
+            for name, part in loss.parts.items():
+                torch.testing.assert_close(losses.parts[name][i], part, rtol=1e-9, atol=1e-11)
+            for name, expected in one.items():
+                torch.testing.assert_close(together[name][i], expected, rtol=1e-8, atol=1e-11)
+
+
+@every_variant
+def test_every_player_trains_something_and_every_gradient_is_finite(node: dict[str, Any]) -> None:
+    family, game = make_game(node, 0)
+    trained = [name for player in game.players for name in player.trains]
+    assert sorted(set(trained)) == sorted(trained), "two players train one network"
+    assert any("loss" not in player.name for player in game.players)
+    knobs = {name: torch.tensor(value, dtype=torch.float64) for name, value in family.knobs().items()}
+    for player in game.players:
+        noise = {name: draw(wanted, 3).double() for name, wanted in player.noise.items()}
+        batch = torch.rand(BATCH, *SHAPE, dtype=torch.float64)
+        gradients = grad(lambda p, player=player, noise=noise, batch=batch: loss_of(
+            game, player, p, parameters(game, tuple(n for n in game.networks if n not in player.trains)),
+            batch, noise, knobs).total)(parameters(game, player.trains))  # fmt: skip
+        assert all(torch.isfinite(g).all() for g in gradients.values())
+        assert any(g.abs().max() > 0 for g in gradients.values())
+
+
+@every_variant
+def test_samples_have_the_datas_shape_and_range_and_depend_on_their_own_noise_alone(node: dict[str, Any]) -> None:
+    _, game = make_game(node, 0)
+    noise = {name: draw(wanted, 5, 9).double() for name, wanted in game.sample_noise.items()}
+    samples = game.sample(game.networks, noise)
+    assert samples.shape == (9, *SHAPE)
+    assert torch.isfinite(samples).all()
+    if "observation" not in noise:
+        assert samples.min() >= 0
+        assert samples.max() <= 1
+    first = game.sample(game.networks, {name: values[:4] for name, values in noise.items()})
+    torch.testing.assert_close(first, samples[:4])
+
+
+@every_variant
+def test_training_is_finite_and_the_same_seed_gives_the_same_numbers(node: dict[str, Any]) -> None:
+    def trained() -> dict[str, torch.Tensor]:
+        family = cast(Family, build("families", node))
+        torch.manual_seed(1)
+        network = cast(Network, build("networks", {"name": "mlp", "hidden": [16]}))
+        game = family.game(Setting(SHAPE, (0.0, 1.0), 2, 16, network))
+        optimizer = cast(Optimizer, build("optimizers", family.default_optimizer))
+        trainee = Trainee(game, optimizer, family.knobs(), torch.device("cpu"))
+        data = torch.rand(80, *SHAPE, generator=torch.Generator().manual_seed(2))
+        for progress in train(trainee, data, 3, 16, seed=7):
+            assert all(torch.isfinite(torch.tensor(list(progress.parts.values()))))
+        return {f"{n}.{k}": v for n, net in game.networks.items() for k, v in net.state_dict().items()}
+
+    once, again = trained(), trained()
+    assert once.keys() == again.keys()
+    assert all(torch.equal(once[name], again[name]) for name in once)
+
+
+@pytest.mark.parametrize("name", registry.names("families"))
+def test_a_family_names_itself_its_paper_and_its_source(name: str) -> None:
+    cls = registry.load("families", name)
+    family = build("families", name)
+    assert family.dump()["name"] == name
+    assert build("families", family.dump()) == family
+    assert "Source:" in (cls.__doc__ or "")
+    assert cls.summary
+    assert cls.paper
+    build("optimizers", cls.default_optimizer)

@@ -1,0 +1,141 @@
+"""A trial: the same numbers however often it is interrupted, and an end that says what happened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from gensweep.errors import ConfigError, Outcome
+from gensweep.trainers.checkpoint import from_bytes
+from gensweep.trial import Report, run_pack, run_trial, trial_key
+from tests.conftest import assignment, small_configuration
+
+FAMILIES = [
+    "vae", {"name": "wae", "divergence": "jensen_shannon"}, {"name": "wgan", "critic_moves": 3},
+    {"name": "gan", "loss": "minimax"},
+]  # fmt: skip
+
+
+def numbers(folder: Path) -> list[tuple[int, dict[str, float]]]:
+    from gensweep.ledger.trial_folder import TrialFolder
+
+    return [(row.epoch, row.values) for row in TrialFolder(folder).rows()]
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    from gensweep.ledger.trial_folder import TrialFolder
+
+    newest = TrialFolder(folder).newest()
+    assert newest is not None
+    return from_bytes(newest.read("state.pt"), torch.device("cpu"))["trainee"]
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f if isinstance(f, str) else f["name"])
+def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any) -> None:
+    configuration = small_configuration(family)
+    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
+    for _ in range(2):  # leaves after its first new report, twice
+        next(iter(run_trial(assignment(tmp_path / "cut", configuration))))
+    rest = list(run_trial(assignment(tmp_path / "cut", configuration)))
+    assert [report.epoch for report in rest] == [6]
+    assert rest[-1].scores == whole[-1].scores
+    assert rest[-1].best == whole[-1].best
+    assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
+    a, b = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    for network in a["networks"]:
+        assert all(torch.equal(a["networks"][network][k], b["networks"][network][k]) for k in a["networks"][network])
+    assert str(a["optimizers"]) == str(b["optimizers"])
+
+
+def test_a_torn_checkpoint_costs_one_interval_and_changes_no_number(tmp_path: Path) -> None:
+    configuration = small_configuration()
+    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
+    running = run_trial(assignment(tmp_path / "torn", configuration))
+    next(running)
+    next(running)
+    running.close()
+    newest = max((tmp_path / "torn" / "checkpoints").glob("step-*"))
+    (newest / "state.pt").write_bytes((newest / "state.pt").read_bytes()[:1000])
+    rest = list(run_trial(assignment(tmp_path / "torn", configuration)))
+    assert [report.epoch for report in rest] == [4, 6]
+    assert rest[-1].scores == whole[-1].scores
+    assert numbers(tmp_path / "torn") == numbers(tmp_path / "whole")
+
+
+def test_a_finished_trial_repeats_its_last_report_without_training(tmp_path: Path) -> None:
+    configuration = small_configuration()
+    last = list(run_trial(assignment(tmp_path, configuration)))[-1]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
+    again = list(run_trial(assignment(tmp_path, configuration, number=5)))
+    assert len(again) == 1
+    assert again[0].outcome is Outcome.COMPLETED
+    assert (again[0].number, again[0].best) == (5, last.best)
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
+
+
+def test_a_worker_that_ran_other_trials_gives_the_same_numbers_as_a_fresh_one(tmp_path: Path) -> None:
+    fresh = list(run_trial(assignment(tmp_path / "fresh", small_configuration())))
+    torch.manual_seed(99)
+    torch.randn(5)
+    for i, family in enumerate(FAMILIES[1:]):
+        list(run_trial(assignment(tmp_path / f"other{i}", small_configuration(family, epochs=1))))
+    reused = list(run_trial(assignment(tmp_path / "reused", small_configuration())))
+    assert [r.scores for r in reused] == [r.scores for r in fresh]
+
+
+def test_what_runs_beside_a_trial_in_its_pack_does_not_show_in_its_numbers(tmp_path: Path) -> None:
+    first, second = small_configuration(), small_configuration("gan", epochs=4)
+    alone = [list(run_trial(assignment(tmp_path / f"alone{i}", c))) for i, c in enumerate((first, second))]
+    pack = [assignment(tmp_path / f"pack{i}", c, i) for i, c in enumerate((first, second))]
+    reports: dict[int, list[Report]] = {0: [], 1: []}
+    for turn in run_pack(pack):
+        for report in turn:
+            reports[report.number].append(report)
+    assert [[r.scores for r in reports[i]] for i in (0, 1)] == [[r.scores for r in one] for one in alone]
+
+
+def test_a_loss_that_leaves_the_finite_numbers_ends_the_trial_as_diverged(tmp_path: Path) -> None:
+    configuration = small_configuration({"name": "vae", "likelihood": "gaussian"}, optimizer={"name": "sgd", "lr": 1e12})
+    reports = list(run_trial(assignment(tmp_path, configuration)))
+    last = reports[-1]
+    assert last.outcome is Outcome.DIVERGED
+    assert "loss.autoencoder became" in last.reason or "autoencoder." in last.reason
+    assert f"at step {last.step}" in last.reason
+    assert last.step < 15  # within the first epoch
+    assert list(run_trial(assignment(tmp_path, configuration)))[-1] == last  # a result: it is not tried again
+
+
+def test_a_batch_larger_than_the_data_is_refused_with_the_cure(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"training.batch_size: 5000 is more than the 1000 items"):
+        next(run_trial(assignment(tmp_path, small_configuration(batch_size=5000))))
+
+
+def test_best_is_the_checkpoint_with_the_best_objective(tmp_path: Path) -> None:
+    reports = list(run_trial(assignment(tmp_path, small_configuration())))
+    fids = {r.epoch: r.scores["fid"] for r in reports}
+    assert reports[-1].best_epoch == min(fids, key=lambda epoch: fids[epoch])
+    assert reports[-1].best == next(r.scores for r in reports if r.epoch == reports[-1].best_epoch)
+
+
+def test_pictures_and_protocols_are_left_in_the_folder(tmp_path: Path) -> None:
+    import json
+
+    from PIL import Image
+
+    list(run_trial(assignment(tmp_path, small_configuration())))
+    assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == [f"epoch-{e:05d}.png" for e in (2, 4, 6)]
+    with Image.open(tmp_path / "samples" / "epoch-00006.png") as picture:
+        assert picture.width == picture.height >= 64
+    assert (tmp_path / "reconstructions" / "epoch-00006.png").exists()
+    protocols = json.loads((tmp_path / "protocol.json").read_text())
+    assert set(protocols) == {"fid", "sliced_wasserstein"}
+    assert all(len(p["hash"]) == 8 for p in protocols.values())
+
+
+def test_a_key_depends_on_configuration_and_data_and_nothing_else() -> None:
+    a = trial_key({"x": 1, "y": [1, 2]}, "d")
+    assert a == trial_key({"y": [1, 2], "x": 1}, "d")
+    assert len({a, trial_key({"x": 2, "y": [1, 2]}, "d"), trial_key({"x": 1, "y": [1, 2]}, "e")}) == 3
