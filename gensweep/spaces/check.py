@@ -49,7 +49,7 @@ def check(sweep: Sweep) -> list[Problem]:
         try:
             configurations.append((ask, TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask))))
         except ValidationError as error:
-            found += [_translated(sweep, ask, line) for line in error.errors()]
+            found += [_translated(sweep, ask, line) for line in _first_causes(error)]
     for ask, configuration in configurations:
         found += _crossed(sweep, ask, configuration)
     return list(dict.fromkeys(found))
@@ -85,6 +85,14 @@ def _answering(chosen: dict[str, Any]) -> Ask:
         return chosen[name] if name in chosen else distribution.ends()[0]
 
     return ask
+
+
+def _first_causes(error: ValidationError) -> list[Any]:
+    """The errors without those that follow from another: an unknown family brings no optimiser."""
+    lines: list[Any] = list(error.errors())
+    if not any(line["loc"] in (("family",), ("family", "name")) for line in lines):
+        return lines
+    return [line for line in lines if line["loc"][:2] != ("training", "optimizer")]
 
 
 def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:

@@ -113,13 +113,15 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
         """The same for any file."""
         tree = read_file(file)
         defaults = tree.pop("defaults", None)
+        if defaults is not None and not isinstance(defaults, list):
+            raise YamlError(tree.where["defaults"], "defaults: takes a list, as in [base, dataset: digits, _self_]")
         if has_reference(defaults):
             raise YamlError(tree.where["defaults"], "references ${…} are not allowed in the defaults list")
         self.trees[config_path] = tree
         package = re.search(r"^#\s*@package\s+(\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
         content: dict[str, Any] = {"more": True} if tree else {}
         if defaults is not None:
-            content["defaults"] = plain(defaults)
+            content["defaults"] = plain(defaults) + ([] if "_self_" in defaults else ["_self_"])  # a file lies over them
         return ConfigResult(
             provider=self.provider,
             path=f"file://{self.path}",

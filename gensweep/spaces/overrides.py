@@ -134,7 +134,7 @@ class _Layer:
             value = merged(node, located(value, self.change.text))
         elif isinstance(node, Map) and node.get("name") == value:
             return
-        if slot.kind and isinstance(value, str) and value in registry.names(slot.kind):
+        if isinstance(node, Map) and slot.kind and value in registry.names(slot.kind):
             value = {"name": value}
         self.write(holder, key, value if isinstance(value, Map) else located(value, self.change.text))
 

@@ -1,0 +1,161 @@
+"""Everything wrong with a file is said at once: where, what was given, what is accepted, and the cure."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gensweep.errors import ConfigError
+from gensweep.spaces.check import check, data_problems, load_and_check
+from gensweep.spaces.load import load
+
+Write = Callable[..., Path]
+
+MISTAKES = """\
+defaults: [base, dataset: drawn, _self_]
+name: my study
+objectives: {metric: gap}
+objective: {metric: gab}
+search: {sampler: tpee, samples: 0}
+schedule: {name: asha, grace_period: 30}
+latent_size: 8
+trial:
+  latent_size: int(0, 8)
+  network: {name: layer}
+  family:
+    name: coder
+    lambda: loguniform(0, 100)
+    divergence:
+      one_of:
+        - {name: near, bandwith: 3, kernel: choice(imq, rbff)}
+        - {name: far, projections: int(-1, 5)}
+        - {kernel: imq}
+  training: {epochs: 20.5, batch_size: many}
+  evaluation: {metrics: [], evry: 5}
+"""
+FINDINGS = """\
+study.yaml:2 name: 'my study' cannot name a folder. Begin with a letter or digit, and go on with letters, digits, \
+'.', '_' or '-'
+study.yaml:3 unknown key 'objectives'. Did you mean 'objective'? Known: name, objective, resources, schedule, search, \
+trial.
+study.yaml:5 search.sampler: 'tpee' is not allowed. Did you mean 'tpe'? Known: grid, random, tpe.
+study.yaml:5 search.samples: 0 is not allowed: must be 1 or more
+study.yaml:7 'latent_size' belongs below trial: write trial.latent_size
+study.yaml:9 trial.latent_size: 0 is not allowed: must be 1 or more
+study.yaml:13 trial.family.lambda: loguniform(0, 100): a logarithmic range begins above 0, not at 0
+study.yaml:16 trial.family.divergence: unknown field 'bandwith' of near. Did you mean 'bandwidth'? Known: bandwidth, \
+kernel, name.
+study.yaml:16 trial.family.divergence.kernel: 'rbff' is not allowed. Did you mean 'rbf'? Known: imq, rbf.
+study.yaml:17 trial.family.divergence.projections: -1 is not allowed: must be 1 or more
+study.yaml:18 trial.family.divergence: a branch of one_of is a mapping with one name of its own, as in {name: mmd}
+study.yaml:19 trial.training.epochs: 20.5 is not allowed: must be a whole number
+study.yaml:19 trial.training.batch_size: 'many' is not allowed: must be a whole number
+study.yaml:20 trial.evaluation: unknown field 'evry' of evaluation. Did you mean 'every'? Known: every, metrics, split.
+study.yaml:20 trial.evaluation.metrics: [] is not allowed: must have a length of 1 or more
+"""
+
+
+def found(file: Path, *overrides: str) -> list[str]:
+    try:
+        load_and_check(file, overrides)
+    except ConfigError as error:
+        return str(error).splitlines()
+    return []
+
+
+def test_every_mistake_of_a_file_is_said_with_its_line_and_its_cure(study: Path, write: Write) -> None:
+    lines = found(write(MISTAKES))
+    network = [line for line in lines if "network" in line]
+    assert len(network) == 1
+    assert network[0].startswith("study.yaml:10 trial.network.name: unknown network 'layer'. Did you mean 'layers'?")
+    assert [line for line in lines if line not in network] == FINDINGS.splitlines()
+
+
+def test_a_sound_file_has_no_problems(study: Path) -> None:
+    assert found(study) == []
+    assert load_and_check(study) == load(study)
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("trial.latent_size=0", "trial.latent_size: 0 is not allowed: must be 1 or more"),
+        ("trial.latent_size=choice(2,4,x)", "trial.latent_size: 'x' is not allowed: must be a whole number"),
+        ("trial.latent_size=interval(1,2.5)", "trial.latent_size: 2.5 is not allowed: must be a whole number"),
+        ("trial.family.lambda=uniform(-1, 1)", "trial.family.lambda: -1 is not allowed: must be above 0"),
+        ("trial.family.moves=choice(1, 0)", "trial.family.moves: 0 is not allowed: must be 1 or more"),
+        ("trial.family.divergence.kernel=rbg", "'rbg' is not allowed. Did you mean 'rbf'? Known: imq, rbf."),
+        ("trial.family=codr", "trial.family.name: unknown family 'codr'. Did you mean 'coder'?"),
+        ("trial.network.hidden=[8,a]", "trial.network.hidden.1: 'a' is not allowed: must be a whole number"),
+        ("trial.network=stride,layer", "trial.network.name: unknown network 'layer'. Did you mean 'layers'?"),
+        ("trial.training.optimizer.lr=0", "trial.training.optimizer.lr: 0 is not allowed: must be above 0"),
+        ("trial.training.optimizer.learning_rate=1", "trial.training.optimizer: unknown field 'learning_rate' of walk."),
+        ("trial.lr=1", "trial: unknown field 'lr' of a trial."),
+        ("objective.metric=gab", "objective.metric: 'gab' is not among trial.evaluation.metrics. Did you mean 'gap'?"),
+        ("objective.mode=max", "objective.mode: 'max' would search for the worst gap. Write mode: min"),
+        ("search.samples=null", "search.samples: null lets random go on for ever."),
+        ("schedule.grace_period=11", "schedule.grace_period: 11 epochs of grace, but a trial has 10"),
+        ("trial.evaluation.metrics=[gap,{name: gap}]", "trial.evaluation.metrics.1: gap is measured twice"),
+        ("resources.cpu=-1", "resources.cpu: -1 is not allowed: must be above 0"),
+        ("resources.gpus=1", "resources: unknown field 'gpus' of resources. Did you mean 'gpu'?"),
+    ],
+)
+def test_an_override_that_is_wrong_is_named_as_typed(study: Path, override: str, says: str) -> None:
+    lines = found(study, override)
+    assert len(lines) == 1
+    assert lines[0].startswith(override)
+    assert says in lines[0]
+
+
+def test_parts_that_do_not_go_together(study: Path) -> None:
+    lines = found(study, "dataset=plane", "trial.network=stride", "trial.evaluation.metrics=[gap,recall]")
+    assert lines == [
+        "trial.network=stride trial.network: stride takes pictures only",
+        "trial.evaluation.metrics=[gap,recall] trial.evaluation.metrics.1: recall needs pictures",
+        "study.yaml:17 trial.family: rival needs pictures. Take another family",
+    ]
+
+
+def test_a_field_that_no_branch_knows_is_wrong_in_each(study: Path) -> None:
+    lines = found(study, "trial.family.lamda=1")
+    assert len(lines) == 2
+    assert "of coder. Did you mean 'lambda'?" in lines[0]
+    assert "of rival." in lines[1]
+
+
+def test_what_is_missing(study: Path, write: Write) -> None:
+    lines = found(write("defaults: [base]\ntrial: {seed: 1}\n", "bare.yaml"))
+    assert len(lines) == 2
+    assert "trial.dataset: is missing, and has no default. Write dataset: {name: …}. Known:" in lines[0]
+    assert "trial.family: is missing" in lines[1]
+    assert any(line.endswith("trial: needs a mapping that says what a trial is, as in `trial: {family: {name: vae}}`")
+               for line in found(write("objective: {metric: gap}\n", "empty.yaml")))
+
+
+def test_missing_data_are_a_question_of_their_own(study: Path) -> None:
+    sweep = load(study, ["dataset=plane", "trial.dataset.dimensions=choice(2,3)", "trial.family=coder"])
+    assert check(sweep) == []
+    assert [str(problem) for problem in data_problems(sweep)] == [
+        "dataset/plane.yaml:2 trial.dataset: plane.bin is missing. Run `make plane`"]
+
+
+def test_every_axis_is_tried_once_for_each_family(study: Path) -> None:
+    """The learning rate is wrong for one family only through that family's optimiser, which is its default."""
+    lines = found(study, "trial.training.optimizer={momentum: 0.9}")
+    assert lines == ["trial.training.optimizer={momentum: 0.9} trial.training.optimizer: unknown field 'momentum' of "
+                     "walk. Known: lr, name."]
+
+
+def test_checking_needs_no_torch() -> None:
+    root = Path(__file__).parents[2]
+    code = (
+        "from gensweep.deferred import defer; defer('torch'); import sys; from pathlib import Path\n"
+        "from gensweep.spaces.check import load_and_check\n"
+        "load_and_check(Path('search_spaces/wae.yaml'))\n"
+        "assert 'torch._C' not in sys.modules, 'torch was loaded'\n"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=root, check=True, timeout=60)

@@ -1,0 +1,86 @@
+"""What a sweep is: its definition, what a resume may change, its families and their budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gensweep.errors import ConfigError
+from gensweep.spaces.load import load
+from gensweep.spaces.space import axes
+from gensweep.spaces.sweep import difference, from_definition, refused_changes
+
+
+def test_its_definition_is_plain_and_means_the_same(study: Path) -> None:
+    sweep = load(study)
+    text = yaml.safe_dump(sweep.definition(), sort_keys=False)
+    again = from_definition(yaml.safe_load(text))
+    assert again == sweep
+    assert [axis.name for axis in axes(again.space)] == [axis.name for axis in axes(sweep.space)]
+    assert again.definition() == sweep.definition()
+
+
+def test_a_definition_that_cannot_be_read_says_all_that_is_wrong(study: Path) -> None:
+    definition = load(study).definition()
+    definition["search"]["samples"] = -1
+    definition["trial"]["latent_size"] = "int(2, 1)"
+    definition["nmae"] = "x"
+    with pytest.raises(ConfigError) as error:
+        from_definition(definition)
+    assert {problem.path for problem in error.value.problems} == {"search.samples", "trial.latent_size", ""}
+
+
+def test_differences_are_lines(study: Path) -> None:
+    before = load(study).definition()
+    after = load(study, ["search.seed=2", "trial.family.lambda=3", "~trial.seed", "trial.training.batch_size=8"])
+    assert difference(before, after.definition()) == [
+        "search.seed: 1 -> 2",
+        "trial.training.batch_size: 64 -> 8",
+        "trial.seed: 0 -> not set",
+        "trial.family.[coder].lambda: loguniform(0.1, 10) -> 3",
+    ]
+    assert difference(before, before) == []
+
+
+def test_a_resume_may_change_resources_and_ask_for_more(study: Path) -> None:
+    before = load(study)
+    assert refused_changes(before, load(study, ["resources.cpu=4", "search.samples=50"])) == []
+    assert refused_changes(before, load(study, ["search.samples=2"])) == [
+        "search.samples: 5 -> 2 (only more can be asked for)"]
+    assert refused_changes(before, load(study, ["trial.seed=1"])) == ["trial.seed: 0 -> 1"]
+
+
+def test_each_family_has_its_own_space_and_the_same_budget(study: Path) -> None:
+    sweep = load(study)
+    families = dict(sweep.families())
+    assert list(families) == ["coder", "rival"]
+    assert [axis.name for axis in axes(families["rival"])] == [
+        "network.hidden", "latent_size", "training.optimizer.lr", "family.moves"]
+    assert sweep.counts() == {"coder": 5, "rival": 5}
+    assert list(dict(load(study, ["trial.family=coder"]).families())) == ["coder"]
+
+
+def test_a_grid_is_counted(study: Path) -> None:
+    # hidden 2 x latent_size 2 x lr 3, and coder: lambda 3 x (kernel 2 + projections 3), rival: moves 2
+    assert load(study, ["search=grid"]).counts() == {"coder": 12 * 3 * 5, "rival": 12 * 2}
+    assert load(study, ["search=grid", "search.samples=30"]).counts() == {"coder": 30, "rival": 24}
+
+
+def test_a_choice_of_families_is_a_sweep_over_families(write: Callable[..., Path]) -> None:
+    sweep = load(write("objective: {metric: fid}\ntrial: {family: 'choice(vae, gan)'}\n"))
+    assert sweep.families() == [("vae", {"family": {"name": "vae"}}), ("gan", {"family": {"name": "gan"}})]
+    assert from_definition(sweep.definition()) == sweep
+
+
+def test_two_branches_of_one_family_are_two_entries(study: Path) -> None:
+    sweep = load(study, ["trial.family={name: rival, moves: 1},{name: rival, moves: 5}"])
+    assert [label for label, _ in sweep.families()] == ["rival", "rival#2"]
+
+
+@pytest.mark.parametrize("name", ["a b", "../up", "", "-x", "a/b"])
+def test_names_that_are_no_folder(write: Callable[..., Path], name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a folder"):
+        load(write(f"name: '{name}'\nobjective: {{metric: fid}}\ntrial: {{family: vae}}\n"))
