@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import torch
 
 from gensweep.errors import ConfigError
+from gensweep.metrics._cards import FOLDER, IDENTITY, card
 
-FOLDER = Path(__file__).parent / "extractors"
-IDENTITY = "identity"
 _BATCH = 500
 
 
@@ -68,16 +64,6 @@ class Extractor:
         """The features of items [n, *shape], as batches [b, d] in order. Without gradients, on the CPU."""
         with torch.inference_mode():
             return [self.network(batch) for batch in torch.split(items, _BATCH)]
-
-
-def names() -> list[str]:
-    """Every extractor that ships: a folder listing, nothing is loaded."""
-    return sorted(card.stem for card in FOLDER.glob("*.json"))
-
-
-def card(name: str) -> dict[str, Any]:
-    """What is known of extractor `name`: its input's shape, its features, its accuracy and how it was trained."""
-    return json.loads((FOLDER / f"{name}.json").read_text())  # type: ignore[no-any-return]
 
 
 @cache

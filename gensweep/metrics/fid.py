@@ -45,7 +45,7 @@ class FID(Metric):
     @field_validator("extractor")
     @classmethod
     def _exists(cls, extractor: str) -> str:
-        from gensweep.metrics._extractor import IDENTITY, names
+        from gensweep.metrics._cards import IDENTITY, names
 
         known = ["auto", IDENTITY, *names()]
         if extractor not in known:
@@ -54,7 +54,7 @@ class FID(Metric):
 
     def misfit(self, dataset: Dataset) -> str | None:
         """Why no features can be taken of `dataset`."""
-        from gensweep.metrics._extractor import IDENTITY, card, names
+        from gensweep.metrics._cards import IDENTITY, card, names
 
         data, chosen = dataset.dump()["name"], self._extractor_for(dataset)
         if chosen == IDENTITY:
