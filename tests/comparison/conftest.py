@@ -1,71 +1,10 @@
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-from gensweep.ledger.sweep_folder import SweepFolder
-
-DEFINITION = {"name": "study", "objective": {"metric": "fid", "mode": "min"}, "trial": {"latent_size": 8}}
-
-
-class Writer:
-    """Writes a sweep as a driver would: events under a lease, and protocol.json in the folders of the trials."""
-
-    def __init__(self, path: Path, definition: Mapping[str, Any] = DEFINITION) -> None:
-        self.folder = SweepFolder.create(path, dict(definition))
-        self.n = 0
-
-    def trial(
-        self,
-        family: str,
-        fid: float | None,
-        *,
-        outcome: str = "COMPLETED",
-        configuration: Mapping[str, Any] | None = None,
-        parameters: Mapping[str, Any] | None = None,
-        protocol: Mapping[str, Any] | None = None,
-        scores: Mapping[str, float] | None = None,
-        seconds: float = 2.0,
-        reason: str = "",
-    ) -> int:
-        number, self.n = self.n, self.n + 1
-        key = f"{number:02x}" * 32
-        configuration = {"latent_size": 8, "family": {"name": family}, "seed": 0} | dict(configuration or {})
-        identity = {"number": number, "key": key, "family": family}
-        events: list[dict[str, Any]] = [
-            {"event": "issued", **identity, "parameters": dict(parameters or {}), "configuration": configuration}
-        ]
-        protocol_json = b""
-        best = {} if fid is None else {"fid": fid, **(scores or {})}
-        if fid is not None:
-            events += [
-                {
-                    "event": "reported",
-                    "number": number,
-                    "epoch": epoch,
-                    "step": 10 * epoch,
-                    "scores": {"fid": fid * factor},
-                }
-                for epoch, factor in ((5, 3.0), (10, 1.5), (15, 1.0))
-            ]
-        if outcome:
-            contents = protocol or {"n_fake": 500, "split": "validation"}
-            digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:8]
-            protocol_json = json.dumps({"fid": {**contents, "hash": digest}}).encode()
-            events.append(
-                {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
-                 "best": best, "best_epoch": 15 if best else None, "seconds": seconds, "protocol": {"fid": digest}}
-            )  # fmt: skip
-        with self.folder.hold():
-            self.folder.events.append_many(events)
-        if protocol_json:
-            self.folder.trial(number, family, key).write_file("protocol.json", protocol_json)
-        return number
+from written_sweep import DEFINITION, Writer
 
 
 @pytest.fixture

@@ -1,0 +1,96 @@
+"""The projection beside the training: a thread that sends what is new every few seconds, and drains at the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from gensweep.tracking.projection import Progress, Projection
+from gensweep.tracking.store import redacted
+
+_log = logging.getLogger(__name__)
+Say = Callable[[str], None]
+
+
+class Background:
+    """Runs a projection every `every` seconds, off the training path.
+
+    `say` gets one line when the store goes away and one when it is back.
+    """
+
+    def __init__(self, projection: Projection, *, every: float = 2.0, say: Say = _log.warning) -> None:
+        self.projection = projection
+        self._every, self._say = every, say
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
+        self._troubled = False
+
+    def start(self) -> None:
+        """Connect, then send in the background.
+
+        Raises:
+            CannotRun: the store cannot be used.
+        """
+        self.projection.start()
+        self._thread.start()
+
+    def close(self, *, final: bool, limit: float = 60.0, show: Callable[[Progress], None] | None = None) -> Progress:
+        """Send what is left, for at most `limit` seconds, and mark the sweep as finished or stopped.
+
+        `show` gets the progress after each try. What is then left is said, with the command that sends it.
+        """
+        deadline = time.monotonic() + limit
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout=limit)
+        if self._thread.is_alive():
+            progress = Progress(0, 0, "the store is still busy with an earlier request", {})
+        else:
+            progress = self._drain(final, deadline, show)
+        if not progress.is_done:
+            self._say(self._left(progress))
+        for trial, why in progress.refused.items():
+            self._say(f"MLflow refused trial {trial}: {why}")
+        return progress
+
+    def _drain(self, final: bool, deadline: float, show: Callable[[Progress], None] | None) -> Progress:
+        pause = 0.5
+        while True:
+            progress = self._guarded(lambda: self.projection.close(final=final, deadline=deadline))
+            if show is not None:
+                show(progress)
+            if progress.is_done or time.monotonic() + pause > deadline:
+                return progress
+            time.sleep(pause)
+            pause = min(2 * pause, 5.0)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._every):
+            progress = self._guarded(self.projection.sync)
+            if bool(progress.problem) != self._troubled:
+                self._troubled = bool(progress.problem)
+                self._say(self._went(progress.problem))
+
+    def _guarded(self, action: Callable[[], Progress]) -> Progress:
+        """Nothing that goes wrong here may stop training, not even a mistake of ours."""
+        try:
+            return action()
+        except Exception as error:
+            _log.debug("tracking failed", exc_info=True)
+            return replace(self.projection.progress, problem=f"{type(error).__name__}: {error}")
+
+    def _went(self, problem: str | None) -> str:
+        uri = redacted(self.projection.uri)
+        if problem is None:
+            return f"MLflow at {uri} takes up again; what was missing is being sent."
+        return f"MLflow at {uri} takes nothing now ({problem}). Training goes on, and what is missing is sent later."
+
+    def _left(self, progress: Progress) -> str:
+        name = self.projection.folder.name
+        return (
+            f"MLflow lacks {progress.pending or 'some'} of {progress.trials} trials"
+            f"{f' ({progress.problem})' if progress.problem else ''}. Nothing is lost: `gensweep sync {name}` sends the rest."
+        )

@@ -1,0 +1,105 @@
+"""What of a sweep goes to MLflow, under which names: pure functions of the ledger."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gensweep.errors import Outcome
+from gensweep.ledger.state import SweepState, TrialRecord
+from gensweep.ledger.trial_folder import Row
+from gensweep.tracking.mlflow_log import Point
+
+_FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
+_SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
+_STATUS = {None: "RUNNING", Outcome.INTERRUPTED: "KILLED", Outcome.FAILED: "FAILED"}  # every other outcome is a result
+
+
+def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """A configuration as MLflow parameters: `family.divergence.name` -> `mmd`. A list is one parameter, as JSON."""
+    flat: dict[str, str] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat |= parameters(value, f"{prefix}{key}.")
+        else:
+            flat[clean(f"{prefix}{key}")] = value if isinstance(value, str) else json.dumps(value)
+    return flat
+
+
+def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str, str]:
+    """What a trial's run can be found by."""
+    configuration = record.configuration
+    family = configuration.get("family")
+    named = {
+        "gensweep.family": record.family,
+        "gensweep.divergence": _name(family.get("divergence")) if isinstance(family, Mapping) else None,
+        "gensweep.dataset": _name(configuration.get("dataset")),
+    }
+    return {key: value for key, value in named.items() if value} | source_tags(environment)
+
+
+def source_tags(environment: Mapping[str, Any]) -> dict[str, str]:
+    """Which code the runs come from."""
+    git = environment.get("git") or {}
+    tags = {"mlflow.source.name": "gensweep", "mlflow.source.type": "LOCAL"}
+    if git.get("commit"):
+        tags |= {"mlflow.source.git.commit": str(git["commit"]), "gensweep.git_dirty": json.dumps(git.get("dirty"))}
+    return tags
+
+
+def row_points(row: Row) -> Iterator[Point]:
+    """One row of results as points: the step is the epoch, the time is the row's own, so that a replay is the same.
+
+    NaN is kept. Infinity is left out: MLflow stores it as 1.8e308, which flattens every chart; the ledger keeps it.
+    """
+    for name, value in [*row.values.items(), ("epoch.seconds", row.seconds)]:
+        if not math.isinf(value):
+            yield Point(clean(name), value, row.time, row.epoch)
+
+
+def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
+    """The trial's result, which MLflow's table then shows: it shows last values, and a last value is not the best."""
+    values = {f"best.{name}": value for name, value in record.best.items()} | {"duration.seconds": record.seconds}
+    if record.best_epoch is not None:
+        values["best.epoch"] = record.best_epoch
+    for name, value in values.items():
+        if not math.isinf(value):
+            yield Point(clean(name), float(value), time, record.epoch)
+
+
+def ending_tags(record: TrialRecord) -> dict[str, str]:
+    """How the trial stands: its outcome, why, and by which protocol it was scored."""
+    tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
+    return tags | {f"gensweep.protocol.{clean(name)}": digest for name, digest in record.protocol.items()}
+
+
+def summary(state: SweepState, objective: Mapping[str, Any], time: int) -> Iterator[Point]:
+    """The sweep's own numbers: how many trials ended how, and the best of the objective."""
+    records = list(state.trials.values())
+    step = sum(not record.is_live for record in records)
+    for outcome in Outcome:
+        n = sum(record.outcome is outcome for record in records)
+        yield Point(f"trials.{outcome.name.lower()}", n, time, step)
+    metric = objective.get("metric", "")
+    usable = [r.best[metric] for r in records if r.outcome in _SCORED and math.isfinite(r.best.get(metric, math.nan))]
+    if usable:
+        yield Point(clean(f"best.{metric}"), (max if objective.get("mode") == "max" else min)(usable), time, step)
+
+
+def status(outcome: Outcome | None) -> str:
+    """MLflow's word for an outcome. A pruned or diverged trial is FINISHED: it is a result."""
+    return _STATUS.get(outcome, "FINISHED")
+
+
+def clean(name: str) -> str:
+    """A name with nothing in it that MLflow refuses."""
+    return _FORBIDDEN.sub("_", name)[:250]
+
+
+def _name(node: Any) -> str | None:
+    return (
+        str(node["name"]) if isinstance(node, Mapping) and "name" in node else node if isinstance(node, str) else None
+    )

@@ -1,0 +1,172 @@
+"""The only file that knows MLflow: a few calls on explicit run ids, and what each kind of failure means."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gensweep.tracking import store
+
+EXPERIMENT = "gensweep"
+_PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
+_METRICS = 1000 - _PARAMETERS - _TAGS
+_LONGEST_VALUE = 6000  # MLflow cuts a longer parameter without a word
+_REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE"}
+_SETTINGS = {
+    # No retries inside MLflow: they would block for long, and a create_run whose answer was lost would be sent twice.
+    # The projection comes back later by itself, and looks for the run first.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+T = TypeVar("T")
+
+
+class Away(Exception):  # noqa: N818 -- a state of the store that passes, not an error of ours
+    """The store did not answer, or not sensibly: the same call may succeed later."""
+
+
+class Refused(Exception):  # noqa: N818
+    """The store answered, and says no to this content: the same call would be refused again."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric. `time` is in Unix milliseconds: the same point sent twice is stored once."""
+
+    name: str
+    value: float
+    time: int
+    step: int
+
+
+class MlflowLog:
+    """The runs of one experiment in one store.
+
+    Every method may raise Away or Refused.
+    """
+
+    def __init__(self, uri: str) -> None:
+        for name, value in _SETTINGS.items():
+            os.environ.setdefault(name, value)  # read at import and at each request; there is no other way to set them
+        import mlflow
+
+        for name in ("alembic", "mlflow.store.db.utils"):
+            logging.getLogger(name).setLevel(logging.WARNING)  # they list every migration of a new database
+        self.uri = uri
+        self._client = mlflow.MlflowClient(tracking_uri=uri)
+        self._experiment = ""
+
+    def connect(self) -> None:
+        """Find the experiment, or create it; that somebody else creates it at the same time is no error."""
+        found = self._call(self._client.get_experiment_by_name, EXPERIMENT)
+        if found is None:
+            try:
+                self._call(self._client.create_experiment, EXPERIMENT, store.artifact_folder(self.uri))
+            except Refused:
+                pass  # it exists by now
+            found = self._call(self._client.get_experiment_by_name, EXPERIMENT)
+        if found.lifecycle_stage != "active":
+            raise Refused(
+                f"its experiment '{EXPERIMENT}' is deleted; `mlflow experiments restore -x {found.experiment_id}` restores it"
+            )
+        self._experiment = found.experiment_id
+
+    def create(self, name: str, tags: Mapping[str, str], start: int) -> str:
+        """A new run, and its id; `start` in Unix milliseconds."""
+        run = self._call(self._client.create_run, self._experiment, start_time=start, tags=dict(tags), run_name=name)
+        return str(run.info.run_id)
+
+    def exists(self, run_id: str) -> bool:
+        """Whether the run is there and not deleted."""
+        try:
+            run = self._call(self._client.get_run, run_id)
+        except Refused:
+            return False
+        return bool(run.info.lifecycle_stage == "active")
+
+    def find(self, tags: Mapping[str, str]) -> list[str]:
+        """The ids of all runs with these tags, the oldest first."""
+        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        found: list[str] = []
+        token: str | None = None
+        while True:
+            page = self._call(
+                self._client.search_runs,
+                [self._experiment],
+                wanted,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            found += [run.info.run_id for run in page]
+            if not (token := page.token):
+                return found
+
+    def delete(self, run_id: str) -> None:
+        """Mark a run as deleted; MLflow keeps it until `mlflow gc`."""
+        self._call(self._client.delete_run, run_id)
+
+    def log(
+        self,
+        run_id: str,
+        points: Sequence[Point] = (),
+        parameters: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add to a run, in as few requests as MLflow's limits allow. Doing it twice changes nothing."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        given = [Param(name, value[:_LONGEST_VALUE]) for name, value in (parameters or {}).items()]
+        marks = [RunTag(name, value) for name, value in (tags or {}).items()]
+        metrics = [Metric(point.name, point.value, point.time, point.step) for point in points]
+        for part in _parts(max(len(given) / _PARAMETERS, len(marks) / _TAGS, len(metrics) / _METRICS)):
+            self._call(
+                self._client.log_batch,
+                run_id,
+                metrics=metrics[part * _METRICS : (part + 1) * _METRICS],
+                params=given[part * _PARAMETERS : (part + 1) * _PARAMETERS],
+                tags=marks[part * _TAGS : (part + 1) * _TAGS],
+                synchronous=True,
+            )
+
+    def set_status(self, run_id: str, status: str, end: int | None = None) -> None:
+        """RUNNING, FINISHED, FAILED or KILLED; a run that is RUNNING again keeps its id and its start."""
+        if status == "RUNNING":
+            self._call(self._client.update_run, run_id, status=status)
+        else:
+            self._call(self._client.set_terminated, run_id, status=status, end_time=end)
+
+    def add_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Copy a file to the run's artifacts."""
+        self._call(self._client.log_artifact, run_id, str(path), folder)
+
+    def add_yaml(self, run_id: str, content: Mapping[str, Any], name: str) -> None:
+        """Write plain data as a YAML file among the run's artifacts."""
+        self._call(self._client.log_dict, run_id, dict(content), name)
+
+    def _call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return function(*args, **kwargs)
+        except MlflowException as error:
+            kind = Refused if getattr(error, "error_code", "") in _REFUSALS else Away
+            raise kind(_short(error)) from error
+        except (
+            Exception
+        ) as error:  # a lost connection comes as OSError, as requests', urllib3's or a cloud library's own
+            raise Away(_short(error)) from error
+
+
+def _parts(n: float) -> Iterator[int]:
+    yield from range(max(0, -int(-n // 1)))
+
+
+def _short(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return store.redacted(text if len(text) <= 300 else text[:300] + "…")

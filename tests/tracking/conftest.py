@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tracked_sweep import Driver, Store
+
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.tracking.projection import Projection
+
+
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's tables: making them takes seconds, copying the file does not."""
+    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
+    from mlflow import MlflowClient
+
+    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, empty_database: Path) -> Store:
+    path = tmp_path / "mlflow.db"
+    shutil.copy(empty_database, path)
+    return Store(path)
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Iterator[Driver]:
+    driver = Driver(tmp_path / "runs" / "study")
+    yield driver
+    driver.lease.release()
+
+
+@pytest.fixture
+def project(driver: Driver, store: Store) -> Callable[..., Projection]:
+    """A started projection of the sweep: each call is what a new process would do."""
+
+    def start(uri: str = store.uri) -> Projection:
+        projection = Projection(SweepFolder.open(driver.folder.path), uri)
+        projection.start()
+        return projection
+
+    return start
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
