@@ -1,0 +1,55 @@
+import gzip
+import hashlib
+import struct
+from pathlib import Path
+
+import pytest
+import torch
+
+from gensweep.datasets import _fashion_mnist_files as files
+
+SIZES = {"train": 60_000, "t10k": 10_000}
+
+
+def idx(array: torch.Tensor) -> bytes:
+    """The IDX file of a uint8 tensor."""
+    return struct.pack(f">HBB{array.dim()}I", 0, 8, array.dim(), *array.shape) + array.numpy().tobytes()
+
+
+@pytest.fixture(scope="session")
+def made_up() -> dict[str, bytes]:
+    """Files of Fashion-MNIST's names and sizes: image i is all grey level i mod 251, its label i mod 10."""
+    content = {}
+    for part, n in SIZES.items():
+        rank = torch.arange(n)
+        images = (rank % 251).to(torch.uint8)[:, None, None].expand(n, 28, 28).contiguous()
+        content[f"{part}-images-idx3-ubyte"] = idx(images)
+        content[f"{part}-labels-idx1-ubyte"] = idx((rank % 10).to(torch.uint8))
+    return content
+
+
+@pytest.fixture
+def digests(made_up: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the made-up files the ones that are expected."""
+    monkeypatch.setattr(files, "FILES", {name: hashlib.sha256(data).hexdigest() for name, data in made_up.items()})
+
+
+@pytest.fixture
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home, working folder and checkout without data; Debian's folder is left out of the search."""
+    places, debian = files.folders, Path("/usr/share/datasets/fashion-mnist")
+    monkeypatch.setattr(files.Path, "home", lambda: tmp_path / "home")
+    monkeypatch.setattr(files.gensweep, "__file__", str(tmp_path / "checkout" / "gensweep" / "__init__.py"))
+    monkeypatch.setattr(files, "folders", lambda path: [p for p in places(path) if p != debian])
+    monkeypatch.delenv("GENSWEEP_DATA", raising=False)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    return tmp_path
+
+
+def put(folder: Path, content: dict[str, bytes], *, packed: bool = False) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in content.items():
+        file = folder / (f"{name}.gz" if packed else name)
+        file.write_bytes(gzip.compress(data, 1) if packed else data)
+    return folder

@@ -1,0 +1,44 @@
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from gensweep.datasets.digits import Digits, labels
+from gensweep.errors import ConfigError
+
+SPLITS = ("train", "validation", "test")
+
+
+def rows(images: torch.Tensor, shown: torch.Tensor) -> list[tuple[float, ...]]:
+    return sorted(map(tuple, torch.cat([images.flatten(1), shown[:, None].float()], dim=1).tolist()))
+
+
+def test_the_splits_are_scikit_learns_digits_each_once_with_its_label():
+    splits = Digits().read()
+    ours = torch.cat([splits.split(name) for name in SPLITS]), torch.cat([labels(name) for name in SPLITS])
+    data, shown = load_digits(return_X_y=True)
+    assert rows(*ours) == rows(torch.tensor(data / 16, dtype=torch.float32), torch.tensor(shown))
+    assert [len(splits.split(name)) for name in SPLITS] == [1000, 397, 400]
+
+
+def test_every_split_has_every_digit_about_equally_often():
+    for name in SPLITS:
+        share = np.bincount(labels(name), minlength=10) / len(labels(name))
+        assert share.min() > 0.06
+        assert share.max() < 0.14
+
+
+def test_without_the_file_the_library_gives_the_same(monkeypatch: pytest.MonkeyPatch):
+    from_file = Digits().read().digest
+    monkeypatch.setattr(Path, "exists", lambda self: self.name != "digits.csv.gz")
+    assert Digits().read().digest == from_file
+
+
+def test_without_scikit_learn_the_cure_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert "Install scikit-learn" in (Digits().problem() or "")
+    with pytest.raises(ConfigError, match="Install scikit-learn"):
+        Digits().read()

@@ -1,0 +1,90 @@
+import functools
+import http.server
+import shutil
+import stat
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from gensweep.datasets import _fetch
+from gensweep.datasets.fashion_mnist import FashionMNIST
+
+from .conftest import put
+
+pytestmark = pytest.mark.usefixtures("digests", "nowhere")
+INTO = Path(".data") / "fashion-mnist"
+
+
+@pytest.fixture
+def home_page(tmp_path, made_up, monkeypatch):
+    """The authors' address, served from a folder on this machine."""
+    folder = put(tmp_path / "served", made_up, packed=True)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setattr(_fetch, "_HOME", f"http://127.0.0.1:{server.server_port}")
+        yield folder
+        server.shutdown()
+
+
+@pytest.fixture
+def no_debian(monkeypatch):
+    monkeypatch.setattr(_fetch.shutil, "which", lambda name: None)
+
+
+@pytest.mark.usefixtures("home_page", "no_debian")
+def test_the_authors_files_are_put_where_the_dataset_finds_them(capsys):
+    assert _fetch.main(["fashion_mnist"]) == 0
+    assert "is in .data/fashion-mnist now" in capsys.readouterr().out
+    assert FashionMNIST().problem() is None
+    assert len(list(INTO.iterdir())) == 4
+    assert _fetch.main(["fashion_mnist"]) == 0
+    assert "here already" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("no_debian")
+def test_a_file_with_another_digest_is_not_put_in_place(home_page, made_up, capsys):
+    put(home_page, {"t10k-labels-idx1-ubyte": made_up["t10k-labels-idx1-ubyte"][:-1] + b"\7"}, packed=True)
+    assert _fetch.main(["fashion_mnist"]) == 4
+    message = capsys.readouterr().err
+    assert "no apt-get" in message
+    assert "t10k-labels-idx1-ubyte" in message
+    assert not INTO.exists()
+
+
+@pytest.mark.usefixtures("home_page", "no_debian")
+def test_a_damaged_copy_is_replaced(made_up):
+    put(INTO, made_up, packed=True)
+    (INTO / "train-labels-idx1-ubyte.gz").write_bytes(b"torn")
+    assert _fetch.main(["fashion_mnist"]) == 0
+    assert FashionMNIST().read()
+
+
+def test_debians_package_is_unpacked_when_the_machines_package_lists_are_empty(tmp_path, made_up, monkeypatch):
+    if not shutil.which("dpkg-deb"):
+        pytest.skip("needs dpkg-deb to make a real package: install Debian's dpkg")
+    build = tmp_path / "package"
+    put(build / "usr" / "share" / "datasets" / "fashion-mnist", made_up, packed=True)
+    (build / "DEBIAN").mkdir()
+    (build / "DEBIAN" / "control").write_text(
+        "Package: dataset-fashion-mnist\nVersion: 1\nArchitecture: all\nMaintainer: a <a@b>\nDescription: a\n"
+    )
+    deb = tmp_path / "dataset-fashion-mnist_1_all.deb"
+    subprocess.run(["dpkg-deb", "-Znone", "--build", build, deb], check=True, capture_output=True)
+    # The archive is the true boundary: apt-get is a script that knows the package only after an update of its own.
+    script = tmp_path / "bin" / "apt-get"
+    script.parent.mkdir()
+    script.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/calls\ncase "$*" in\n'
+        f"  *update*) touch {tmp_path}/updated;;\n"
+        f'  *) [ -e {tmp_path}/updated ] || {{ echo "Unable to locate package" >&2; exit 100; }}; cp {deb} .;;\nesac\n'
+    )
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+    assert _fetch.main(["fashion_mnist"]) == 0
+    assert FashionMNIST().problem() is None
+    update = (tmp_path / "calls").read_text().splitlines()[1]
+    assert "Dir::State::Lists=/" in update
+    assert "/var/lib/apt" not in update

@@ -1,0 +1,56 @@
+import gzip
+from pathlib import Path
+
+import pytest
+import torch
+
+from gensweep.datasets._idx import parse, read_content
+from gensweep.errors import ConfigError
+
+ARRAY = torch.arange(24, dtype=torch.uint8).reshape(2, 3, 4)
+HEADER = bytes.fromhex("00000803000000020000000300000004")
+FILE = Path("some-idx3-ubyte")
+
+
+def test_an_array_is_read_in_row_major_order():
+    assert torch.equal(parse(HEADER + bytes(range(24)), FILE), ARRAY)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "not an IDX file"),
+        (b"\x1f\x8b\x08\x00", "not an IDX file"),
+        (bytes.fromhex("00000d0100000001") + b"0000", "not an IDX file of unsigned bytes"),  # 0d: float
+        (HEADER[:9], "within its header"),
+        (HEADER + bytes(23), "promises 24 values, 23 follow"),
+        (HEADER + bytes(25), "promises 24 values, 25 follow"),
+    ],
+)
+def test_anything_else_is_an_error_that_names_the_file(content, reason):
+    with pytest.raises(ConfigError, match=reason) as error:
+        parse(content, FILE)
+    assert str(FILE) in str(error.value)
+    assert "_fetch" in str(error.value)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped", "not gzip", "absent"])
+def test_a_damaged_gzip_is_an_error_that_names_the_file(damage, tmp_path):
+    file = tmp_path / "images.gz"
+    data = bytearray(gzip.compress(HEADER + bytes(range(24))))
+    if damage == "truncated":
+        del data[-12:]
+    elif damage == "flipped":
+        data[-6] ^= 255  # in the checksum
+    elif damage == "not gzip":
+        data[:2] = b"no"
+    if damage != "absent":
+        file.write_bytes(data)
+    with pytest.raises(ConfigError) as error:
+        read_content(file)
+    assert str(file) in str(error.value)
+
+
+def test_a_file_without_gz_is_read_as_it_is(tmp_path):
+    (tmp_path / "images").write_bytes(HEADER)
+    assert read_content(tmp_path / "images") == HEADER
