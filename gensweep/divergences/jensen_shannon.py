@@ -38,6 +38,11 @@ class JensenShannon(Divergence):
     activation: Activation = Field("relu", description="the critic's non-linearity")
     lr_ratio: float = Field(0.5, gt=0, description="the critic's learning rate as a multiple of the model's")
 
+    @property
+    def critic_lr_ratio(self) -> float:
+        """The critic's learning rate as a multiple of the trial's."""
+        return self.lr_ratio
+
     def critics(self, dimensions: int) -> dict[str, torch.nn.Module]:
         """One perceptron, [n, dimensions] -> [n, 1] logits of being a target point."""
         from gensweep.networks.mlp import MLP

@@ -40,9 +40,11 @@ def sliced_wasserstein_squared(x: torch.Tensor, y: torch.Tensor, directions: tor
 
     Raises:
         ValueError: the samples differ in size.
+
     """
     if x.shape != y.shape:
         raise ValueError(f"the sorted formula needs samples of one size, given {tuple(x.shape)} and {tuple(y.shape)}")
     unit = directions / directions.norm(dim=-1, keepdim=True)
     (sorted_x, _), (sorted_y, _) = (unit @ x.T).sort(-1), (unit @ y.T).sort(-1)
-    return (sorted_x - sorted_y).square().mean()
+    gaps: torch.Tensor = sorted_x - sorted_y
+    return gaps.square().mean()

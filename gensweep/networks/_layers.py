@@ -1,6 +1,7 @@
 """The modules that architectures are made of, and how their weights start.
 
-Weights start normal with variance gain^2 / fan_in, so that signals keep their size through the depth. Biases of hidden
+Weights start normal with variance gain^2 / fan_in, where gain^2 = 1 / E phi(z)^2 over z ~ N(0, 1) for the activation
+phi, so that signals keep their size through the depth. Biases of hidden
 layers start uniform in +-1/sqrt(fan_in): with zero biases a ReLU network on one or two inputs has all its kinks at the
 origin. The last layer has gain 1 and zero bias.
 """
@@ -18,10 +19,10 @@ LEAK = 0.2
 _ACTIVATIONS: dict[str, tuple[Callable[[], nn.Module], float]] = {
     "relu": (nn.ReLU, math.sqrt(2)),
     "leaky_relu": (lambda: nn.LeakyReLU(LEAK), math.sqrt(2 / (1 + LEAK**2))),
-    "tanh": (nn.Tanh, 5 / 3),
-    "elu": (nn.ELU, math.sqrt(2)),
-    "gelu": (nn.GELU, math.sqrt(2)),
-    "silu": (nn.SiLU, math.sqrt(2)),
+    "tanh": (nn.Tanh, 1.59254),
+    "elu": (nn.ELU, 1.24520),
+    "gelu": (nn.GELU, 1.53353),
+    "silu": (nn.SiLU, 1.67653),
 }
 
 
