@@ -15,7 +15,9 @@ BASE, AUTH, GPU = (DEPLOY / f"compose{part}.yaml" for part in ("", ".auth", ".gp
 ORIGINAL = yaml.safe_load(BASE.read_text())
 
 
-@pytest.mark.parametrize("files", [[BASE], [BASE, AUTH], [BASE, GPU], [BASE, AUTH, GPU]], ids=lambda files: len(files))
+@pytest.mark.parametrize(
+    "files", [[BASE], [BASE, AUTH], [BASE, GPU], [BASE, AUTH, GPU]], ids=["plain", "users", "gpu", "all"]
+)
 def test_compose_accepts_the_files(files: list[Path]) -> None:
     assert compose_problems(files) == []
 

@@ -1,0 +1,43 @@
+"""What is wrong with a Dockerfile: hadolint, then whether what it copies exists and who runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+from compose_checks import tool
+
+
+def dockerfile_problems(text: str, ignored: str, root: Path) -> list[str]:
+    """Every reason not to ship this Dockerfile with this .dockerignore; an empty list when there is none."""
+    done = subprocess.run(
+        [tool("hadolint"), "--format", "json", "-"], input=text, capture_output=True, text=True, check=False, timeout=60
+    )
+    problems = [f"{found['code']} line {found['line']}: {found['message']}" for found in json.loads(done.stdout)]
+    return [*problems, *_copy_problems(text, ignored, root), *_user_problems(text), *_pip_problems(text)]
+
+
+def _copy_problems(text: str, ignored: str, root: Path) -> Iterator[str]:
+    sent = {line[1:] for line in ignored.splitlines() if line.startswith("!")}
+    if "*" not in ignored.splitlines():
+        yield "the build context is not an allowlist: secrets and data would travel to the builder"
+    copied = {source for line in re.findall(r"^COPY (.+)$", text, re.M) for source in line.split()[:-1]}
+    yield from (f"COPY {source}: no such file" for source in sorted(copied) if not (root / source).exists())
+    yield from (f"COPY {source}: not in the build context" for source in sorted(copied - sent))
+    yield from (f"{source} is sent and never copied" for source in sorted(sent - copied))
+
+
+def _user_problems(text: str) -> Iterator[str]:
+    for stage in re.split(r"^FROM ", text, flags=re.M)[2:]:
+        users = re.findall(r"^USER (\S+)$", stage, re.M)
+        if not users or users[-1] in ("root", "0"):
+            yield f"stage {stage.splitlines()[0]} runs as root"
+
+
+def _pip_problems(text: str) -> Iterator[str]:
+    for line in re.findall(r"pip install.*", text):
+        if "--constraint constraints.txt" not in line:
+            yield f"`{line}` installs versions that nobody tested"

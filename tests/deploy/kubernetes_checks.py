@@ -1,0 +1,228 @@
+"""What is wrong with the Kubernetes files: schemas first, then the names that must meet across objects."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jsonschema
+import kubernetes_validate
+import yaml
+
+Object = dict[str, Any]
+RAY_JOB_SCHEMA = yaml.safe_load((Path(__file__).parent / "rayjob.schema.yaml").read_text())
+KUBERNETES = "1.37"
+GPU = "nvidia.com/gpu"
+OURS = "GENSWEEP_", "RAY_", "MLFLOW_"
+
+
+def documents(*files: Path) -> list[Object]:
+    """Every object of these files."""
+    return [document for file in files for document in yaml.safe_load_all(file.read_text())]
+
+
+def promised_secrets(*files: Path) -> dict[str, set[str]]:
+    """Name -> keys of the secrets that a file's head tells the reader to create; no file holds one."""
+    command = re.compile(r"kubectl create secret generic (\S+) (.*)")
+    found = (match for file in files for match in command.finditer(file.read_text()))
+    return {match[1]: set(re.findall(r"--from-literal=([\w.-]+)=", match[2])) for match in found}
+
+
+def kubernetes_problems(objects: Sequence[Object], secrets: Mapping[str, set[str]]) -> list[str]:
+    """Every reason not to apply these objects together; an empty list when there is none."""
+    problems = [problem for document in objects for problem in _schema_problems(document)]
+    if problems:
+        return problems
+    for document in objects:
+        problems += _ray_job_problems(document) if document["kind"] == "RayJob" else _selector_problems(document)
+    for where, spec in _pods(objects):
+        problems += [f"{where}: {problem}" for problem in _pod_problems(spec, objects, secrets)]
+    return problems + list(_service_problems(objects)) + list(_host_problems(objects))
+
+
+def _schema_problems(document: Object) -> Iterator[str]:
+    if document["kind"] == "RayJob":
+        for error in jsonschema.Draft202012Validator(RAY_JOB_SCHEMA).iter_errors(document):
+            yield f"RayJob {'.'.join(map(str, error.absolute_path))}: {error.message}"
+        cluster = (document.get("spec") or {}).get("rayClusterSpec") or {}
+        groups = [cluster.get("headGroupSpec", {}), *cluster.get("workerGroupSpecs", [])]
+        # A pod template is a Pod but for its kind; as one it gets Kubernetes' own schema.
+        pods = [{"apiVersion": "v1", "kind": "Pod", **group["template"]} for group in groups if "template" in group]
+        yield from (problem for pod in pods for problem in _schema_problems(pod))
+        return
+    problem = _core_problem(json.dumps(document))
+    if problem:
+        yield problem
+
+
+@cache
+def _core_problem(text: str) -> str:
+    document = json.loads(text)
+    try:
+        kubernetes_validate.validate(document, KUBERNETES, strict=True)
+    except kubernetes_validate.ValidationError as error:
+        return f"{document['kind']} {'.'.join(map(str, error.path))}: {error.message}"
+    except kubernetes_validate.SchemaNotFoundError:
+        return f"Kubernetes {KUBERNETES} has no {document['apiVersion']} {document['kind']}"
+    return ""
+
+
+def _ray_job_problems(document: Object) -> Iterator[str]:
+    spec = document["spec"]
+    cluster = spec["rayClusterSpec"]
+    if spec.get("ttlSecondsAfterFinished") and not spec.get("shutdownAfterJobFinishes"):
+        yield "RayJob: ttlSecondsAfterFinished needs shutdownAfterJobFinishes"
+    if not spec.get("backoffLimit"):
+        yield "RayJob: no backoffLimit, so a lost head ends the sweep"
+    if cluster.get("authOptions", {}).get("mode") != "token":
+        yield "RayJob: without authOptions.mode token whoever reaches the head runs code"
+    if tuple(map(int, cluster["rayVersion"].split("."))) < (2, 52):
+        yield "RayJob: token authentication needs Ray 2.52"
+    head = cluster["headGroupSpec"]
+    if head["rayStartParams"].get("num-cpus") != "0":
+        yield 'RayJob: head without num-cpus "0" runs trials beside the driver'
+    if spec.get("entrypointNumCpus"):
+        yield "RayJob: entrypointNumCpus can never be met by a head of 0 CPUs"
+    for group in cluster["workerGroupSpecs"]:
+        if not group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]:
+            yield f"RayJob {group['groupName']}: replicas outside minReplicas and maxReplicas"
+        yield from _worker_problems(head, group)
+    yield from _entrypoint_problems(spec)
+
+
+def _worker_problems(head: Object, group: Object) -> Iterator[str]:
+    """A worker reads and writes the driver's folders: same image, same settings, same mounts."""
+    mine, driver = (each["template"]["spec"]["containers"][0] for each in (group, head))
+    for key in ("image", "env", "volumeMounts"):
+        if mine.get(key) != driver.get(key):
+            yield f"RayJob {group['groupName']}: {key} differs from the head's"
+    if group["template"]["spec"].get("volumes") != head["template"]["spec"].get("volumes"):
+        yield f"RayJob {group['groupName']}: volumes differ from the head's"
+
+
+def _entrypoint_problems(spec: Object) -> Iterator[str]:
+    words = spec["entrypoint"].split()
+    container = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] != "shm"]
+    folders = [words[words.index("--runs") + 1]] if "--runs" in words else [""]
+    folders += [variable["value"] for variable in container["env"] if variable["name"] == "GENSWEEP_DATA"]
+    for folder in folders:
+        if not any(folder.startswith(f"{mount}/") for mount in mounts):
+            yield f"RayJob: folder '{folder}' is on no volume, so a retry would find nothing"
+    if " --address auto" not in spec["entrypoint"]:
+        yield "RayJob: the entrypoint does not join its cluster"
+    wants_gpu = any(word.startswith("resources.gpu=") for word in words)
+    limits = [
+        group["template"]["spec"]["containers"][0]["resources"]["limits"]
+        for group in spec["rayClusterSpec"]["workerGroupSpecs"]
+    ]
+    if wants_gpu and not any(GPU in limit for limit in limits):
+        yield "RayJob: the sweep asks for a GPU and no worker group has one in its limits"
+
+
+def _pods(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
+    for document in objects:
+        spec = document.get("spec", {})
+        if "rayClusterSpec" in spec:
+            cluster = spec["rayClusterSpec"]
+            for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
+                yield f"RayJob {group.get('groupName', 'head')}", group["template"]["spec"]
+        elif "template" in spec:
+            claims = [{"name": claim["metadata"]["name"]} for claim in spec.get("volumeClaimTemplates", [])]
+            pod = spec["template"]["spec"]
+            yield (
+                f"{document['kind']} {document['metadata']['name']}",
+                pod | {"volumes": pod.get("volumes", []) + claims},
+            )
+
+
+def _pod_problems(spec: Object, objects: Sequence[Object], secrets: Mapping[str, set[str]]) -> Iterator[str]:
+    claims = {each["metadata"]["name"]: each for each in objects if each["kind"] == "PersistentVolumeClaim"}
+    volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
+    for volume in volumes.values():
+        claim = volume.get("persistentVolumeClaim", {}).get("claimName")
+        if claim and claim not in claims:
+            yield f"no PersistentVolumeClaim {claim}"
+    if not spec.get("securityContext", {}).get("runAsNonRoot"):
+        yield "may run as root"
+    if spec.get("enableServiceLinks") is not False and any(each["kind"] == "Service" for each in objects):
+        prefixes = {f"{each['metadata']['name'].upper()}_" for each in objects if each["kind"] == "Service"}
+        for clash in sorted(prefixes & set(OURS)):
+            yield f"a Service puts {clash}PORT into this pod: set enableServiceLinks to false"
+    for container in spec["containers"]:
+        for mount in container.get("volumeMounts", []):
+            if mount["name"] not in volumes:
+                yield f"no volume {mount['name']}"
+        yield from _secret_problems(container, secrets)
+        yield from _resource_problems(container)
+        if not re.search(r":v?\d+\.\d+", container["image"]):
+            yield f"image {container['image']} is not pinned to a version"
+
+
+def _secret_problems(container: Object, secrets: Mapping[str, set[str]]) -> Iterator[str]:
+    for variable in container.get("env", []):
+        reference = variable.get("valueFrom", {}).get("secretKeyRef")
+        if reference and reference["key"] not in secrets.get(reference["name"], set()):
+            yield f"no key {reference['key']} in a secret {reference['name']}"
+        if not reference and re.search("PASSWORD|SECRET|TOKEN$", variable["name"]):
+            yield f"{variable['name']} is written into the file"
+
+
+def _resource_problems(container: Object) -> Iterator[str]:
+    resources = container.get("resources", {})
+    requests, limits = resources.get("requests", {}), resources.get("limits", {})
+    if "memory" not in limits:
+        yield f"{container['name']} has no memory limit"
+    if GPU in requests and requests[GPU] != limits.get(GPU):
+        yield f"{container['name']} asks for GPUs outside limits"
+
+
+def _selector_problems(document: Object) -> Iterator[str]:
+    spec = document.get("spec", {})
+    if (
+        "template" in spec
+        and not spec["selector"]["matchLabels"].items() <= spec["template"]["metadata"]["labels"].items()
+    ):
+        yield f"{document['kind']} {document['metadata']['name']}: its selector does not match its own pods"
+
+
+def _service_problems(objects: Sequence[Object]) -> Iterator[str]:
+    services = {each["metadata"]["name"]: each for each in objects if each["kind"] == "Service"}
+    pods = [each["spec"]["template"] for each in objects if each["kind"] in ("Deployment", "StatefulSet")]
+    for name, service in services.items():
+        behind = [pod for pod in pods if service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()]
+        ports = {port["name"] for pod in behind for each in pod["spec"]["containers"] for port in each["ports"]}
+        if not behind:
+            yield f"Service {name}: no pod has its labels"
+        elif any(port["targetPort"] not in ports for port in service["spec"]["ports"]):
+            yield f"Service {name}: no container has its targetPort"
+    for each in objects:
+        if each["kind"] == "StatefulSet" and each["spec"]["serviceName"] not in services:
+            yield f"StatefulSet {each['metadata']['name']}: no Service {each['spec']['serviceName']}"
+
+
+def _host_problems(objects: Sequence[Object]) -> Iterator[str]:
+    """Addresses inside settings and command lines must be Services, and MLflow must answer to the name that is used."""
+    served = {
+        f"{each['metadata']['name']}:{port['port']}"
+        for each in objects
+        if each["kind"] == "Service"
+        for port in each["spec"]["ports"]
+    }
+    containers = [container for _, spec in _pods(objects) for container in spec["containers"]]
+    values = [variable.get("value", "") for container in containers for variable in container.get("env", [])]
+    values += [word for container in containers for word in container.get("command", [])]
+    used = {urlsplit(value).netloc.rpartition("@")[2] for value in values if "://" in value}
+    yield from (f"no Service serves {host}" for host in sorted(used - served))
+    for container in containers:
+        command = container.get("command", [])
+        if command[:2] == ["mlflow", "server"]:
+            allowed = command[command.index("--allowed-hosts") + 1].split(",") if "--allowed-hosts" in command else []
+            probe = container["readinessProbe"]["httpGet"]["httpHeaders"][0]["value"]
+            asked = {host for host in used if host.startswith("mlflow:")} | {probe}
+            yield from (f"--allowed-hosts refuses {host}" for host in sorted(asked - set(allowed)))
