@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from mlflow_server import Server
+from tracked_sweep import Driver, Store
+
+from gensweep.tracking.background import Background
+from gensweep.tracking.projection import Projection
+
+
+@pytest.fixture
+def server(store: Store) -> Iterator[Server]:
+    server = Server(store)
+    server.start()
+    yield server
+    server.kill()
+
+
+def wait_for(condition: object, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def test_a_server_that_is_killed_and_comes_back_has_every_row_once(
+    driver: Driver, store: Store, server: Server
+) -> None:
+    said: list[str] = []
+    background = Background(Projection(driver.folder, server.url), every=0.05, say=said.append)
+    background.start()
+    trained = 0.0
+    for number in range(12):
+        if number == 4:
+            wait_for(lambda: len(store.runs()) >= 2)
+            server.kill()  # in the middle of whatever it is doing
+        if number == 8:
+            wait_for(lambda: said)
+        began = time.monotonic()
+        driver.issue(number)
+        driver.rows(number, range(1, 5))
+        driver.end(number)
+        trained += time.monotonic() - began
+        time.sleep(0.05)
+    server.start()
+    progress = background.close(final=True, limit=60)
+    assert progress.is_done
+    assert trained < 3, "the training path waited for the server"
+    assert any("Training goes on" in line for line in said)
+    assert len(said) <= 2, said
+    runs = store.runs()
+    assert len(runs) == 12
+    for run_id, status in runs.values():
+        assert status == "FINISHED"
+        assert len(store.metrics(run_id)) == 4 * 3 + 3
+    assert store.runs("sweep")["study"][1] == "FINISHED"
+    picture = f"{server.url}/get-artifact?path=samples/epoch-0004.png&run_uuid={runs['0003-wae-03030303'][0]}"
+    assert urllib.request.urlopen(picture, timeout=10).read() == b"\x89PNG"
+
+
+def test_what_is_left_is_said_with_the_command_that_sends_it(driver: Driver, store: Store) -> None:
+    said: list[str] = []
+    background = Background(Projection(driver.folder, store.uri), every=60, say=said.append)
+    background.start()
+    driver.issue(0)
+    store.path.write_bytes(b"the disk broke" * 100)
+    progress = background.close(final=True, limit=1)
+    assert not progress.is_done
+    assert "gensweep sync study" in said[-1]
+
+
+def test_a_mistake_of_ours_does_not_stop_training(
+    driver: Driver, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    background = Background(Projection(driver.folder, store.uri), every=0.05, say=said.append)
+    background.start()
+    monkeypatch.setattr(Projection, "_pass", lambda *_: 1 / 0)
+    wait_for(lambda: said)
+    assert "ZeroDivisionError" in said[0]
+    monkeypatch.undo()
+    assert background.close(final=True).is_done

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+from tracked_sweep import Store
+
+from gensweep.errors import CannotRun, ConfigError
+from gensweep.tracking.store import check_reachable, open_ui, redacted, resolve_uri, ui_command
+
+
+def test_the_argument_comes_before_the_environment_and_that_before_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert resolve_uri(None) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://server:5000/")
+    assert resolve_uri(None) == "http://server:5000"
+    assert resolve_uri("sqlite:///other.db") == f"sqlite:///{tmp_path}/other.db"
+    assert resolve_uri("sqlite:////data/other.db") == "sqlite:////data/other.db"
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns"])
+def test_a_folder_is_refused_with_what_to_use(uri: str) -> None:
+    with pytest.raises(ConfigError, match=r"sqlite:///path/mlflow\.db"):
+        resolve_uri(uri)
+
+
+def test_passwords_are_stripped() -> None:
+    assert redacted("https://me:se%40cret@host:5000/x") == "https://host:5000/x"
+    assert redacted("sqlite:////home/a@b/mlflow.db") == "sqlite:////home/a@b/mlflow.db"
+
+
+def test_a_server_that_never_answers_is_noticed_soon() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        fillers = [socket.socket() for _ in range(4)]  # the queue is full: further connections hang
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(deaf.getsockname())
+        began = time.monotonic()
+        with pytest.raises(CannotRun, match="timed out"):
+            check_reachable(f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        assert time.monotonic() - began < 10
+        for filler in fillers:
+            filler.close()
+
+
+def test_the_pages_of_a_server_are_its_own() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        uri = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        assert open_ui(uri).url == uri
+        assert open_ui(uri).process is None
+
+
+def test_a_taken_port_is_said(store: Store) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        with pytest.raises(CannotRun, match="--port"):
+            open_ui(store.uri, listening.getsockname()[1])
+
+
+def test_the_pages_of_a_database_listen_on_this_machine_only(store: Store) -> None:
+    command = ui_command(store.uri, 5050)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--default-artifact-root") + 1] == (store.path.parent / "mlartifacts").as_uri()
