@@ -152,6 +152,10 @@ def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Itera
         if misfit:
             yield _at(sweep, ask, location, misfit)
     yield from _objective(sweep, ask, list(parts.evaluation.metrics))
+    n_train, batch_size = getattr(parts.dataset, "n_train", None), parts.training.batch_size
+    if isinstance(n_train, int) and batch_size > n_train:
+        message = f"{batch_size} is not allowed: the training split has {n_train} items"
+        yield _at(sweep, ask, ("training", "batch_size"), message)
     epochs, grace = parts.training.epochs, sweep.schedule.grace_period
     if sweep.schedule.name == "asha" and grace > epochs:
         yield Problem(

@@ -121,7 +121,9 @@ class _Folder(FileConfigSource):  # type: ignore[misc]
         package = re.search(r"^#\s*@package\s+(\S+)", file.read_text(encoding="utf-8"), re.MULTILINE)
         content: dict[str, Any] = {"more": True} if tree else {}
         if defaults is not None:
-            content["defaults"] = plain(defaults) + ([] if "_self_" in defaults else ["_self_"])  # a file lies over them
+            content["defaults"] = plain(defaults) + (
+                [] if "_self_" in defaults else ["_self_"]
+            )  # a file lies over them
         return ConfigResult(
             provider=self.provider,
             path=f"file://{self.path}",

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from gensweep.errors import Problem
+from gensweep.errors import Problem, suggest
 
 MAX_ALIASES = 100
 MAX_NODES = 100_000
@@ -52,6 +52,9 @@ def read_file(file: Path) -> Map:
     Raises:
         YamlError: with the line, the first thing in the file that cannot be read.
     """
+    if not file.exists():
+        beside = [str(other.relative_to(file.parent)) for other in file.parent.glob("*.yaml")]
+        raise YamlError(shown(file), f"there is no such file. {suggest(file.name, beside)}")
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

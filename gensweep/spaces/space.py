@@ -15,7 +15,7 @@ from typing import Any
 
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.spaces.distributions import Choice, Distribution, DistributionError, from_mapping, parse
-from gensweep.spaces.reading import Items
+from gensweep.spaces.reading import Items, Map
 
 Ask = Callable[[str, Distribution], Any]
 
@@ -185,11 +185,11 @@ class _Reader:
         return tree
 
     def _mapping(self, tree: Mapping[str, Any], name: str, where: str) -> dict[str, Any]:
-        lines = getattr(tree, "where", {})
+        lines = tree.where if isinstance(tree, Map) else {}
         return {key: self.value(node, _join(name, key), lines.get(key, where)) for key, node in tree.items()}
 
     def _one_of(self, tree: Mapping[str, Any], name: str, where: str) -> Any:
-        lines = getattr(tree, "where", {})
+        lines = tree.where if isinstance(tree, Map) else {}
         for extra in sorted(set(tree) - {"one_of"}):
             self._problem(
                 lines.get(extra, where),

@@ -15,6 +15,7 @@ from gensweep.spaces import space as spaces
 from gensweep.spaces.configuration import Objective, Resources, Schedule, Search, TrialConfiguration
 from gensweep.spaces.distributions import Choice
 from gensweep.spaces.messages import explain
+from gensweep.spaces.reading import Map
 from gensweep.spaces.space import OneOf
 
 SECTIONS: dict[str, type[Node]] = {
@@ -84,22 +85,14 @@ def from_definition(definition: Mapping[str, Any]) -> Sweep:
 
 def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Problem]]:
     """The sweep that a tree describes and what is wrong in it; a wrong setting is replaced by its default."""
-    where = dict(getattr(tree, "where", {}))
+    where = tree.where if isinstance(tree, Map) else {}
     problems = [_unknown(key, where.get(key, "")) for key in tree if key not in _KEYS]
     settings: dict[str, Any] = {}
     for key, model in SECTIONS.items():
         settings[key], found = _section(model, key, tree.get(key), where.get(key, ""))
         problems += found
     name, found = _name(tree.get("name", name), where.get("name", ""))
-    space, wrong, sources = spaces.read(_mapping(tree.get("trial")))
-    if not isinstance(tree.get("trial"), Mapping):
-        wrong = [
-            Problem(
-                where.get("trial", ""),
-                "trial",
-                "needs a mapping that says what a trial is, as in `trial: {family: {name: vae}}`",
-            )
-        ]
+    space, wrong, sources = _trial(tree.get("trial"), where.get("trial", ""))
     sources |= {key: place for key, place in where.items() if key not in SECTIONS}
     sources |= {path: place for key in SECTIONS for path, place in _places(tree, key, where).items()}
     sweep = Sweep(name=name, space=_families_as_branches(space), sources=sources, **settings)
@@ -130,7 +123,7 @@ def _section(model: type[Node], key: str, node: object, where: str) -> tuple[Nod
     fallback = Objective(metric="") if model is Objective else model.model_validate({})
     if node is None:
         return fallback, [Problem("", key, "is missing. Write objective: {metric: fid}")] if model is Objective else []
-    lines = getattr(node, "where", {})
+    lines = node.where if isinstance(node, Map) else {}
     try:
         return model.model_validate(node), []
     except ValidationError as error:
@@ -165,8 +158,12 @@ def _unknown(key: str, where: str) -> Problem:
     return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
 
 
-def _mapping(node: object) -> Mapping[str, Any]:
-    return node if isinstance(node, Mapping) else {}
+def _trial(node: object, where: str) -> tuple[dict[str, Any], list[Problem], dict[str, str]]:
+    space, problems, sources = spaces.read(node)
+    if isinstance(space, dict) and not (problems and "one_of" in space):
+        return space, problems, sources
+    says = "needs a mapping that says what a trial is, as in `trial: {family: {name: vae}}`"
+    return {}, [Problem(where, "trial", says)], {"trial": where}
 
 
 def _families_as_branches(space: dict[str, Any]) -> dict[str, Any]:
@@ -178,7 +175,8 @@ def _families_as_branches(space: dict[str, Any]) -> dict[str, Any]:
 
 
 def _places(tree: Mapping[str, Any], key: str, where: Mapping[str, str]) -> dict[str, str]:
-    lines = getattr(tree.get(key), "where", {})
+    node = tree.get(key)
+    lines = node.where if isinstance(node, Map) else {}
     return {key: where.get(key, ""), **{f"{key}.{inner}": place for inner, place in lines.items()}}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gensweep import registry
 
-MEMBERS = '''
+MEMBERS = """
 from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 from gensweep.component import Component, Member
@@ -97,7 +97,7 @@ class Recall(Metric):
 class Walk(Optimizer):
     name: Literal["walk"] = "walk"
     def over(self, parameters, lr_ratio): raise AssertionError
-'''
+"""
 ENTRIES = {
     "families": ["coder", "rival"],
     "divergences": ["near", "far"],

@@ -93,7 +93,10 @@ def test_a_sound_file_has_no_problems(study: Path) -> None:
         ("trial.network.hidden=[8,a]", "trial.network.hidden.1: 'a' is not allowed: must be a whole number"),
         ("trial.network=stride,layer", "trial.network.name: unknown network 'layer'. Did you mean 'layers'?"),
         ("trial.training.optimizer.lr=0", "trial.training.optimizer.lr: 0 is not allowed: must be above 0"),
-        ("trial.training.optimizer.learning_rate=1", "trial.training.optimizer: unknown field 'learning_rate' of walk."),
+        (
+            "trial.training.optimizer.learning_rate=1",
+            "trial.training.optimizer: unknown field 'learning_rate' of walk.",
+        ),
         ("trial.lr=1", "trial: unknown field 'lr' of a trial."),
         ("objective.metric=gab", "objective.metric: 'gab' is not among trial.evaluation.metrics. Did you mean 'gap'?"),
         ("objective.mode=max", "objective.mode: 'max' would search for the worst gap. Write mode: min"),
@@ -120,6 +123,17 @@ def test_parts_that_do_not_go_together(study: Path) -> None:
     ]
 
 
+def test_a_batch_larger_than_the_training_split(study: Path) -> None:
+    plane = (
+        "trial.dataset={name: gaussian_mixture, n_train: 50}",
+        "trial.family=coder",
+        "trial.training.batch_size=8,51",
+    )
+    assert found(study, *plane) == [
+        f"{plane[2]} trial.training.batch_size: 51 is not allowed: the training split has 50 items"
+    ]
+
+
 def test_a_field_that_no_branch_knows_is_wrong_in_each(study: Path) -> None:
     lines = found(study, "trial.family.lamda=1")
     assert len(lines) == 2
@@ -132,22 +146,27 @@ def test_what_is_missing(study: Path, write: Write) -> None:
     assert len(lines) == 2
     assert "trial.dataset: is missing, and has no default. Write dataset: {name: …}. Known:" in lines[0]
     assert "trial.family: is missing" in lines[1]
-    assert any(line.endswith("trial: needs a mapping that says what a trial is, as in `trial: {family: {name: vae}}`")
-               for line in found(write("objective: {metric: gap}\n", "empty.yaml")))
+    assert any(
+        line.endswith("trial: needs a mapping that says what a trial is, as in `trial: {family: {name: vae}}`")
+        for line in found(write("objective: {metric: gap}\n", "empty.yaml"))
+    )
 
 
 def test_missing_data_are_a_question_of_their_own(study: Path) -> None:
     sweep = load(study, ["dataset=plane", "trial.dataset.dimensions=choice(2,3)", "trial.family=coder"])
     assert check(sweep) == []
     assert [str(problem) for problem in data_problems(sweep)] == [
-        "dataset/plane.yaml:2 trial.dataset: plane.bin is missing. Run `make plane`"]
+        "dataset/plane.yaml:2 trial.dataset: plane.bin is missing. Run `make plane`"
+    ]
 
 
 def test_every_axis_is_tried_once_for_each_family(study: Path) -> None:
     """The learning rate is wrong for one family only through that family's optimiser, which is its default."""
     lines = found(study, "trial.training.optimizer={momentum: 0.9}")
-    assert lines == ["trial.training.optimizer={momentum: 0.9} trial.training.optimizer: unknown field 'momentum' of "
-                     "walk. Known: lr, name."]
+    assert lines == [
+        "trial.training.optimizer={momentum: 0.9} trial.training.optimizer: unknown field 'momentum' of "
+        "walk. Known: lr, name."
+    ]
 
 
 def test_checking_needs_no_torch() -> None:

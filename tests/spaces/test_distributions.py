@@ -20,8 +20,14 @@ from gensweep.spaces.distributions import (
     parse,
 )
 
-ALL = [Choice((1, "a", None, [2, 3])), Uniform(-1, 2.5), LogUniform(1e-4, 10), Int(3, 9), LogInt(1, 1000),
-       QUniform(0, 1, 0.1)]
+ALL = [
+    Choice((1, "a", None, [2, 3])),
+    Uniform(-1, 2.5),
+    LogUniform(1e-4, 10),
+    Int(3, 9),
+    LogInt(1, 1000),
+    QUniform(0, 1, 0.1),
+]
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,9 @@ def test_a_chosen_group_replaces_the_node_and_dotted_values_lie_over_it(study: P
 def test_a_group_that_the_file_does_not_name_can_be_chosen(write: Write) -> None:
     file = write("trial: {family: vae}\nobjective: {metric: fid}\n")
     assert trial(file, "dataset=digits", "+schedule=asha")["dataset"] == {"name": "digits"}
-    assert load(write("defaults: [base, {dataset: '???'}]\nobjective: {metric: fid}\n"), ["dataset=digits"]).space["dataset"] == {"name": "digits"}
+    assert load(write("defaults: [base, {dataset: '???'}]\nobjective: {metric: fid}\n"), ["dataset=digits"]).space[
+        "dataset"
+    ] == {"name": "digits"}
 
 
 def test_groups_from_another_folder(study: Path, tmp_path: Path) -> None:
@@ -163,14 +165,20 @@ def test_a_registered_name_replaces_what_stands_there(study: Path, write: Write)
 def test_a_field_of_a_component_that_is_a_bare_name_or_a_default(write: Write, third_party: Path) -> None:
     named = write("trial: {family: {name: coder, divergence: far}}\nobjective: {metric: gap}\n")
     assert trial(named, "trial.family.divergence.projections=7")["family"]["divergence"] == {
-        "name": "far", "projections": 7}
+        "name": "far",
+        "projections": 7,
+    }
     silent = write("trial: {family: coder}\nobjective: {metric: gap}\n")
     assert trial(silent, "trial.family.divergence.bandwidth=7")["family"] == {
-        "name": "coder", "divergence": {"name": "near", "bandwidth": 7}}
+        "name": "coder",
+        "divergence": {"name": "near", "bandwidth": 7},
+    }
 
 
 def test_references_to_fixed_values(write: Write) -> None:
-    text = "name: s\nobjective: {metric: fid}\ntrial: {latent_size: 4, seed: '${trial.latent_size}', family: '${name}x'}\n"
+    text = (
+        "name: s\nobjective: {metric: fid}\ntrial: {latent_size: 4, seed: '${trial.latent_size}', family: '${name}x'}\n"
+    )
     assert trial(write(text), "trial.latent_size=6") == {"latent_size": 6, "seed": 6, "family": "sx"}
 
 
@@ -210,6 +218,10 @@ def test_the_defaults_list_resolves_nothing(write: Write) -> None:
         ("latent_size=3", "write trial.latent_size"),
         ("serch.samples=3", "Did you mean 'search'?"),
         ("hydra.run.dir=x", "unknown key 'hydra'"),
+        ("search={name: tpe}", "unknown field 'name' of search"),
+        ("schedule=[1,2]", "must be a mapping of names to values"),
+        ("trial=3", "trial: needs a mapping that says what a trial is"),
+        ("trial={one_of: [{name: a}]}", "trial: needs a mapping that says what a trial is"),
     ],
 )
 def test_wrong_overrides_are_named_as_typed(study: Path, override: str, says: str) -> None:

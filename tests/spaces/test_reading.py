@@ -13,8 +13,22 @@ from gensweep.spaces.reading import YamlError, plain, read_file, read_text
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1e-4", 1e-4), ("-2", -2), ("1.5", 1.5), (".5", 0.5), ("true", True), ("null", None), ("~", None), ("", None),
-     ("on", "on"), ("no", "no"), ("1_000", "1_000"), ("'1'", "1"), ("12:30", "12:30"), ("2026-01-01", "2026-01-01")],
+    [
+        ("1e-4", 1e-4),
+        ("-2", -2),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("true", True),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("on", "on"),
+        ("no", "no"),
+        ("1_000", "1_000"),
+        ("'1'", "1"),
+        ("12:30", "12:30"),
+        ("2026-01-01", "2026-01-01"),
+    ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
     read = read_text(f"a: {text}", "f")["a"]
@@ -24,8 +38,10 @@ def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
 
 def test_a_call_is_one_value_also_inside_brackets() -> None:
     tree = read_text("a: {k: choice(imq, rbf), l: [choice([1, 2], [3]), int(1, 2)]}\nb: choice('x)', y)\n", "f")
-    assert plain(tree) == {"a": {"k": "choice(imq, rbf)", "l": ["choice([1, 2], [3])", "int(1, 2)"]},
-                           "b": "choice('x)', y)"}
+    assert plain(tree) == {
+        "a": {"k": "choice(imq, rbf)", "l": ["choice([1, 2], [3])", "int(1, 2)"]},
+        "b": "choice('x)', y)",
+    }
 
 
 def test_everything_else_is_yaml_as_pyyaml_reads_it() -> None:
@@ -84,9 +100,9 @@ def test_the_top_is_a_mapping(write: Callable[..., Path]) -> None:
 
 
 def test_what_is_no_text_file(write: Callable[..., Path]) -> None:
-    with pytest.raises(YamlError, match="cannot be read"):
-        read_file(Path("nowhere.yaml"))
     file = write("")
+    with pytest.raises(YamlError, match=r"no such file. Did you mean 'study.yaml'"):
+        read_file(Path("studdy.yaml"))
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(YamlError, match="cannot be read"):
         read_file(file)

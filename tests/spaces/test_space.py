@@ -29,8 +29,13 @@ TREE: dict[str, Any] = {
     "family": {
         "name": "wae",
         "lambda": "loguniform(0.1, 100)",
-        "divergence": {"one_of": [{"name": "mmd", "kernel": "choice(imq, rbf)"}, "jensen_shannon",
-                                  {"name": "mmd", "kernel": "imq", "scale": "uniform(1, 2)"}]},
+        "divergence": {
+            "one_of": [
+                {"name": "mmd", "kernel": "choice(imq, rbf)"},
+                "jensen_shannon",
+                {"name": "mmd", "kernel": "imq", "scale": "uniform(1, 2)"},
+            ]
+        },
     },
     "metrics": ["fid", {"name": "wasserstein", "n": "choice(10, 20)"}],
 }

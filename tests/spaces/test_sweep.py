@@ -49,7 +49,8 @@ def test_a_resume_may_change_resources_and_ask_for_more(study: Path) -> None:
     before = load(study)
     assert refused_changes(before, load(study, ["resources.cpu=4", "search.samples=50"])) == []
     assert refused_changes(before, load(study, ["search.samples=2"])) == [
-        "search.samples: 5 -> 2 (only more can be asked for)"]
+        "search.samples: 5 -> 2 (only more can be asked for)"
+    ]
     assert refused_changes(before, load(study, ["trial.seed=1"])) == ["trial.seed: 0 -> 1"]
 
 
@@ -58,7 +59,11 @@ def test_each_family_has_its_own_space_and_the_same_budget(study: Path) -> None:
     families = dict(sweep.families())
     assert list(families) == ["coder", "rival"]
     assert [axis.name for axis in axes(families["rival"])] == [
-        "network.hidden", "latent_size", "training.optimizer.lr", "family.moves"]
+        "network.hidden",
+        "latent_size",
+        "training.optimizer.lr",
+        "family.moves",
+    ]
     assert sweep.counts() == {"coder": 5, "rival": 5}
     assert list(dict(load(study, ["trial.family=coder"]).families())) == ["coder"]
 
