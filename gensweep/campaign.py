@@ -15,6 +15,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.spaces.check import data_problems
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
 from gensweep.terminal import Display
+from gensweep.tracking.store import check_reachable, resolve_uri
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,7 @@ def conduct(sweep: Sweep, where: Where) -> SweepFolder:
         _finish(folder, where)
         return folder
     _refuse_unwritable(path)
-    from gensweep.tracking.projection import check_store
-
-    check_store(where.tracking_uri)
+    check_reachable(resolve_uri(where.tracking_uri))
     n_at_once = 1
     if not where.in_process:
         from gensweep.orchestration import ray_executor
@@ -99,13 +98,16 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, n_at_once: int) -> Non
     from gensweep.orchestration import local, ray_executor
     from gensweep.orchestration.driver import Driver
     from gensweep.tracking.background import Background
+    from gensweep.tracking.projection import Projection
 
-    display = Display(sweep.name, sum(sweep.counts().values()), sweep.objective.metric, sweep.objective.mode,
-                      _epochs(sweep))
+    counts = sum(sweep.counts().values())
+    display = Display(sweep.name, counts, sweep.objective.metric, sweep.objective.mode, _epochs(sweep))
     driver = Driver(sweep, folder, display.changed)
     display.known(driver.state.trials.values())
+    background = Background(Projection(folder, where.tracking_uri), say=display.say)
+    background.start()
     folder.events.append({"event": "started", "pid": os.getpid(), "at_once": n_at_once})
-    with Background(folder, where.tracking_uri, display.say) as background:
+    try:
         with display:
             if where.in_process:
                 local.execute(driver)
@@ -115,9 +117,32 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, n_at_once: int) -> Non
             folder.events.append({"event": "stopped", "reason": driver.stop_reason})
         elif driver.is_done:
             folder.events.append({"event": "finished"})
+    finally:
         _write_results(folder)
         background.close(final=driver.is_done)
     _conclude(driver.stop_reason, driver.stop_code, folder, where)
+
+
+def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
+    """Bring MLflow level with a sweep's folder; a sentence that says how far that came.
+
+    Raises:
+        CannotRun: the store cannot be used, or did not take everything.
+    """
+    from gensweep.tracking.projection import Projection
+    from gensweep.tracking.store import redacted
+
+    projection = Projection(folder, tracking_uri)
+    projection.start()
+    if folder.holder() is None:
+        _write_results(folder)
+        progress = projection.close(final=folder.state().finished)
+    else:
+        progress = projection.sync(force=True)
+    if not progress.is_done:
+        raise CannotRun(f"{folder.name}: {progress.pending} of {progress.trials} trials are still missing in "
+                        f"{redacted(projection.uri)} ({progress.problem}). Run the same command again later.")
+    return f"{folder.name}: {progress.trials} trials are in {redacted(projection.uri)}"
 
 
 def _finish(folder: SweepFolder, where: Where) -> None:

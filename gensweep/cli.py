@@ -175,9 +175,12 @@ def ui(
     Example:
       gensweep ui --port 5001
     """
-    from gensweep.tracking.ui import open_ui
+    from gensweep.tracking.store import open_ui, resolve_uri
 
-    open_ui(tracking_uri, port)
+    pages = open_ui(resolve_uri(tracking_uri), port)
+    print(f"MLflow: {pages.url}")
+    if pages.process is not None:
+        pages.process.wait()
 
 
 @app.command()

@@ -6,6 +6,7 @@ came of it stands in the ledger.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -67,6 +68,7 @@ def execute(driver: Driver, n_at_once: int) -> None:
     from gensweep.orchestration.ray_search import DriverSearcher, DriverStopper
     from gensweep.orchestration.worker import Worker
 
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
     resources = {"cpu": driver.sweep.resources.cpu, "gpu": driver.sweep.resources.gpu}
     storage = driver.folder.path / ".ray"
     tuner = tune.Tuner(
@@ -78,6 +80,7 @@ def execute(driver: Driver, n_at_once: int) -> None:
         run_config=tune.RunConfig(
             name=f"start-{os.getpid()}", storage_path=str(storage), stop=DriverStopper(driver), verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials keep their own
         ),
     )
     try:

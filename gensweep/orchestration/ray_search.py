@@ -12,7 +12,14 @@ from gensweep.orchestration.driver import Driver
 from gensweep.orchestration.resources import threads
 
 
-class DriverSearcher(Searcher):
+class _NotSaved:
+    """Tune pickles what it is given, for a restore that never comes; the driver stays out of it."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class DriverSearcher(_NotSaved, Searcher):
     """Gives Tune the driver's next trial, and tells the driver which workers the machine took."""
 
     def __init__(self, driver: Driver) -> None:
@@ -51,7 +58,7 @@ class DriverSearcher(Searcher):
         """Nothing to restore: a start builds a new searcher."""
 
 
-class DriverStopper(Stopper):
+class DriverStopper(_NotSaved, Stopper):
     """Hands each report to the driver, whose answer stops the trial; and stops everything when the driver says so."""
 
     def __init__(self, driver: Driver) -> None:
