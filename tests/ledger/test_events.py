@@ -133,6 +133,19 @@ def test_a_gap_a_double_or_a_swap_is_damage(sweep: SweepFolder, order: tuple[int
         log.read()
 
 
+def test_a_line_of_an_overtaken_driver_is_damage(sweep: SweepFolder, tmp_path: Path) -> None:
+    other = SweepFolder.create(tmp_path / "other", {})
+    fill(other, 2)
+    fill(sweep, 0)
+    fill(sweep, 1)
+    log = without_lease(sweep)
+    log.path.write_bytes(log.path.read_bytes() + other.events.path.read_bytes().splitlines(keepends=True)[1])
+    lines = log.path.read_bytes()
+    log.path.write_bytes(lines + lines.splitlines(keepends=True)[0])  # so that it is not the last line
+    with pytest.raises(DamagedSweep, match=r"events.jsonl:2: .*by driver 1 after driver 2"):
+        log.read()
+
+
 @pytest.mark.parametrize("line", [1, 4])
 def test_a_newer_schema_is_refused_even_in_the_last_line(sweep: SweepFolder, line: int) -> None:
     fill(sweep)

