@@ -13,16 +13,16 @@ _MAX_ITERATIONS = 10**7
 
 
 def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> float:
-    """W_p between the empirical laws of x and y, each [n, …] and flattened, under the Euclidean distance.
+    """W_p between the empirical laws of x [n, …] and y [m, …], flattened, under the Euclidean distance.
 
-    W_p = (min over couplings of E |X − Y|^p)^(1/p): in one dimension by sorting, else by the network simplex of POT,
+    W_p = (min over couplings of E |X − Y|^p)^(1/p): by sorting equally many numbers, else by the network simplex of POT,
     in float64.
 
     Raises:
         GensweepError: the simplex stopped before the optimum.
     """
     x, y = x.flatten(1).double(), y.flatten(1).double()
-    if x.shape[1] == 1:
+    if x.shape[1] == 1 and len(x) == len(y):
         return sliced_distance(x.T.sort().values, y.T.sort().values, p)
     import ot
 

@@ -37,7 +37,9 @@ class Wasserstein(Metric):
 
     name: Literal["wasserstein"] = "wasserstein"
     p: Literal[1, 2] = Field(1, description="order of the distance")
-    n: int | None = Field(None, ge=2, description="items on each side; null: min(1000, what the split has)")
+    n: int | None = Field(
+        None, ge=2, description="items on each side, at a cost of about n^2.5; null: min(1000, what the split has)"
+    )
     replicates: int = Field(1, ge=1, le=100, description="disjoint groups of n whose mean is the score")
     seed: int = Field(0, ge=0, description="seed of the choice of reference items")
 
