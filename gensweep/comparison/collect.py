@@ -122,13 +122,18 @@ def _axes(
     """Column -> path of what was searched or differs. The family has its own column."""
     asked = {_BRANCH.sub("", axis) for record in records for axis in record.parameters}
     searched = asked | {f"{axis}.name" for axis in asked}  # the axis that chooses a branch is its node's name
-    paths = _in_order(path for configuration in configurations for path in configuration)
+    paths = sorted({path for configuration in configurations for path in configuration}, key=_name_first)
     varying = []
     for path in paths:
         values = {json.dumps(c[path], sort_keys=True) for c in configurations if path in c}
         if path != "family.name" and (path in searched or len(values) > 1):
             varying.append(path)
     return plain_names(varying, taken)
+
+
+def _name_first(path: str) -> list[str]:
+    """Sorts a component's name before its fields."""
+    return ["" if part == "name" else part for part in path.split(".")]
 
 
 def plain_names(paths: Sequence[str], taken: set[str]) -> dict[str, str]:

@@ -43,7 +43,7 @@ def draw(rows: Sequence[Row], ranking: Ranking, axes: Sequence[str]) -> dict[str
 
 
 def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure:
-    """What a budget of k trials buys, for k up to half of a group's trials: beyond it the bands are not to be trusted."""
+    """What a budget buys, up to half of a group's trials: beyond it the bands are not to be trusted."""
     figure, axes = _figure(1, 1)
     curves = []
     for group, style in _styles(ranking):
@@ -53,7 +53,7 @@ def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure:
         _band(axes[0], budgets, curves[-1], ranking, style)
     axes[0].set_ylim(_limits(curves, ranking))
     _label(axes[0], "budget: trials of a group", f"expected best {ranking.metric}")
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes[0])
     axes[0].legend(frameon=False)
     return figure
 
@@ -77,7 +77,7 @@ def curves_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
         return None
     _scale_y(axes[0], shown)
     _label(axes[0], "epoch", ranking.metric)
-    axes[0].xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes[0])
     axes[0].legend(frameon=False)
     return figure
 
@@ -220,6 +220,12 @@ def _figure(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
 def _label(axes: Axes, x: str, y: str) -> None:
     axes.set_xlabel(x)
     axes.set_ylabel(y)
+
+
+def _whole_numbers(axes: Axes) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _png(figure: Figure) -> bytes:

@@ -200,8 +200,8 @@ def _objective(folders: Sequence[SweepFolder], metric: str | None, scores: Seque
 
 
 def _mode_of(score: str) -> Mode:
-    """Which direction is better, by the metric that gives the score; what a metric shows beside it is less-is-better."""
-    mode: Mode = registry.load("metrics", score.split(".")[0]).mode  # type: ignore[attr-defined]
+    """Which direction is better, by the metric that gives the score."""
+    mode: Mode = registry.load("metrics", score.partition(".")[0]).mode  # type: ignore[attr-defined]
     return mode
 
 
@@ -247,16 +247,17 @@ def _notes(comparison: Comparison) -> str:
         {row[f"protocol.{ranking.metric}"] for row in comparison.rows if f"protocol.{ranking.metric}" in row}
     )
     lines = [
-        f"Ranked by {ranking.metric} ({direction} is better), protocol {', '.join(hashes) or 'unknown'}, at the epoch where "
-        "the sweep's objective was best.",
-        f"*Expected best of {ranking.budget}*: the best score that a search of {_trials(ranking.budget)} finds on average "
-        "(unbiased estimator of Tang et al. 2020, arXiv:2004.13705); intervals by 2000 bootstrap resamples of the trials.",
+        f"Ranked by {ranking.metric} ({direction} is better), protocol {', '.join(hashes) or 'unknown'}, at the epoch "
+        "where the sweep's objective was best.",
+        f"*Expected best of {ranking.budget}*: the best score that a search of {_trials(ranking.budget)} finds on "
+        "average (unbiased estimator of Tang et al. 2020, arXiv:2004.13705); intervals by 2000 bootstrap resamples of "
+        "the trials.",
         "*P*: the probability that a random trial of the first beats one of the second. A *tie* is an interval that "
         "contains 0.5; with too few trials to tell anything the interval is [0, 1].",
-        "Trials that diverged or failed count as the worst results; none is dropped. ∞ means that the budget may be spent "
-        "on such trials alone.",
-        "The best of many trials flatters itself: these scores chose the winners. Train the best configurations again on "
-        "fresh seeds, and score those on the test split, before quoting a number.",
+        "Trials that diverged or failed count as the worst results; none is dropped. ∞ means that the budget may be "
+        "spent on such trials alone.",
+        "The best of many trials flatters itself: these scores chose the winners. Train the best configurations again "
+        "on fresh seeds, and score those on the test split, before quoting a number.",
     ]
     if ranking.unfinished:
         lines.insert(1, f"{_trials(ranking.unfinished)} not finished yet and left out.")

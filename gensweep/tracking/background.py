@@ -90,7 +90,8 @@ class Background:
 
     def _left(self, progress: Progress) -> str:
         name = self.projection.folder.name
+        why = f" ({progress.problem})" if progress.problem else ""
         return (
-            f"MLflow lacks {progress.pending or 'some'} of {progress.trials} trials"
-            f"{f' ({progress.problem})' if progress.problem else ''}. Nothing is lost: `gensweep sync {name}` sends the rest."
+            f"MLflow lacks {progress.pending or 'some'} of {progress.trials} trials{why}. Nothing is lost: "
+            f"`gensweep sync {name}` sends the rest."
         )

@@ -45,7 +45,7 @@ class Cursor:
 
     @classmethod
     def load(cls, path: Path, uri: str) -> Cursor:
-        """The cursor of a sweep for the store `uri`; an empty one if nothing was sent there yet."""
+        """The cursor for the store `uri`, redacted; an empty one if nothing was sent there yet."""
         if not path.exists():
             return cls(path, uri, uuid.uuid4().hex, {}, {})
         try:

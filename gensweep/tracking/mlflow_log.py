@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -66,15 +67,12 @@ class MlflowLog:
         """Find the experiment, or create it; that somebody else creates it at the same time is no error."""
         found = self._call(self._client.get_experiment_by_name, EXPERIMENT)
         if found is None:
-            try:
+            with contextlib.suppress(Refused):  # it exists by now
                 self._call(self._client.create_experiment, EXPERIMENT, store.artifact_folder(self.uri))
-            except Refused:
-                pass  # it exists by now
             found = self._call(self._client.get_experiment_by_name, EXPERIMENT)
         if found.lifecycle_stage != "active":
-            raise Refused(
-                f"its experiment '{EXPERIMENT}' is deleted; `mlflow experiments restore -x {found.experiment_id}` restores it"
-            )
+            cure = f"`mlflow experiments restore -x {found.experiment_id}` restores it"
+            raise Refused(f"its experiment '{EXPERIMENT}' is deleted; {cure}")
         self._experiment = found.experiment_id
 
     def create(self, name: str, tags: Mapping[str, str], start: int) -> str:

@@ -52,7 +52,7 @@ def sqlite_path(uri: str) -> Path | None:
     """The absolute path of a SQLite store's file; None for any other store."""
     if not uri.startswith("sqlite:"):
         return None
-    name = unquote(uri.split(":///", 1)[-1].split("?")[0])
+    name = unquote(uri.split(":///", 1)[-1].partition("?")[0])
     return (Path.cwd() / name).resolve()
 
 

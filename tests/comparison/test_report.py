@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+from PIL import Image
+from written_sweep import DEFINITION, Writer
+
+from gensweep.comparison.report import compare, duration, number
+from gensweep.errors import ConfigError, NoUsableTrial
+
+Write = Callable[..., Writer]
+
+
+def families(sweep: Writer, **scores: list[float]) -> None:
+    for family, values in scores.items():
+        for i, value in enumerate(values):
+            latent = {"latent_size": 2 ** (1 + i % 3)}
+            sweep.trial(family, value, configuration=latent, parameters=latent, scores={"wasserstein": 10 - value})
+
+
+def test_the_answer_names_the_leader_the_ties_and_the_losers(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[2.0, 4, 6, 8, 10, 12], wae=[1.0, 3, 5, 7, 9, 11], gan=[31.0, 32, 33, 34, 35, 36])
+    found = compare([sweep.folder])
+    assert found.by == "family"
+    assert found.sentence().startswith("wae leads with expected best FID 2.5 [")
+    assert "at 3 trials; vae is a tie (P = 0.58 [" in found.sentence()
+    assert found.sentence().endswith("gan is worse (P = 1.00 [1.00, 1.00]).")
+    assert [row["family"] for row in found.table()] == ["wae", "vae", "gan"]
+
+
+def test_where_all_are_ties_nobody_leads(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[2.0, 4, 6, 8], wae=[1.0, 3, 5, 7])
+    assert compare([sweep.folder]).sentence().startswith("No clear winner: wae is ahead")
+
+
+def test_one_family_is_compared_by_its_divergence(write: Write) -> None:
+    sweep = write()
+    for name, value in (("mmd", 3.0), ("sinkhorn", 2.0), ("mmd", 4.0), ("sinkhorn", 1.0)):
+        sweep.trial("wae", value, configuration={"family": {"name": "wae", "divergence": {"name": name}}})
+    found = compare([sweep.folder])
+    assert found.by == "divergence"
+    assert [group.name for group in found.ranking.groups] == ["sinkhorn", "mmd"]
+    assert [group.name for group in compare([sweep.folder], by="family").ranking.groups] == ["wae"]
+    with pytest.raises(ConfigError, match="Did you mean 'divergence'"):
+        compare([sweep.folder], by="divergnce")
+
+
+def test_a_sweep_of_one_group_and_one_trial_has_an_answer(write: Write) -> None:
+    sweep = write()
+    sweep.trial("vae", 12.34)
+    assert compare([sweep.folder]).sentence() == (
+        "vae: expected best FID 12.3 at 1 trial; there is no other group to compare it with."
+    )
+
+
+def test_other_scores_are_ranked_in_their_own_direction_and_may_disagree(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[5.0, 6], wae=[1.0, 2])
+    assert compare([sweep.folder]).other_scores() == {"wasserstein": "vae, wae"}
+    assert compare([sweep.folder], metric="wasserstein").ranking.groups[0].name == "vae"
+    with pytest.raises(ConfigError, match="Did you mean 'wasserstein'"):
+        compare([sweep.folder], metric="waserstein")
+
+
+def test_scores_of_different_protocols_are_refused_with_what_differs(write: Write) -> None:
+    one, other = write("one"), write("other")
+    one.trial("vae", 3.0, protocol={"n_fake": 500, "extractor": {"sha": "a"}, "split": "validation"})
+    other.trial("vae", 2.0, protocol={"n_fake": 1000, "extractor": {"sha": "a"}, "split": "validation"})
+    with pytest.raises(ConfigError) as raised:
+        compare([one.folder, other.folder])
+    message = str(raised.value)
+    assert "n_fake: 500 in" in message
+    assert "one/0" in message
+    assert "other/0" in message
+    assert "extractor" not in message
+    assert "split:" not in message
+
+
+def test_two_sweeps_are_compared_as_groups_of_their_own(write: Write) -> None:
+    one, other = write("one"), write("other")
+    families(one, vae=[3.0, 4])
+    families(other, vae=[1.0, 2])
+    found = compare([one.folder, other.folder])
+    assert [group.name for group in found.ranking.groups] == ["other: vae", "one: vae"]
+    assert found.ranking.groups[0].best_trial == "other/0"
+
+
+def test_sweeps_of_different_objectives_need_a_named_score(write: Write) -> None:
+    one, other = write("one"), write("other", {**DEFINITION, "objective": {"metric": "wasserstein", "mode": "min"}})
+    for sweep in (one, other):
+        families(sweep, vae=[3.0, 4])
+    with pytest.raises(ConfigError, match="--metric"):
+        compare([one.folder, other.folder])
+    assert compare([one.folder, other.folder], metric="fid").ranking.metric == "fid"
+
+
+def test_the_report_on_disk(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[2.0, 4, 6, 8], wae=[1.0, 3, 5, 7])
+    sweep.trial("wae", None, outcome="DIVERGED", reason="loss.model is nan | at step 12")
+    sweep.trial("wae", None, outcome="DIVERGED", reason="loss.model is nan at step 99")
+    found = compare([sweep.folder])
+    paths = found.write(sweep.folder.path / "report")
+    assert {path.name for path in paths} == {
+        "comparison.md", "comparison.csv", "expected_best.png", "curves.png", "axes.png"
+    }  # fmt: skip
+    text = (sweep.folder.path / "report" / "comparison.md").read_text()
+    assert text.splitlines()[2] == f"**{found.sentence()}**"
+    assert "- wae: 1 diverged: loss.model is nan" in text
+    tables = [line for line in text.splitlines() if line.startswith("|")]
+    assert all(line.replace("\\|", "").count("|") > 2 for line in tables)
+    rows = list(csv.DictReader(io.StringIO((sweep.folder.path / "report" / "comparison.csv").read_text())))
+    assert [(row["group"], row["trials"], row["diverged"]) for row in rows] == [("vae", "4", "0"), ("wae", "6", "2")]
+    for path in paths:
+        if path.suffix == ".png":
+            with Image.open(path) as picture:
+                assert picture.width >= 800
+                assert len(set(picture.convert("L").resize((64, 64)).tobytes())) > 10, f"{path.name} is blank"
+
+
+def test_a_sweep_in_which_everything_diverged_has_no_answer(write: Write) -> None:
+    sweep = write()
+    sweep.trial("vae", 3.0, outcome="DIVERGED")
+    with pytest.raises(NoUsableTrial, match="1 diverged"):
+        compare([sweep.folder])
+
+
+def test_figures_survive_a_group_without_any_score(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[2.0, 4])
+    sweep.trial("gan", None, outcome="DIVERGED", configuration={"latent_size": 16})
+    assert len(compare([sweep.folder]).write(sweep.folder.path / "report")) == 5
+
+
+def test_numbers_for_people() -> None:
+    assert [number(v) for v in (12.345, 0.00012345, 123456.0, float("inf"), float("nan"))] == [
+        "12.3", "0.000123", "123456", "∞", "–"
+    ]  # fmt: skip
+    assert [duration(s) for s in (42.0, 210.0, 9000.0)] == ["42 s", "3.5 min", "2.5 h"]
