@@ -1,5 +1,7 @@
 """What every divergence must keep."""
 
+import typing
+
 import pytest
 import torch
 from torch.func import functional_call, grad, stack_module_state, vmap
@@ -11,7 +13,16 @@ N, D = 24, 3
 MEMBERS = (0.5, 1.0, 2.0)  # what the three members multiply the knobs with
 
 
-@pytest.fixture(params=registry.names("divergences"))
+def variants():
+    """Every member by its defaults, and with every option of each of its choices."""
+    for name in registry.names("divergences"):
+        fields = registry.load("divergences", name).model_fields.items()
+        choices = {field: typing.get_args(info.annotation) for field, info in fields if field != "name"}
+        options = [(f, option) for f, values in choices.items() for option in values if isinstance(option, str)]
+        yield from [{"name": name}, *({"name": name, field: option} for field, option in options)]
+
+
+@pytest.fixture(params=variants(), ids=lambda node: "-".join(node.values()))
 def divergence(request):
     return build("divergences", request.param)
 

@@ -1,6 +1,7 @@
 """What every architecture must keep."""
 
 import math
+import typing
 
 import pytest
 import torch
@@ -13,7 +14,16 @@ SHAPES = [(1,), (2,), (1, 8, 8), (1, 28, 28), (3, 32, 32)]
 LATENT, BATCH = 3, 4
 
 
-@pytest.fixture(params=registry.names("networks"))
+def variants():
+    """Every member by its defaults, and with every option of each of its choices."""
+    for name in registry.names("networks"):
+        fields = registry.load("networks", name).model_fields.items()
+        choices = {field: typing.get_args(info.annotation) for field, info in fields if field != "name"}
+        options = [(f, option) for f, values in choices.items() for option in values if isinstance(option, str)]
+        yield from [{"name": name}, *({"name": name, field: option} for field, option in options)]
+
+
+@pytest.fixture(params=variants(), ids=lambda node: "-".join(node.values()))
 def network(request):
     torch.manual_seed(0)
     return build("networks", request.param)

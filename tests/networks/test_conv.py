@@ -35,3 +35,14 @@ def test_a_critic_has_a_second_gradient():
     second = torch.autograd.grad(slope.square().sum(), list(critic.parameters()), allow_unused=True)
     assert all(g is None or g.isfinite().all() for g in second)
     assert any(g is not None and g.abs().max() > 0 for g in second)
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "tanh"])
+def test_signals_keep_their_size_without_normalisation(activation):
+    """A kernel of 4 with stride 2 sums 16 inputs a channel in a convolution, and 4 in a transposed one."""
+    torch.manual_seed(0)
+    network = build("networks", {"name": "conv", "channels": 16, "norm": "none", "activation": activation})
+    images = network.decoder(32, (3, 32, 32))(torch.randn(64, 32))
+    features = network.encoder((3, 32, 32), 64)(torch.randn(64, 3, 32, 32))
+    assert 0.6 < float(images.std().detach()) < 1.6
+    assert 0.6 < float(features.std().detach()) < 1.6
