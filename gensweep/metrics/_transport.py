@@ -13,9 +13,9 @@ _MAX_ITERATIONS = 10**7
 
 
 def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> float:
-    """W_p between the empirical laws of x [n, …] and y [m, …], flattened, under the Euclidean distance.
+    """W_p between the empirical laws of x [n, …] and y [m, …], flattened, for the Euclidean distance.
 
-    W_p = (min over couplings of E |X − Y|^p)^(1/p): by sorting equally many numbers, else by the network simplex of POT,
+    W_p = (min over couplings of E |X − Y|^p)^(1/p), by sorting equally many numbers, else by POT's network simplex,
     in float64.
 
     Raises:
