@@ -1,5 +1,6 @@
 import json
 import math
+import struct
 from itertools import pairwise
 
 import pytest
@@ -183,7 +184,7 @@ class TestCache:
         (entry,) = own_cache.iterdir()
         data = bytearray(entry.read_bytes())
         if damage == "flipped":
-            data[-200] ^= 1
+            data[data.index(struct.pack("<d", first[1]))] ^= 255  # in the stored floor itself
         entry.write_bytes({"truncated": data[:-9], "flipped": data, "empty": b""}[damage])
         assert self.score() == first
         assert len(entry.read_bytes()) == len(data)
