@@ -1,4 +1,4 @@
-"""ray-cluster.yaml by Ray's own launcher, its start commands by a real cluster; and mutations that must not pass."""
+"""ray-cluster.yaml by Ray's own launcher, its setup lines by a shell; and mutations that must not pass."""
 
 from __future__ import annotations
 
