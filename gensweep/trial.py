@@ -12,8 +12,9 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any, Literal, cast
 
@@ -23,7 +24,8 @@ from gensweep import pictures
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, Diverged, Outcome
-from gensweep.families.base import Family, Game, Setting
+from gensweep.divergences.base import Draw, Nets
+from gensweep.families.base import Family, Game, Sampler, Setting
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.metrics.base import Metric, Scorer, scorer
 from gensweep.networks.base import Network
@@ -92,13 +94,15 @@ def run_pack(assignments: Sequence[Assignment], device: str = "cpu") -> Iterator
 def run_trial(assignment: Assignment, device: str = "cpu") -> Iterator[Report]:
     """Train and evaluate one configuration, continuing from its newest verified checkpoint.
 
-    Yields a report at every evaluation, only after rows and checkpoint are durable; the last one has an outcome.
+    Yields a report at every evaluation, only after rows and checkpoint are durable; the last one has an outcome. A
+    trial that continues first repeats the report of its checkpoint.
     """
     if (ended := assignment.folder.outcome()) is not None:
         yield Report(**{**ended, "number": assignment.number, "outcome": Outcome[ended["outcome"]]})
         return
     run = _Run(assignment, torch.device(device))
-    run.resume()
+    if run.resume():
+        yield run.reached()  # said again, for a driver that died before it heard
     try:
         for progress in run.train():
             if run.is_due(progress.epoch):
@@ -124,22 +128,31 @@ class _Run:
         self.scorers = {str(m.dump()["name"]): scorer(cast(Metric, m), self.dataset, c.evaluation.split)
                         for m in c.evaluation.metrics}
         self.protocol = {name: s.protocol.hash for name, s in self.scorers.items()}
+        self.scores: dict[str, float] = {}
         self.best: dict[str, float] = {}
         self.best_epoch: int | None = None
         self.epoch, self.seconds, self.evaluation_seconds = 0, 0.0, 0.0
         self.rows: list[Row] = []
 
-    def resume(self) -> None:
-        """Describe the trial in its folder, and go back to where its newest checkpoint stands, if there is one."""
+    def resume(self) -> bool:
+        """Describe the trial in its folder, and go back to where its newest checkpoint stands; whether there is one."""
         self.folder.write_configuration(self.configuration.dump())
         protocols = {name: {**s.protocol.content, "hash": s.protocol.hash} for name, s in self.scorers.items()}
         self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
         if (checkpoint := self.folder.newest()) is None:
-            return
+            return False
         state = from_bytes(checkpoint.read("state.pt"), self.device)
         self.trainee.restore(state["trainee"])
         self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
         self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
+        self.scores = state["scores"]
+        return True
+
+    def reached(self) -> Report:
+        """The report of the checkpoint that the trial stands at."""
+        if self.epoch == self.configuration.training.epochs:
+            return self.end(Outcome.COMPLETED, "", self.trainee.step, self.scores)
+        return self._describe(self.scores, self.trainee.step)
 
     def train(self) -> Iterator[Progress]:
         """The epochs that are left; each leaves a row."""
@@ -157,7 +170,7 @@ class _Run:
     def report(self, progress: Progress) -> Report:
         """Evaluate, make everything durable, and say what was found."""
         began = time.perf_counter()
-        scores = self._evaluate()
+        self.scores = scores = self._evaluate()
         self.evaluation_seconds += time.perf_counter() - began
         objective = scores[self.assignment.objective]
         if not math.isfinite(objective):
@@ -169,9 +182,7 @@ class _Run:
         self.folder.append(self.rows)
         self.rows = []
         self.folder.save(progress.step, {"state.pt": to_bytes(self._state())}, best=is_best)
-        if progress.epoch == self.configuration.training.epochs:
-            return self.end(Outcome.COMPLETED, "", progress.step, scores)
-        return self._describe(scores, progress.step)
+        return self.reached()
 
     def end(self, outcome: Outcome, reason: str, step: int, scores: Mapping[str, float] | None = None) -> Report:
         """The last report, which the folder keeps."""
@@ -200,7 +211,7 @@ class _Run:
             self.folder.write_file(f"reconstructions/{name}", picture or b"")
 
     def _state(self) -> dict[str, Any]:
-        return {"trainee": self.trainee.state(), "best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch,
+        return {"trainee": self.trainee.state(), "scores": self.scores, "best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch,
                 "seconds": self.seconds, "evaluation_seconds": self.evaluation_seconds}
 
     def _describe(
@@ -213,30 +224,55 @@ class _Run:
 
 
 class TrainedModel:
-    """A game's networks as metrics see them: a fixed sequence of samples, and reconstructions where there are any."""
+    """A game's networks as metrics see them: a fixed sequence of samples, and what else the family can say of data."""
 
     def __init__(self, game: Game, configuration: TrialConfiguration, device: torch.device) -> None:
         self.game, self.seed, self.device = game, configuration.seed, device
+        self.dataset = cast(Dataset, configuration.dataset)
         self._chunks: list[torch.Tensor] = []
 
     @torch.no_grad()
     def samples(self, n: int) -> torch.Tensor:
         """The first n samples of the trial's evaluation stream, [n, *shape]."""
         while len(self._chunks) * _SAMPLED_AT_ONCE < n:
-            noise = {
-                name: draw(wanted, derive(self.seed, "evaluation", name, len(self._chunks)), _SAMPLED_AT_ONCE)
-                for name, wanted in self.game.sample_noise.items()
-            }
-            noise = {name: values.to(self.device) for name, values in noise.items()}
-            self._chunks.append(self.game.sample(self.game.networks, noise))
+            noise = self._draws(self.game.sample_noise, "evaluation", len(self._chunks), _SAMPLED_AT_ONCE)
+            self._chunks.append(self._sampler(self.game.networks, noise))
         return torch.cat(self._chunks)[:n]
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        if self.game.fit is None:
+            return self.game.sample
+        return self.game.fit(self.game.networks, _on(self.dataset, self.device))
 
     @torch.no_grad()
     def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
         """x [n, *shape] encoded and decoded, or None where the family has no encoder."""
-        if self.game.reconstruct is None:
+        return self._each(self.game.reconstruct, x)
+
+    @torch.no_grad()
+    def codes(self, x: torch.Tensor) -> torch.Tensor | None:
+        """The codes of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
+        return self._each(self.game.encode, x)
+
+    @torch.no_grad()
+    def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
+        """log p(x) in nats [n] for x [n, *shape], and whether it is exact; None where the family has no likelihood."""
+        if (likelihood := self.game.likelihood) is None:
             return None
-        return self.game.reconstruct(self.game.networks, x.to(self.device))
+        values = []
+        for number, part in enumerate(x.to(self.device).split(_SAMPLED_AT_ONCE)):
+            noise = self._draws(likelihood.noise, "likelihood", number, len(part))
+            values.append(likelihood.evaluate(self.game.networks, part, noise))
+        return torch.cat(values), likelihood.is_exact
+
+    def _each(self, function: Callable[[Nets, torch.Tensor], torch.Tensor] | None, x: torch.Tensor) -> torch.Tensor | None:
+        if function is None:
+            return None
+        return torch.cat([function(self.game.networks, part) for part in x.to(self.device).split(_SAMPLED_AT_ONCE)])
+
+    def _draws(self, wanted: Mapping[str, Draw], stream: str, number: int, n: int) -> dict[str, torch.Tensor]:
+        return {name: draw(one, derive(self.seed, stream, name, number), n).to(self.device) for name, one in wanted.items()}
 
 
 def build_game(configuration: TrialConfiguration) -> Game:

@@ -37,10 +37,13 @@ def weights(folder: Path) -> dict[str, Any]:
 def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any) -> None:
     configuration = small_configuration(family)
     whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
-    for _ in range(2):  # leaves after its first new report, twice
-        next(iter(run_trial(assignment(tmp_path / "cut", configuration))))
+    next(run_trial(assignment(tmp_path / "cut", configuration)))
+    again = run_trial(assignment(tmp_path / "cut", configuration))
+    assert (first := next(again)).scores == whole[0].scores
+    assert first.epoch == 2
+    next(again)
     rest = list(run_trial(assignment(tmp_path / "cut", configuration)))
-    assert [report.epoch for report in rest] == [6]
+    assert [report.epoch for report in rest] == [4, 6]  # what it stands at, said again, and the rest
     assert rest[-1].scores == whole[-1].scores
     assert rest[-1].best == whole[-1].best
     assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
@@ -60,7 +63,7 @@ def test_a_torn_checkpoint_costs_one_interval_and_changes_no_number(tmp_path: Pa
     newest = max((tmp_path / "torn" / "checkpoints").glob("step-*"))
     (newest / "state.pt").write_bytes((newest / "state.pt").read_bytes()[:1000])
     rest = list(run_trial(assignment(tmp_path / "torn", configuration)))
-    assert [report.epoch for report in rest] == [4, 6]
+    assert [report.epoch for report in rest] == [2, 4, 6]
     assert rest[-1].scores == whole[-1].scores
     assert numbers(tmp_path / "torn") == numbers(tmp_path / "whole")
 
@@ -74,6 +77,13 @@ def test_a_finished_trial_repeats_its_last_report_without_training(tmp_path: Pat
     assert again[0].outcome is Outcome.COMPLETED
     assert (again[0].number, again[0].best) == (5, last.best)
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
+
+
+def test_a_trial_that_died_between_its_last_checkpoint_and_its_end_ends(tmp_path: Path) -> None:
+    whole = list(run_trial(assignment(tmp_path, small_configuration())))
+    (tmp_path / "outcome.json").unlink()
+    again = list(run_trial(assignment(tmp_path, small_configuration())))
+    assert [(r.epoch, r.outcome, r.scores) for r in again] == [(6, Outcome.COMPLETED, whole[-1].scores)]
 
 
 def test_a_worker_that_ran_other_trials_gives_the_same_numbers_as_a_fresh_one(tmp_path: Path) -> None:

@@ -64,6 +64,18 @@ class Player:
     corrects: tuple[str, ...] = ()
 
 
+Sampler: TypeAlias = "Callable[[Nets, Noise], torch.Tensor]"
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """log p(x) of items x [n, *shape], in nats, [n]: exact, or a lower bound from the draws that `noise` asks for."""
+
+    evaluate: Callable[[Nets, torch.Tensor, Noise], torch.Tensor]
+    is_exact: bool
+    noise: Mapping[str, Draw] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Game:
     """A family on one setting: what is trained, by whom, in which order, and how to sample from it.
@@ -71,19 +83,25 @@ class Game:
     A round is every player in order, each with its `moves`; the k-th move of every player in a round sees the same
     batch of data. `sample(nets, noise)` maps the draws that `sample_noise` asks for, each [n, *its shape], to samples
     [n, *shape]; item i depends on row i of the noise alone.
+
+    `fit(nets, data)` is for what is computed and not trained: a mixture over the codes, a memory of the data. It is
+    called with the training split before each evaluation, and the sampler that it returns is used instead of `sample`.
+    A game without players is fitted only.
     """
 
     networks: Mapping[str, torch.nn.Module]
     players: tuple[Player, ...]
-    sample: Callable[[Nets, Noise], torch.Tensor]
+    sample: Sampler
     sample_noise: Mapping[str, Draw]
     reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
     encode: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
+    likelihood: Likelihood | None = None
+    fit: Callable[[Nets, torch.Tensor], Sampler] | None = None
 
     @property
     def batches_per_round(self) -> int:
         """How many batches of data one round uses."""
-        return max(player.moves for player in self.players)
+        return max((player.moves for player in self.players), default=1)
 
 
 class Family(Component, ABC):

@@ -27,6 +27,14 @@ class Model(Protocol):
         """x [n, *shape] encoded and decoded, or None where the family has no encoder."""
         ...
 
+    def codes(self, x: torch.Tensor) -> torch.Tensor | None:
+        """The latent codes of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
+        ...
+
+    def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
+        """log p(x) of x [n, *shape] in nats, [n], and whether it is exact or a lower bound; None where there is none."""
+        ...
+
 
 @dataclass(frozen=True)
 class Score:

@@ -3,32 +3,38 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 
+from gensweep.networks._activation import Activation
 from gensweep.networks.base import Network
 
 
 class Affine(Network):
-    """Decoder g(z) = A z + b and encoder likewise, for items of any shape.
+    """Decoder g(z) = A z + b, and perceptrons as encoders and critics, for items of any shape.
 
     With z ~ N(0, I) the model is a Gaussian N(b, A A^T), so that fits can be compared with closed forms.
 
     Fields:
         spread: length of each row of a decoder's A at the start, > 0: the standard deviation of each output, in the
             units of the data. b starts at zero.
+        hidden: widths of the hidden layers of encoders and critics, each >= 1; none for affine encoders as well.
+        activation: the non-linearity of encoders and critics.
 
     The start is wide on purpose: from a narrow one the reverse Kullback-Leibler divergence finds a second, local
-    optimum on a single mode, and Pearson's chi-squared is infinite until the model is wide enough. An encoder's rows
-    start with length 1. As a critic it sees only means, so use another architecture for adversarial families.
+    optimum on a single mode, and Pearson's chi-squared is infinite until the model is wide enough. Only the
+    model is affine: an affine critic would see no more than means, and an affine encoder cannot reach the prior.
 
     Source: M. Tipping, C. Bishop, "Probabilistic Principal Component Analysis", 1999, eq. 1 (the model).
     """
 
     name: Literal["affine"] = "affine"
     spread: float = Field(3.0, gt=0, description="standard deviation of each output at the start, in units of the data")
+
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((64, 64), description="hidden layers of encoders and critics")
+    activation: Activation = Field("tanh", description="the non-linearity of encoders and critics")
 
     def decoder(self, latent_size: int, shape: tuple[int, ...]) -> torch.nn.Module:
         """[batch, latent_size] -> [batch, *shape]."""
@@ -38,6 +44,10 @@ class Affine(Network):
 
     def encoder(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
         """[batch, *shape] -> [batch, n_outputs]."""
+        if self.hidden:
+            from gensweep.networks.mlp import MLP
+
+            return MLP(hidden=self.hidden, activation=self.activation).encoder(shape, n_outputs)
         from gensweep.networks._layers import AffineMap
 
         return AffineMap(math.prod(shape), (n_outputs,), 1.0)

@@ -81,11 +81,12 @@ class Driver:
         if isinstance(said, Failure):
             self._fail(record, said.reason, said.details)
             return True
-        if said.scores:
-            self._note(record, said)
+        is_news = bool(said.scores) and self._note(record, said)
         if said.outcome is not None:
             self._end(record, said.outcome, said.reason)
             return True
+        if not is_news:
+            return self.is_stopping
         others = [self._history(r) for r in self.state.trials.values() if r.family == record.family and r is not record]
         if should_stop(self._history(record), others, self.sweep.schedule, self.sweep.objective):
             self._end(record, Outcome.PRUNED, f"at epoch {said.epoch}, ranked within {record.family}")
@@ -127,16 +128,18 @@ class Driver:
             self.sweep.objective.metric, self.sweep.objective.mode,
         )
 
-    def _note(self, record: TrialRecord, report: Report) -> None:
+    def _note(self, record: TrialRecord, report: Report) -> bool:
+        """Enter a report; whether it was new, and not said again after a resume."""
+        record.epoch, record.step, record.seconds = report.epoch, report.step, report.seconds
+        record.best, record.best_epoch, record.protocol = report.best, report.best_epoch, report.protocol
         if record.reports and report.epoch <= record.reports[-1].epoch:
-            return  # said again after a resume
+            return False
         self._append({"event": "reported", "number": record.number, "epoch": report.epoch, "step": report.step,
                       "scores": report.scores})
         record.reports.append(Reported(report.epoch, report.step, report.scores))
-        record.epoch, record.step, record.seconds = report.epoch, report.step, report.seconds
-        record.best, record.best_epoch, record.protocol = report.best, report.best_epoch, report.protocol
         self.search.observe(record, report.epoch, report.scores[self.sweep.objective.metric])
         self._on_change(record)
+        return True
 
     def _end(self, record: TrialRecord, outcome: Outcome, reason: str) -> None:
         record.outcome, record.reason = outcome, reason

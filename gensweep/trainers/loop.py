@@ -100,7 +100,8 @@ def _play(
                 mine = {name: values[row, k] for name, values in drawn[seat.player.name].items()}
                 parts |= seat.move(data_of[k], mine, trainee.knobs)
         history.append(parts)
-    losses.add(history, first)
+    if trainee.seats:
+        losses.add(history, first)
     trainee.step = until
 
 

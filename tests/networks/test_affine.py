@@ -22,5 +22,5 @@ def test_each_output_starts_with_the_given_standard_deviation(latent_size):
 
 
 def test_an_encoder_starts_with_rows_of_length_one():
-    net = build("networks", "affine").encoder((2, 3), 4)
+    net = build("networks", {"name": "affine", "hidden": []}).encoder((2, 3), 4)
     torch.testing.assert_close(net(torch.eye(6).view(6, 2, 3)).square().sum(0), torch.ones(4))
