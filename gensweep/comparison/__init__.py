@@ -1,0 +1,1 @@
+"""What came of a sweep: tables, rankings, figures and a report."""

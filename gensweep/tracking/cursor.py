@@ -55,14 +55,14 @@ class Cursor:
             return cls(path, uri, found["sweep_id"], runs, stores)
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedSweep(
-                f"{path}: cannot be read ({error}). Restore it, or delete it: then everything is sent once more, as new "
-                "runs, and you delete the old ones in MLflow."
+                f"{path}: cannot be read ({error}). Restore it, or delete it: then everything is sent once more, as "
+                "new runs, and you delete the old ones in MLflow."
             ) from error
 
     def save(self) -> None:
         """Write the file durably, whole or not at all."""
         runs = {key: asdict(run) for key, run in self.runs.items()}
-        # the store that was used last stands last: `gensweep sync` without a URI goes there
+        # the store that was used last stands last: a later start without a URI goes there
         content = {"version": VERSION, "sweep_id": self.sweep_id, "stores": {**self.others, self.uri: runs}}
         write_atomic(self.path, json.dumps(content, indent=1).encode())
 

@@ -16,6 +16,7 @@ EXPERIMENT = "gensweep"
 _PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
 _METRICS = 1000 - _PARAMETERS - _TAGS
 _LONGEST_VALUE = 6000  # MLflow cuts a longer parameter without a word
+_LONGEST_TAG = 5000
 _REFUSALS = {"RESOURCE_DOES_NOT_EXIST", "RESOURCE_ALREADY_EXISTS", "INVALID_PARAMETER_VALUE", "INVALID_STATE"}
 _SETTINGS = {
     # No retries inside MLflow: they would block for long, and a create_run whose answer was lost would be sent twice.
@@ -28,11 +29,11 @@ _SETTINGS = {
 T = TypeVar("T")
 
 
-class Away(Exception):  # noqa: N818 -- a state of the store that passes, not an error of ours
+class Away(Exception):
     """The store did not answer, or not sensibly: the same call may succeed later."""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The store answered, and says no to this content: the same call would be refused again."""
 
 
@@ -120,7 +121,7 @@ class MlflowLog:
         from mlflow.entities import Metric, Param, RunTag
 
         given = [Param(name, value[:_LONGEST_VALUE]) for name, value in (parameters or {}).items()]
-        marks = [RunTag(name, value) for name, value in (tags or {}).items()]
+        marks = [RunTag(name, value[:_LONGEST_TAG]) for name, value in (tags or {}).items()]
         metrics = [Metric(point.name, point.value, point.time, point.step) for point in points]
         for part in _parts(max(len(given) / _PARAMETERS, len(marks) / _TAGS, len(metrics) / _METRICS)):
             self._call(

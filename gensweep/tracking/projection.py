@@ -8,27 +8,27 @@ a pass then ends early, and a later one goes on.
 
 from __future__ import annotations
 
-import getpass
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from gensweep.errors import CannotRun
 from gensweep.ledger.state import SweepState, TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.tracking import describe
-from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor, last_uri
+from gensweep.tracking.cursor import Cursor, last_uri
 from gensweep.tracking.mlflow_log import Away, MlflowLog, Refused
+from gensweep.tracking.runs import Runs
 from gensweep.tracking.store import check_reachable, redacted, resolve_uri, sqlite_path, unreachable
 
 _PICTURES = ("samples/*.png", "reconstructions/*.png")
 _OF_THE_SWEEP = ("sweep.yaml", "environment.json", "results.csv", "costs.csv")
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
-_SAVE_EVERY = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,19 @@ class Projection:
         self.folder = folder
         self.uri = resolve_uri(tracking_uri or self._remembered())
         self._cursor = Cursor.load(folder.path / "tracking.json", redacted(self.uri))
-        self._environment = folder.environment
         self._lock = threading.RLock()
-        self._log: MlflowLog | None = None
-        self._untried: set[str] = set()  # intents for which this process has not asked the store yet
+        self._runs: Runs | None = None
         self._sizes: dict[str, int] = {}  # the size of a trial's results when they were last sent
         self._settled: tuple[int, int] | None = None  # the log of events when nothing was left to send
         self._progress = Progress(0, 0, None, {})
         self._refused: dict[str, str] = {}
-        self._wait = self._not_before = self._saved = 0.0
+        self._wait = self._not_before = 0.0
 
     @property
-    def log(self) -> MlflowLog:
-        """The store, once `start` connected to it."""
-        assert self._log is not None, "call start() first"
-        return self._log
+    def runs(self) -> Runs:
+        """The sweep's runs, once `start` connected to the store."""
+        assert self._runs is not None, "call start() first"
+        return self._runs
 
     @property
     def progress(self) -> Progress:
@@ -82,14 +80,17 @@ class Projection:
         """
         with self._lock:
             check_reachable(self.uri)
-            log = MlflowLog(self.uri)
             try:
+                log = MlflowLog(self.uri)
                 log.connect()
-                self._log = log
-                self._take_up_sweep()
+                self._runs = Runs(self.folder, self._cursor, log)
+                self._runs.take_up_sweep()
             except (Away, Refused) as error:
-                self._log = None
                 raise unreachable(self.uri, _with_hint(str(error))) from error
+            except OSError as error:
+                raise CannotRun(
+                    f"{self._cursor.path}: cannot be written ({error.strerror or error}). Free space."
+                ) from error
 
     def sync(self, *, force: bool = False, deadline: float | None = None) -> Progress:
         """Send what is new, and say what is left. Never raises because of the store.
@@ -117,25 +118,11 @@ class Projection:
             return self._progress
 
     def _remembered(self) -> str | None:
-        """The store of earlier: only where neither the caller nor the environment names one, and if it is still there."""
+        """The store of earlier, for where neither the caller nor the environment names one; if it is still there."""
         if os.environ.get("MLFLOW_TRACKING_URI") or not (uri := last_uri(self.folder.path / "tracking.json")):
             return None
         path = sqlite_path(uri)
         return uri if path is None or path.exists() else None
-
-    def _take_up_sweep(self) -> None:
-        known = self._cursor.runs.get(SWEEP)
-        if known is not None and known.run_id and not self.log.exists(known.run_id):
-            self._cursor.runs.clear()  # the store was replaced, or the run deleted: send everything again
-        [run] = self._declare([SWEEP])
-        if run.run_id is None:
-            run.run_id = self._adopt_or_create(SWEEP, self.folder.name, self._sweep_tags(), run.declared)
-            self._save()
-        if not run.described:
-            self.log.log(run.run_id, (), describe.parameters(self.folder.definition), self._sweep_tags())
-            run.described = True
-        self._set_status(run, "RUNNING")
-        self._save()
 
     def _pass(self, state: SweepState, deadline: float | None) -> None:
         records = [state.trials[number] for number in sorted(state.trials)]
@@ -143,7 +130,7 @@ class Projection:
         self._refused = {}
 
         def send() -> None:
-            self._declare(record.folder_name for record in records)
+            self.runs.declare(record.folder_name for record in records)
             for step in (self._send_numbers, self._send_files):  # the numbers of all trials first: files may be slow
                 for record in records:
                     if deadline is not None and time.monotonic() > deadline:
@@ -165,7 +152,7 @@ class Projection:
             try:
                 action()
             finally:
-                self._save()
+                self.runs.save()
         except (Away, Refused, OSError) as error:
             problem = str(error)
             self._wait = min(_LONGEST_WAIT, self._wait * 2 or _FIRST_WAIT)
@@ -176,120 +163,63 @@ class Projection:
 
     def _send_numbers(self, record: TrialRecord) -> None:
         """The run of a trial: created, described, with every row that it lacks, and how it stands."""
-        run = self._cursor.runs[record.folder_name]
+        run, status = self.runs.of(record), describe.status(record.outcome)
         ending = f"{record.attempt} {record.outcome.name if record.outcome else 'RUNNING'}"
-        status = describe.status(record.outcome)
         is_current = run.ending == ending and run.status == status
+        if is_current and run.complete:
+            return
         size = _size(self._path(record) / "results.jsonl")
-        if is_current and (run.complete or self._sizes.get(record.folder_name) == size):
+        if is_current and self._sizes.get(record.folder_name) == size:
             return
         rows = TrialFolder(self._path(record)).rows()
+        start = rows[0].time - round(1000 * rows[0].seconds) if rows else run.declared
         end = rows[-1].time if rows else run.declared
-        if run.run_id is None:
-            start = rows[0].time - round(1000 * rows[0].seconds) if rows else run.declared
-            run.run_id = self._adopt_or_create(record.folder_name, record.folder_name, self._trial_tags(record), start)
-            self._save(soon=True)
+        run_id = self.runs.id_of(record, start)
         points = [point for row in rows if row.epoch > run.epoch for point in describe.row_points(row)]
-        tags = {} if run.described else self._trial_tags(record)
+        tags = {} if run.described else self.runs.trial_tags(record)
         if not is_current:
             tags |= describe.ending_tags(record)
             points += [] if record.is_live else describe.best_points(record, end)
-        self.log.log(run.run_id, points, {} if run.described else describe.parameters(record.configuration), tags)
-        self._set_status(run, status, end)
+        self.runs.log.log(run_id, points, {} if run.described else describe.parameters(record.configuration), tags)
+        self.runs.set_status(run, status, end)
         run.described, run.ending, run.complete = True, ending, False
         run.epoch = max(run.epoch, rows[-1].epoch if rows else -1)
         self._sizes[record.folder_name] = size
-        self._save(soon=True)
+        self.runs.save(soon=True)
 
     def _send_files(self, record: TrialRecord) -> None:
         """The trial's configuration and pictures, each once."""
-        run, path = self._cursor.runs[record.folder_name], self._path(record)
+        run, path, log = self.runs.of(record), self._path(record), self.runs.log
         if run.complete or run.run_id is None:
             return
         if "configuration.yaml" not in run.files:
-            self.log.add_yaml(run.run_id, record.configuration, "configuration.yaml")
+            log.add_yaml(run.run_id, record.configuration, "configuration.yaml")
             run.files.append("configuration.yaml")
         for picture in sorted(picture for pattern in _PICTURES for picture in path.glob(pattern)):
             name = str(picture.relative_to(path))
             if name not in run.files:
-                self.log.add_file(run.run_id, picture, picture.parent.name)
+                log.add_file(run.run_id, picture, picture.parent.name)
                 run.files.append(name)
         run.complete = not record.is_live
-        self._save(soon=True)
+        self.runs.save(soon=True)
 
     def _close(self, state: SweepState, *, final: bool) -> None:
-        sweep = self._cursor.runs[SWEEP]
+        sweep, log = self.runs.sweep, self.runs.log
         assert sweep.run_id is not None, "start() made it"
         for record in state.live():
-            self._set_status(self._cursor.runs[record.folder_name], "KILLED")
+            self.runs.set_status(self.runs.of(record), "KILLED")
         ended = [event["at"] for event in self.folder.events.read() if event["event"] == "ended"]
-        time = milliseconds(ended[-1]) if ended else sweep.declared
+        time = round(1000 * datetime.fromisoformat(ended[-1]).timestamp()) if ended else sweep.declared
         objective = self.folder.definition.get("objective", {})
-        self.log.log(sweep.run_id, list(describe.summary(state, objective, time)), {}, self._sweep_tags())
+        log.log(sweep.run_id, list(describe.summary(state, objective, time)), {}, self.runs.sweep_tags())
         for path in self._report():
-            self.log.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
-        self._set_status(sweep, "FINISHED" if final else "KILLED")
-        self._delete_strangers()
+            log.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
+        self.runs.set_status(sweep, "FINISHED" if final else "KILLED")
+        self.runs.delete_strangers()
 
     def _report(self) -> list[Path]:
         own = [self.folder.path / name for name in _OF_THE_SWEEP]
         return [path for path in [*own, *sorted((self.folder.path / "report").glob("[!.]*"))] if path.is_file()]
-
-    def _delete_strangers(self) -> None:
-        """Runs of this sweep that nobody here knows: a lost answer of the store made a second one."""
-        known = {run.run_id for run in self._cursor.runs.values()}
-        for run_id in self.log.find({"gensweep.sweep_id": self._cursor.sweep_id}):
-            if run_id not in known:
-                self.log.delete(run_id)
-
-    def _declare(self, keys: Iterable[str]) -> list[RunCursor]:
-        """Write down which runs are to be created before any of them is: afterwards nobody could tell."""
-        keys = list(keys)
-        new = [key for key in keys if key not in self._cursor.runs]
-        if new:
-            self._cursor.runs |= {key: RunCursor(declared=now()) for key in new}
-            self._save()
-            self._untried.update(new)
-        return [self._cursor.runs[key] for key in keys]
-
-    def _adopt_or_create(self, key: str, name: str, tags: dict[str, str], start: int) -> str:
-        """The run of an intent: the oldest that an earlier attempt left (its doubles are deleted), else a new one."""
-        if key not in self._untried:
-            identity = ("gensweep.sweep_id", "gensweep.kind", "gensweep.number", "gensweep.trial_key")
-            found = self.log.find({name: tags[name] for name in identity if name in tags})
-            for double in found[1:]:
-                self.log.delete(double)
-            if found:
-                return found[0]
-        self._untried.discard(key)
-        return self.log.create(name, tags, start)
-
-    def _set_status(self, run: RunCursor, status: str, end: int | None = None) -> None:
-        if run.run_id is not None and run.status != status:
-            self.log.set_status(run.run_id, status, end)
-            run.status = status
-
-    def _sweep_tags(self) -> dict[str, str]:
-        return {
-            "gensweep.kind": "sweep",
-            "gensweep.sweep": self.folder.name,
-            "gensweep.sweep_id": self._cursor.sweep_id,
-            "gensweep.folder": str(self.folder.path.resolve()),
-            "mlflow.user": _user(),
-            **describe.source_tags(self._environment),
-        }
-
-    def _trial_tags(self, record: TrialRecord) -> dict[str, str]:
-        return {
-            "gensweep.kind": "trial",
-            "gensweep.sweep": self.folder.name,
-            "gensweep.sweep_id": self._cursor.sweep_id,
-            "gensweep.trial_key": record.key,
-            "gensweep.number": str(record.number),
-            "mlflow.parentRunId": str(self._cursor.runs[SWEEP].run_id),
-            "mlflow.user": _user(),
-            **describe.trial_tags(record, self._environment),
-        }
 
     def _path(self, record: TrialRecord) -> Path:
         return self.folder.path / "trials" / record.folder_name
@@ -301,35 +231,12 @@ class Projection:
             return None
         return found.st_size, found.st_mtime_ns
 
-    def _save(self, *, soon: bool = False) -> None:
-        """Write the cursor; `soon` leaves that to a later call if the last writing is recent. A replay is harmless."""
-        if not soon or time.monotonic() - self._saved > _SAVE_EVERY:
-            self._cursor.save()
-            self._saved = time.monotonic()
-
-
-def now() -> int:
-    """The time in Unix milliseconds."""
-    return round(1000 * time.time())
-
-
-def milliseconds(at: str) -> int:
-    """An event's time in Unix milliseconds."""
-    return round(1000 * datetime.fromisoformat(at).timestamp())
-
 
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:
         return 0
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container may run under a number without a name
-        return "unknown"
 
 
 def _with_hint(text: str) -> str:

@@ -89,7 +89,9 @@ def test_a_crash_after_the_intent_adopts_the_run_and_deletes_doubles(
     projection = project()
     projection.sync()
     before = {**store.runs(), **store.runs("sweep")}
-    double = projection.log.create(NAME, store.tags(before[NAME][0]), START + 10**6)  # as a lost answer would leave it
+    double = projection.runs.log.create(
+        NAME, store.tags(before[NAME][0]), START + 10**6
+    )  # as a lost answer would leave it
     path = driver.folder.path / "tracking.json"
     content = json.loads(path.read_bytes())
     runs = content["stores"][store.uri]
@@ -123,7 +125,7 @@ def test_a_stranger_with_our_mark_is_deleted_at_the_end(driver: Driver, store: S
     projection = project()
     projection.sync()
     run_id = store.runs()[NAME][0]
-    projection.log.create("double", without_name(store.tags(run_id)), START)
+    projection.runs.log.create("double", without_name(store.tags(run_id)), START)
     assert projection.close(final=True).is_done
     assert "double" not in store.runs()
 
@@ -204,7 +206,7 @@ def test_one_refused_trial_does_not_hold_up_the_others(driver: Driver, store: St
     projection = project()
     driver.issue(0)
     projection.sync()
-    projection.log.delete(store.runs()[NAME][0])
+    projection.runs.log.delete(store.runs()[NAME][0])
     driver.rows(0, range(1, 2))
     driver.issue(1)
     driver.rows(1, range(1, 2))

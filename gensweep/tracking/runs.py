@@ -1,0 +1,132 @@
+"""The runs of one sweep in one store: each is created once, found again after a crash, and described."""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterable
+
+from gensweep.ledger.state import TrialRecord
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.tracking import describe
+from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
+from gensweep.tracking.mlflow_log import MlflowLog
+
+_SAVE_EVERY = 1.0
+_IDENTITY = ("gensweep.sweep_id", "gensweep.kind", "gensweep.number", "gensweep.trial_key")
+
+
+class Runs:
+    """Explicit run ids for a sweep and its trials.
+
+    An intent is on disk before a run is created, because a store's lost answer, or a crash before the id is on disk,
+    would otherwise leave a run that nobody knows, and the next start would create another. MLflow has no unique names.
+    """
+
+    def __init__(self, folder: SweepFolder, cursor: Cursor, log: MlflowLog) -> None:
+        self.folder, self.cursor, self.log = folder, cursor, log
+        self._environment = folder.environment
+        self._untried: set[str] = set()  # intents for which this process has not asked the store yet
+        self._saved = 0.0
+
+    @property
+    def sweep(self) -> RunCursor:
+        """The sweep's own run."""
+        return self.cursor.runs[SWEEP]
+
+    def of(self, record: TrialRecord) -> RunCursor:
+        """The run of a trial that was declared."""
+        return self.cursor.runs[record.folder_name]
+
+    def take_up_sweep(self) -> None:
+        """Find or create the sweep's run; if the store lost it, everything is sent again."""
+        known = self.cursor.runs.get(SWEEP)
+        if known is not None and known.run_id and not self.log.exists(known.run_id):
+            self.cursor.runs.clear()
+        self.declare([SWEEP])
+        if self.sweep.run_id is None:
+            self.sweep.run_id = self._adopt_or_create(SWEEP, self.folder.name, self.sweep_tags(), self.sweep.declared)
+            self.save()
+        if not self.sweep.described:
+            self.log.log(self.sweep.run_id, (), describe.parameters(self.folder.definition), self.sweep_tags())
+            self.sweep.described = True
+        self.set_status(self.sweep, "RUNNING")
+        self.save()
+
+    def declare(self, keys: Iterable[str]) -> None:
+        """Write down which runs are to be created, before any of them is."""
+        new = [key for key in keys if key not in self.cursor.runs]
+        if new:
+            self.cursor.runs |= {key: RunCursor(declared=round(1000 * time.time())) for key in new}
+            self.save()
+            self._untried.update(new)
+
+    def id_of(self, record: TrialRecord, start: int) -> str:
+        """The id of a trial's run, which is created if need be and then began at `start`, in Unix milliseconds."""
+        run = self.of(record)
+        if run.run_id is None:
+            name = record.folder_name
+            run.run_id = self._adopt_or_create(name, name, self.trial_tags(record), start)
+            self.save(soon=True)
+        return run.run_id
+
+    def set_status(self, run: RunCursor, status: str, end: int | None = None) -> None:
+        """Change how a run stands, if it does not stand so already."""
+        if run.run_id is not None and run.status != status:
+            self.log.set_status(run.run_id, status, end)
+            run.status = status
+
+    def delete_strangers(self) -> None:
+        """Delete the runs of this sweep that nobody here knows: a lost answer of the store made a second one."""
+        known = {run.run_id for run in self.cursor.runs.values()}
+        for run_id in self.log.find({"gensweep.sweep_id": self.cursor.sweep_id}):
+            if run_id not in known:
+                self.log.delete(run_id)
+
+    def save(self, *, soon: bool = False) -> None:
+        """Write the cursor; `soon` leaves that to a later call if the last writing is recent. A replay is harmless."""
+        if not soon or time.monotonic() - self._saved > _SAVE_EVERY:
+            self.cursor.save()
+            self._saved = time.monotonic()
+
+    def sweep_tags(self) -> dict[str, str]:
+        """What the sweep's run can be found by."""
+        return {
+            "gensweep.kind": "sweep",
+            "gensweep.sweep": self.folder.name,
+            "gensweep.sweep_id": self.cursor.sweep_id,
+            "gensweep.folder": str(self.folder.path.resolve()),
+            "mlflow.user": _user(),
+            **describe.source_tags(self._environment),
+        }
+
+    def trial_tags(self, record: TrialRecord) -> dict[str, str]:
+        """What a trial's run can be found by; it is nested under the sweep's."""
+        return {
+            "gensweep.kind": "trial",
+            "gensweep.sweep": self.folder.name,
+            "gensweep.sweep_id": self.cursor.sweep_id,
+            "gensweep.trial_key": record.key,
+            "gensweep.number": str(record.number),
+            "mlflow.parentRunId": str(self.sweep.run_id),
+            "mlflow.user": _user(),
+            **describe.trial_tags(record, self._environment),
+        }
+
+    def _adopt_or_create(self, key: str, name: str, tags: dict[str, str], start: int) -> str:
+        """The run of an intent: the oldest that an earlier attempt left (its doubles are deleted), else a new one."""
+        if key not in self._untried:
+            found = self.log.find({tag: tags[tag] for tag in _IDENTITY if tag in tags})
+            for double in found[1:]:
+                self.log.delete(double)
+            if found:
+                return found[0]
+        self._untried.discard(key)
+        return self.log.create(name, tags, start)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return "unknown"
