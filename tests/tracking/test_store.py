@@ -22,7 +22,7 @@ def test_the_argument_comes_before_the_environment_and_that_before_the_file(
     assert resolve_uri("sqlite:////data/other.db") == "sqlite:////data/other.db"
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///tmp/mlruns"])
+@pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])
 def test_a_folder_is_refused_with_what_to_use(uri: str) -> None:
     with pytest.raises(ConfigError, match=r"sqlite:///path/mlflow\.db"):
         resolve_uri(uri)
