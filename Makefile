@@ -9,19 +9,30 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-all data lint clean
+.PHONY: run test test-all data postgresql bench-metrics lint clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
 
-test: $(VENV)/.ready-to-test data
+test: $(VENV)/.ready-to-test data postgresql
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/.ready-to-test data
+test-all: $(VENV)/.ready-to-test data postgresql
 	$(BIN)/python -m pytest
 
 data: $(VENV)/.ready
 	$(BIN)/python -m gensweep.datasets._fetch fashion_mnist
+
+bench-metrics: $(VENV)/.ready
+	$(BIN)/python -m gensweep.metrics._benchmark
+
+# a server for the tests of deploy/: the system's, or Debian's packages unpacked without root
+postgresql:
+	@if ! ls /usr/lib/postgresql/*/bin/postgres .data/postgresql/usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 \
+	    && command -v apt-get >/dev/null; then \
+	  mkdir -p .data/postgresql && cd .data/postgresql && \
+	  apt-get download postgresql-15 postgresql-client-15 libpq5 && for deb in *.deb; do dpkg-deb -x $$deb .; done; \
+	fi
 
 lint: $(VENV)/.ready-to-test
 	$(BIN)/ruff check gensweep tests

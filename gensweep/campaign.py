@@ -79,8 +79,9 @@ def _continuing(sweep: Sweep, path: Path) -> Sweep:
     before = from_definition(SweepFolder.open(path).definition)
     if lines := refused_changes(before, sweep):
         raise ConfigError(
-            f"{path} holds a sweep of this name with another definition:\n  " + "\n  ".join(lines) +
-            f"\nGive this one another name (name=...), move {path} away, or continue the old one: gensweep resume {sweep.name}"
+            f"{path} holds a sweep of this name with another definition:\n  "
+            + "\n  ".join(lines)
+            + f"\nGive this one another name (name=...), move {path} away, or continue the old one: gensweep resume {sweep.name}"
         )
     return sweep
 
@@ -140,8 +141,10 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     else:
         progress = projection.sync(force=True)
     if not progress.is_done:
-        raise CannotRun(f"{folder.name}: {progress.pending} of {progress.trials} trials are still missing in "
-                        f"{redacted(projection.uri)} ({progress.problem}). Run the same command again later.")
+        raise CannotRun(
+            f"{folder.name}: {progress.pending} of {progress.trials} trials are still missing in "
+            f"{redacted(projection.uri)} ({progress.problem}). Run the same command again later."
+        )
     return f"{folder.name}: {progress.trials} trials are in {redacted(projection.uri)}"
 
 
@@ -156,11 +159,15 @@ def _conclude(stop_reason: str, stop_code: int, folder: SweepFolder, where: Wher
     trials = folder.state().trials.values()
     if stop_reason:
         ended = sum(r.outcome is not None for r in trials)
-        message = f"stopped by {stop_reason} with {ended} trials ended; everything is saved. " \
-                  f"Continue with: gensweep resume {folder.name}{_runs_option(where.runs)}"
+        message = (
+            f"stopped by {stop_reason} with {ended} trials ended; everything is saved. "
+            f"Continue with: gensweep resume {folder.name}{_runs_option(where.runs)}"
+        )
         if stop_code == 1:
-            raise NoUsableTrial(f"ended early: {stop_reason}. See error.txt in {folder.path / 'trials'}; after mending it, "
-                                f"run the sweep under another name.")
+            raise NoUsableTrial(
+                f"ended early: {stop_reason}. See error.txt in {folder.path / 'trials'}; after mending it, "
+                f"run the sweep under another name."
+            )
         raise Interrupted(message) if stop_code == 130 else Stopped(message)
     if not any(r.best for r in trials):
         raise NoUsableTrial(f"{folder.name}: no trial has a score: " + _outcomes(folder))
@@ -193,8 +200,10 @@ def _refuse_unwritable(path: Path) -> None:
     while not there.exists():
         there = there.parent
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise CannotRun(f"{there}: cannot be written, so {path} cannot be made. Make it writable or name another folder "
-                        f"with --runs.")
+        raise CannotRun(
+            f"{there}: cannot be written, so {path} cannot be made. Make it writable or name another folder "
+            f"with --runs."
+        )
 
 
 def _epochs(sweep: Sweep) -> str:

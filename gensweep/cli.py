@@ -23,28 +23,45 @@ if TYPE_CHECKING:
 defer("torch")
 
 app = typer.Typer(
-    name="gensweep", no_args_is_help=True, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False,
+    name="gensweep",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="Sweep families of generative models, and learn which is best, how sure that is, and at what cost.\n\n"
-         "Begin with:  gensweep run search_spaces/wae.yaml",
+    "Begin with:  gensweep run search_spaces/wae.yaml",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
-Overrides = Annotated[list[str] | None, typer.Argument(
-    help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10", show_default=False
+    ),
+]
 Runs = Annotated[Path, typer.Option("--runs", "-o", envvar="GENSWEEP_RUNS", help="the folder that holds the sweeps")]
 Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]
-Address = Annotated[str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")]
-TrackingUri = Annotated[str | None, typer.Option(
-    envvar="MLFLOW_TRACKING_URI", help="MLflow's store; default: sqlite:///mlflow.db in this folder")]
+Address = Annotated[
+    str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's store; default: sqlite:///mlflow.db in this folder"),
+]
 InProcess = Annotated[bool, typer.Option("--in-process", help="one trial after another in this process, without Ray")]
 RUNS = Path("runs")
 
 
 @app.command()
 def run(  # noqa: PLR0913 -- the options of a command are its interface
-    file: File, overrides: Overrides = None, runs: Runs = RUNS, address: Address = None, tracking_uri: TrackingUri = None,
-    in_process: InProcess = False, dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
+    file: File,
+    overrides: Overrides = None,
+    runs: Runs = RUNS,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    in_process: InProcess = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
 ) -> None:
     """Run a sweep, or go on with it if it was begun; ends with a comparison table.
 
@@ -92,8 +109,14 @@ def plan(file: File, overrides: Overrides = None) -> None:
 
 @app.command()
 def resume(
-    name: Name, runs: Runs = RUNS, address: Address = None, tracking_uri: TrackingUri = None, in_process: InProcess = False,
-    samples: Annotated[int | None, typer.Option(help="ask for more trials a family than the sweep was begun with")] = None,
+    name: Name,
+    runs: Runs = RUNS,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    in_process: InProcess = False,
+    samples: Annotated[
+        int | None, typer.Option(help="ask for more trials a family than the sweep was begun with")
+    ] = None,
 ) -> None:
     """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
 
@@ -123,7 +146,9 @@ def ls(runs: Runs = RUNS, as_json: Annotated[bool, typer.Option("--json", help="
 
 @app.command()
 def show(
-    name: Name, trial: Annotated[int | None, typer.Argument(help="a trial's number")] = None, runs: Runs = RUNS,
+    name: Name,
+    trial: Annotated[int | None, typer.Argument(help="a trial's number")] = None,
+    runs: Runs = RUNS,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """Show the trials of a sweep, or everything about one trial.
@@ -145,7 +170,8 @@ def show(
 
 @app.command()
 def compare(
-    names: Annotated[list[str], typer.Argument(help="one or more sweeps", show_default=False)], runs: Runs = RUNS,
+    names: Annotated[list[str], typer.Argument(help="one or more sweeps", show_default=False)],
+    runs: Runs = RUNS,
     metric: Annotated[str | None, typer.Option(help="rank by this score instead of the objective")] = None,
     by: Annotated[str | None, typer.Option(help="group by this column: family, divergence, latent_size, ...")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
@@ -168,7 +194,8 @@ def compare(
 
 @app.command()
 def ui(
-    tracking_uri: TrackingUri = None, port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
+    tracking_uri: TrackingUri = None,
+    port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C.
 
@@ -258,8 +285,11 @@ def _conduct(sweep: Any, runs: Path, address: str | None, tracking_uri: str | No
     from gensweep.campaign import SomeTrialsFailed, Where, conduct, is_done
 
     if is_done(runs / sweep.name, sweep):
-        print(f"{sweep.name} is done: all its {sum(sweep.counts().values())} trials have ended. "
-              f"For more: gensweep resume {sweep.name} --samples N", file=sys.stderr)
+        print(
+            f"{sweep.name} is done: all its {sum(sweep.counts().values())} trials have ended. "
+            f"For more: gensweep resume {sweep.name} --samples N",
+            file=sys.stderr,
+        )
     try:
         conduct(sweep, Where(runs, address, tracking_uri, in_process))
     except SomeTrialsFailed:
@@ -275,14 +305,18 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     comparison, table = rank([folder]), trials(folder)
     objective = folder.definition["objective"]
     sign = -1 if objective["mode"] == "max" else 1
-    rows = sorted(table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0)))
+    rows = sorted(
+        table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0))
+    )
     scores = [score for score in table.scores if "." not in score]
     _print(["number", "family", *table.axes, *scores, "epoch", "outcome", "seconds"], rows, as_json=False)
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
-    print(f"\n{comparison.sentence()}\n\nReport: {folder.path / 'report' / 'comparison.md'}\nIn MLflow: gensweep ui{option}")
+    print(
+        f"\n{comparison.sentence()}\n\nReport: {folder.path / 'report' / 'comparison.md'}\nIn MLflow: gensweep ui{option}"
+    )
 
 
 def _print_plan(sweep: Any) -> None:
@@ -295,17 +329,30 @@ def _print_plan(sweep: Any) -> None:
     probes = []
     for found in probe(sweep):
         probes.append(found)
-        print(f"{found.family}: {found.trials} trials; searched: "
-              + (", ".join(f"{axis} {law}" for axis, law in found.axes.items()) or "nothing"))
+        print(
+            f"{found.family}: {found.trials} trials; searched: "
+            + (", ".join(f"{axis} {law}" for axis, law in found.axes.items()) or "nothing")
+        )
     print()
-    print_table(["family", "trials", "training s/trial", "evaluation s/trial", "minutes in all", "disk MB"], [
-        {"family": p.family, "trials": p.trials, "training s/trial": p.training_seconds,
-         "evaluation s/trial": p.evaluation_seconds, "minutes in all": p.seconds / 60, "disk MB": p.disk / 1e6}
-        for p in probes
-    ])
+    print_table(
+        ["family", "trials", "training s/trial", "evaluation s/trial", "minutes in all", "disk MB"],
+        [
+            {
+                "family": p.family,
+                "trials": p.trials,
+                "training s/trial": p.training_seconds,
+                "evaluation s/trial": p.evaluation_seconds,
+                "minutes in all": p.seconds / 60,
+                "disk MB": p.disk / 1e6,
+            }
+            for p in probes
+        ],
+    )
     total, n = sum(p.seconds for p in probes), sum(p.trials for p in probes)
-    print(f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
-          f"stopping ({sweep.schedule.name}); {sum(p.disk for p in probes) / 1e6:.0f} MB of checkpoints. Nothing was started.")
+    print(
+        f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
+        f"stopping ({sweep.schedule.name}); {sum(p.disk for p in probes) / 1e6:.0f} MB of checkpoints. Nothing was started."
+    )
 
 
 def _sweep(runs: Path, name: str) -> SweepFolder:
@@ -321,8 +368,14 @@ def _summary(folder: SweepFolder) -> dict[str, Any]:
     best = [r.best[metric] for r in state.trials.values() if metric in r.best]
     choose = max if folder.definition["objective"]["mode"] == "max" else min
     how = "running" if folder.holder() else "done" if state.finished else "stopped" if state.trials else "empty"
-    return {"sweep": folder.name, "trials": len(state.trials), "state": how, "objective": metric,
-            "ended": sum(r.outcome is not None for r in state.trials.values()), "best": choose(best) if best else None}
+    return {
+        "sweep": folder.name,
+        "trials": len(state.trials),
+        "state": how,
+        "objective": metric,
+        "ended": sum(r.outcome is not None for r in state.trials.values()),
+        "best": choose(best) if best else None,
+    }
 
 
 def _show_trial(folder: SweepFolder, number: int, as_json: bool) -> None:
@@ -335,10 +388,18 @@ def _show_trial(folder: SweepFolder, number: int, as_json: bool) -> None:
         raise ConfigError(f"{folder.name} has no trial {number}. It has {len(state.trials)} trials, from 0 on.")
     record = state.trials[number]
     facts = {
-        "number": number, "outcome": record.outcome.name if record.outcome else "RUNNING", "reason": record.reason,
-        "family": record.family, "parameters": record.parameters, "epoch": record.epoch, "step": record.step,
-        "best": record.best, "best_epoch": record.best_epoch, "seconds": round(record.seconds, 3),
-        "protocol": record.protocol, "folder": str(folder.path / "trials" / record.folder_name),
+        "number": number,
+        "outcome": record.outcome.name if record.outcome else "RUNNING",
+        "reason": record.reason,
+        "family": record.family,
+        "parameters": record.parameters,
+        "epoch": record.epoch,
+        "step": record.step,
+        "best": record.best,
+        "best_epoch": record.best_epoch,
+        "seconds": round(record.seconds, 3),
+        "protocol": record.protocol,
+        "folder": str(folder.path / "trials" / record.folder_name),
         "configuration": record.configuration,
         "reports": [{"epoch": r.epoch, **r.scores} for r in record.reports],
     }

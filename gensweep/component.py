@@ -42,7 +42,11 @@ class Node(BaseModel):
             return handler(data)
         known = {field.alias or name for name, field in cls.model_fields.items()}
         errors = [
-            {"type": PydanticCustomError("unknown_field", _unknown(cls, str(key), known)), "loc": (key,), "input": value}
+            {
+                "type": PydanticCustomError("unknown_field", _unknown(cls, str(key), known)),
+                "loc": (key,),
+                "input": value,
+            }
             for key, value in data.items()
             if key not in known
         ]
@@ -90,8 +94,11 @@ class Member:
         def validate(node: object) -> Component:
             member = node if isinstance(node, Component) else build(self.kind, node)
             if isinstance(source, type) and not isinstance(member, source):
-                raise PydanticCustomError("wrong_member", "{given} is not a {wanted}",
-                                          {"given": getattr(member, "name", member), "wanted": source.__name__})
+                raise PydanticCustomError(
+                    "wrong_member",
+                    "{given} is not a {wanted}",
+                    {"given": getattr(member, "name", member), "wanted": source.__name__},
+                )
             return member
 
         return core_schema.no_info_plain_validator_function(
@@ -112,8 +119,12 @@ def build(kind: str, node: object) -> Component:
     if isinstance(node, str):
         node = {"name": node}
     if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
-        raise _error(kind, (), f"needs a name, as in {{name: {registry.names(kind)[0]}}}. "
-                               f"Known: {', '.join(registry.names(kind))}.", node)
+        raise _error(
+            kind,
+            (),
+            f"needs a name, as in {{name: {registry.names(kind)[0]}}}. Known: {', '.join(registry.names(kind))}.",
+            node,
+        )
     try:
         cls = registry.load(kind, node["name"])
     except ConfigError as error:
@@ -124,10 +135,12 @@ def build(kind: str, node: object) -> Component:
 def member_schema(kind: str) -> JsonSchemaValue:
     """The JSON schema of a node of `kind`: one alternative a member, or a bare name."""
     members = [registry.load(kind, name) for name in registry.names(kind)]
-    return {"anyOf": [
-        {"type": "string", "enum": registry.names(kind)},
-        *({**cast(type[Component], member).model_json_schema(), "required": ["name"]} for member in members),
-    ]}
+    return {
+        "anyOf": [
+            {"type": "string", "enum": registry.names(kind)},
+            *({**cast(type[Component], member).model_json_schema(), "required": ["name"]} for member in members),
+        ]
+    }
 
 
 def _unknown(cls: type[BaseModel], key: str, known: set[str]) -> Any:

@@ -34,7 +34,9 @@ def _grid(images: torch.Tensor, gap: int = 1) -> torch.Tensor:
     for i, image in enumerate(images):
         top, left = gap + (i // columns) * (h + gap), gap + (i % columns) * (w + gap)
         canvas[:, top : top + h, left : left + w] = image
-    return canvas.repeat_interleave(max(1, 256 // canvas.shape[-1]), 1).repeat_interleave(max(1, 256 // canvas.shape[-1]), 2)
+    return canvas.repeat_interleave(max(1, 256 // canvas.shape[-1]), 1).repeat_interleave(
+        max(1, 256 // canvas.shape[-1]), 2
+    )
 
 
 def _density(points: torch.Tensor, side: int = 128) -> torch.Tensor:

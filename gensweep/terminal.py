@@ -24,13 +24,18 @@ _SHOWN = 8
 class Display:
     """The progress of one sweep. Give `changed` to the driver, and use it around the run."""
 
-    def __init__(self, name: str, total: int, metric: str, mode: str, epochs: int) -> None:
+    def __init__(self, name: str, total: int, metric: str, mode: str, epochs: str) -> None:
         self.name, self.total, self.metric, self.mode, self.epochs = name, total, metric, mode, epochs
         self.console = Console(stderr=True)
         self.records: dict[int, TrialRecord] = {}
         self._began = time.monotonic()
-        self._live = Live(self._render(), console=self.console, refresh_per_second=4, transient=True,
-                          get_renderable=self._render) if self.console.is_terminal else None
+        self._live = (
+            Live(
+                self._render(), console=self.console, refresh_per_second=4, transient=True, get_renderable=self._render
+            )
+            if self.console.is_terminal
+            else None
+        )
 
     def __enter__(self) -> Display:
         if self._live:
@@ -63,14 +68,19 @@ class Display:
         what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
         score = f"{self.metric} {number(record.best.get(self.metric))}"
         why = f" ({record.reason})" if record.reason else ""
-        return f"[{ended}/{self.total}] {record.number:04d} {record.family} {record.outcome.name.lower()} at epoch " \
-               f"{record.epoch}, {score}, {record.seconds:.1f} s: {what}{why}"
+        return (
+            f"[{ended}/{self.total}] {record.number:04d} {record.family} {record.outcome.name.lower()} at epoch "
+            f"{record.epoch}, {score}, {record.seconds:.1f} s: {what}{why}"
+        )
 
     def _render(self) -> Group:
         ended = [r for r in self.records.values() if r.outcome is not None]
         running = [r for r in self.records.values() if r.outcome is None]
-        counts = Text(f"{self.name}: {len(ended)} of {self.total} trials ended, {len(running)} running, "
-                      f"{time.monotonic() - self._began:.0f} s", style="bold")
+        counts = Text(
+            f"{self.name}: {len(ended)} of {self.total} trials ended, {len(running)} running, "
+            f"{time.monotonic() - self._began:.0f} s",
+            style="bold",
+        )
         for outcome, colour in _COLOURS.items():
             if n := sum(r.outcome is outcome for r in ended):
                 counts.append(f"  {n} {outcome.name.lower()}", style=colour)
@@ -82,8 +92,14 @@ class Display:
         for record in [*running, *ranked][:_SHOWN]:
             style = "" if record.outcome is None else _COLOURS[record.outcome]
             what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
-            table.add_row(f"{record.number:04d}", record.family, f"{record.epoch}/{self.epochs}",
-                          number(record.best.get(self.metric)), what, style=style)
+            table.add_row(
+                f"{record.number:04d}",
+                record.family,
+                f"{record.epoch}/{self.epochs}",
+                number(record.best.get(self.metric)),
+                what,
+                style=style,
+            )
         return Group(counts, table)
 
 

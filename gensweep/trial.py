@@ -23,8 +23,8 @@ import torch
 from gensweep import pictures
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, Diverged, Outcome
 from gensweep.divergences.base import Draw, Nets
+from gensweep.errors import ConfigError, Diverged, Outcome
 from gensweep.families.base import Family, Game, Sampler, Setting
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.metrics.base import Metric, Scorer, scorer
@@ -120,13 +120,17 @@ class _Run:
         self.dataset = cast(Dataset, c.dataset)
         self.data = _on(self.dataset, device)
         if len(self.data) < c.training.batch_size:
-            raise ConfigError(f"training.batch_size: {c.training.batch_size} is more than the {len(self.data)} items of "
-                              f"{c.dataset!r}. Use a smaller batch.")
+            raise ConfigError(
+                f"training.batch_size: {c.training.batch_size} is more than the {len(self.data)} items of "
+                f"{c.dataset!r}. Use a smaller batch."
+            )
         self.game = build_game(c)
         family = cast(Family, c.family)
         self.trainee = Trainee(self.game, cast(Optimizer, c.training.optimizer), family.knobs(), device)
-        self.scorers = {str(m.dump()["name"]): scorer(cast(Metric, m), self.dataset, c.evaluation.split)
-                        for m in c.evaluation.metrics}
+        self.scorers = {
+            str(m.dump()["name"]): scorer(cast(Metric, m), self.dataset, c.evaluation.split)
+            for m in c.evaluation.metrics
+        }
         self.protocol = {name: s.protocol.hash for name, s in self.scorers.items()}
         self.scores: dict[str, float] = {}
         self.best: dict[str, float] = {}
@@ -211,15 +215,31 @@ class _Run:
             self.folder.write_file(f"reconstructions/{name}", picture or b"")
 
     def _state(self) -> dict[str, Any]:
-        return {"trainee": self.trainee.state(), "scores": self.scores, "best": self.best, "best_epoch": self.best_epoch, "epoch": self.epoch,
-                "seconds": self.seconds, "evaluation_seconds": self.evaluation_seconds}
+        return {
+            "trainee": self.trainee.state(),
+            "scores": self.scores,
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "epoch": self.epoch,
+            "seconds": self.seconds,
+            "evaluation_seconds": self.evaluation_seconds,
+        }
 
     def _describe(
         self, scores: dict[str, float], step: int, outcome: Outcome | None = None, reason: str = ""
     ) -> Report:
         return Report(
-            self.assignment.number, self.epoch, step, scores, self.best, self.best_epoch, self.seconds,
-            self.evaluation_seconds, outcome, reason, self.protocol,
+            self.assignment.number,
+            self.epoch,
+            step,
+            scores,
+            self.best,
+            self.best_epoch,
+            self.seconds,
+            self.evaluation_seconds,
+            outcome,
+            reason,
+            self.protocol,
         )
 
 
@@ -261,25 +281,34 @@ class TrainedModel:
         if (likelihood := self.game.likelihood) is None:
             return None
         values = []
-        for number, part in enumerate(x.to(self.device).split(_SAMPLED_AT_ONCE)):
+        for number, part in enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE)):
             noise = self._draws(likelihood.noise, "likelihood", number, len(part))
             values.append(likelihood.evaluate(self.game.networks, part, noise))
         return torch.cat(values), likelihood.is_exact
 
-    def _each(self, function: Callable[[Nets, torch.Tensor], torch.Tensor] | None, x: torch.Tensor) -> torch.Tensor | None:
+    def _each(
+        self, function: Callable[[Nets, torch.Tensor], torch.Tensor] | None, x: torch.Tensor
+    ) -> torch.Tensor | None:
         if function is None:
             return None
-        return torch.cat([function(self.game.networks, part) for part in x.to(self.device).split(_SAMPLED_AT_ONCE)])
+        return torch.cat([function(self.game.networks, part) for part in torch.split(x.to(self.device), _SAMPLED_AT_ONCE)])
 
     def _draws(self, wanted: Mapping[str, Draw], stream: str, number: int, n: int) -> dict[str, torch.Tensor]:
-        return {name: draw(one, derive(self.seed, stream, name, number), n).to(self.device) for name, one in wanted.items()}
+        return {
+            name: draw(one, derive(self.seed, stream, name, number), n).to(self.device) for name, one in wanted.items()
+        }
 
 
 def build_game(configuration: TrialConfiguration) -> Game:
     """The game of a configuration, its networks initialised from the trial's own stream."""
     dataset, family = cast(Dataset, configuration.dataset), cast(Family, configuration.family)
-    setting = Setting(dataset.shape, dataset.bounds, configuration.latent_size, configuration.training.batch_size,
-                      cast(Network, configuration.network))
+    setting = Setting(
+        dataset.shape,
+        dataset.bounds,
+        configuration.latent_size,
+        configuration.training.batch_size,
+        cast(Network, configuration.network),
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(configuration.seed, "initialisation"))
         return family.game(setting)

@@ -82,7 +82,9 @@ def test_every_package_has_a_floor() -> None:
     assert {package(path) for path in FILES} == set(FLOORS)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if FLOORS[package(p)] in (3, 4)], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if FLOORS[package(p)] in (3, 4)], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_component_files_leave_torch_deferred(path: Path) -> None:
     """A member may say `import torch` and no more: `from torch import nn` would load it for `gensweep check`."""
     if path.stem.startswith("_"):
@@ -101,7 +103,8 @@ def test_checking_a_search_space_loads_no_heavy_library() -> None:
         "from gensweep import cli\n"
         "try: cli.main()\n"
         "except SystemExit as e: assert e.code == 0, e.code\n"
-        "heavy = [m for m in ('torch.nn', 'ray', 'mlflow', 'optuna', 'ot', 'pandas', 'matplotlib', 'sklearn') if m in sys.modules]\n"
+        "names = ('torch.nn', 'ray', 'mlflow', 'optuna', 'ot', 'pandas', 'matplotlib', 'sklearn')\n"
+        "heavy = [name for name in names if name in sys.modules]\n"
         "assert not heavy, heavy\n"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True, check=False)

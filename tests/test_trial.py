@@ -108,7 +108,9 @@ def test_what_runs_beside_a_trial_in_its_pack_does_not_show_in_its_numbers(tmp_p
 
 
 def test_a_loss_that_leaves_the_finite_numbers_ends_the_trial_as_diverged(tmp_path: Path) -> None:
-    configuration = small_configuration({"name": "vae", "likelihood": "gaussian"}, optimizer={"name": "sgd", "lr": 1e12})
+    configuration = small_configuration(
+        {"name": "vae", "likelihood": "gaussian"}, optimizer={"name": "sgd", "lr": 1e12}
+    )
     reports = list(run_trial(assignment(tmp_path, configuration)))
     last = reports[-1]
     assert last.outcome is Outcome.DIVERGED

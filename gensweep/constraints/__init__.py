@@ -1,0 +1,1 @@
+"""What keeps a critic in its function class."""

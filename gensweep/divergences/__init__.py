@@ -1,0 +1,1 @@
+"""Distances between the laws of two samples."""

@@ -34,7 +34,9 @@ class Adversarial:
         def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             fake = generate(nets, noise["latent"]).detach()
             loss = self.critic_loss(nets["critic"](batch), nets["critic"](fake))
-            penalty = self.constraint.penalty(batch, fake, nets, scoped(noise, "constraint"), scoped(knobs, "constraint"))
+            penalty = self.constraint.penalty(
+                batch, fake, nets, scoped(noise, "constraint"), scoped(knobs, "constraint")
+            )
             return Loss(loss.total + penalty, loss.parts | {"penalty": penalty})
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
@@ -51,8 +53,15 @@ class Adversarial:
                 "critic": setting.network.encoder(setting.shape, 1),
             },
             players=(
-                Player("critic", ("critic",), critic, {"latent": latent, **prefixed("constraint", extra)},
-                       moves=self.critic_moves, lr_ratio=self.critic_lr_ratio, after_move=constrain),
+                Player(
+                    "critic",
+                    ("critic",),
+                    critic,
+                    {"latent": latent, **prefixed("constraint", extra)},
+                    moves=self.critic_moves,
+                    lr_ratio=self.critic_lr_ratio,
+                    after_move=constrain,
+                ),
                 Player("generator", ("generator",), generator, {"latent": latent}),
             ),
             sample=lambda nets, noise: generate(nets, noise["latent"]),

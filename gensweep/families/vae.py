@@ -63,7 +63,7 @@ class VAE(Family):
             if "observation" not in noise:
                 return x
             if self.likelihood == "bernoulli":
-                return (torch.special.ndtr(noise["observation"]) < x).to(x.dtype)
+                return torch.less(torch.special.ndtr(noise["observation"]), x).to(x.dtype)
             log_variance = nets["log_variance"]() if self.likelihood == "learned_gaussian" else math.log(self.variance)
             return x + torch.exp(0.5 * torch.as_tensor(log_variance)) * noise["observation"]
 
@@ -77,7 +77,10 @@ class VAE(Family):
             networks["log_variance"] = Scalar(math.log(self.variance))
         player = Player("autoencoder", tuple(networks), loss, {"posterior": Draw((setting.batch_size, *latent.shape))})
         return Game(
-            networks, (player,), sample, {"latent": latent, **observation},
+            networks,
+            (player,),
+            sample,
+            {"latent": latent, **observation},
             reconstruct=lambda nets, x: setting.into_bounds(nets["decoder"](nets["encoder"](x).chunk(2, dim=-1)[0])),
             encode=lambda nets, x: nets["encoder"](x).chunk(2, dim=-1)[0],
         )

@@ -55,23 +55,35 @@ class WAE(Family):
             )
             return Loss(
                 knobs["recon_scale"] * cost + knobs["lambda"] * divergence,
-                {"reconstruction": cost, "divergence": divergence,
-                 "effective_lambda": knobs["lambda"] / knobs["recon_scale"]},
+                {
+                    "reconstruction": cost,
+                    "divergence": divergence,
+                    "effective_lambda": knobs["lambda"] / knobs["recon_scale"],
+                },
             )
 
         def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             z = self._codes(nets, batch, noise).detach()
-            return Loss(self.divergence.critic_loss(
-                z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
-            ), {})
+            return Loss(
+                self.divergence.critic_loss(
+                    z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
+                ),
+                {},
+            )
 
-        players = (Player("autoencoder", ("encoder", "decoder"), autoencoder, draws),)
+        players: tuple[Player, ...] = (Player("autoencoder", ("encoder", "decoder"), autoencoder, draws),)
         if critics:
-            players = (Player("critic", tuple(critics), critic, draws, lr_ratio=self.divergence.critic_lr_ratio), *players)
+            players = (
+                Player("critic", tuple(critics), critic, draws, lr_ratio=self.divergence.critic_lr_ratio),
+                *players,
+            )
         n_outputs = d if self.encoder == "deterministic" else 2 * d
         return Game(
-            {"encoder": setting.network.encoder(setting.shape, n_outputs),
-             "decoder": setting.network.decoder(d, setting.shape), **critics},
+            {
+                "encoder": setting.network.encoder(setting.shape, n_outputs),
+                "decoder": setting.network.decoder(d, setting.shape),
+                **critics,
+            },
             players,
             sample=lambda nets, noise: setting.into_bounds(nets["decoder"](noise["latent"])),
             sample_noise={"latent": Draw((d,))},

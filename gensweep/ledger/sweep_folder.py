@@ -166,7 +166,7 @@ def _refuse_existing(path: Path) -> None:
 
 
 class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 -- PyYAML's; a person reads this file: no &id001
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

@@ -1,0 +1,1 @@
+"""The architectures: the same for every family of a comparison."""

@@ -1,0 +1,1 @@
+"""Running a sweep: the driver, its searcher, early stopping, and the executors."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from gensweep.datasets import base as datasets
 from gensweep.errors import Outcome
@@ -28,9 +28,7 @@ SAME_ERRORS = 3  # the same error in the code, this often in a row and nothing e
 class Driver:
     """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial."""
 
-    def __init__(
-        self, sweep: Sweep, folder: SweepFolder, on_change: Callable[[TrialRecord], None]
-    ) -> None:
+    def __init__(self, sweep: Sweep, folder: SweepFolder, on_change: Callable[[TrialRecord], None]) -> None:
         self.sweep, self.folder, self._append, self._on_change = sweep, folder, folder.events.append, on_change
         self.state: SweepState = folder.state()
         self.search = Search(sweep, folder.path / "study.db", self.state)
@@ -110,8 +108,12 @@ class Driver:
         data = datasets.load(cast(datasets.Dataset, configuration.dataset))
         plain = configuration.dump()
         record = TrialRecord(
-            number=number, key=trial_key(plain, data.digest), family=suggestion.family,
-            parameters=suggestion.parameters, configuration=plain, attempt=1,
+            number=number,
+            key=trial_key(plain, data.digest),
+            family=suggestion.family,
+            parameters=suggestion.parameters,
+            configuration=plain,
+            attempt=1,
         )
         self.state.trials[number] = record
         self._log_issue(record)
@@ -124,8 +126,12 @@ class Driver:
 
     def _assign(self, record: TrialRecord) -> Assignment:
         return Assignment(
-            record.number, record.key, record.configuration, self.folder.trial_of(record),
-            self.sweep.objective.metric, self.sweep.objective.mode,
+            record.number,
+            record.key,
+            record.configuration,
+            self.folder.trial_of(record),
+            self.sweep.objective.metric,
+            self.sweep.objective.mode,
         )
 
     def _note(self, record: TrialRecord, report: Report) -> bool:
@@ -134,8 +140,15 @@ class Driver:
         record.best, record.best_epoch, record.protocol = report.best, report.best_epoch, report.protocol
         if record.reports and report.epoch <= record.reports[-1].epoch:
             return False
-        self._append({"event": "reported", "number": record.number, "epoch": report.epoch, "step": report.step,
-                      "scores": report.scores})
+        self._append(
+            {
+                "event": "reported",
+                "number": record.number,
+                "epoch": report.epoch,
+                "step": report.step,
+                "scores": report.scores,
+            }
+        )
         record.reports.append(Reported(report.epoch, report.step, report.scores))
         self.search.observe(record, report.epoch, report.scores[self.sweep.objective.metric])
         self._on_change(record)

@@ -42,7 +42,9 @@ class Search:
     """The searcher of one sweep. Trial numbers go round the families, so that all have the same budget at any time."""
 
     def __init__(self, sweep: Sweep, storage: Path, state: SweepState) -> None:
-        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # `group`, experimental since 2.8
+        warnings.filterwarnings(
+            "ignore", category=optuna.exceptions.ExperimentalWarning
+        )  # `group`, experimental since 2.8
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         self.sweep, self.families = sweep, sweep.families()
         counts = sweep.counts()
@@ -52,13 +54,17 @@ class Search:
             for which, (label, _) in enumerate(self.families)
             if position < counts[label]
         ]
-        self._grids = [
-            list(itertools.islice(grid(space, sweep.search.points), counts[label])) for label, space in self.families
-        ] if sweep.search.sampler == "grid" else []
+        self._grids = (
+            [list(itertools.islice(grid(space, sweep.search.points), counts[label])) for label, space in self.families]
+            if sweep.search.sampler == "grid"
+            else []
+        )
         url = f"sqlite:///{storage}"
         self._studies = [
             optuna.create_study(
-                study_name=f"{sweep.name}/{label}", storage=url, load_if_exists=True,
+                study_name=f"{sweep.name}/{label}",
+                storage=url,
+                load_if_exists=True,
                 direction="minimize" if sweep.objective.mode == "min" else "maximize",
             )
             for label, _ in self.families

@@ -72,8 +72,10 @@ def _time(node: object, device: str) -> tuple[float, float, float]:
     for _ in train(trainee, some, 2, batch, configuration.seed):
         pass
     training = (time.perf_counter() - began) * len(data) / len(some) * configuration.training.epochs
-    scorers = {str(m.dump()["name"]): scorer(cast(Metric, m), dataset, configuration.evaluation.split)
-               for m in configuration.evaluation.metrics}
+    scorers = {
+        str(m.dump()["name"]): scorer(cast(Metric, m), dataset, configuration.evaluation.split)
+        for m in configuration.evaluation.metrics
+    }
     evaluate(TrainedModel(game, configuration, place), scorers)
     began = time.perf_counter()
     evaluate(TrainedModel(game, configuration, place), scorers)

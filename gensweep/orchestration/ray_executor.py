@@ -45,7 +45,9 @@ def connect(address: str | None, wanted: Resources) -> int:
 
     n = str(threads(wanted))
     options: dict[str, Any] = {
-        "log_to_driver": False, "logging_level": "ERROR", "configure_logging": True,
+        "log_to_driver": False,
+        "logging_level": "ERROR",
+        "configure_logging": True,
         "runtime_env": {"env_vars": {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **_data_folders()}},
     }
     if address is None:
@@ -74,11 +76,18 @@ def execute(driver: Driver, n_at_once: int) -> None:
     tuner = tune.Tuner(
         tune.with_resources(Worker, resources),
         tune_config=tune.TuneConfig(
-            search_alg=DriverSearcher(driver), num_samples=-1, max_concurrent_trials=n_at_once, reuse_actors=True,
-            trial_name_creator=_short, trial_dirname_creator=_short,
+            search_alg=DriverSearcher(driver),
+            num_samples=-1,
+            max_concurrent_trials=n_at_once,
+            reuse_actors=True,
+            trial_name_creator=_short,
+            trial_dirname_creator=_short,
         ),
         run_config=tune.RunConfig(
-            name=f"start-{os.getpid()}", storage_path=str(storage), stop=DriverStopper(driver), verbose=0,
+            name=f"start-{os.getpid()}",
+            storage_path=str(storage),
+            stop=DriverStopper(driver),
+            verbose=0,
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials keep their own
         ),

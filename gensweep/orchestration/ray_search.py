@@ -35,10 +35,15 @@ class DriverSearcher(_NotSaved, Searcher):
             return Searcher.FINISHED if done else None
         self._numbers[trial_id] = assignment.number
         return {
-            "assignment": {"number": assignment.number, "key": assignment.key,
-                           "configuration": dict(assignment.configuration),
-                           "objective": assignment.objective, "mode": assignment.mode},
-            "folder": str(assignment.folder.path.resolve()), "fence": Fence(self.driver.folder.path.resolve(), self.driver.folder.generation()),
+            "assignment": {
+                "number": assignment.number,
+                "key": assignment.key,
+                "configuration": dict(assignment.configuration),
+                "objective": assignment.objective,
+                "mode": assignment.mode,
+            },
+            "folder": str(assignment.folder.path.resolve()),
+            "fence": Fence(self.driver.folder.path.resolve(), self.driver.folder.generation()),
             "threads": threads(self.driver.sweep.resources),
             "device": "cuda" if self.driver.sweep.resources.gpu else "cpu",
         }

@@ -28,7 +28,9 @@ class Worker(Trainable):
         folder = Path(config["folder"])
         self.number = config["assignment"]["number"]
         if not (folder.parent.parent / "sweep.yaml").exists():
-            raise RuntimeError(f"{folder.parent.parent} is not visible on this node: put --runs on storage that every node sees")
+            raise RuntimeError(
+                f"{folder.parent.parent} is not visible on this node: put --runs on storage that every node sees"
+            )
         assignment = Assignment(**config["assignment"], folder=TrialFolder(folder, fence=config["fence"]))
         self.reports: Iterator[list[Any]] = run_pack([assignment], config["device"])
 

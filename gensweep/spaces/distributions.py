@@ -69,7 +69,7 @@ class Choice(Distribution):
         """Each option alike."""
         return self.options[rng.randrange(len(self.options))]
 
-    def grid(self, points: int) -> list[Any]:  # noqa: ARG002 - a choice has as many points as options
+    def grid(self, points: int) -> list[Any]:
         """Every option, in the order in which they are written."""
         return list(self.options)
 

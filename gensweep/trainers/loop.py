@@ -78,7 +78,9 @@ def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, se
     while epoch <= epochs:
         began, losses = time.perf_counter(), _Means()
         while trainee.step < ends[epoch]:
-            _play(trainee, data, order, noise, min(ends[epoch], (trainee.step // noise.rounds + 1) * noise.rounds), losses)
+            _play(
+                trainee, data, order, noise, min(ends[epoch], (trainee.step // noise.rounds + 1) * noise.rounds), losses
+            )
         yield Progress(epoch, trainee.step, losses.means(), time.perf_counter() - began)
         epoch = next((e for e in range(epoch + 1, epochs + 1) if ends[e] > trainee.step), epochs + 1)
 
@@ -92,7 +94,10 @@ def _play(
     indices = order.batches(first * per_round, (until - first) * per_round).to(trainee.device)
     history: list[dict[str, torch.Tensor]] = []
     for step in range(first, until):
-        row, batches = step - number * noise.rounds, indices[(step - first) * per_round : (step - first + 1) * per_round]
+        row, batches = (
+            step - number * noise.rounds,
+            indices[(step - first) * per_round : (step - first + 1) * per_round],
+        )
         parts: dict[str, torch.Tensor] = {}
         data_of = [data.index_select(0, batches[k]) for k in range(per_round)]
         for seat in trainee.seats:

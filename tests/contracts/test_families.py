@@ -96,7 +96,9 @@ def test_a_stack_of_three_members_equals_the_three_members_alone(node: dict[str,
         stacked = [{k: torch.stack([m[slot][k] for m in members]) for k in members[0][slot]}
                    if isinstance(members[0][slot], dict) else torch.stack([m[slot] for m in members])
                    for slot in range(5)]  # fmt: skip
-        together, losses = vmap(gradient, in_dims=tuple(0 if s is not None and len(s) else None for s in stacked))(*stacked)
+        together, losses = vmap(gradient, in_dims=tuple(0 if s is not None and len(s) else None for s in stacked))(
+            *stacked
+        )
         for i, (one, loss) in enumerate(alone):
             torch.testing.assert_close(losses.total[i], loss.total, rtol=1e-9, atol=1e-11)
             for name, part in loss.parts.items():

@@ -35,7 +35,9 @@ def fit(family_node: dict[str, Any], lr: float, epochs: int, batch: int = 500) -
     family = cast(Family, build("families", family_node))
     torch.manual_seed(0)
     game = family.game(Setting((1,), None, 1, batch, cast(Network, build("networks", "affine"))))
-    trainee = Trainee(game, cast(Optimizer, build("optimizers", {"name": "adam", "lr": lr})), family.knobs(), torch.device("cpu"))
+    trainee = Trainee(
+        game, cast(Optimizer, build("optimizers", {"name": "adam", "lr": lr})), family.knobs(), torch.device("cpu")
+    )
     for _ in train(trainee, data, epochs, batch, seed=0):
         pass
     return game

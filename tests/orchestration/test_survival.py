@@ -86,13 +86,18 @@ def results(folder: Path) -> bytes:
     return (folder / "runs" / "survivor" / "results.csv").read_bytes()
 
 
-def test_killing_the_driver_changes_no_result_and_leaves_one_mlflow_run_a_trial(tmp_path: Path, undisturbed: Path) -> None:
+def test_killing_the_driver_changes_no_result_and_leaves_one_mlflow_run_a_trial(
+    tmp_path: Path, undisturbed: Path
+) -> None:
     (tmp_path / "space.yaml").write_text(SPACE)
     driver = gensweep(tmp_path, "run", "space.yaml")
     wait_until(lambda: len(events(tmp_path, "reported")) >= 25, driver)
     os.kill(driver.pid, signal.SIGKILL)
     driver.communicate()
-    before = {number: record.epoch for number, record in SweepFolder.open(tmp_path / "runs" / "survivor").state().trials.items()}
+    before = {
+        number: record.epoch
+        for number, record in SweepFolder.open(tmp_path / "runs" / "survivor").state().trials.items()
+    }
     code, _, err = finish(gensweep(tmp_path, "resume", "survivor"))
     assert code == 0, err
     assert results(tmp_path) == results(undisturbed)
@@ -156,7 +161,9 @@ def worker_processes(driver: int) -> list[int]:
             continue
     mine = {driver}
     grown = True
-    parents = {pid: int((Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1]) for pid in all_pids()}
+    parents = {
+        pid: int((Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1]) for pid in all_pids()
+    }
     while grown:
         more = {pid for pid, parent in parents.items() if parent in mine} - mine
         grown = bool(more)

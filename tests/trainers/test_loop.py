@@ -28,7 +28,9 @@ class Point(torch.nn.Module):
 
 def trainee(*players: Player, lr: float = 0.1, knobs: dict[str, float] | None = None, **points: float) -> Trainee:
     game = Game({name: Point(v) for name, v in points.items()}, players, lambda n, z: z["z"], {"z": Draw((1,))})
-    return Trainee(game, cast(Optimizer, build("optimizers", {"name": "sgd", "lr": lr, "momentum": 0.0})), knobs or {}, CPU)
+    return Trainee(
+        game, cast(Optimizer, build("optimizers", {"name": "sgd", "lr": lr, "momentum": 0.0})), knobs or {}, CPU
+    )
 
 
 def towards_data(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
@@ -61,7 +63,12 @@ def test_the_k_th_moves_of_all_players_share_a_batch_and_an_epoch_is_one_pass() 
 
         return loss
 
-    t = trainee(Player("critic", ("a",), watch("critic", "a"), moves=3), Player("model", ("b",), watch("model", "b")), a=1.0, b=1.0)
+    t = trainee(
+        Player("critic", ("a",), watch("critic", "a"), moves=3),
+        Player("model", ("b",), watch("model", "b")),
+        a=1.0,
+        b=1.0,
+    )
     ends = [p.step for p in train(t, torch.arange(20.0)[:, None], epochs=3, batch_size=2, seed=0)]
     assert ends == [4, 7, 10]  # ceil(10 / 3), ceil(20 / 3), ceil(30 / 3) rounds
     assert len(seen["critic"]) == 30

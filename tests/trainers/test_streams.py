@@ -54,7 +54,15 @@ def test_a_law_has_its_moments() -> None:
 
 
 def test_streams_of_other_names_seeds_and_positions_differ() -> None:
-    seeds = {derive(0), derive(1), derive(0, "a"), derive(0, "b"), derive(0, "a", 1), derive(0, "a1"), derive(0, "a", "1", "")}
+    seeds = {
+        derive(0),
+        derive(1),
+        derive(0, "a"),
+        derive(0, "b"),
+        derive(0, "a", 1),
+        derive(0, "a1"),
+        derive(0, "a", "1", ""),
+    }
     assert len(seeds) == 7
     assert derive(0, "a", 1) == derive(0, "a", "1")
     assert all(0 <= seed < 2**63 for seed in seeds)
