@@ -291,7 +291,9 @@ class TrainedModel:
     ) -> torch.Tensor | None:
         if function is None:
             return None
-        return torch.cat([function(self.game.networks, part) for part in torch.split(x.to(self.device), _SAMPLED_AT_ONCE)])
+        return torch.cat(
+            [function(self.game.networks, part) for part in torch.split(x.to(self.device), _SAMPLED_AT_ONCE)]
+        )
 
     def _draws(self, wanted: Mapping[str, Draw], stream: str, number: int, n: int) -> dict[str, torch.Tensor]:
         return {
@@ -336,11 +338,17 @@ _device_copies: dict[tuple[Dataset, str], torch.Tensor] = {}
 
 
 def _on(dataset: Dataset, device: torch.device) -> torch.Tensor:
-    """The training split on `device`, copied once a process and shared by its trials."""
+    """The training split on `device`, copied once a process and shared by its trials.
+
+    A split that would take more than half of what is free there stays on the CPU, and the loop moves batches.
+    """
     if device.type == "cpu":
         return datasets.load(dataset).train
     place = (dataset, str(device))
     if place not in _device_copies:
         _device_copies.clear()  # one dataset at a time: memory there is scarce
-        _device_copies[place] = datasets.load(dataset).train.to(device)
+        train = datasets.load(dataset).train
+        if device.type == "cuda" and train.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+            return train
+        _device_copies[place] = train.to(device)
     return _device_copies[place]

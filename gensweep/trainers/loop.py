@@ -62,7 +62,7 @@ def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, se
     """Train from the trainee's step to the end of `epochs`, yielding at the end of each epoch.
 
     Args:
-        data: [n, *shape] on the trainee's device.
+        data: [n, *shape], on the trainee's device or, where it does not fit there, on the CPU.
         epochs: passes over `data` in all, those before a resume included.
         batch_size: of every move; an incomplete last batch of a pass is left out.
         seed: of the trial.
@@ -91,7 +91,7 @@ def _play(
     """The rounds from the trainee's step to `until`, all in one chunk of noise."""
     number, first, per_round = trainee.step // noise.rounds, trainee.step, trainee.game.batches_per_round
     drawn = noise.chunk(number, trainee.device)
-    indices = order.batches(first * per_round, (until - first) * per_round).to(trainee.device)
+    indices = order.batches(first * per_round, (until - first) * per_round).to(data.device)
     history: list[dict[str, torch.Tensor]] = []
     for step in range(first, until):
         row, batches = (
@@ -99,7 +99,7 @@ def _play(
             indices[(step - first) * per_round : (step - first + 1) * per_round],
         )
         parts: dict[str, torch.Tensor] = {}
-        data_of = [data.index_select(0, batches[k]) for k in range(per_round)]
+        data_of = [data.index_select(0, batches[k]).to(trainee.device) for k in range(per_round)]
         for seat in trainee.seats:
             for k in range(seat.player.moves):
                 mine = {name: values[row, k] for name, values in drawn[seat.player.name].items()}
