@@ -7,6 +7,7 @@ that `--help` and `check` answer at once.
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -305,18 +306,17 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     comparison, table = rank([folder]), trials(folder)
     objective = folder.definition["objective"]
     sign = -1 if objective["mode"] == "max" else 1
-    rows = sorted(
-        table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0))
-    )
+    rows = sorted(table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0)))
+    searched = {re.sub(r"\[[^]]*\]", "", name) for r in folder.state().trials.values() for name in r.parameters}
+    axes = [axis for axis, path in table.axes.items() if path in searched or path.removesuffix(".name") in searched]
     scores = [score for score in table.scores if "." not in score]
-    _print(["number", "family", *table.axes, *scores, "epoch", "outcome", "seconds"], rows, as_json=False)
+    _print(["number", "family", *axes, *scores, "epoch", "outcome", "seconds"], rows, as_json=False)
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
-    print(
-        f"\n{comparison.sentence()}\n\nReport: {folder.path / 'report' / 'comparison.md'}\nIn MLflow: gensweep ui{option}"
-    )
+    report = folder.path / "report" / "comparison.md"
+    print(f"\n{comparison.sentence()}\n\nReport: {report}\nIn MLflow: gensweep ui{option}")
 
 
 def _print_plan(sweep: Any) -> None:

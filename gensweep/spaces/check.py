@@ -156,14 +156,6 @@ def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Itera
     if isinstance(n_train, int) and batch_size > n_train:
         message = f"{batch_size} is not allowed: the training split has {n_train} items"
         yield _at(sweep, ask, ("training", "batch_size"), message)
-    epochs, grace = parts.training.epochs, sweep.schedule.grace_period
-    if sweep.schedule.name == "asha" and grace > epochs:
-        yield Problem(
-            _where(sweep, "schedule.grace_period"),
-            "schedule.grace_period",
-            f"{grace} epochs of grace, but a trial has {epochs}: none could be stopped early. "
-            f"Give {epochs} or less, or schedule=none",
-        )
 
 
 def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:

@@ -101,7 +101,6 @@ def test_a_sound_file_has_no_problems(study: Path) -> None:
         ("objective.metric=gab", "objective.metric: 'gab' is not among trial.evaluation.metrics. Did you mean 'gap'?"),
         ("objective.mode=max", "objective.mode: 'max' would search for the worst gap. Write mode: min"),
         ("search.samples=null", "search.samples: null lets random go on for ever."),
-        ("schedule.grace_period=11", "schedule.grace_period: 11 epochs of grace, but a trial has 10"),
         ("trial.evaluation.metrics=[gap,{name: gap}]", "trial.evaluation.metrics.1: gap is measured twice"),
         ("resources.cpu=-1", "resources.cpu: -1 is not allowed: must be above 0"),
         ("resources.gpus=1", "resources: unknown field 'gpus' of resources. Did you mean 'gpu'?"),
