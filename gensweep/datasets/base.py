@@ -47,6 +47,10 @@ class Dataset(Component, ABC):
         """Why the data cannot be loaded here, with the cures; None where they can. Reads no more than file names."""
         return None
 
+    def modes(self) -> tuple[torch.Tensor, float] | None:
+        """The centres [k, d] and the common σ where the data are a mixture of equally wide round Gaussians, else None."""
+        return None
+
     @abstractmethod
     def read(self) -> Splits:
         """The splits, read afresh. Callers use `load`, which keeps them.

@@ -74,6 +74,15 @@ class GaussianMixture(Dataset):
         sizes = {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
         return splits_of(*(self._draw(n, derive(self.seed, "gaussian_mixture", part)) for part, n in sizes.items()))
 
+    def modes(self) -> tuple[torch.Tensor, float] | None:
+        """The means [k, d] and σ where every covariance is the same σ²I, else None."""
+        matrices = [_matrix(covariance, self.shape[0]) for covariance in self.covariances]
+        variance = matrices[0][0][0]
+        round_ = _matrix(variance, self.shape[0])
+        if any(matrix != round_ for matrix in matrices):
+            return None
+        return self._parameters()[0].float(), math.sqrt(variance)
+
     def log_density(self, x: torch.Tensor) -> torch.Tensor:
         """The logarithm of Σ_k w_k N(x; m_k, C_k) at x [n, dimensions], [n], in float64 and nats."""
         means, factors = self._parameters()
