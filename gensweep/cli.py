@@ -303,14 +303,20 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     from gensweep.comparison.collect import trials
     from gensweep.comparison.report import compare as rank
 
+    from gensweep.terminal import number
+
     comparison, table = rank([folder]), trials(folder)
     objective = folder.definition["objective"]
     sign = -1 if objective["mode"] == "max" else 1
     rows = sorted(table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0)))
-    searched = {re.sub(r"\[[^]]*\]", "", name) for r in folder.state().trials.values() for name in r.parameters}
-    axes = [axis for axis, path in table.axes.items() if path in searched or path.removesuffix(".name") in searched]
+    paths = {re.sub(r"\[[^]]*\]", "", name) for r in folder.state().trials.values() for name in r.parameters}
+    chosen = [axis for axis, path in table.axes.items() if path.removesuffix(".name") in paths and path.endswith(".name")]
+    values = [axis for axis, path in table.axes.items() if path in paths]
+    for row in rows:
+        given = [(axis, row[axis]) for axis in values if row.get(axis) is not None]
+        row["parameters"] = ", ".join(f"{axis}={number(value)}" for axis, value in given)
     scores = [score for score in table.scores if "." not in score]
-    _print(["number", "family", *axes, *scores, "epoch", "outcome", "seconds"], rows, as_json=False)
+    _print(["number", "family", *chosen, *scores, "epoch", "outcome", "seconds", "parameters"], rows, as_json=False)
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)

@@ -127,7 +127,7 @@ def print_table(
         console = Console(width=220)
     table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column != "parameters", overflow="fold")
     for row in rows:
         table.add_row(*(number(row.get(column)) for column in columns))
     console.print(table, soft_wrap=not console.is_terminal)
