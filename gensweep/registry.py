@@ -15,7 +15,7 @@ from types import ModuleType
 
 from gensweep.errors import ConfigError, suggest
 
-KINDS = ("families", "divergences", "constraints", "metrics", "datasets", "networks", "optimizers")
+KINDS = ("families", "divergences", "constraints", "metrics", "datasets", "networks", "optimizers", "lr_schedules")
 _NOT_MEMBERS = {"base", "__init__"}
 
 

@@ -25,8 +25,9 @@ from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.divergences.base import Draw, Nets
 from gensweep.errors import ConfigError, Diverged, Outcome
-from gensweep.families.base import Family, Game, Sampler, Setting
+from gensweep.families.base import Family, Fitted, Game, Setting
 from gensweep.ledger.trial_folder import Row, TrialFolder
+from gensweep.lr_schedules.base import LrSchedule
 from gensweep.metrics.base import Metric, Scorer, scorer
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
@@ -35,6 +36,7 @@ from gensweep.spaces.configuration import TrialConfiguration
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
+from gensweep.trainers.technique import Technique
 
 TRIAL_SCHEMA = 1  # raised when the same configuration would no longer give the same numbers
 _PICTURED = 64
@@ -125,8 +127,7 @@ class _Run:
                 f"{c.dataset!r}. Use a smaller batch."
             )
         self.game = build_game(c)
-        family = cast(Family, c.family)
-        self.trainee = Trainee(self.game, cast(Optimizer, c.training.optimizer), family.knobs(), device)
+        self.trainee = build_trainee(c, self.game, device)
         self.scorers = {
             str(m.dump()["name"]): scorer(cast(Metric, m), self.dataset, c.evaluation.split)
             for m in c.evaluation.metrics
@@ -168,8 +169,9 @@ class _Run:
             yield progress
 
     def is_due(self, epoch: int) -> bool:
-        """Whether to evaluate at the end of this epoch."""
-        return epoch % self.configuration.evaluation.every == 0 or epoch == self.configuration.training.epochs
+        """Whether to evaluate at the end of this epoch: at the last one only, where nothing is trained."""
+        regular = bool(self.game.players) and epoch % self.configuration.evaluation.every == 0
+        return regular or epoch == self.configuration.training.epochs
 
     def report(self, progress: Progress) -> Report:
         """Evaluate, make everything durable, and say what was found."""
@@ -197,7 +199,7 @@ class _Run:
 
     def _evaluate(self) -> dict[str, float]:
         """Every score of the model as it stands, by flat name; pictures on the side."""
-        model = TrainedModel(self.game, self.configuration, self.device)
+        model = TrainedModel(self.trainee.averaged(), self.configuration, self.device)
         if not torch.isfinite(model.samples(_PICTURED)).all():
             raise Diverged("samples became not finite", self.trainee.step)
         self._draw(model)
@@ -256,13 +258,14 @@ class TrainedModel:
         """The first n samples of the trial's evaluation stream, [n, *shape]."""
         while len(self._chunks) * _SAMPLED_AT_ONCE < n:
             noise = self._draws(self.game.sample_noise, "evaluation", len(self._chunks), _SAMPLED_AT_ONCE)
-            self._chunks.append(self._sampler(self.game.networks, noise))
+            self._chunks.append(self._fitted.sample(self.game.networks, noise))
         return torch.cat(self._chunks)[:n]
 
     @cached_property
-    def _sampler(self) -> Sampler:
+    @torch.no_grad()
+    def _fitted(self) -> Fitted:
         if self.game.fit is None:
-            return self.game.sample
+            return Fitted(self.game.sample, self.game.likelihood)
         return self.game.fit(self.game.networks, _on(self.dataset, self.device))
 
     @torch.no_grad()
@@ -278,7 +281,7 @@ class TrainedModel:
     @torch.no_grad()
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
         """log p(x) in nats [n] for x [n, *shape], and whether it is exact; None where the family has no likelihood."""
-        if (likelihood := self.game.likelihood) is None:
+        if (likelihood := self._fitted.likelihood) is None:
             return None
         values = []
         for number, part in enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE)):
@@ -310,10 +313,19 @@ def build_game(configuration: TrialConfiguration) -> Game:
         configuration.latent_size,
         configuration.training.batch_size,
         cast(Network, configuration.network),
+        dataset.labels_of_train(),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(configuration.seed, "initialisation"))
         return family.game(setting)
+
+
+def build_trainee(configuration: TrialConfiguration, game: Game, device: torch.device) -> Trainee:
+    """The game with the configuration's optimiser, knobs and options of training."""
+    training, family = configuration.training, cast(Family, configuration.family)
+    schedule = cast(LrSchedule, training.lr_schedule)
+    technique = Technique(schedule.factor, training.grad_clip, training.ema, training.precision)
+    return Trainee(game, cast(Optimizer, training.optimizer), family.knobs(), device, technique)
 
 
 def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, float]:

@@ -1,7 +1,8 @@
 """Fetch a dataset that cannot ship: `python -m gensweep.datasets._fetch fashion_mnist [--into FOLDER]`.
 
-Two sources are tried: the Debian package, unpacked without installing it (needs apt-get, no root), and the authors'
-own download. Whichever serves, every file is checked against its SHA-256 before it is put in place.
+Its sources are tried in turn: the Debian package, unpacked without installing it (needs apt-get, no root), where there
+is one, and the addresses of its authors or their mirrors. Whichever serves, every file is checked against its SHA-256
+before it is put in place.
 """
 
 from __future__ import annotations
@@ -12,46 +13,50 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
-from gensweep.datasets import _fashion_mnist_files as fashion_mnist
+from gensweep.datasets._files import ALL, FileSet
 from gensweep.errors import CannotRun, ConfigError, GensweepError
 
-_PACKAGE = "dataset-fashion-mnist"
-_HOME = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 _SECONDS = 600
 _CHUNK = 1 << 18
 
 
-def fetch(into: Path) -> str:
-    """Put the four files of Fashion-MNIST into folder `into`, unless a usual place has them; what was done, to print.
+def fetch(files: FileSet, into: Path) -> str:
+    """Put the files of a dataset into folder `into`, unless a usual place has them; what was done, to print.
 
     Raises:
         CannotRun: no source served; the message has each one's reason.
     """
     for path in (str(into), None):
-        if (present := fashion_mnist.find(path)) and _intact(present):
-            return f"fashion_mnist is here already: {next(iter(present.values())).parent}"
+        if (present := files.find(path)) and _intact(files, present):
+            return f"{files.dataset} is here already: {next(iter(present.values())).parent}"
     reasons = []
-    for source in (_from_debian, _from_the_authors):
+    sources: list[tuple[str, Callable[[Path], dict[str, Path]]]] = [
+        ("from " + home, partial(_from_home, files, home)) for home in files.homes
+    ]
+    if files.debian:
+        sources.insert(0, ("from debian", partial(_from_debian, files)))
+    for label, source in sources:
         with tempfile.TemporaryDirectory(prefix="gensweep-fetch-") as folder:
             try:
                 found = source(Path(folder))
-                for name, file in found.items():
-                    fashion_mnist.content_of(name, file)
-                _place(found.values(), into)
+                for _name, _content in files.contents(found, list(found)):
+                    pass  # each is verified as it is read
+                _place(dict.fromkeys(found.values()), into)
             except (OSError, subprocess.SubprocessError, GensweepError) as error:
-                reasons.append(f"{source.__name__.removeprefix('_').replace('_', ' ')}: {error}")
+                reasons.append(f"{label}: {error}")
                 continue
-            return f"fashion_mnist is in {into} now"
-    raise CannotRun("fashion_mnist could not be fetched:\n  " + "\n  ".join(reasons))
+            return f"{files.dataset} is in {into} now"
+    raise CannotRun(f"{files.dataset} could not be fetched:\n  " + "\n  ".join(reasons))
 
 
-def _intact(files: dict[str, Path]) -> bool:
+def _intact(files: FileSet, present: dict[str, Path]) -> bool:
     try:
-        for name, file in files.items():
-            fashion_mnist.content_of(name, file)
+        for _name, _content in files.contents(present, list(present)):
+            pass
     except ConfigError as error:
         print(error, file=sys.stderr)
         return False
@@ -62,42 +67,42 @@ def _place(files: Iterable[Path], into: Path) -> None:
     into.mkdir(parents=True, exist_ok=True)
     for file in files:
         # Copied beside its place first: an interrupted copy never has the name of a whole file.
-        partial = into / f"{file.name}.partial"
-        shutil.copyfile(file, partial)
-        partial.replace(into / file.name)
+        unfinished = into / f"{file.name}.partial"
+        shutil.copyfile(file, unfinished)
+        unfinished.replace(into / file.name)
 
 
-def _from_debian(folder: Path) -> dict[str, Path]:
+def _from_debian(files: FileSet, folder: Path) -> dict[str, Path]:
     """The files out of Debian's package, which is downloaded and unpacked but not installed."""
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
         raise CannotRun("no apt-get and dpkg-deb here")
-    _say("fashion_mnist: downloading Debian's package (31 MB)")
+    _say(f"{files.dataset}: downloading Debian's package {files.debian}")
     # Package lists of our own, so that neither root nor a change of the machine's lists is needed.
     for name in ("lists/partial", "archives/partial"):
         (folder / name).mkdir(parents=True)
     private = [f"Dir::State::Lists={folder}/lists", f"Dir::Cache={folder}", "Debug::NoLocking=1", "APT::Sandbox::User="]
     options = [part for option in private for part in ("-o", option)]
     try:
-        _run(["apt-get", "download", _PACKAGE], folder)
+        _run(["apt-get", "download", files.debian], folder)
     except CannotRun:
         _run(["apt-get", *options, "update"], folder)
-        _run(["apt-get", *options, "download", _PACKAGE], folder)
-    package = next(folder.glob(f"{_PACKAGE}_*.deb"))
+        _run(["apt-get", *options, "download", files.debian], folder)
+    package = next(folder.glob(f"{files.debian}_*.deb"))
     _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
-    return _all_of(str(folder / "unpacked" / "usr" / "share" / "datasets" / fashion_mnist.FOLDER))
+    return _all_of(files, str(folder / "unpacked" / "usr" / "share" / "datasets" / files.folder))
 
 
-def _from_the_authors(folder: Path) -> dict[str, Path]:
-    """The files from the address that the dataset's paper gives."""
-    for name in fashion_mnist.FILES:
-        _download(f"{_HOME}/{name}.gz", folder / f"{name}.gz")
-    return _all_of(str(folder))
+def _from_home(files: FileSet, home: str, folder: Path) -> dict[str, Path]:
+    """The files from an address of theirs."""
+    for name in [files.archive] if files.archive else [f"{name}.gz" for name in files.digests]:
+        _download(f"{home}/{name}", folder / name)
+    return _all_of(files, str(folder))
 
 
-def _all_of(path: str) -> dict[str, Path]:
-    found = fashion_mnist.find(path)
+def _all_of(files: FileSet, path: str) -> dict[str, Path]:
+    found = files.find(path)
     if found is None:
-        raise CannotRun(f"the four files are not in {path}")
+        raise CannotRun(f"the {len(files.digests)} files are not in {path}")
     return found
 
 
@@ -112,7 +117,7 @@ def _download(address: str, file: Path) -> None:
         size, had = int(answer.headers.get("Content-Length") or 0), 0
         while chunk := answer.read(_CHUNK):
             had += out.write(chunk)
-            _say(f"\rfashion_mnist: {file.name} {had / 1e6:5.1f} of {size / 1e6:.1f} MB", end="")
+            _say(f"\r{file.name} {had / 1e6:5.1f} of {size / 1e6:.1f} MB", end="")
     _say("")
 
 
@@ -124,11 +129,12 @@ def _say(text: str, end: str = "\n") -> None:
 def main(arguments: list[str] | None = None) -> int:
     """The command: 0 when the files are there, 4 when they could not be had."""
     parser = argparse.ArgumentParser(prog="python -m gensweep.datasets._fetch", description="Fetch a dataset.")
-    parser.add_argument("dataset", choices=["fashion_mnist"])
-    parser.add_argument("--into", type=Path, default=Path(".data") / fashion_mnist.FOLDER, help="default: %(default)s")
+    parser.add_argument("dataset", choices=sorted(ALL))
+    parser.add_argument("--into", type=Path, help="default: the dataset's folder in .data")
     given = parser.parse_args(arguments)
     try:
-        print(fetch(given.into))
+        files = ALL[given.dataset]
+        print(fetch(files, given.into or Path(".data") / files.folder))
     except GensweepError as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import math
 import struct
 import zlib
@@ -16,8 +15,8 @@ from gensweep.errors import ConfigError
 _UNSIGNED_BYTE = 0x08
 
 
-def read_content(path: Path) -> bytes:
-    """The bytes of `path`, unpacked where its name ends in .gz.
+def read_content(path: Path, command: str) -> bytes:
+    """The bytes of `path`, unpacked where its name ends in .gz. `command`, for the message, fetches it again.
 
     Raises:
         ConfigError: the file cannot be read, or its gzip stream is truncated or corrupt.
@@ -26,11 +25,13 @@ def read_content(path: Path) -> bytes:
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix == ".gz" else data
     except (OSError, EOFError, zlib.error) as error:
-        raise ConfigError(f"{path}: cannot be read ({error or type(error).__name__}). {_AGAIN}") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error or type(error).__name__}). Fetch it again: `{command}`."
+        ) from error
 
 
-def parse(content: bytes, path: Path) -> torch.Tensor:
-    """The array in `content`, uint8, with the shape that its header gives. `path` is for the message.
+def parse(content: bytes, path: Path, command: str) -> torch.Tensor:
+    """The array in `content`, uint8, with the shape that its header gives. `path` and `command` are for the message.
 
     Layout: two zero bytes, the type (8 is unsigned byte), the number of dimensions, each size as a big-endian 32-bit
     integer, then the values in row-major order. Source: Y. LeCun, "The MNIST database", 1998.
@@ -40,21 +41,15 @@ def parse(content: bytes, path: Path) -> torch.Tensor:
     """
     magic = content[:4]
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] != _UNSIGNED_BYTE or not 1 <= magic[3] <= 4:
-        raise ConfigError(f"{path}: not an IDX file of unsigned bytes (it begins {magic.hex() or 'nowhere'}). {_AGAIN}")
+        raise ConfigError(
+            f"{path}: not an IDX file of unsigned bytes (it begins {magic.hex() or 'nowhere'}). Fetch it again: `{command}`."
+        )
     start = 4 + 4 * magic[3]
     if len(content) < start:
-        raise ConfigError(f"{path}: ends within its header, after {len(content)} bytes. {_AGAIN}")
+        raise ConfigError(f"{path}: ends within its header, after {len(content)} bytes. Fetch it again: `{command}`.")
     sizes = struct.unpack(f">{magic[3]}I", content[4:start])
     if len(content) - start != math.prod(sizes):
         raise ConfigError(
-            f"{path}: its header promises {math.prod(sizes)} values, {len(content) - start} follow. {_AGAIN}"
+            f"{path}: its header promises {math.prod(sizes)} values, {len(content) - start} follow. Fetch it again: `{command}`."
         )
     return torch.frombuffer(bytearray(content[start:]), dtype=torch.uint8).reshape(sizes)
-
-
-def sha256_of(content: bytes) -> str:
-    """The digest of an unpacked file: the same for every way of compressing it."""
-    return hashlib.sha256(content).hexdigest()
-
-
-_AGAIN = "Fetch it again: `python -m gensweep.datasets._fetch fashion_mnist`."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
@@ -49,6 +50,10 @@ class Dataset(Component, ABC):
 
     def modes(self) -> tuple[torch.Tensor, float] | None:
         """The centres [k, d] and the common σ where the data are a mixture of equally wide round Gaussians, else None."""
+        return None
+
+    def labels_of_train(self) -> Callable[[], torch.Tensor] | None:
+        """What reads the class of each training item, [n], int64; None where the data have no classes."""
         return None
 
     @abstractmethod

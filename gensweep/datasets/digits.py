@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -42,6 +43,10 @@ class Digits(Dataset):
         """Why the digits cannot be read."""
         return None if importlib.util.find_spec("sklearn") else f"scikit-learn is not installed. {_CURE}"
 
+    def labels_of_train(self) -> Callable[[], torch.Tensor]:
+        """The digits that the training images show."""
+        return lambda: labels("train")
+
     def read(self) -> Splits:
         """The splits, each [n, 1, 8, 8] in [0, 1]."""
         images = _rows()[:, :64].reshape(-1, 1, 8, 8) / 16
@@ -50,7 +55,7 @@ class Digits(Dataset):
 
 
 def labels(split: SplitName) -> torch.Tensor:
-    """The digit that each image of `split` shows, [n], int64: only feature extractors train on them."""
+    """The digit that each image of `split` shows, [n], int64: for feature extractors and baselines only."""
     shown = _rows()[:, 64].long()
     return shown[permutation(len(shown), seed=0)][_PARTS[split]]
 

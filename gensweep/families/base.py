@@ -32,6 +32,8 @@ class Setting:
     latent_size: int
     batch_size: int
     network: Network
+    labels: Callable[[], torch.Tensor] | None = None
+    """The class of each training item, [n], for baselines that need it; None where the data have no classes."""
 
     def into_bounds(self, outputs: torch.Tensor) -> torch.Tensor:
         """A decoder's raw outputs as data: through a sigmoid onto the bounds, or as they are where there are none."""
@@ -77,6 +79,14 @@ class Likelihood:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """What a fit to the training split gives: how to sample, and the likelihood where there is one."""
+
+    sample: Sampler
+    likelihood: Likelihood | None = None
+
+
+@dataclass(frozen=True)
 class Game:
     """A family on one setting: what is trained, by whom, in which order, and how to sample from it.
 
@@ -85,8 +95,8 @@ class Game:
     [n, *shape]; item i depends on row i of the noise alone.
 
     `fit(nets, data)` is for what is computed and not trained: a mixture over the codes, a memory of the data. It is
-    called with the training split before each evaluation, and the sampler that it returns is used instead of `sample`.
-    A game without players is fitted only.
+    called with the training split before each evaluation, and what it returns is used instead of `sample` and
+    `likelihood`. A game without players is fitted only, and evaluated once, at the end.
     """
 
     networks: Mapping[str, torch.nn.Module]
@@ -96,7 +106,7 @@ class Game:
     reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
     encode: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
     likelihood: Likelihood | None = None
-    fit: Callable[[Nets, torch.Tensor], Sampler] | None = None
+    fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
 
     @property
     def batches_per_round(self) -> int:

@@ -18,6 +18,14 @@ class Training(Node):
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(64, ge=2)
     optimizer: Annotated[Component, Member("optimizers")]
+    lr_schedule: Annotated[Component, Member("lr_schedules")] = Field("constant", validate_default=True)
+    grad_clip: float = Field(0.0, ge=0, description="largest norm of a player's gradient; 0 clips nothing")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="decay a round of the running mean of the weights that samples come from; 0 is off"
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the networks' products in a loss; weights and optimisers stay float32"
+    )
 
 
 class Evaluation(Node):

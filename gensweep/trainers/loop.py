@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -18,6 +18,7 @@ from gensweep.families.base import Game
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.player import Seat
 from gensweep.trainers.streams import BatchOrder, NoiseChunks
+from gensweep.trainers.technique import RunningMean, Technique
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,26 @@ class Progress:
 class Trainee:
     """A game in training: networks, optimisers and the step, which is the number of rounds played."""
 
-    def __init__(self, game: Game, optimizer: Optimizer, knobs: dict[str, float], device: torch.device) -> None:
+    def __init__(
+        self,
+        game: Game,
+        optimizer: Optimizer,
+        knobs: dict[str, float],
+        device: torch.device,
+        technique: Technique | None = None,
+    ) -> None:
         self.game, self.device, self.step = game, device, 0
+        self.technique = technique or Technique()
         for network in game.networks.values():
             network.to(device)
         alone = len(game.players) == 1
-        self.seats = [Seat(player, game.networks, optimizer, alone=alone) for player in game.players]
+        self.seats = [Seat(p, game.networks, optimizer, self.technique, alone=alone) for p in game.players]
         self.knobs = {name: torch.tensor(value, device=device) for name, value in knobs.items()}
+        self.mean = RunningMean(game.networks, self.technique.ema) if self.technique.ema else None
+
+    def averaged(self) -> Game:
+        """The game with the networks to sample from: the running means where there are any."""
+        return replace(self.game, networks=self.mean.networks) if self.mean else self.game
 
     def state(self) -> dict[str, Any]:
         """Everything that training changes, as plain data and tensors."""
@@ -47,6 +61,7 @@ class Trainee:
             "step": self.step,
             "networks": {name: network.state_dict() for name, network in self.game.networks.items()},
             "optimizers": {seat.player.name: seat.state() for seat in self.seats},
+            **({"means": self.mean.state()} if self.mean else {}),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -56,6 +71,8 @@ class Trainee:
             network.load_state_dict(state["networks"][name])
         for seat in self.seats:
             seat.restore(state["optimizers"][seat.player.name])
+        if self.mean:
+            self.mean.restore(state["means"])
 
 
 def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, seed: int) -> Iterator[Progress]:
@@ -78,36 +95,36 @@ def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, se
     while epoch <= epochs:
         began, losses = time.perf_counter(), _Means()
         while trainee.step < ends[epoch]:
-            _play(
-                trainee, data, order, noise, min(ends[epoch], (trainee.step // noise.rounds + 1) * noise.rounds), losses
-            )
+            until = min(ends[epoch], (trainee.step // noise.rounds + 1) * noise.rounds)
+            if trainee.seats:
+                rounds = range(trainee.step, until)
+                losses.add(_play(trainee, data, order, noise, rounds, ends[epochs]), trainee.step)
+            trainee.step = until
         yield Progress(epoch, trainee.step, losses.means(), time.perf_counter() - began)
         epoch = next((e for e in range(epoch + 1, epochs + 1) if ends[e] > trainee.step), epochs + 1)
 
 
 def _play(
-    trainee: Trainee, data: torch.Tensor, order: BatchOrder, noise: NoiseChunks, until: int, losses: _Means
-) -> None:
-    """The rounds from the trainee's step to `until`, all in one chunk of noise."""
-    number, first, per_round = trainee.step // noise.rounds, trainee.step, trainee.game.batches_per_round
+    trainee: Trainee, data: torch.Tensor, order: BatchOrder, noise: NoiseChunks, rounds: range, total: int
+) -> list[dict[str, torch.Tensor]]:
+    """The parts of each of these rounds of `total`, all in one chunk of noise."""
+    number, per_round = rounds.start // noise.rounds, trainee.game.batches_per_round
     drawn = noise.chunk(number, trainee.device)
-    indices = order.batches(first * per_round, (until - first) * per_round).to(data.device)
+    indices = order.batches(rounds.start * per_round, len(rounds) * per_round).to(data.device)
     history: list[dict[str, torch.Tensor]] = []
-    for step in range(first, until):
-        row, batches = (
-            step - number * noise.rounds,
-            indices[(step - first) * per_round : (step - first + 1) * per_round],
-        )
+    for step, batches in zip(rounds, torch.split(indices, per_round), strict=True):
+        row, factor = step - number * noise.rounds, trainee.technique.rate(step / total)
         parts: dict[str, torch.Tensor] = {}
-        data_of = [data.index_select(0, batches[k]).to(trainee.device) for k in range(per_round)]
+        data_of = [data.index_select(0, batch).to(trainee.device) for batch in batches]
         for seat in trainee.seats:
+            seat.scale_rate(factor)
             for k in range(seat.player.moves):
                 mine = {name: values[row, k] for name, values in drawn[seat.player.name].items()}
                 parts |= seat.move(data_of[k], mine, trainee.knobs)
+        if trainee.mean:
+            trainee.mean.follow()
         history.append(parts)
-    if trainee.seats:
-        losses.add(history, first)
-    trainee.step = until
+    return history
 
 
 class _Means:

@@ -10,29 +10,45 @@ import torch
 from gensweep.divergences.base import Knobs, Noise
 from gensweep.families.base import Player
 from gensweep.optimizers.base import Optimizer
+from gensweep.trainers.technique import Technique
 
 
 class Seat:
     """One player of a game with the networks that it trains and its own optimiser."""
 
     def __init__(
-        self, player: Player, networks: Mapping[str, torch.nn.Module], optimizer: Optimizer, *, alone: bool
+        self,
+        player: Player,
+        networks: Mapping[str, torch.nn.Module],
+        optimizer: Optimizer,
+        technique: Technique,
+        *,
+        alone: bool,
     ) -> None:
-        self.player, self.networks, self.alone = player, networks, alone
+        self.player, self.networks, self.technique, self.alone = player, networks, technique, alone
         self.parameters = [p for name in player.trains for p in networks[name].parameters()]
         self.optimizer = optimizer.over(self.parameters, player.lr_ratio)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
         corrected = player.corrects or player.trains
         self._corrected = {f"{n}.{k}": p for n in corrected for k, p in networks[n].named_parameters()}
         self._others = [p for name, n in networks.items() if name not in player.trains for p in n.parameters()]
+
+    def scale_rate(self, factor: float) -> None:
+        """Learn at `factor` times the optimiser's own rates from now on."""
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
 
     def move(self, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> dict[str, torch.Tensor]:
         """One step of the optimiser on a batch [n, *shape]; the loss and its parts, 0-d and detached."""
         if not self.alone:  # the others' parameters are constants here: no graph is built through them
             _require_grad(self._others, required=False)
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.player.loss(self.networks, batch, noise, knobs)
+        with torch.autocast(batch.device.type, torch.bfloat16, enabled=self.technique.precision == "bfloat16"):
+            loss = self.player.loss(self.networks, batch, noise, knobs)
         parts = {name: part.detach().clone() for name, part in loss.parts.items()}  # a part may be a parameter itself
         loss.total.backward()  # type: ignore[no-untyped-call]
+        if self.technique.grad_clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.technique.grad_clip)
         self.optimizer.step()
         if not self.alone:
             _require_grad(self._others, required=True)

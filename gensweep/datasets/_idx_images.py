@@ -1,0 +1,63 @@
+"""What the datasets of the MNIST family share: 70,000 grey images of 28 × 28 in four IDX files."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+
+from gensweep.datasets._files import FileSet
+from gensweep.datasets._idx import parse
+from gensweep.datasets._split import splits_of
+from gensweep.datasets.base import Dataset, SplitName, Splits
+
+N_TRAIN = 50_000
+
+
+class IdxImages(Dataset):
+    """Of the 60,000 training images the first 50,000 train and the last 10,000 validate; the 10,000 others test."""
+
+    files: ClassVar[FileSet]
+
+    path: str | None = Field(None, description="folder of the four IDX files, .gz or unpacked; null: the usual places")
+    train_size: int | None = Field(
+        None, ge=2, le=N_TRAIN, description="train on the first so many of the training split; null: on all 50,000"
+    )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One grey channel, 28 × 28."""
+        return (1, 28, 28)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Black is 0, white is 1."""
+        return (0.0, 1.0)
+
+    def problem(self) -> str | None:
+        """Why the files cannot be read, with the cures."""
+        return None if self.files.find(self.path) else self.files.missing(self.path)
+
+    def read(self) -> Splits:
+        """The splits, each [n, 1, 28, 28] in [0, 1]; a second or less."""
+        training, test = (array(self.files, f"{part}-images-idx3-ubyte", self.path) for part in ("train", "t10k"))
+        return splits_of(_scaled(training[: self.train_size or N_TRAIN]), _scaled(training[N_TRAIN:]), _scaled(test))
+
+
+def labels_of(files: FileSet, split: SplitName, path: str | None) -> torch.Tensor:
+    """The class of each image of `split` (0 to 9), [n], int64: only feature extractors train on them."""
+    if split == "test":
+        return array(files, "t10k-labels-idx1-ubyte", path).long()
+    both = array(files, "train-labels-idx1-ubyte", path).long()
+    return both[:N_TRAIN] if split == "train" else both[N_TRAIN:]
+
+
+def array(files: FileSet, name: str, path: str | None) -> torch.Tensor:
+    """The array, uint8, in one of the files."""
+    content, file = files.read([name], path)[name]
+    return parse(content, file, files.command)
+
+
+def _scaled(images: torch.Tensor) -> torch.Tensor:
+    return images[:, None].float().div_(255)
