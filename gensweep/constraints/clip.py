@@ -31,7 +31,9 @@ class Clip(Constraint):
     name: Literal["clip"] = "clip"
     bound: Annotated[float, Knob(), Field(gt=0, description="largest absolute value of a parameter")] = 0.01
 
-    def after_move(self, parameters: dict[str, torch.Tensor], knobs: Knobs) -> dict[str, torch.Tensor]:
+    def after_move(
+        self, parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], knobs: Knobs
+    ) -> dict[str, torch.Tensor]:
         """Every parameter clamped into [-bound, bound]; a value that is not a number stays one."""
         bound = knobs["bound"]
         return {name: torch.maximum(torch.minimum(w, bound), -bound) for name, w in parameters.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 
@@ -11,64 +12,102 @@ from gensweep.constraints.base import Constraint
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise, scoped
 from gensweep.families.base import Game, Loss, Parameters, Player, Setting
 
+Critic: TypeAlias = "Callable[..., torch.Tensor]"
+
 
 @dataclass(frozen=True)
 class Adversarial:
     """What tells one such family from another.
 
-    `critic_loss(real, fake)` and `generator_loss(fake)` see the critic's raw outputs, [batch, 1]; both are minimised.
+    `critic_loss(critic, real, fake)` and `generator_loss(critic, real, fake)` see the critic, [n, *shape] -> [n,
+    critic_outputs], and batches of data and of samples [n, *shape]; both are minimised. The constraint holds
+    `witness(critic, real, fake)`, [n, *shape] -> [n, 1], which is the critic itself unless it has many outputs.
+    `constraint_knobs` says where the constraint's knobs are among the family's.
     """
 
-    critic_loss: Callable[[torch.Tensor, torch.Tensor], Loss]
-    generator_loss: Callable[[torch.Tensor], torch.Tensor]
+    critic_loss: Callable[[Critic, torch.Tensor, torch.Tensor], Loss]
+    generator_loss: Callable[[Critic, torch.Tensor, torch.Tensor], torch.Tensor]
     constraint: Constraint
     critic_moves: int
     critic_lr_ratio: float = 1.0
+    critic_outputs: int = 1
+    witness: Callable[[Critic, torch.Tensor, torch.Tensor], Critic] = lambda critic, _real, _fake: critic
+    constraint_knobs: Callable[[Knobs], Knobs] = lambda knobs: scoped(knobs, "constraint")
 
     def game(self, setting: Setting) -> Game:
         """The critic's moves, then one of the generator, with fresh latents for each."""
-
-        def generate(nets: Nets, latent: torch.Tensor) -> torch.Tensor:
-            return setting.into_bounds(nets["generator"](latent))
-
-        def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            fake = generate(nets, noise["latent"]).detach()
-            loss = self.critic_loss(nets["critic"](batch), nets["critic"](fake))
-            penalty = self.constraint.penalty(
-                batch, fake, nets, scoped(noise, "constraint"), scoped(knobs, "constraint")
-            )
-            return Loss(loss.total + penalty, loss.parts | {"penalty": penalty})
+        latent, state = Draw((setting.batch_size, setting.latent_size)), self.constraint.state()
+        extra = self.constraint.noise(setting.shape, setting.batch_size)
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            return Loss(self.generator_loss(nets["critic"](generate(nets, noise["latent"]))), {})
+            return Loss(self.generator_loss(nets["critic"], batch, generate(setting, nets, noise["latent"])), {})
 
-        def constrain(parameters: Parameters, _parts: Noise, knobs: Knobs) -> Parameters:
-            return self.constraint.after_move(parameters, scoped(knobs, "constraint"))
+        def constrain(parameters: Parameters, parts: Noise, knobs: Knobs) -> Parameters:
+            return self.constraint.after_move(parameters, dict(parts), self.constraint_knobs(knobs))
 
-        latent = Draw((setting.batch_size, setting.latent_size))
-        extra = self.constraint.noise(setting.shape, setting.batch_size)
         return Game(
             networks={
                 "generator": setting.network.decoder(setting.latent_size, setting.shape),
-                "critic": setting.network.encoder(setting.shape, 1),
+                "critic": setting.network.encoder(setting.shape, self.critic_outputs),
+                **state,
             },
             players=(
                 Player(
                     "critic",
                     ("critic",),
-                    critic,
+                    self._critic(setting),
                     {"latent": latent, **prefixed("constraint", extra)},
                     moves=self.critic_moves,
                     lr_ratio=self.critic_lr_ratio,
                     after_move=constrain,
+                    corrects=("critic", *state),
                 ),
                 Player("generator", ("generator",), generator, {"latent": latent}),
             ),
-            sample=lambda nets, noise: generate(nets, noise["latent"]),
+            sample=lambda nets, noise: generate(setting, nets, noise["latent"]),
             sample_noise={"latent": Draw((setting.latent_size,))},
         )
+
+    def _critic(self, setting: Setting) -> Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]:
+        def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
+            fake = generate(setting, nets, noise["latent"]).detach()
+            loss = self.critic_loss(nets["critic"], batch, fake)
+            held = {**nets, "critic": self.witness(nets["critic"], batch, fake)}
+            penalty = self.constraint.penalty(
+                batch, fake, held, scoped(noise, "constraint"), self.constraint_knobs(knobs)
+            )
+            parts = {**loss.parts, **penalty.parts, "penalty": penalty.total}
+            if "critic_gap" in parts and "omega" in parts:  # comparable between trials even while Omega is not 1
+                parts["normalised_gap"] = parts["critic_gap"] / parts["omega"].clamp(min=1e-12).sqrt()
+            return Loss(loss.total + penalty.total, parts)
+
+        return critic
+
+
+def generate(setting: Setting, nets: Nets, latent: torch.Tensor) -> torch.Tensor:
+    """Samples [n, *shape] from latents [n, latent_size], in the range of the data."""
+    return setting.into_bounds(nets["generator"](latent))
 
 
 def prefixed(prefix: str, draws: dict[str, Draw]) -> dict[str, Draw]:
     """The draws of a part under the family's own names, the inverse of `scoped`."""
     return {f"{prefix}.{name}": draw for name, draw in draws.items()}
+
+
+UNBOUNDED = (
+    "without a constraint the critic's gap has no upper bound. "
+    "Give constraint: gradient_penalty, lipschitz_penalty, spectral_norm or clip"
+)
+EQUALITY = (
+    "constraint {name} holds a norm of the critic at 1, while the best critic of this family goes flat as the fit "
+    "improves. Use family: wgan with it, or give another constraint"
+)
+
+
+def misfit_of(constraint: Constraint, *, needs_bound: bool, allows_equality: bool) -> str | None:
+    """Why a family's critic cannot be held by `constraint`; None where it can."""
+    if needs_bound and not constraint.bounds_the_critic:
+        return UNBOUNDED
+    if constraint.is_an_equality and not allows_equality:
+        return EQUALITY.format(name=getattr(constraint, "name", ""))
+    return None

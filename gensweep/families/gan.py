@@ -1,9 +1,10 @@
-"""Generative adversarial networks, with either of the generator losses of the original paper."""
+"""Generative adversarial networks, with either of the original paper's generator losses and other concave scores."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Callable
+from typing import Annotated, ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
 from pydantic import Field
@@ -11,56 +12,93 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
-from gensweep.families._adversarial import Adversarial
+from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Loss, Setting
+
+FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 
 
 class GAN(Family):
     """A generator against a discriminator that tells its samples from data.
 
-    With s the discriminator's logit and sp(t) = log(1 + e^t), the discriminator minimises
-    E_P sp(-s) + E_Q sp(s), and the generator minimises
-      minimax:         -E_Q sp(s), whose optimum at the optimal discriminator is the Jensen-Shannon fit;
-      non_saturating:   E_Q sp(-s), which the authors' code uses; its gradient there is that of 2 KL((p + q)/2 || p).
-    `jensen_shannon` in the log is (log 4 - loss) / 2, a lower bound in [0, log 2]; never rank models by it.
+    The discriminator D maximises V = E_P phi(D) + E_Q phi(1 - D) for a concave increasing phi, and the generator
+    minimises
+      minimax:         E_Q phi(1 - D), whose optimum at the optimal discriminator is that of V*;
+      non_saturating: -E_Q phi(D), which keeps its gradient where D is sure.
+    With s the critic's output, D = 1 / (1 + e^-s), but for least squares, where D = s. `form` is phi:
+      log:            log x. V* = 2 JSD - log 4 at D = p / (p + q). This is the paper's game; non-saturating is what its
+                      authors' code does, and its gradient there is that of 2 KL((p + q)/2 || p);
+      linear:         x. V* = 1 + TV at D = 1[p > q], a D that no finite s reaches;
+      sqrt:           sqrt x. V* = int sqrt(p^2 + q^2) at D / (1 - D) = p^2 / q^2;
+      least_squares: -(1 - x)^2. V* = -1/2 + 1/4 int (p - q)^2 / (p + q), the coding 0 and 1 of LSGAN.
+    `value` in the log is V; values of two forms do not compare. `jensen_shannon` is (log 4 + V) / 2 for log, a lower
+    bound in [0, log 2]; never rank models by it.
 
     Source: Goodfellow et al., Generative Adversarial Nets, 2014, arXiv:1406.2661, equation 1 and section 3;
+    Mao et al., Least Squares Generative Adversarial Networks, 2017, arXiv:1611.04076, equation 9;
     defaults of the optimiser from Radford et al., 2015, arXiv:1511.06434, section 4.
+    Differs: least squares without the factors 1/2, which Adam does not feel.
     """
 
-    summary: ClassVar[str] = "generator against a discriminator; minimax or non-saturating"
+    summary: ClassVar[str] = "generator against a discriminator; minimax or non-saturating, log or least squares"
     paper: ClassVar[str] = "Goodfellow et al. 2014, arXiv:1406.2661"
     default_optimizer: ClassVar[dict[str, object]] = {"name": "adam", "lr": 2e-4, "betas": (0.5, 0.999)}
 
     name: Literal["gan"] = "gan"
     loss: Literal["non_saturating", "minimax"] = Field("non_saturating", description="the generator's loss")
+    form: FormName = Field("log", description="the concave score phi of the discriminator")
     constraint: Annotated[Constraint, Member("constraints")] = NONE()
     critic_moves: int = Field(1, ge=1, description="discriminator moves for each generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="discriminator learning rate as a multiple of the trial's")
 
+    def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
+        """The best discriminator of a good fit is flat."""
+        return misfit_of(self.constraint, needs_bound=False, allows_equality=False)
+
     def game(self, setting: Setting) -> Game:
         """See the class."""
+        generator_loss = minimax if self.loss == "minimax" else non_saturating
         return Adversarial(
-            critic_loss=discriminator_loss,
-            generator_loss=minimax if self.loss == "minimax" else non_saturating,
+            critic_loss=lambda critic, real, fake: discriminator_loss(critic(real), critic(fake), self.form),
+            generator_loss=lambda critic, _real, fake: generator_loss(critic(fake), self.form),
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
         ).game(setting)
 
 
-def discriminator_loss(real: torch.Tensor, fake: torch.Tensor) -> Loss:
-    """The discriminator's cross-entropy from logits [n, 1] on data and on samples, in nats."""
-    softplus = torch.nn.functional.softplus
-    total = softplus(-real).mean() + softplus(fake).mean()
-    return Loss(total, {"jensen_shannon": (math.log(4) - total) / 2})
+class Form(NamedTuple):
+    """phi(D) and phi(1 - D) as functions of the critic's output s, of any shape."""
+
+    real: Callable[[torch.Tensor], torch.Tensor]
+    fake: Callable[[torch.Tensor], torch.Tensor]
 
 
-def minimax(fake: torch.Tensor) -> torch.Tensor:
-    """E_Q log(1 - D), from logits [n, 1]."""
-    return -torch.nn.functional.softplus(fake).mean()
+# 1 - D(s) = D(-s) for a sigmoid: every score of a sigmoid is computed from one logit, and neither end overflows.
+FORMS: dict[str, Form] = {
+    "log": Form(lambda s: -torch.nn.functional.softplus(-s), lambda s: -torch.nn.functional.softplus(s)),
+    "linear": Form(lambda s: s.sigmoid(), lambda s: (-s).sigmoid()),
+    "sqrt": Form(
+        lambda s: torch.exp(-torch.nn.functional.softplus(-s) / 2),
+        lambda s: torch.exp(-torch.nn.functional.softplus(s) / 2),
+    ),
+    "least_squares": Form(lambda s: -(1 - s).square(), lambda s: -s.square()),
+}
 
 
-def non_saturating(fake: torch.Tensor) -> torch.Tensor:
-    """-E_Q log D, from logits [n, 1]."""
-    return torch.nn.functional.softplus(-fake).mean()
+def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, form: FormName = "log") -> Loss:
+    """-V from the critic's outputs [n, 1] on data and on samples."""
+    phi = FORMS[form]
+    value = phi.real(real).mean() + phi.fake(fake).mean()
+    parts = {"value": value} | ({"jensen_shannon": (math.log(4) + value) / 2} if form == "log" else {})
+    return Loss(-value, parts)
+
+
+def minimax(fake: torch.Tensor, form: FormName = "log") -> torch.Tensor:
+    """E_Q phi(1 - D), from the critic's outputs [n, 1]."""
+    return FORMS[form].fake(fake).mean()
+
+
+def non_saturating(fake: torch.Tensor, form: FormName = "log") -> torch.Tensor:
+    """-E_Q phi(D), from the critic's outputs [n, 1]."""
+    return -FORMS[form].real(fake).mean()

@@ -10,7 +10,7 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.clip import Clip
-from gensweep.families._adversarial import Adversarial
+from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Loss, Setting
 
 
@@ -20,6 +20,10 @@ class WGAN(Family):
     W1(P, Q) = sup { E_P f - E_Q f : f is 1-Lipschitz }. The critic minimises E_Q f - E_P f, the generator -E_Q f.
     Under weight clipping the slope is bounded by an unknown constant K, so the logged `critic_gap` E_P f - E_Q f is
     about K W1: comparable within a trial, not between trials, and never called a Wasserstein distance.
+
+    The constraint makes the variant: clip is the paper's; gradient_penalty is WGAN-GP, for which its authors give Adam
+    with rate 1e-4 and betas (0.5, 0.9) and 5 critic moves; lipschitz_penalty is WGAN-LP. Without any there is no finite
+    supremum, so none is refused.
 
     Source: Arjovsky, Chintala and Bottou, Wasserstein GAN, 2017, arXiv:1701.07875, Algorithm 1 and its defaults.
     Differs: the authors' code gives the critic 100 moves in each of the first 25 rounds and in every 500th; Algorithm 1
@@ -35,11 +39,15 @@ class WGAN(Family):
     critic_moves: int = Field(5, ge=1, description="critic moves for each generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="critic learning rate as a multiple of the trial's")
 
+    def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
+        """The supremum needs a constraint."""
+        return misfit_of(self.constraint, needs_bound=True, allows_equality=True)
+
     def game(self, setting: Setting) -> Game:
         """See the class."""
         return Adversarial(
-            critic_loss=critic_loss,
-            generator_loss=generator_loss,
+            critic_loss=lambda critic, real, fake: critic_loss(critic(real), critic(fake)),
+            generator_loss=lambda critic, _real, fake: generator_loss(critic(fake)),
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,

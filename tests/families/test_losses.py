@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import integrate, stats
 
-from gensweep.families.gan import discriminator_loss, minimax, non_saturating
+from gensweep.families.gan import FORMS, discriminator_loss, minimax, non_saturating
 from gensweep.families.vae import gaussian_nll, kl_to_standard_normal
 from gensweep.families.wgan import critic_loss, generator_loss
 
@@ -35,6 +35,42 @@ def test_the_discriminators_loss_at_its_optimum_is_log_4_minus_twice_jensen_shan
     found = discriminator_loss(real, fake)
     assert found.total.item() == pytest.approx(float(softplus(-real).mean() + softplus(fake).mean()))
     assert found.parts["jensen_shannon"].item() == pytest.approx((math.log(4) - found.total.item()) / 2)
+
+
+FORM_VALUES = {
+    # N(0, 1) against N(1, 1), at D* = argmax of phi(D) p + phi(1 - D) q, in the critic's own output s
+    "log": (-1.163451, lambda r: r),
+    "linear": (1.382925, lambda r: 1e3 * r),  # D* = 1[p > q] needs an infinite s
+    "sqrt": (1.546469, lambda r: 2 * r),
+    "least_squares": (-0.397973, torch.sigmoid),
+}
+
+
+@pytest.mark.parametrize("form", FORM_VALUES)
+def test_the_value_of_each_form_at_its_optimum_is_the_known_divergence(form: str) -> None:
+    known, optimum = FORM_VALUES[form]
+    s = optimum(optimal_logit())
+    real, fake = FORMS[form]
+    at = {shift: expectation(real(s + shift), P) + expectation(fake(s + shift), Q) for shift in (-0.1, 0.0, 0.1)}
+    assert at[0.0] == pytest.approx(known, abs=2e-6)
+    assert max(at, key=at.__getitem__) == 0.0 or form == "linear"
+    assert at[0.0] > at[0.1] - 1e-4
+
+
+@pytest.mark.parametrize("form", FORM_VALUES)
+def test_the_losses_of_a_form_are_its_scores(form: str) -> None:
+    real, fake = torch.tensor([[0.3], [-1.0]]), torch.tensor([[0.7], [2.0]])
+    phi = {"log": torch.log, "linear": lambda d: d, "sqrt": torch.sqrt, "least_squares": lambda d: -((1 - d) ** 2)}[
+        form
+    ]
+    d = (lambda s: s) if form == "least_squares" else torch.sigmoid
+    value = phi(d(real)).mean() + phi(1 - d(fake)).mean()
+    loss = discriminator_loss(real, fake, form)  # type: ignore[arg-type]
+    assert loss.total.item() == pytest.approx(-value.item(), rel=1e-6)
+    assert loss.parts["value"].item() == pytest.approx(value.item(), rel=1e-6)
+    assert ("jensen_shannon" in loss.parts) == (form == "log")
+    assert minimax(fake, form).item() == pytest.approx(phi(1 - d(fake)).mean().item(), rel=1e-6)  # type: ignore[arg-type]
+    assert non_saturating(fake, form).item() == pytest.approx(-phi(d(fake)).mean().item(), rel=1e-6)  # type: ignore[arg-type]
 
 
 def test_the_generator_losses_are_the_ones_their_names_say() -> None:

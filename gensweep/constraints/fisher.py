@@ -1,0 +1,54 @@
+"""The critic's second moment held at 1, by an augmented Lagrangian."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+
+from gensweep.component import Knob
+from gensweep.constraints.base import Constraint, Penalty
+from gensweep.divergences.base import Knobs, Nets, Noise
+
+
+class Fisher(Constraint):
+    """Holds Omega = E f^2 at 1 under the mixture (P + Q) / 2.
+
+    The critic adds lambda (Omega - 1) + rho / 2 (Omega - 1)^2 to its loss, and after each of its moves
+    lambda <- lambda + rho (Omega - 1), from lambda = 0. No gradient in x is needed.
+
+    `omega` and `multiplier` are logged. Compare trials by gap / sqrt(Omega), which is right even while Omega is not 1.
+
+    Fields:
+        rho: weight of the square and step of the multiplier, > 0; a knob.
+
+    Source: Y. Mroueh, T. Sercu, "Fisher GAN", 2017, arXiv:1705.09675, eq. 9 and Algorithm 1; rho of the authors' code.
+    """
+
+    is_an_equality: ClassVar[bool] = True
+
+    name: Literal["fisher"] = "fisher"
+    rho: Annotated[float, Knob(), Field(gt=0, description="weight of the square and step of the multiplier")] = 1e-6
+
+    def state(self) -> dict[str, torch.nn.Module]:
+        """The multiplier."""
+        from gensweep.constraints._augmented_lagrangian import Multiplier
+
+        return {"multiplier": Multiplier()}
+
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Penalty:
+        """The Lagrangian's terms."""
+        from gensweep.constraints._augmented_lagrangian import lagrangian
+
+        critic = nets["critic"]
+        omega = (critic(real).square().mean() + critic(fake).square().mean()) / 2
+        return lagrangian(omega, nets["multiplier"](), knobs["rho"])
+
+    def after_move(
+        self, parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], knobs: Knobs
+    ) -> dict[str, torch.Tensor]:
+        """The multiplier's step."""
+        from gensweep.constraints._augmented_lagrangian import ascend
+
+        return ascend(parameters, parts, knobs["rho"])
