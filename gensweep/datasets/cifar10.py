@@ -56,7 +56,7 @@ class CIFAR10(Dataset):
 
     def read(self) -> Splits:
         """The splits, each [n, 3, 32, 32] in [0, 1]; some seconds where they are packed."""
-        rows = _records(_TRAINING + _TEST, self.path)[:, 1:].unflatten(1, self.shape)
+        rows = _records(_TRAINING + _TEST, self.path)[:, 1:].reshape(-1, *self.shape)
         train, validation, test = rows[: self.train_size or _N_TRAIN], rows[_N_TRAIN:50_000], rows[50_000:]
         return splits_of(*(part.float().div_(255) for part in (train, validation, test)))
 

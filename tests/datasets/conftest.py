@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gensweep.datasets import _fashion_mnist_files as files
+from gensweep.datasets import _files as files
 
 SIZES = {"train": 60_000, "t10k": 10_000}
 
@@ -31,16 +31,17 @@ def made_up() -> dict[str, bytes]:
 @pytest.fixture
 def digests(made_up: dict[str, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the made-up files the ones that are expected."""
-    monkeypatch.setattr(files, "FILES", {name: hashlib.sha256(data).hexdigest() for name, data in made_up.items()})
+    for name, data in made_up.items():
+        for dataset in (files.FASHION_MNIST, files.MNIST):
+            monkeypatch.setitem(dataset.digests, name, hashlib.sha256(data).hexdigest())
 
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home, working folder and checkout without data; Debian's folder is left out of the search."""
-    places, debian = files.folders, Path("/usr/share/datasets/fashion-mnist")
+    """A home, working folder and checkout without data; Debian's folder is another one."""
     monkeypatch.setattr(files.Path, "home", lambda: tmp_path / "home")
     monkeypatch.setattr(files.gensweep, "__file__", str(tmp_path / "checkout" / "gensweep" / "__init__.py"))
-    monkeypatch.setattr(files, "folders", lambda path: [p for p in places(path) if p != debian])
+    monkeypatch.setattr(files, "_DEBIAN", tmp_path / "debian")
     monkeypatch.delenv("GENSWEEP_DATA", raising=False)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

@@ -1,3 +1,4 @@
+import dataclasses
 import functools
 import http.server
 import shutil
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gensweep.datasets import _fetch
+from gensweep.datasets._files import FASHION_MNIST
 from gensweep.datasets.fashion_mnist import FashionMNIST
 
 from .conftest import put
@@ -24,7 +26,8 @@ def home_page(tmp_path, made_up, monkeypatch):
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        monkeypatch.setattr(_fetch, "_HOME", f"http://127.0.0.1:{server.server_port}")
+        here = dataclasses.replace(FASHION_MNIST, homes=(f"http://127.0.0.1:{server.server_port}",))
+        monkeypatch.setitem(_fetch.ALL, "fashion_mnist", here)
         yield folder
         server.shutdown()
 

@@ -13,7 +13,7 @@ FILE = Path("some-idx3-ubyte")
 
 
 def test_an_array_is_read_in_row_major_order():
-    assert torch.equal(parse(HEADER + bytes(range(24)), FILE), ARRAY)
+    assert torch.equal(parse(HEADER + bytes(range(24)), FILE, "fetch it"), ARRAY)
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_an_array_is_read_in_row_major_order():
 )
 def test_anything_else_is_an_error_that_names_the_file(content, reason):
     with pytest.raises(ConfigError, match=reason) as error:
-        parse(content, FILE)
+        parse(content, FILE, "fetch it")
     assert str(FILE) in str(error.value)
-    assert "_fetch" in str(error.value)
+    assert "fetch it" in str(error.value)
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "not gzip", "absent"])
@@ -47,10 +47,10 @@ def test_a_damaged_gzip_is_an_error_that_names_the_file(damage, tmp_path):
     if damage != "absent":
         file.write_bytes(data)
     with pytest.raises(ConfigError) as error:
-        read_content(file)
+        read_content(file, "fetch it")
     assert str(file) in str(error.value)
 
 
 def test_a_file_without_gz_is_read_as_it_is(tmp_path):
     (tmp_path / "images").write_bytes(HEADER)
-    assert read_content(tmp_path / "images") == HEADER
+    assert read_content(tmp_path / "images", "fetch it") == HEADER
