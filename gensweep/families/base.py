@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,15 @@ class Setting:
     network: Network
     labels: Callable[[], torch.Tensor] | None = None
     """The class of each training item, [n], for baselines that need it; None where the data have no classes."""
+
+    @property
+    def n_dimensions(self) -> int:
+        """How many numbers an item is."""
+        return math.prod(self.shape)
+
+    def cut(self, x: torch.Tensor) -> torch.Tensor:
+        """x with every value outside the bounds moved onto them."""
+        return x if self.bounds is None else x.clamp(*self.bounds)
 
     def into_bounds(self, outputs: torch.Tensor) -> torch.Tensor:
         """A decoder's raw outputs as data: through a sigmoid onto the bounds, or as they are where there are none."""
