@@ -22,8 +22,15 @@ def test_a_gap_without_a_constraint_has_no_supremum() -> None:
 
 @pytest.mark.parametrize("constraint", ["sobolev", "fisher"])
 def test_a_discriminator_cannot_be_held_at_a_norm(constraint: str) -> None:
-    assert f"constraint {constraint} holds" in str(misfit({"name": "gan", "constraint": constraint}))
+    for family in ("gan", "f_gan"):
+        assert f"constraint {constraint} holds" in str(misfit({"name": family, "constraint": constraint}))
     assert misfit({"name": "wgan", "constraint": constraint}) is None
+
+
+@pytest.mark.parametrize(("alpha", "name"), [(0, "reverse_kl"), (1, "kl")])
+def test_the_limits_of_alpha_have_their_own_names(alpha: float, name: str) -> None:
+    with pytest.raises(ValueError, match=f"Write f: {name}"):
+        build("families", {"name": "f_gan", "f": "alpha", "alpha": alpha})
 
 
 @pytest.mark.parametrize("constraint", registry.names("constraints"))

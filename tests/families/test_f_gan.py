@@ -1,0 +1,52 @@
+"""The losses of f-GAN: from samples as written, and by quadrature at the optimal critic."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy import integrate, stats
+
+from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
+from gensweep.families import f_gan
+
+X = np.linspace(-14, 15, 200_001)
+P = stats.norm(0, 1)
+
+
+@pytest.mark.parametrize("name", F_DIVERGENCES)
+def test_the_losses_are_minus_the_bound_and_its_two_parts(name: str) -> None:
+    divergence = F_DIVERGENCES[name]
+    real, fake = torch.tensor([[0.3], [-1.0], [0.2]]), torch.tensor([[0.7], [1.5], [-2.0]])
+    t, conjugate = divergence.activation(real), divergence.conjugate(divergence.activation(fake))
+    loss = f_gan.critic_loss(divergence, real, fake)
+    assert loss.parts["bound"].item() == pytest.approx((t.mean() - conjugate.mean()).item(), rel=1e-5)
+    assert loss.total.item() == -loss.parts["bound"].item()
+    assert f_gan.descend(divergence, fake).item() == pytest.approx(-conjugate.mean().item(), rel=1e-5)
+    assert f_gan.ascend(divergence, fake).item() == pytest.approx(-divergence.activation(fake).mean().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("name", "v"), [
+    ("kl", lambda r: 1 + r), ("reverse_kl", lambda r: r), ("squared_hellinger", lambda r: r / 2),
+    ("twice_jensen_shannon", lambda r: r), ("pearson", lambda r: 2 * (r.exp() - 1)), ("neyman", lambda r: 2 * r),
+])  # fmt: skip
+def test_the_descending_generator_follows_the_gradient_of_the_divergence(name: str, v: object) -> None:
+    """d/dm of -E_{Q_m} f*(T*) with T* = f'(p/q) held fixed, against d/dm of D_f(P || N(m, 1)) at m = 1."""
+    divergence = F_DIVERGENCES[name]
+
+    def value(m: float) -> float:
+        q = stats.norm(m, 1)
+        u = torch.tensor(np.exp(P.logpdf(X) - q.logpdf(X)))
+        return float(integrate.trapezoid(divergence.f(u).numpy() * q.pdf(X), X))
+
+    outputs = v(torch.tensor(P.logpdf(X) - stats.norm(1, 1).logpdf(X)))  # type: ignore[operator]
+    score = torch.tensor(X - 1.0)  # d log q_m / dm at m = 1
+    weighted = -divergence.composite(outputs) * score
+    gradient = float(integrate.trapezoid(weighted.numpy() * stats.norm(1, 1).pdf(X), X))
+    assert gradient == pytest.approx((value(1.001) - value(0.999)) / 0.002, abs=2e-4)
+
+
+def test_alpha_at_two_and_a_half_are_pearson_and_hellinger_up_to_a_factor() -> None:
+    u = torch.logspace(-2, 2, 50, dtype=torch.float64)
+    torch.testing.assert_close(2 * alpha_divergence(2.0).f(u), F_DIVERGENCES["pearson"].f(u))
+    torch.testing.assert_close(alpha_divergence(0.5).f(u), 2 * F_DIVERGENCES["squared_hellinger"].f(u))
