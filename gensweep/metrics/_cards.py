@@ -8,6 +8,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent / "extractors"
 IDENTITY = "identity"
+FOREIGN = ("inception", "file")  # networks that do not ship: see _foreign.py
 
 
 def names() -> list[str]:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
-from dataclasses import dataclass
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from gensweep.errors import ConfigError
-from gensweep.metrics._cards import FOLDER, IDENTITY, card
+from gensweep.metrics._cards import FOLDER, FOREIGN, IDENTITY, card
+from gensweep.metrics._preparation import Preparation
 
 _BATCH = 100  # its activations stay in the cache: half the time of 500
 
@@ -54,37 +60,74 @@ class SmallCNN(torch.nn.Module):
 
 @dataclass(frozen=True)
 class Extractor:
-    """A frozen map from items to features. `hash` is the first 8 digits of the SHA-256 of its weights' file."""
+    """A frozen map from items to features.
+
+    `hash` is the first 8 digits of the SHA-256 of its weights' file. `described` is what the protocol says of it.
+    """
 
     name: str
     hash: str
     network: torch.nn.Module
+    prepare: Preparation = field(default_factory=Preparation)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
-    def batches(self, items: torch.Tensor) -> list[torch.Tensor]:
-        """The features of items [n, *shape], as batches [b, d] in order. Without gradients, on the CPU."""
-        with torch.inference_mode():
-            return [self.network(batch) for batch in torch.split(items, _BATCH)]
+    def batches(self, items: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The features of items [n, *shape], as batches [b, d] in order. Without gradients, on the CPU.
+
+        Raises:
+            ConfigError: a value lies outside the range that the network's input declares.
+        """
+        began, said = time.monotonic(), 2.0
+        done = 0
+        for batch in torch.split(items, _BATCH):
+            with torch.inference_mode():
+                if self.network.training:
+                    self.network.eval()  # whoever holds the network may have set its mode
+                features = self.network(self.prepare(batch, self.name), **self.arguments).flatten(1)
+            yield features
+            done += len(batch)
+            if (passed := time.monotonic() - began) > said and done < len(items):
+                said = passed + 10
+                print(f"{self.name}: features of {done} of {len(items)} items, {passed:.0f} s", file=sys.stderr)
+
+    def features(self, items: torch.Tensor) -> torch.Tensor:
+        """`batches` as one tensor [n, d]."""
+        return torch.cat(list(self.batches(items)))
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a protocol says of the features. Where the file lies is no part of it."""
+        return {"extractor": self.name, "weights": self.hash, **self.prepare.described}
 
 
 @cache
-def load_extractor(name: str) -> Extractor:
-    """The extractor, in evaluation mode; `identity` leaves items as they are, flattened.
+def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extractor:
+    """The extractor, in evaluation mode, for data within `bounds`.
+
+    `identity` leaves items as they are, flattened; `inception`, `inception:PATH` and `file:PATH` are in _foreign.py.
 
     Raises:
-        ConfigError: its weights are not the ones that its card describes.
+        ConfigError: its weights are not the ones that its card describes, or cannot be had.
     """
     if name == IDENTITY:
         return Extractor(name, IDENTITY, torch.nn.Flatten())
-    described, file = card(name), FOLDER / f"{name}.pt"
-    data = file.read_bytes() if file.exists() else b""
+    kind, _, path = name.partition(":")
+    if kind in FOREIGN:
+        from gensweep.metrics import _foreign
+
+        file = _foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()
+        network, digest, preparation = _foreign.load(kind, file, bounds)
+        return Extractor(kind, digest[:8], network, preparation, _foreign.ARGUMENTS[kind])
+    described, weights_file = card(name), FOLDER / f"{name}.pt"
+    data = weights_file.read_bytes() if weights_file.exists() else b""
     digest = hashlib.sha256(data).hexdigest()
     if digest != described["sha256"]:
         raise ConfigError(
-            f"feature extractor '{name}': {file} is {'damaged or altered' if data else 'missing'}: SHA-256 {digest}, "
-            f"its card says {described['sha256']}. Scores taken with other weights could not be compared; "
+            f"feature extractor '{name}': {weights_file} is {'damaged or altered' if data else 'missing'}: SHA-256 "
+            f"{digest}, its card says {described['sha256']}. Scores taken with other weights could not be compared; "
             "reinstall gensweep, or restore the file from the repository."
         )
-    network = SmallCNN(tuple(described["shape"]), described["features"])
+    shipped = SmallCNN(tuple(described["shape"]), described["features"])
     weights = torch.load(io.BytesIO(data), weights_only=True)
-    network.load_state_dict({key: value.float() for key, value in weights.items()})
-    return Extractor(name, digest[:8], network.eval().requires_grad_(False))
+    shipped.load_state_dict({key: value.float() for key, value in weights.items()})
+    return Extractor(name, digest[:8], shipped.eval().requires_grad_(False))

@@ -1,13 +1,15 @@
-"""What the metrics share: how a model is asked for samples, and which fixed part of the data is the reference."""
+"""What the metrics share: samples of a model, the fixed part of the data that is the reference, and the protocol."""
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import Any
 
 import torch
 
 from gensweep.datasets.base import Dataset, SplitName, load
-from gensweep.metrics.base import Model
+from gensweep.metrics.base import Metric, Model, ScoreProtocol
 from gensweep.seeding import derive
 
 
@@ -26,3 +28,37 @@ def subset(data: torch.Tensor, n: int, seed: int, name: str) -> torch.Tensor:
 def reference(dataset: Dataset, split: SplitName) -> dict[str, Any]:
     """The part of a protocol that says against which data a score is taken. Where the files lie is no part of it."""
     return {"dataset": dataset.dump()["name"], "data": load(dataset).digest, "split": split}
+
+
+def protocol(
+    metric: Metric, dataset: Dataset, split: SplitName, sizes: tuple[int, int], **resolved: Any
+) -> ScoreProtocol:
+    """Everything that a score of `metric` depends on: its own fields, the data, n_real and n_fake, and what `resolved` adds.
+
+    A field that `resolved` names has its value from there.
+    """
+    own = metric.dump()
+    for sized in ("n", "n_fake"):  # said by `sizes`, as numbers
+        own.pop(sized, None)
+    return ScoreProtocol({
+        "metric": own.pop("name"), "version": 1, **own, **reference(dataset, split),
+        "n_real": sizes[0], "n_fake": sizes[1], "values": list(dataset.bounds) if dataset.bounds else "unbounded",
+        **resolved,
+    })  # fmt: skip
+
+
+def warn_of_few(metric: str, n: int, dimensions: int) -> None:
+    """Say once a process that a covariance of n items in more dimensions has no full rank."""
+    if n < dimensions:
+        _warn(metric, n, dimensions)
+
+
+@cache
+def _warn(metric: str, n: int, dimensions: int) -> None:
+    logging.getLogger("gensweep.metrics").warning(
+        "%s: %d items in %d feature dimensions. The covariance has no full rank and the score is mostly bias: use "
+        "more items, or the metric kid.",
+        metric,
+        n,
+        dimensions,
+    )

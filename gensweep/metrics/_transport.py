@@ -54,3 +54,33 @@ def sliced_distance(x_sorted: torch.Tensor, y_sorted: torch.Tensor, p: Literal[1
     In one dimension the optimal coupling of equally many points is the sorted one.
     """
     return float((x_sorted - y_sorted).double().abs().pow(p).mean().pow(1 / p))
+
+
+def steepest_direction(
+    x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2], climbs: tuple[int, int], seed: int
+) -> tuple[float, torch.Tensor]:
+    """The largest W_p(⟨u, x⟩, ⟨u, y⟩) met on gradient climbs over unit u, and that u [d], for x and y [n, d].
+
+    `climbs` is (random starts, steps). For the sorted coupling σ the gradient of W_p^p is
+    p E |δ|^(p−1) sign(δ) (x_i − y_σ(i)), δ = ⟨u, x_i − y_σ(i)⟩. A step turns u towards it, first far, then less.
+    """
+    starts, steps = climbs
+    along = directions(x.shape[1], starts, seed).to(x.dtype)
+    shift = x.mean(0) - y.mean(0)
+    if float(shift.norm()) > 0:
+        along = torch.cat([along, torch.nn.functional.normalize(shift, dim=0)[:, None]], dim=1)
+    best, steepest = -1.0, along[:, 0]
+    for step in range(steps + 1):
+        order_x, order_y = (x @ along).argsort(0), (y @ along).argsort(0)
+        # [n, d] pairs of each direction would be starts × n × d numbers: one direction at a time.
+        gradients = []
+        for i in range(along.shape[1]):
+            pairs = x[order_x[:, i]] - y[order_y[:, i]]
+            delta = pairs @ along[:, i]
+            value = float(delta.abs().pow(p).mean().pow(1 / p))
+            if value > best:
+                best, steepest = value, along[:, i]
+            gradients.append((delta.abs().pow(p - 1) * delta.sign()) @ pairs)
+        uphill = torch.nn.functional.normalize(torch.stack(gradients, dim=1), dim=0)
+        along = torch.nn.functional.normalize(along + uphill * (4 * (1 - step / (steps + 1)) ** 2), dim=0)
+    return best, steepest

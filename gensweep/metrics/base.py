@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,11 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class Score:
-    """One value, and what else the same computation shows (a floor, a standard deviation), by name."""
+    """One value, and what else the same computation shows (a floor, a standard deviation), by name.
+
+    A value that is not a number is a result. It means that the samples cannot be scored, or that the family has no
+    answer: no encoder to reconstruct with, no likelihood. Only as the objective of a sweep does it end a trial.
+    """
 
     value: float
     details: Mapping[str, float] = field(default_factory=dict)
@@ -63,14 +68,24 @@ class Scorer(ABC):
 
     @abstractmethod
     def score(self, model: Model) -> Score:
-        """The score of `model`. Never raises for bad samples: what cannot be scored is not a number."""
+        """The score of `model`. Bad samples do not raise: what cannot be scored is not a number.
+
+        Raises:
+            ConfigError: an image lies outside the range that an extractor declares.
+        """
 
 
 class Metric(Component, ABC):
-    """A measure of how good a model is. `mode` says which direction is better."""
+    """A measure of a model. `mode` says which direction is better, `bounds` between which values every score lies.
+
+    A metric with `is_quality` false only watches for something, such as copies of the training data: a worse model
+    need not score worse, so it is no objective.
+    """
 
     kind: ClassVar[str] = "metrics"
     mode: ClassVar[Literal["min", "max"]]
+    bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
+    is_quality: ClassVar[bool] = True
 
     @abstractmethod
     def against(self, dataset: Dataset, split: SplitName) -> Scorer:

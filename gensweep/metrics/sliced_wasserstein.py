@@ -9,9 +9,9 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import fakes, reference, subset
+from gensweep.metrics._samples import fakes, protocol, subset
 from gensweep.metrics._transport import directions, projected, sliced_distance
-from gensweep.metrics.base import Metric, Model, Score, ScoreProtocol, Scorer
+from gensweep.metrics.base import Metric, Model, Score, Scorer
 from gensweep.seeding import derive
 
 _DEFAULT_N = 5000
@@ -55,12 +55,9 @@ class _Scorer(Scorer):
             )
         self.along = directions(math.prod(dataset.shape), metric.projections, derive(metric.seed, "projections"))
         self.reference = projected(subset(items, self.n, metric.seed, split), self.along)
-        self.protocol = ScoreProtocol({
-            "metric": "sliced_wasserstein", "version": 1,
-            "estimator": "fixed directions, biased upwards by the finite n",
-            **reference(dataset, split),
-            "n": self.n, "p": metric.p, "projections": metric.projections, "seed": metric.seed,
-        })  # fmt: skip
+        self.protocol = protocol(
+            metric, dataset, split, (self.n, self.n), estimator="fixed directions, biased upwards by the finite n"
+        )
         real = subset(splits.train, self.n, metric.seed, "floor")
         enough = len(real) == self.n
         self.details = {"floor": sliced_distance(projected(real, self.along), self.reference, self.p)} if enough else {}

@@ -18,6 +18,12 @@ class Drawn:
     def reconstructions(self, x: torch.Tensor) -> None:
         return None
 
+    def codes(self, x: torch.Tensor) -> None:
+        return None
+
+    def log_likelihood(self, x: torch.Tensor) -> None:
+        return None
+
 
 def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

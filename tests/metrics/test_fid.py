@@ -99,7 +99,7 @@ class TestExtractors:
             pytest.skip(problem)
         test = load(dataset).test
         extractor = _extractor.load_extractor(name)
-        features = torch.cat(extractor.batches(test)).double()
+        features = extractor.features(test).double()
         assert features.shape[1] == described["features"] == int(torch.linalg.matrix_rank(features.T.cov()))
         assert float(features.std(0).min()) > 0.5
         module = __import__(f"gensweep.datasets.{name}", fromlist=["labels"])

@@ -39,9 +39,9 @@ def test_a_shift_of_wide_apart_data_is_its_length():
 
 
 def test_n_is_what_the_split_has_up_to_a_limit():
-    assert scorer(Wasserstein(), Digits(), "validation").protocol.content["n"] == 397
-    assert scorer(Wasserstein(), GaussianMixture(), "validation").protocol.content["n"] == 1000
-    assert scorer(SlicedWasserstein(), Digits(), "test").protocol.content["n"] == 400
+    assert scorer(Wasserstein(), Digits(), "validation").protocol.content["n_real"] == 397
+    assert scorer(Wasserstein(), GaussianMixture(), "validation").protocol.content["n_real"] == 1000
+    assert scorer(SlicedWasserstein(), Digits(), "test").protocol.content["n_real"] == 400
 
 
 def test_replicates_are_disjoint_groups_and_their_spread_is_told():

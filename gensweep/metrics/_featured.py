@@ -1,0 +1,88 @@
+"""The field that chooses a feature extractor, shared by every metric that compares features."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from typing import TYPE_CHECKING
+
+import torch
+from pydantic import Field, field_validator
+
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, suggest
+from gensweep.metrics._cards import FOREIGN, IDENTITY, card, names
+from gensweep.metrics.base import Metric
+
+if TYPE_CHECKING:
+    from gensweep.metrics._extractor import Extractor
+
+
+class Featured(Metric, ABC):
+    """A metric in the features of a frozen network.
+
+    `extractor` is `auto` (the one that ships for the dataset; `identity` for vectors), `identity` (the raw values), the
+    name of one that ships, `inception` or `inception:PATH` (the literature's; see _foreign.py), or `file:PATH` (any
+    TorchScript or torch.export file). Its hash is part of the protocol.
+    """
+
+    extractor: str = Field("auto", description="auto, identity, one that ships, inception, inception:PATH or file:PATH")
+
+    @field_validator("extractor")
+    @classmethod
+    def _exists(cls, extractor: str) -> str:
+        kind, _, path = extractor.partition(":")
+        if kind in FOREIGN and (path or extractor == "inception"):
+            return extractor
+        known = ["auto", IDENTITY, *names(), "inception", "file:PATH"]
+        if extractor not in known[:-1]:
+            raise ValueError(f"unknown extractor '{extractor}'. {suggest(extractor, known)}")
+        return extractor
+
+    def misfit(self, dataset: Dataset) -> str | None:
+        """Why no features can be taken of `dataset`."""
+        own, data, chosen = self.dump()["name"], dataset.dump()["name"], self._chosen(dataset)
+        kind = chosen.partition(":")[0]
+        if chosen == IDENTITY or kind == "file":
+            return None
+        if kind == "inception":
+            if len(dataset.shape) == 3 and dataset.shape[0] in (1, 3) and dataset.bounds:
+                return None
+            return (
+                f"metric {own}: extractor inception takes images of a known range, grey or in colour; {data} has none."
+            )
+        if chosen not in names():
+            return (
+                f"metric {own}: no feature extractor ships for dataset {data}; there are {', '.join(names())}. Choose "
+                "`extractor: inception`, `extractor: file:PATH` or `extractor: identity` (raw values), or the metrics "
+                "wasserstein and sliced_wasserstein."
+            )
+        if (wanted := tuple(card(chosen)["shape"])) != dataset.shape:
+            return (
+                f"metric {own}: extractor {chosen} takes items of shape {wanted}, dataset {data} has {dataset.shape}."
+            )
+        return None
+
+    def features(self, dataset: Dataset) -> Extractor:
+        """The extractor for `dataset`.
+
+        Raises:
+            ConfigError: there is none, or it is damaged, or it cannot take the data.
+        """
+        from gensweep.metrics._extractor import load_extractor
+
+        if reason := self.misfit(dataset):
+            raise ConfigError(reason)
+        found = load_extractor(self._chosen(dataset), dataset.bounds)
+        if found.name in FOREIGN:
+            from gensweep.metrics._foreign import probe
+
+            low, high = dataset.bounds or (0.0, 1.0)
+            grid = torch.linspace(low, high, 3 * math.prod(dataset.shape)).reshape(3, *dataset.shape)
+            probe(found.features, found.name, grid)
+        return found
+
+    def _chosen(self, dataset: Dataset) -> str:
+        if self.extractor != "auto":
+            return self.extractor
+        return IDENTITY if len(dataset.shape) == 1 else str(dataset.dump()["name"])

@@ -1,0 +1,172 @@
+"""Feature networks that do not ship: the Inception of the literature, and any TorchScript or torch.export file.
+
+`inception` is "inception-2015-12-05.pt", the TorchScript translation by T. Karras et al. (StyleGAN2-ADA, 2020) of the
+network that FID was defined with. It takes 0 to 255 in three channels, resizes bilinearly to 299 × 299 as TensorFlow 1
+did, and gives 2048 features. It is looked for at PATH of `inception:PATH`, in GENSWEEP_INCEPTION, then in the cache,
+and downloaded into the cache where it is in none of them; its SHA-256 must be the known one.
+
+`file:PATH` takes a card beside it, PATH with the ending .json, which may say any of: range [low, high] of its input,
+round, channels, size, resize (bilinear, bicubic, nearest), antialias, sha256. Without a card it gets the data as they are.
+TorchScript and torch.export files run code of their own: load only those that you trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import urllib.request
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gensweep.errors import ConfigError
+from gensweep.metrics import _reference_cache
+from gensweep.metrics._preparation import Preparation, Range
+
+INCEPTION_FILE = "inception-2015-12-05.pt"
+INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
+INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
+_INCEPTION_RESIZE = "inside the network: bilinear to 299 × 299 as TensorFlow 1's, antialias off"
+_CARD_KEYS = {"range", "round", "channels", "size", "resize", "antialias", "sha256"}
+_CHUNK = 1 << 20
+
+ARGUMENTS: dict[str, dict[str, Any]] = {"inception": {"return_features": True}, "file": {}}
+
+
+def inception_file(path: str = "") -> Path:
+    """Where the file is: `path`, GENSWEEP_INCEPTION, or the cache, into which it is downloaded.
+
+    Raises:
+        ConfigError: it is nowhere and cannot be downloaded.
+    """
+    if chosen := path or os.environ.get("GENSWEEP_INCEPTION", ""):
+        return Path(chosen).expanduser()
+    kept = _reference_cache.folder() / "extractors" / INCEPTION_FILE
+    if not kept.exists():
+        try:
+            _download(kept)
+        except OSError as error:
+            raise ConfigError(
+                f"extractor inception: {INCEPTION_FILE} is not in {kept.parent} and {INCEPTION_ADDRESS} does not answer "
+                f"({error}). Copy the file there, or name it: `extractor: inception:PATH` or GENSWEEP_INCEPTION=PATH."
+            ) from error
+    return kept
+
+
+def load(kind: str, file: Path, bounds: Range | None) -> tuple[torch.nn.Module, str, Preparation]:
+    """The network of `file` in evaluation mode, the SHA-256 of the file, and how items within `bounds` are prepared.
+
+    Raises:
+        ConfigError: no such file, another file than the hash says, no network in it, a card that cannot be read.
+    """
+    try:
+        digest = _digest(file)
+    except OSError as error:
+        raise ConfigError(f"extractor {kind}: {file} cannot be read ({error.strerror}). Check the path.") from error
+    described: dict[str, Any] = {"sha256": INCEPTION_SHA256} if kind == "inception" else _card(file)
+    if (expected := described.get("sha256", digest)) != digest:
+        raise ConfigError(
+            f"extractor {kind}: {file} has SHA-256 {digest}, not {expected}. Its scores could not be compared with "
+            "others; get the file again, or use another network as `extractor: file:PATH`."
+        )
+    network = _network(file, digest)
+    if kind == "inception":
+        preparation = Preparation(bounds, (0.0, 255.0), rounded=True, channels=3, inside=_INCEPTION_RESIZE)
+        return network, digest, preparation
+    wanted = described.get("range")
+    preparation = Preparation(
+        bounds, tuple(wanted) if wanted else None, bool(described.get("round")), described.get("channels"),
+        described.get("size"), described.get("resize", "bilinear"), bool(described.get("antialias")),
+    )  # fmt: skip
+    return network, digest, preparation
+
+
+def probe(features: Callable[[torch.Tensor], torch.Tensor], name: str, items: torch.Tensor) -> None:
+    """Check on items [n, …] that `features`, as batches give them, depend on the item alone.
+
+    Raises:
+        ConfigError: they do not, so the network is not in evaluation mode, or it cannot take these items.
+    """
+    try:
+        together, again, alone = features(items), features(items), features(items[:1])
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(
+            f"extractor {name} cannot take items of shape {tuple(items.shape[1:])} in batches of any size: "
+            f"{str(error).strip().splitlines()[-1]}. Say in its card which channels and size it takes; export it with "
+            "a dynamic batch."
+        ) from error
+    if together.shape[0] != len(items) or not torch.isfinite(together).all():
+        raise ConfigError(
+            f"extractor {name} gives {tuple(together.shape)} for {len(items)} items, or values that are not finite. "
+            "It must give one finite vector an item."
+        )
+    scale = 1e-3 * float(together.abs().max()) + 1e-6
+    if float((together - again).abs().max()) > scale or float((together[:1] - alone).abs().max()) > scale:
+        raise ConfigError(
+            f"extractor {name}: the features of an item change with the call or with the batch. It was exported in "
+            "training mode (dropout, batch statistics): call .eval() before exporting it."
+        )
+
+
+def _network(file: Path, digest: str) -> torch.nn.Module:
+    reasons = []
+    for reader in (_torchscript, _exported):
+        try:
+            return reader(file)
+        except Exception as error:  # what a reader raises for a strange file is no part of torch's interface
+            reasons.append(f"{reader.__name__.strip('_')}: {str(error).strip().splitlines()[0]}")
+    raise ConfigError(f"{file} (SHA-256 {digest[:8]}…) holds no network that torch can load: {'; '.join(reasons)}")
+
+
+def _torchscript(file: Path) -> torch.nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its deprecation is no concern of who has such a file
+        network: torch.jit.ScriptModule = torch.jit.load(file, map_location="cpu")  # type: ignore[no-untyped-call]
+    return network.eval().requires_grad_(False)
+
+
+def _exported(file: Path) -> torch.nn.Module:
+    module = torch.export.load(file).module()
+    module.training = False  # its mode was fixed when it was exported, and .eval() is refused
+    return module
+
+
+def _card(file: Path) -> dict[str, Any]:
+    path = file.with_suffix(".json")
+    if not path.exists():
+        return {}
+    try:
+        described = json.loads(path.read_text())
+    except ValueError as error:
+        raise ConfigError(f"{path}: no JSON ({error})") from error
+    if not isinstance(described, dict) or (unknown := sorted(set(described) - _CARD_KEYS)):
+        strange = unknown if isinstance(described, dict) else described
+        raise ConfigError(f"{path}: unknown {strange}. A card may say {', '.join(sorted(_CARD_KEYS))}.")
+    return described
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _download(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with (
+        urllib.request.urlopen(INCEPTION_ADDRESS, timeout=30) as answer,
+        tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new,
+    ):
+        while chunk := answer.read(_CHUNK):
+            new.write(chunk)
+    partial = Path(new.name)
+    if (digest := _digest(partial)) != INCEPTION_SHA256:
+        partial.unlink()
+        raise OSError(f"what it sent has SHA-256 {digest}")
+    partial.replace(file)

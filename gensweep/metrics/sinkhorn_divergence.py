@@ -1,0 +1,64 @@
+"""Debiased entropic transport to the data."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal, Self
+
+import torch
+from pydantic import Field
+
+from gensweep.metrics._sample_metric import Reference, SampleMetric, Statistic
+from gensweep.metrics.base import Score
+
+_SHARE = 0.05
+
+
+class SinkhornDivergence(SampleMetric):
+    """The Sinkhorn divergence between n samples and n items of the data, in squared units of the data.
+
+    S_ε = OT_ε(X, Y) − ½ OT_ε(X, X) − ½ OT_ε(Y, Y), OT_ε = min over couplings π of ⟨π, |x − y|²⟩ + ε KL(π ‖ P ⊗ Q).
+
+    It goes to W₂² for a small ε and to |E X − E Y|² for a large one. The entropy makes up for most of the bias that an
+    exact distance has from the finite n; `floor` is what is left.
+
+    Fields: `epsilon` ε, a squared length in units of the data (null: 5 % of the mean squared distance between two
+    training items, to three digits; the protocol has the number); `iterations` in the log domain; `n` items on each side
+    (null: 500, or as many as the split has); `seed` of the choice of items.
+
+    Source: J. Feydy, T. Séjourné, F.-X. Vialard, S. Amari, A. Trouvé, G. Peyré, "Interpolating between Optimal Transport
+    and MMD using Sinkhorn Divergences", 2019, arXiv:1810.08278, equation 3.
+    Differs: the cost is |x − y|², twice geomloss's for p = 2, and ε is geomloss's blur², not halved. POT's
+    `empirical_sinkhorn_divergence` is another number: ⟨π, C⟩ without the entropy, not below 0.
+    """
+
+    mode: ClassVar[Literal["min", "max"]] = "min"
+    estimator: ClassVar[str] = "biased; OT with KL regularisation, debiased by both self terms"
+    default_n: ClassVar[int] = 500
+    # Potentials after finitely many steps are a lower bound of each term: the difference may round below 0.
+    bounds: ClassVar[tuple[float, float]] = (-1e-3, float("inf"))
+
+    name: Literal["sinkhorn_divergence"] = "sinkhorn_divergence"
+    epsilon: float | None = Field(
+        None, gt=0, description="squared length; null: 5 % of the data's mean squared distance"
+    )
+    iterations: int = Field(100, ge=1, le=100_000, description="log-domain steps for the potentials")
+    cost: Literal["squared_euclidean"] = Field("squared_euclidean", description="without a factor 1/2")
+
+    def settled(self, reference: Reference) -> Self:
+        """With ε as a number."""
+        if self.epsilon is not None:
+            return self
+        # E |X − X'|² is twice the sum of the variances.
+        mean_squared = 2 * float(reference.train.var(0).sum())
+        return self.model_copy(update={"epsilon": float(f"{_SHARE * mean_squared or 1e-12:.3g}")})
+
+    def statistic(self, reference: Reference) -> Statistic:
+        """S_ε to the reference."""
+        from gensweep.divergences.sinkhorn import sinkhorn_divergence
+
+        eps = torch.tensor(self.epsilon, dtype=torch.float64)
+
+        def of(x: torch.Tensor) -> Score:
+            return Score(float(sinkhorn_divergence(x, reference.real, eps, self.iterations)))
+
+        return of
