@@ -83,6 +83,13 @@ class GaussianMixture(Dataset):
             return None
         return self._parameters()[0].float(), math.sqrt(variance)
 
+    def components(self) -> tuple[Vector, Vector, Vector] | None:
+        """The weights, means and standard deviations as plain numbers; None in more than one dimension."""
+        if self.shape != (1,):
+            return None
+        means = tuple(_vector(mean)[0] for mean in self.means)
+        return self.weights, means, tuple(_cholesky(_matrix(c, 1))[0][0] for c in self.covariances)
+
     def log_density(self, x: torch.Tensor) -> torch.Tensor:
         """The logarithm of Σ_k w_k N(x; m_k, C_k) at x [n, dimensions], [n], in float64 and nats."""
         means, factors = self._parameters()

@@ -124,6 +124,18 @@ class Game:
         return max((player.moves for player in self.players), default=1)
 
 
+class PopulationObjective(NamedTuple):
+    """What a family minimises over its models once its critics, encoders and batches are ideal.
+
+    `name` is one of those that comparison/gaussian_targets.py computes; `scale` is the kernel's width, alpha or lambda of
+    those that have one; `bias` says why a real training stays beside it, where it is known to.
+    """
+
+    name: str
+    scale: float = 1.0
+    bias: str = ""
+
+
 class Family(Component, ABC):
     """A way to fit a model distribution to data. Its fields' defaults are its paper's."""
 
@@ -138,4 +150,8 @@ class Family(Component, ABC):
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
         """Why this family cannot model data of this shape and range; None where it can."""
+        return None
+
+    def population_objective(self) -> PopulationObjective | None:
+        """What the family minimises in the population; None where that has no name of its own."""
         return None

@@ -11,7 +11,7 @@ from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Loss, PopulationObjective, Setting
 
 if TYPE_CHECKING:
     from gensweep.divergences._f_divergences import FDivergence
@@ -71,6 +71,13 @@ class FGAN(Family):
         """The best critic of a good fit is flat."""
         return misfit_of(self.constraint, needs_bound=False, allows_equality=False)
 
+    def population_objective(self) -> PopulationObjective | None:
+        """D_f, for a free critic and the generator that descends F itself."""
+        if self.generator == "ascend" or not isinstance(self.constraint, NONE):
+            return None
+        name = "jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f
+        return PopulationObjective(name, self.alpha if self.f == "alpha" else 1.0)
+
     def game(self, setting: Setting) -> Game:
         """See the class."""
         from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
@@ -78,8 +85,8 @@ class FGAN(Family):
         divergence = alpha_divergence(self.alpha) if self.f == "alpha" else F_DIVERGENCES[self.f]
         generator_loss = descend if self.generator == "descend" else ascend
         return Adversarial(
-            critic_loss=lambda critic, real, fake: critic_loss(divergence, critic(real), critic(fake)),
-            generator_loss=lambda critic, _real, fake: generator_loss(divergence, critic(fake)),
+            critic_loss=lambda critic, real, fake, _knobs: critic_loss(divergence, critic(real), critic(fake)),
+            generator_loss=lambda critic, _real, fake, _knobs: generator_loss(divergence, critic(fake)),
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,

@@ -13,7 +13,7 @@ from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Loss, PopulationObjective, Setting
 
 FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 
@@ -55,12 +55,20 @@ class GAN(Family):
         """The best discriminator of a good fit is flat."""
         return misfit_of(self.constraint, needs_bound=False, allows_equality=False)
 
+    def population_objective(self) -> PopulationObjective | None:
+        """V* of the form under minimax, without a constraint on the critic; 2 KL((p + q)/2 || p) for the paper's other loss."""
+        if not isinstance(self.constraint, NONE):
+            return None
+        if self.loss == "non_saturating":
+            return PopulationObjective("non_saturating") if self.form == "log" else None
+        return PopulationObjective(_MINIMISED[self.form])
+
     def game(self, setting: Setting) -> Game:
         """See the class."""
         generator_loss = minimax if self.loss == "minimax" else non_saturating
         return Adversarial(
-            critic_loss=lambda critic, real, fake: discriminator_loss(critic(real), critic(fake), self.form),
-            generator_loss=lambda critic, _real, fake: generator_loss(critic(fake), self.form),
+            critic_loss=lambda critic, real, fake, _knobs: discriminator_loss(critic(real), critic(fake), self.form),
+            generator_loss=lambda critic, _real, fake, _knobs: generator_loss(critic(fake), self.form),
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
@@ -84,6 +92,11 @@ FORMS: dict[str, Form] = {
     ),
     "least_squares": Form(lambda s: -(1 - s).square(), lambda s: -s.square()),
 }
+
+
+_MINIMISED: dict[FormName, str] = {  # by the minimax game, up to constants and factors
+    "log": "jensen_shannon", "linear": "total_variation", "sqrt": "root", "least_squares": "least_squares",
+}  # fmt: skip
 
 
 def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, form: FormName = "log") -> Loss:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gensweep.component import Knob
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families.base import Family, Game, Loss, Player, PopulationObjective, Setting
 
 
 class VAE(Family):
@@ -51,6 +51,11 @@ class VAE(Family):
         if self.likelihood == "bernoulli" and bounds != (0.0, 1.0):
             return "likelihood bernoulli needs data in [0, 1]; use likelihood: gaussian"
         return None
+
+    def population_objective(self) -> PopulationObjective | None:
+        """KL(P || Q) at beta 1, of the model that the likelihood means."""
+        is_likelihood = self.beta == 1 and self.likelihood != "bernoulli" and self.samples == "observation"
+        return PopulationObjective("kl") if is_likelihood else None
 
     def game(self, setting: Setting) -> Game:
         """One player, the auto-encoder."""

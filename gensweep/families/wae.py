@@ -11,7 +11,7 @@ from gensweep.component import Knob, Member
 from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, scoped
 from gensweep.divergences.mmd import MMD
 from gensweep.families._adversarial import prefixed
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families.base import Family, Game, Loss, Player, PopulationObjective, Setting
 
 
 class WAE(Family):
@@ -38,6 +38,11 @@ class WAE(Family):
     recon_scale: Annotated[float, Knob(), Field(gt=0, description="factor on the squared cost")] = 1.0
     divergence: Annotated[Divergence, Member("divergences")] = MMD()
     encoder: Literal["deterministic", "gaussian"] = "deterministic"
+
+    def population_objective(self) -> PopulationObjective:
+        """W_2^2, in the limit of a large lambda."""
+        weight = self.lambda_ / self.recon_scale
+        return PopulationObjective("wasserstein_2", bias=f"reached as lambda grows; here it is {weight:g}")
 
     def game(self, setting: Setting) -> Game:
         """The auto-encoder, and the divergence's critic where it has one."""

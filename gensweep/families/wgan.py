@@ -11,7 +11,7 @@ from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.clip import Clip
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Loss, PopulationObjective, Setting
 
 
 class WGAN(Family):
@@ -43,15 +43,25 @@ class WGAN(Family):
         """The supremum needs a constraint."""
         return misfit_of(self.constraint, needs_bound=True, allows_equality=True)
 
+    def population_objective(self) -> PopulationObjective:
+        """W1, and how each constraint departs from it."""
+        return PopulationObjective("wasserstein_1", bias=_BIASES.get(str(self.constraint.dump()["name"]), ""))
+
     def game(self, setting: Setting) -> Game:
         """See the class."""
         return Adversarial(
-            critic_loss=lambda critic, real, fake: critic_loss(critic(real), critic(fake)),
-            generator_loss=lambda critic, _real, fake: generator_loss(critic(fake)),
+            critic_loss=lambda critic, real, fake, _knobs: critic_loss(critic(real), critic(fake)),
+            generator_loss=lambda critic, _real, fake, _knobs: generator_loss(critic(fake)),
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
         ).game(setting)
+
+
+_BIASES = {
+    "clip": "clipped weights bound the slope by an unknown constant and keep the critic from following the sign of F - G",
+    "gradient_penalty": "the two-sided penalty also pulls flat places of the critic to slope 1",
+}
 
 
 def critic_loss(real: torch.Tensor, fake: torch.Tensor) -> Loss:

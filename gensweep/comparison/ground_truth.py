@@ -1,0 +1,182 @@
+"""Trained against target: where each family's Gaussian came to lie, and where its own objective puts it.
+
+For sweeps on a one-dimensional Gaussian mixture with the `affine` network, whose models are Gaussians, and the metric
+`gaussian_fit`. The targets are computed for the mixture at hand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gensweep.comparison.collect import as_csv
+from gensweep.comparison.gaussian_targets import FIXED_POINTS, Mixture, best_gaussian, known
+from gensweep.comparison.report import markdown_table
+from gensweep.datasets.gaussian_mixture import GaussianMixture
+from gensweep.errors import Outcome
+from gensweep.families.base import Family, PopulationObjective
+from gensweep.ledger.durable import write_atomic
+from gensweep.ledger.state import TrialRecord
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.networks.affine import Affine
+from gensweep.spaces.configuration import TrialConfiguration
+
+METRIC = "gaussian_fit"
+# .03 and .04 for the deviation 1.8304 of the mixture that the bounds were agreed on; for others in proportion
+_MU_BOUND, _SIGMA_BOUND = 0.03 / 1.8304, 0.04 / 1.8304
+_COLUMNS = (
+    "objective", "trial", "family", "target_mu", "mu", "difference_mu", "target_sigma", "sigma", "difference_sigma",
+    "within", "seconds", "note",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One trained model against the best Gaussian by one objective. mu and sigma are not numbers if it did not end well."""
+
+    objective: str
+    trial: int
+    family: str
+    target: tuple[float, float]
+    trained: tuple[float, float]
+    bounds: tuple[float, float]
+    seconds: float
+    note: str = ""
+
+    @property
+    def differences(self) -> tuple[float, float]:
+        """Trained less target, of mu and of sigma."""
+        return self.trained[0] - self.target[0], self.trained[1] - self.target[1]
+
+    @property
+    def is_within(self) -> bool:
+        """Whether both differences are within the bounds."""
+        return all(abs(d) < bound for d, bound in zip(self.differences, self.bounds, strict=True))
+
+    def row(self) -> dict[str, Any]:
+        """The fit as a line of the table."""
+        values = (*self.target, *self.trained, *self.differences)
+        names = ("target_mu", "target_sigma", "mu", "sigma", "difference_mu", "difference_sigma")
+        return {
+            "objective": self.objective, "trial": self.trial, "family": self.family,
+            **dict(zip(names, values, strict=True)),
+            "within": "yes" if self.is_within else "no", "seconds": self.seconds, "note": self.note,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """The table of a sweep: a line a trial, and one more where a game is often taken to minimise what it does not."""
+
+    fits: tuple[Fit, ...]
+
+    def sentence(self) -> str:
+        """How many are within the bounds, and which are not."""
+        outside = [f"{fit.objective} (trial {fit.trial})" for fit in self.fits if not fit.is_within]
+        mu, sigma = self.fits[0].bounds
+        said = (
+            f"Ground truth: {len(self.fits) - len(outside)} of {len(self.fits)} trained Gaussians lie within {mu:.3g} "
+            f"(mu) and {sigma:.3g} (sigma) of the best Gaussian by their own objective"
+        )
+        return f"{said}; not: {', '.join(outside)}." if outside else f"{said}."
+
+    def columns(self) -> list[str]:
+        """The columns of the printed table; the notes stand below it."""
+        return [*_COLUMNS[:-1], "*"]
+
+    def table(self) -> list[dict[str, str]]:
+        """One row a fit, ready to print: column -> text."""
+        notes = self._notes()
+        return [
+            {**{c: _text(c, v) for c, v in fit.row().items() if c != "note"}, "*": _mark(notes, fit)}
+            for fit in self.fits
+        ]
+
+    def footnotes(self) -> list[str]:
+        """What the numbers in the last column mean."""
+        return [f"[{number}] {note}" for note, number in self._notes().items()]
+
+    def _notes(self) -> dict[str, int]:
+        notes = dict.fromkeys(fit.note for fit in self.fits if fit.note)
+        return {note: number for number, note in enumerate(notes, 1)}
+
+    def write(self, destination: Path) -> None:
+        """Write ground_truth.csv (every digit) and ground_truth.md into `destination`."""
+        destination.mkdir(parents=True, exist_ok=True)
+        text = "\n\n".join([
+            "# Trained against target", f"**{self.sentence()}**", markdown_table(self.table()),
+            "\n".join(f"- {line}" for line in self.footnotes()),
+        ])  # fmt: skip
+        write_atomic(destination / "ground_truth.csv", as_csv([fit.row() for fit in self.fits], _COLUMNS), fsync=False)
+        write_atomic(destination / "ground_truth.md", text.encode() + b"\n", fsync=False)
+
+
+def ground_truth(folder: SweepFolder) -> GroundTruth | None:
+    """The table of a sweep; None where it has no trial whose best Gaussian is known."""
+    fits = [fit for _, record in sorted(folder.state().trials.items()) for fit in _fits(record)]
+    order = {name: i for i, name in enumerate(known())}
+    return GroundTruth(tuple(sorted(fits, key=lambda fit: (order[fit.objective], fit.trial)))) if fits else None
+
+
+def _fits(record: TrialRecord) -> Sequence[Fit]:
+    """The fits of one trial: none, one, or two for a game that rests beside the optimum of its value."""
+    configuration = TrialConfiguration.model_validate(record.configuration)
+    objective = _objective(configuration)
+    if objective is None or record.outcome is None:
+        return []
+    assert isinstance(configuration.dataset, GaussianMixture)
+    components = configuration.dataset.components()
+    assert components is not None
+    mixture = Mixture(*components)
+    scores: Mapping[str, float] = record.reports[-1].scores if record.reports else {}
+    trained = (scores.get(f"{METRIC}.mean", math.nan), scores.get(f"{METRIC}.deviation", math.nan))
+    ended = "" if record.outcome is Outcome.COMPLETED else f"{record.outcome.name.lower()}: {record.reason}"
+
+    def fit(name: str, note: str) -> Fit:
+        best = best_gaussian(name, mixture, objective.scale)
+        bounds = (_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation)
+        return Fit(name, record.number, record.family, (best.mu, best.sigma), trained, bounds, record.seconds, note)
+
+    found = [fit(objective.name, "; ".join(filter(None, (ended, objective.bias))))]
+    if objective.name in FIXED_POINTS:
+        found.append(fit(FIXED_POINTS[objective.name][1], _MOVING.format(fixed=objective.name)))
+    return found
+
+
+_MOVING = (
+    "no family minimises this: the critic's constraint moves with the model, and the generator does not feel that, so the "
+    "game rests at {fixed}, a row of its own; the difference here is the theory's"
+)
+
+
+def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
+    """What the trial should have minimised, where its model is a Gaussian on a line and was measured as one."""
+    dataset, family = configuration.dataset, configuration.family
+    assert isinstance(family, Family)
+    is_measured = any(metric.dump()["name"] == METRIC for metric in configuration.evaluation.metrics)
+    is_known = isinstance(dataset, GaussianMixture) and dataset.components() is not None
+    if not (is_measured and is_known and isinstance(configuration.network, Affine)):
+        return None
+    objective = family.population_objective()
+    return objective if objective is not None and objective.name in known() else None
+
+
+def _text(column: str, value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    if math.isnan(value):
+        return "-"
+    return (
+        f"{value:.0f}"
+        if column == "seconds"
+        else f"{value:+.4f}"
+        if column.startswith("difference")
+        else f"{value:.4f}"
+    )
+
+
+def _mark(notes: Mapping[str, int], fit: Fit) -> str:
+    return f"[{notes[fit.note]}]" if fit.note else ""
