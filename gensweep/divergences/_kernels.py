@@ -34,11 +34,23 @@ def mmd_squared_unbiased(x: torch.Tensor, y: torch.Tensor, kernel: Kernel) -> to
 
     Source: A. Gretton et al., "A Kernel Two-Sample Test", JMLR 13, 2012, eq. 3.
     """
-    return _mean_of_pairs(kernel, x) + _mean_of_pairs(kernel, y) - 2 * kernel(squared_distances(x, y)).mean()
+    return mean_of_pairs(kernel, x) + mean_of_pairs(kernel, y) - 2 * kernel(squared_distances(x, y)).mean()
 
 
-def _mean_of_pairs(kernel: Kernel, x: torch.Tensor) -> torch.Tensor:
+def mean_of_pairs(kernel: Kernel, x: torch.Tensor) -> torch.Tensor:
     """The mean of k(x_i, x_j) over i != j: the diagonal would add a constant and make the estimate biased."""
     n = x.shape[0]
     values = kernel(squared_distances(x, x))
     return (values.sum() - values.diagonal().sum()) / (n * (n - 1))
+
+
+def rational_quadratic(alphas: Sequence[float], length: torch.Tensor | float) -> Kernel:
+    """The kernel sum over alpha in `alphas` of (1 + ||x - y||^2 / (2 alpha length^2))^-alpha."""
+    return lambda squared: torch.stack(
+        [torch.exp(-alpha * torch.log1p(squared.clamp(min=0) / (2 * alpha * length**2))) for alpha in alphas]
+    ).sum(0)
+
+
+def negative_distance(squared: torch.Tensor) -> torch.Tensor:
+    """The kernel -||x - y||, whose MMD^2 is the energy distance; its slope is 0 where two points coincide."""
+    return -squared.clamp(min=1e-12).sqrt()  # the slope of the root is infinite at 0

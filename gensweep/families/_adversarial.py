@@ -19,19 +19,19 @@ Critic: TypeAlias = "Callable[..., torch.Tensor]"
 class Adversarial:
     """What tells one such family from another.
 
-    `critic_loss(critic, real, fake)` and `generator_loss(critic, real, fake)` see the critic, [n, *shape] -> [n,
-    critic_outputs], and batches of data and of samples [n, *shape]; both are minimised. The constraint holds
-    `witness(critic, real, fake)`, [n, *shape] -> [n, 1], which is the critic itself unless it has many outputs.
+    `critic_loss(critic, real, fake, knobs)` and `generator_loss(critic, real, fake, knobs)` see the critic, [n, *shape]
+    -> [n, critic_outputs], and batches of data and of samples [n, *shape]; both are minimised. The constraint holds
+    `witness(critic, real, fake, knobs)`, [n, *shape] -> [n, 1], which is the critic itself unless it has many outputs.
     `constraint_knobs` says where the constraint's knobs are among the family's.
     """
 
-    critic_loss: Callable[[Critic, torch.Tensor, torch.Tensor], Loss]
-    generator_loss: Callable[[Critic, torch.Tensor, torch.Tensor], torch.Tensor]
+    critic_loss: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Loss]
+    generator_loss: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], torch.Tensor]
     constraint: Constraint
     critic_moves: int
     critic_lr_ratio: float = 1.0
     critic_outputs: int = 1
-    witness: Callable[[Critic, torch.Tensor, torch.Tensor], Critic] = lambda critic, _real, _fake: critic
+    witness: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Critic] = lambda critic, _real, _fake, _knobs: critic
     constraint_knobs: Callable[[Knobs], Knobs] = lambda knobs: scoped(knobs, "constraint")
 
     def game(self, setting: Setting) -> Game:
@@ -40,7 +40,8 @@ class Adversarial:
         extra = self.constraint.noise(setting.shape, setting.batch_size)
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            return Loss(self.generator_loss(nets["critic"], batch, generate(setting, nets, noise["latent"])), {})
+            fake = generate(setting, nets, noise["latent"])
+            return Loss(self.generator_loss(nets["critic"], batch, fake, knobs), {})
 
         def constrain(parameters: Parameters, parts: Noise, knobs: Knobs) -> Parameters:
             return self.constraint.after_move(parameters, dict(parts), self.constraint_knobs(knobs))
@@ -71,8 +72,8 @@ class Adversarial:
     def _critic(self, setting: Setting) -> Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]:
         def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             fake = generate(setting, nets, noise["latent"]).detach()
-            loss = self.critic_loss(nets["critic"], batch, fake)
-            held = {**nets, "critic": self.witness(nets["critic"], batch, fake)}
+            loss = self.critic_loss(nets["critic"], batch, fake, knobs)
+            held = {**nets, "critic": self.witness(nets["critic"], batch, fake, knobs)}
             penalty = self.constraint.penalty(
                 batch, fake, held, scoped(noise, "constraint"), self.constraint_knobs(knobs)
             )
