@@ -38,7 +38,7 @@ THIRD_PARTY = {
     "trainers": {"torch"}, "tracking": {"mlflow", "yaml"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "scipy", "numpy", "pydantic"}, "ledger": {"yaml"},
     "divergences": {"torch", "ot", "pydantic"}, "constraints": {"torch", "pydantic"}, "networks": {"torch", "pydantic"},
-    "datasets": {"torch", "numpy", "sklearn", "pydantic"}, "optimizers": {"torch", "pydantic"},
+    "datasets": {"torch", "numpy", "sklearn", "pydantic", "PIL", "datasets"}, "optimizers": {"torch", "pydantic"},
     "lr_schedules": {"pydantic"},
     "spaces": {"pydantic", "pydantic_core", "yaml", "hydra", "omegaconf", "antlr4"},
     "component": {"pydantic", "pydantic_core"},

@@ -1,11 +1,16 @@
 """What every dataset keeps, over those found in the folder."""
 
 import hashlib
+import importlib.util
+import json
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from gensweep import registry
 from gensweep.component import build
@@ -14,9 +19,44 @@ from gensweep.datasets.base import Dataset, load
 SPLITS = ("train", "validation", "test")
 
 
+def own_files(folder: Path) -> dict[str, dict[str, object]]:
+    """What the datasets of the user's own files need: small ones, of random images that all differ."""
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 6, 6, 3), np.uint8)
+    np.save(folder / "images.npy", pixels)
+    (folder / "images").mkdir()
+    images = [Image.fromarray(image) for image in pixels]
+    for i, image in enumerate(images):
+        image.save(folder / "images" / f"{i}.png")
+    nodes: dict[str, dict[str, object]] = {
+        "array": {"path": str(folder / "images.npy")},
+        "image_folder": {"path": str(folder / "images")},
+        "huggingface": {"path": str(folder / "saved"), "size": 6},
+    }
+    if importlib.util.find_spec("datasets"):
+        import datasets
+
+        table = datasets.Dataset.from_dict({"image": images}, features=datasets.Features(image=datasets.Image()))
+        datasets.DatasetDict(train=table).save_to_disk(folder / "saved")
+    return nodes
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, object]]:
+    """Every dataset as plain data, with what it cannot do without."""
+    own = own_files(tmp_path_factory.mktemp("own"))
+    return {name: {"name": name, **own.get(name, {})} for name in registry.names("datasets")}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cache(tmp_path_factory: pytest.TempPathFactory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENSWEEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(params=registry.names("datasets"))
-def dataset(request: pytest.FixtureRequest) -> Dataset:
-    found = build("datasets", request.param)
+def dataset(request: pytest.FixtureRequest, nodes: dict[str, dict[str, object]]) -> Dataset:
+    found = build("datasets", nodes[request.param])
     assert isinstance(found, Dataset)
     if problem := found.problem():
         pytest.skip(f"{problem}")
@@ -44,14 +84,15 @@ def test_the_digest_is_of_the_shapes_and_bytes(dataset):
     assert digest.hexdigest() == splits.digest
 
 
-def test_another_process_reads_the_same_data():
-    here = [d for name in registry.names("datasets") if not (d := build("datasets", name)).problem()]
+def test_another_process_reads_the_same_data(nodes, monkeypatch, tmp_path):
+    here = [d for node in nodes.values() if not (d := build("datasets", node)).problem()]
     command = (
-        "import sys; from gensweep.component import build\n"
-        "for name in sys.argv[1:]: print(build('datasets', name).read().digest)"
+        "import json, sys; from gensweep.component import build\n"
+        "for node in json.load(sys.stdin): print(build('datasets', node).read().digest)"
     )
-    arguments = [sys.executable, "-c", command, *(d.dump()["name"] for d in here)]
-    done = subprocess.run(arguments, capture_output=True, text=True, check=True)
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path))  # what is decoded once is decoded again
+    given = json.dumps([d.dump() for d in here])
+    done = subprocess.run([sys.executable, "-c", command], input=given, capture_output=True, text=True, check=True)
     assert done.stdout.split() == [load(d).digest for d in here]
 
 

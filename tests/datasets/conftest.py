@@ -1,19 +1,13 @@
-import gzip
 import hashlib
-import struct
 from pathlib import Path
 
 import pytest
 import torch
+from idx_files import idx
 
 from gensweep.datasets import _files as files
 
 SIZES = {"train": 60_000, "t10k": 10_000}
-
-
-def idx(array: torch.Tensor) -> bytes:
-    """The IDX file of a uint8 tensor."""
-    return struct.pack(f">HBB{array.dim()}I", 0, 8, array.dim(), *array.shape) + array.numpy().tobytes()
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +40,3 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     return tmp_path
-
-
-def put(folder: Path, content: dict[str, bytes], *, packed: bool = False) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in content.items():
-        file = folder / (f"{name}.gz" if packed else name)
-        file.write_bytes(gzip.compress(data, 1) if packed else data)
-    return folder

@@ -8,12 +8,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from idx_files import put
 
 from gensweep.datasets import _fetch
 from gensweep.datasets._files import FASHION_MNIST
 from gensweep.datasets.fashion_mnist import FashionMNIST
-
-from .conftest import put
 
 pytestmark = pytest.mark.usefixtures("digests", "nowhere")
 INTO = Path(".data") / "fashion-mnist"

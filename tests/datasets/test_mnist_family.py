@@ -2,14 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from idx_files import put
 from pydantic import ValidationError
 
 from gensweep.component import build
 from gensweep.datasets import fashion_mnist, mnist
 from gensweep.datasets._files import FASHION_MNIST
 from gensweep.errors import ConfigError
-
-from .conftest import put
 
 pytestmark = pytest.mark.usefixtures("digests")
 MODULES = {"fashion_mnist": fashion_mnist, "mnist": mnist}

@@ -1,0 +1,141 @@
+"""Arrays in .npy and .npz files, as items of one shape."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from gensweep.errors import ConfigError, suggest
+
+Bounds = tuple[float, float]
+_BLOCK = 1024
+_CHANNELS = (1, 3)
+_LOOKED_AT = 1000
+
+
+@dataclass(frozen=True)
+class Items:
+    """An opened array [n, …] whose items have `shape`; values lie in `bounds` once they are multiplied by `scale`."""
+
+    file: Path
+    array: Any
+    shape: tuple[int, ...]
+    bounds: Bounds | None
+    scale: float
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the file's values are the data, so that it can be mapped as it is."""
+        a = self.array
+        return bool(a.dtype == "float32" and a.flags["C_CONTIGUOUS"] and a.shape[1:] == self.shape)
+
+    def blocks(self, chosen: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The items at `chosen` [m] in order, as checked float32 blocks [k, *shape].
+
+        Raises:
+            ConfigError: a value is not finite or outside the bounds; with the number of the item in the file.
+        """
+        for indices in torch.split(chosen, _BLOCK):
+            block = torch.from_numpy(self.array[indices.numpy()].astype("float32"))
+            if self.array.ndim == 4 and self.array.shape[1:] != self.shape:
+                block = block.permute(0, 3, 1, 2)
+            block = (block.reshape(-1, *self.shape) * self.scale).contiguous()
+            self._check(block.flatten(1), indices)
+            yield block
+
+    def _check(self, rows: torch.Tensor, indices: torch.Tensor) -> None:
+        bad = (~torch.isfinite(rows)).any(1)
+        if bool(bad.any()):
+            self._refuse(indices, bad, "has a value that is not finite. Remove such items from the file.")
+        if self.bounds:
+            low, high = self.bounds
+            bad = ((rows < low) | (rows > high)).any(1)
+            if bool(bad.any()):
+                row = rows[bad][0]
+                self._refuse(
+                    indices,
+                    bad,
+                    f"has values from {float(row.min()):g} to {float(row.max()):g}, outside [{low:g}, {high:g}]. Give "
+                    "the range in `value_range`.",
+                )
+
+    def _refuse(self, indices: torch.Tensor, bad: torch.Tensor, what: str) -> None:
+        raise ConfigError(f"{self.file}: item {int(indices[bad][0])} {what}")
+
+
+def open_items(file: Path, key: str | None, value_range: Bounds | None) -> Items:
+    """The array in `file`, mapped where it is a .npy, with what its items are.
+
+    [n] are numbers, [n, d] vectors, [n, h, w] grey images, [n, c, h, w] or [n, h, w, c] images of c = 1 or 3 channels.
+    Unsigned bytes without a given range are divided by 255. The range of images without a given one is [0, 1] or
+    [−1, 1], if the first thousand lie in it; that of vectors is unbounded.
+
+    Raises:
+        ConfigError: missing, damaged, without such a key, or of no such shape or type.
+    """
+    array = _opened(file, key)
+    if array.dtype.kind not in "buif":
+        raise ConfigError(f"{file}: its values are of type {array.dtype}; numbers are needed.")
+    shape = _shape(file, array.shape)
+    if value_range is not None:
+        return Items(file, array, shape, value_range, 1.0)
+    if array.dtype == "uint8":
+        return Items(file, array, shape, (0.0, 1.0), 1 / 255)
+    return Items(file, array, shape, _inferred(array) if len(shape) == 3 else None, 1.0)
+
+
+def _shape(file: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
+    n_dimensions = len(shape)
+    found: tuple[int, ...] | None = None
+    if n_dimensions == 1:
+        found = (1,)
+    elif n_dimensions == 2:
+        found = (shape[1],)
+    elif n_dimensions == 3:
+        found = (1, shape[1], shape[2])
+    elif n_dimensions == 4 and shape[1] in _CHANNELS:
+        found = shape[1:]
+    elif n_dimensions == 4 and shape[3] in _CHANNELS:
+        found = (shape[3], shape[1], shape[2])
+    if found is None or 0 in shape:
+        raise ConfigError(
+            f"{file}: an array of shape {shape}. Accepted: [n], [n, d], [n, h, w], and [n, c, h, w] or [n, h, w, c] "
+            "with 1 or 3 channels, with n > 0."
+        )
+    return found
+
+
+def _inferred(array: Any) -> Bounds | None:
+    some = array[:_LOOKED_AT]
+    low, high = float(some.min()), float(some.max())
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (-1.0, 1.0) if low >= -1 and high <= 1 else None
+
+
+def _opened(file: Path, key: str | None) -> Any:
+    import numpy as np
+
+    try:
+        if file.suffix == ".npz":
+            with np.load(file, allow_pickle=False) as arrays:
+                return arrays[_key(file, key, list(arrays.files))]
+        # Copy on write: torch wants writable memory, and the file stays as it is.
+        return np.lib.format.open_memmap(file, mode="c")
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise ConfigError(
+            f"{file}: no array can be read from it ({error or type(error).__name__}). It is missing, truncated, or not "
+            "a .npy or .npz file of numbers."
+        ) from error
+
+
+def _key(file: Path, key: str | None, keys: list[str]) -> str:
+    if key is None and len(keys) == 1:
+        return keys[0]
+    if key is None or key not in keys:
+        given = "several arrays and no `key`" if key is None else f"no array '{key}'"
+        raise ConfigError(f"{file}: {given}. {suggest(key or '', keys)}")
+    return key

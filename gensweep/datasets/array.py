@@ -1,0 +1,80 @@
+"""Items in a .npy or .npz file."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Literal
+
+import torch
+from pydantic import Field, model_validator
+
+from gensweep.datasets import _arrays
+from gensweep.datasets._fractions import Fractions
+from gensweep.datasets._split import splits_of
+from gensweep.datasets._store import SPLITS, stored
+from gensweep.datasets.base import Splits
+
+_IN_MEMORY = 2**30
+
+
+class Array(Fractions):
+    """The rows of an array: numbers [n], vectors [n, d], or images [n, h, w], [n, c, h, w] or [n, h, w, c].
+
+    Up to 1 GiB of float32 is read into memory. More is written once, in the order of the splits, into a file in
+    GENSWEEP_CACHE that is mapped; a float32 .npy with `shuffle: false` is mapped itself and never copied.
+
+    Fields: `path` of the file; `key` of the array in a .npz (null: its only one); `value_range` [low, high] that all
+    values keep (null: bytes are divided by 255, other images lie in [0, 1] or [−1, 1] if their first thousand do, vectors
+    are unbounded); `shuffle`, whether the items of a split are a random choice or, in the file's order, the first ones
+    train and the last ones test; `validation` and `test`, fractions of the items; `seed` of the choice.
+
+    Source: the format: NumPy enhancement proposal 1, "A simple file format for NumPy arrays", 2007.
+    """
+
+    name: Literal["array"] = "array"
+    path: str = Field(description="the .npy or .npz file")
+    key: str | None = Field(None, description="of the array in a .npz; null: it has one only")
+    value_range: tuple[float, float] | None = Field(
+        None, description="[low, high] that every value keeps; null: inferred"
+    )
+    shuffle: bool = Field(True, description="false: train, validation and test are consecutive parts of the file")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Array:
+        if self.value_range and not -math.inf < self.value_range[0] < self.value_range[1] < math.inf:
+            raise ValueError(f"value_range {list(self.value_range)} must be [low, high] with low < high")
+        return self
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one item, from the file's header."""
+        return self._items().shape
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range, given or inferred from the type and the first thousand items."""
+        return self.value_range or self._items().bounds
+
+    def problem(self) -> str | None:
+        """Why there is no file."""
+        return None if Path(self.path).expanduser().is_file() else f"dataset array: {self.path}: no such file."
+
+    def read(self) -> Splits:
+        """The splits, each [n, *shape]."""
+        items = self._items()
+        n = len(items.array)
+        parts = self.parts(n, self.path, shuffle=self.shuffle)
+        if not self.shuffle and items.is_plain:
+            for _block in items.blocks(torch.arange(n)):
+                pass  # each is checked as it is read
+            whole = torch.from_numpy(items.array)
+            return splits_of(*torch.split(whole, [len(parts[split]) for split in SPLITS]))
+        if 4 * n * math.prod(items.shape) <= _IN_MEMORY:
+            return splits_of(*(torch.cat(list(items.blocks(parts[split]))) for split in SPLITS))
+        state = items.file.stat()
+        known = {"path": str(items.file.resolve()), "size": state.st_size, "time": state.st_mtime_ns, "version": 1}
+        return stored({**self.dump(), **known}, items.shape, parts, items.blocks)
+
+    def _items(self) -> _arrays.Items:
+        return _arrays.open_items(Path(self.path).expanduser(), self.key, self.value_range)
