@@ -1,0 +1,193 @@
+"""Networks whose output at a place sees earlier places only: for vectors and for grey images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from gensweep.divergences.base import Noise
+
+_FIRST, _LATER = 5, 3  # kernel sizes of the first and the other layers
+
+
+class MADE(nn.Module):
+    """x [n, d] -> parameters [n, d, per_value], those of dimension i from x_1 … x_(i-1) alone.
+
+    Hidden unit h has a degree m(h) in 1 … d-1 and sees inputs up to m(h) and units of no higher degree; the output of
+    dimension i sees units below i.
+
+    Source: M. Germain et al., 2015, arXiv:1502.03509, equations 8 and 9.
+    """
+
+    def __init__(self, d: int, hidden: Sequence[int], per_value: int) -> None:
+        super().__init__()
+        self.per_value = per_value
+        degrees = [torch.arange(d) + 1, *(torch.arange(width) % max(1, d - 1) + 1 for width in hidden)]
+        layers: list[nn.Module] = []
+        for seen, own in pairwise(degrees):
+            layers += [_MaskedLinear(own[:, None] >= seen[None], 2.0), nn.ReLU()]
+        outputs = degrees[0].repeat_interleave(per_value)
+        self.layers = nn.Sequential(*layers, _MaskedLinear(outputs[:, None] > degrees[-1][None], 1.0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[n, d] -> [n, d, per_value]."""
+        return self.layers(x).unflatten(1, (-1, self.per_value))  # type: ignore[no-any-return]
+
+
+class _MaskedLinear(nn.Module):
+    """A linear layer whose weights count where `mask` [n_out, n_in] is true."""
+
+    mask: torch.Tensor
+
+    def __init__(self, mask: torch.Tensor, gain_squared: float) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask.float(), persistent=False)
+        spread = (gain_squared / mask.sum(1, keepdim=True).clamp(min=1)).sqrt()
+        self.weight = nn.Parameter(torch.randn(mask.shape) * spread)
+        # the first dimension has its biases alone, and a mixture whose components all start equal stays so
+        self.bias = nn.Parameter(0.5 * torch.randn(len(mask)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(x, self.weight * self.mask, self.bias)
+
+
+class GatedPixelCNN(nn.Module):
+    """x [n, 1, h, w] -> logits [n, h w, n_levels], those of a pixel from the pixels above it and left of it alone.
+
+    Two stacks: a vertical one that sees the rows above, a horizontal one that sees the own row to the left and what the
+    vertical one knows of the row above; gates tanh(a) sigmoid(b). No pixel above or to the left is hidden from it, once
+    the layers reach far enough.
+
+    Source: A. van den Oord et al., "Conditional Image Generation with PixelCNN Decoders", 2016, arXiv:1606.05328,
+    section 2.
+    """
+
+    def __init__(self, channels: int, n_layers: int, n_levels: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(_Gated(channels, first=k == 0) for k in range(n_layers))
+        self.out = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU(), nn.Conv2d(channels, n_levels, 1)
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[n, 1, h, w] -> [n, h w, n_levels]; h may be fewer rows than the image has."""
+        vertical, horizontal = x, x
+        for layer in self.layers:
+            vertical, horizontal = layer(vertical, horizontal)
+        return self.out(horizontal).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+
+
+class _Gated(nn.Module):
+    """One layer of both stacks: [n, c, h, w] each -> [n, channels, h, w] each."""
+
+    def __init__(self, channels: int, *, first: bool) -> None:
+        super().__init__()
+        kernel, n_in = (_FIRST, 1) if first else (_LATER, channels)
+        self.first, self.reach = first, kernel // 2
+        self.vertical = nn.Conv2d(n_in, 2 * channels, (self.reach + 1, kernel))
+        # the first layer must not see its own pixel
+        self.horizontal = nn.Conv2d(n_in, 2 * channels, (1, self.reach + (not first)))
+        self.across = nn.Conv2d(2 * channels, 2 * channels, 1)
+        self.mix = nn.Conv2d(channels, channels, 1)
+
+    def forward(self, vertical: torch.Tensor, horizontal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        reach, width = self.reach, horizontal.shape[-1]
+        v = self.vertical(nn.functional.pad(vertical, (reach, reach, reach, 0)))  # sees its own row too,
+        above = nn.functional.pad(v, (0, 0, 1, 0))[..., :-1, :]  # so that a pixel is shown the row above only
+        h = self.horizontal(nn.functional.pad(horizontal, (reach, 0, 0, 0)))[..., :width] + self.across(above)
+        gated = self.mix(_gate(h))
+        return _gate(v), gated if self.first else horizontal + gated
+
+
+def _gate(x: torch.Tensor) -> torch.Tensor:
+    a, b = torch.chunk(x, 2, 1)
+    return torch.tanh(a) * torch.sigmoid(b)
+
+
+class Conditionals(Protocol):
+    """What samples from its conditionals."""
+
+    def sample(self, noise: Noise) -> torch.Tensor:
+        """Items [n, *shape] from noise."""
+
+
+class LevelConditionals(nn.Module):
+    """P(level of value i | values before it) for items [n, *shape] within bounds, as logits over the levels."""
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], bounds: tuple[float, float], n_levels: int) -> None:
+        super().__init__()
+        self.network, self.shape, self.bounds, self.n_levels = network, shape, bounds, n_levels
+
+    @property
+    def step(self) -> float:
+        """Between two levels, in units of the data."""
+        return (self.bounds[1] - self.bounds[0]) / (self.n_levels - 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """log P(levels of x [n, *shape]), [n], in nats."""
+        level = torch.round((x - self.bounds[0]) / self.step).clamp(0, self.n_levels - 1).detach()
+        logits = self.logits(level)
+        chosen = torch.gather(torch.log_softmax(logits, -1), -1, level.flatten(1).long()[..., None])
+        return chosen[..., 0].sum(1)
+
+    def logits(self, level: torch.Tensor) -> torch.Tensor:
+        """[n, d, n_levels] for levels [n, *shape], or for the first rows of images."""
+        centred = 2 * level / (self.n_levels - 1) - 1
+        return self.network(centred if len(self.shape) == 3 else centred.flatten(1))  # type: ignore[no-any-return]
+
+    def sample(self, noise: Noise) -> torch.Tensor:
+        """Items [n, *shape], value by value, from `uniform` noise [n, d]."""
+        uniform = noise["uniform"]
+        level = uniform.new_zeros((len(uniform), *self.shape))
+        n_rows, width = (self.shape[1], self.shape[2]) if len(self.shape) == 3 else (1, math.prod(self.shape))
+        place = torch.arange(width, device=level.device)
+        for row in range(n_rows):
+            for column in range(width):
+                i = row * width + column
+                seen = level[:, :, : row + 1] if len(self.shape) == 3 else level
+                cumulated = torch.softmax(self.logits(seen)[:, i], -1).cumsum(-1)
+                drawn = (cumulated < uniform[:, i, None]).sum(-1).clamp(max=self.n_levels - 1).to(level)
+                if len(self.shape) == 3:
+                    level[:, 0, row, column] = drawn
+                else:
+                    level = torch.where(place == column, drawn[:, None], level.flatten(1)).reshape(level.shape)
+        return self.bounds[0] + self.step * level
+
+
+class MixtureConditionals(nn.Module):
+    """p(value i | values before it) for unbounded items [n, *shape], each a mixture of k Gaussians."""
+
+    def __init__(self, network: nn.Module, shape: tuple[int, ...], k: int) -> None:
+        super().__init__()
+        self.network, self.shape, self.k = network, shape, k
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """log p(x) of x [n, *shape], [n], in nats."""
+        flat = x.flatten(1)
+        log_weights, means, log_scales = self._mixture(flat)
+        scaled = (flat[..., None] - means) * torch.exp(-log_scales)
+        logs = log_weights - log_scales - 0.5 * scaled.square() - 0.5 * math.log(2 * math.pi)
+        return torch.logsumexp(logs, -1).sum(1)
+
+    def sample(self, noise: Noise) -> torch.Tensor:
+        """Items [n, *shape], value by value, from `uniform` (which component) and `normal` noise, each [n, d]."""
+        uniform, normal = noise["uniform"], noise["normal"]
+        x = torch.zeros_like(normal)
+        for i in range(normal.shape[1]):
+            log_weights, means, log_scales = (part[:, i] for part in self._mixture(x))
+            cumulated = torch.exp(log_weights).cumsum(-1)
+            component = (cumulated < uniform[:, i, None]).sum(-1, keepdim=True).clamp(max=self.k - 1)
+            mean, scale = means.gather(1, component)[:, 0], torch.exp(log_scales.gather(1, component)[:, 0])
+            x = torch.cat([x[:, :i], (mean + scale * normal[:, i])[:, None], x[:, i + 1 :]], 1)
+        return x.reshape(-1, *self.shape)
+
+    def _mixture(self, flat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log weights, means and log scales, each [n, d, k]."""
+        logits, means, log_scales = torch.chunk(self.network(flat), 3, -1)
+        # at e^-7 of a unit a density is a spike on one training value, and its gradient overflows soon after
+        return torch.log_softmax(logits, -1), means, log_scales.clamp(min=-7)

@@ -1,0 +1,91 @@
+"""Autoregressive models: every value from the values before it, with an exact likelihood."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, ClassVar, Literal, cast
+
+import torch
+from pydantic import Field
+
+from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.families.base import Family, Game, Likelihood, Loss, Player, Setting
+
+
+class Autoregressive(Family):
+    """log p(x) = sum_i log p(x_i | x_1 … x_(i-1)), trained by exact maximum likelihood: loss = -E log p(x), in nats.
+
+    All conditionals of an item are computed at once, by a masked network, so training is parallel; sampling is one pass
+    of the network for each value, in order. What fits the data is used:
+      grey images within bounds: a gated PixelCNN, in order of rows, and a softmax over `levels` grey levels;
+      vectors within bounds: MADE, and the same softmax (at 2 levels a Bernoulli);
+      unbounded data, laid flat: MADE, and a mixture of Gaussians for each value.
+
+    Grey values are rounded to the nearest of the levels, and samples have these levels only: 2 binarises. The
+    likelihood is log P(levels) less the log of a level's cell, (high - low) / (levels - 1) a value: a density per unit
+    of x of data that are spread over their cells. There is no latent space: `latent_size` and `network` do not count.
+
+    Fields:
+        levels: grey levels of bounded data, >= 2: 256 for 8 bits, 17 for digits, 2 for binarised data.
+        components: Gaussians for each unbounded value, >= 1.
+        hidden: widths of MADE's hidden layers.
+        channels, layers: of the PixelCNN. A layer reaches one pixel further, the first two.
+
+    Source: M. Germain et al., "MADE", 2015, arXiv:1502.03509; A. van den Oord et al., "Conditional Image Generation with
+    PixelCNN Decoders", 2016, arXiv:1606.05328, section 2 (gates and stacks) and "Pixel Recurrent Neural Networks", 2016,
+    arXiv:1601.06759, section 3.1 (the softmax over 256 levels); C. Bishop, 1994 (the mixture as an output).
+    Differs: small enough for a CPU (32 channels and 5 layers instead of 128 and 15); one order instead of many in MADE;
+    no colour.
+    """
+
+    summary: ClassVar[str] = "MADE or gated PixelCNN: every value from those before it, with an exact likelihood"
+    paper: ClassVar[str] = "Germain et al. 2015, arXiv:1502.03509; van den Oord et al. 2016, arXiv:1606.05328"
+
+    name: Literal["autoregressive"] = "autoregressive"
+    levels: int = Field(256, ge=2, le=65536, description="grey levels of bounded data")
+    components: int = Field(10, ge=1, description="Gaussians for each value of unbounded data")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="hidden layers of MADE")
+    channels: int = Field(32, ge=1, description="channels of the PixelCNN")
+    layers: int = Field(5, ge=1, description="layers of the PixelCNN")
+
+    def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
+        """Colours would need masks over channels."""
+        if bounds is not None and len(shape) == 3 and shape[0] > 1:
+            return f"autoregressive needs grey images, given {shape[0]} channels; use family: flow"
+        return None
+
+    def game(self, setting: Setting) -> Game:
+        """One player, the conditionals."""
+        from gensweep.families._masked import Conditionals
+
+        d = setting.n_dimensions
+        network, log_of_cell = self._conditionals(setting)
+        uniform = {"uniform": Draw((d,), "uniform")}
+
+        def log_likelihood(nets: Nets, x: torch.Tensor, noise: Noise) -> torch.Tensor:
+            return nets["conditionals"](x) - log_of_cell
+
+        def loss(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
+            return Loss(-log_likelihood(nets, batch, noise).mean(), {})
+
+        return Game(
+            {"conditionals": network},
+            (Player("conditionals", ("conditionals",), loss),),
+            lambda nets, noise: cast(Conditionals, nets["conditionals"]).sample(noise),
+            uniform if setting.bounds is not None else {**uniform, "normal": Draw((d,))},
+            likelihood=Likelihood(log_likelihood, is_exact=True),
+        )
+
+    def _conditionals(self, setting: Setting) -> tuple[torch.nn.Module, float]:
+        """The network, and the log of the volume that an item stands for."""
+        from gensweep.families._masked import MADE, GatedPixelCNN, LevelConditionals, MixtureConditionals
+
+        d = setting.n_dimensions
+        if setting.bounds is None:
+            return MixtureConditionals(MADE(d, self.hidden, 3 * self.components), setting.shape, self.components), 0.0
+        is_image = len(setting.shape) == 3
+        network = (
+            GatedPixelCNN(self.channels, self.layers, self.levels) if is_image else MADE(d, self.hidden, self.levels)
+        )
+        conditionals = LevelConditionals(network, setting.shape, setting.bounds, self.levels)
+        return conditionals, d * math.log(conditionals.step)
