@@ -17,12 +17,16 @@ def misfit(family: dict[str, Any]) -> str | None:
 
 def test_a_gap_without_a_constraint_has_no_supremum() -> None:
     assert "no upper bound" in str(misfit({"name": "wgan", "constraint": "none"}))
+    assert "no upper bound" in str(misfit({"name": "cramer_gan", "constraint": "none"}))
+    assert "no upper bound" in str(misfit({"name": "mmd_gan", "constraint": "none"}))
+    assert misfit({"name": "mmd_gan", "constraint": "none", "kernel": "rbf"}) is None
+    assert misfit({"name": "mmd_gan", "constraint": "none", "space": "data"}) is None
     assert misfit({"name": "gan", "constraint": "none"}) is None
 
 
 @pytest.mark.parametrize("constraint", ["sobolev", "fisher"])
 def test_a_discriminator_cannot_be_held_at_a_norm(constraint: str) -> None:
-    for family in ("gan", "f_gan"):
+    for family in ("gan", "f_gan", "mmd_gan", "cramer_gan"):
         assert f"constraint {constraint} holds" in str(misfit({"name": family, "constraint": constraint}))
     assert misfit({"name": "wgan", "constraint": constraint}) is None
 
