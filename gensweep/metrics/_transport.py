@@ -71,16 +71,15 @@ def steepest_direction(
         along = torch.cat([along, torch.nn.functional.normalize(shift, dim=0)[:, None]], dim=1)
     best, steepest = -1.0, along[:, 0]
     for step in range(steps + 1):
-        order_x, order_y = (x @ along).argsort(0), (y @ along).argsort(0)
-        # [n, d] pairs of each direction would be starts × n × d numbers: one direction at a time.
-        gradients = []
-        for i in range(along.shape[1]):
-            pairs = x[order_x[:, i]] - y[order_y[:, i]]
-            delta = pairs @ along[:, i]
-            value = float(delta.abs().pow(p).mean().pow(1 / p))
-            if value > best:
-                best, steepest = value, along[:, i]
-            gradients.append((delta.abs().pow(p - 1) * delta.sign()) @ pairs)
-        uphill = torch.nn.functional.normalize(torch.stack(gradients, dim=1), dim=0)
+        (along_x, order_x), (along_y, order_y) = (x @ along).sort(0), (y @ along).sort(0)
+        delta = along_x - along_y
+        values = delta.abs().pow(p).mean(0).pow(1 / p)
+        if float(values.max()) > best:
+            best, steepest = float(values.max()), along[:, int(values.argmax())]
+        weights = delta.abs().pow(p - 1) * delta.sign()
+        # Σ_i w_i (x_i − y_σ(i)) as two products, with the weights put back at their items.
+        weights_x = torch.zeros_like(weights).scatter_(0, order_x, weights)
+        weights_y = torch.zeros_like(weights).scatter_(0, order_y, weights)
+        uphill = torch.nn.functional.normalize(x.T @ weights_x - y.T @ weights_y, dim=0)
         along = torch.nn.functional.normalize(along + uphill * (4 * (1 - step / (steps + 1)) ** 2), dim=0)
     return best, steepest

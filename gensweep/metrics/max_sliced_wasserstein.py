@@ -36,7 +36,7 @@ class MaxSlicedWasserstein(SampleMetric):
     name: Literal["max_sliced_wasserstein"] = "max_sliced_wasserstein"
     p: Literal[1, 2] = Field(2, description="order of the distance")
     starts: int = Field(8, ge=1, le=1000, description="random directions to climb from")
-    steps: int = Field(50, ge=1, le=10_000, description="gradient steps of each climb")
+    steps: int = Field(100, ge=1, le=10_000, description="gradient steps of each climb")
 
     def statistic(self, reference: Reference) -> Statistic:
         """The largest distance that the climbs found."""

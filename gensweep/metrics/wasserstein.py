@@ -29,7 +29,7 @@ class Wasserstein(Metric):
 
     `statistic: debiased_squared` (p = 2 only) is W₂²(X, Y) − ½ W₂²(X, X') − ½ W₂²(Y, Y') with disjoint halves X, X' and
     Y, Y' of n each. It is a statistic, not a distance: zero on average for equal laws, it may be negative. It is right
-    for translations, and for scales in few dimensions; in 64 it shows a quarter of a change of scale. The same of
+    for translations, and for scales in few dimensions; in 64 it shows less than half of a change of scale. The same of
     W₁ is wrong: in 64 dimensions it shows 5 % of a shift.
 
     Fields: `p` 1 or 2; `statistic`; `n` items on each side (null: 1000, or as many as the split has); `replicates`,

@@ -1,16 +1,19 @@
 import pytest
 import torch
+from pydantic import ValidationError
 
 from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
+from gensweep.metrics._extractor import load_extractor
 from gensweep.metrics._transport import wasserstein_distance
 from gensweep.metrics.base import scorer
+from gensweep.metrics.feature_wasserstein import FeatureWasserstein
 from gensweep.metrics.sliced_wasserstein import SlicedWasserstein
 from gensweep.metrics.wasserstein import Wasserstein
 
-from .conftest import Drawn
+from .conftest import Drawn, normal
 
 BOTH = [Wasserstein, SlicedWasserstein]
 
@@ -75,3 +78,52 @@ def test_projections_are_part_of_the_protocol():
         for fields in ({}, {"projections": 64}, {"p": 1}, {"seed": 1}, {"n": 100})
     }
     assert len(hashes) == 5
+
+
+class TestDebiased:
+    @staticmethod
+    def wide(d: int) -> GaussianMixture:
+        return GaussianMixture(
+            weights=(1.0,), means=((0.0,) * d if d > 1 else 0.0,), covariances=(1.0,), n_train=1400, n_validation=1400
+        )
+
+    @staticmethod
+    def score(d: int, scale: float, shift: float) -> float:
+        metric = Wasserstein(p=2, statistic="debiased_squared", n=700)
+        drawn = scale * normal(1400, d, seed=3).float()
+        drawn[:, 0] += shift
+        return scorer(metric, TestDebiased.wide(d), "validation").score(Drawn(lambda n: drawn[:n])).value
+
+    @pytest.mark.parametrize("d", [2, 8, 64])
+    def test_a_translation_is_its_squared_length(self, d):
+        # Its standard deviation at n = 700, measured: 0.1, 0.1 and 0.25. The squared distance itself has 80 at d = 64.
+        assert self.score(d, 1.0, 1.0) == pytest.approx(1, abs={2: 0.4, 8: 0.4, 64: 1.0}[d])
+
+    @pytest.mark.parametrize("d", [2, 8, 64])
+    def test_equal_laws_are_near_zero(self, d):
+        # Four standard deviations, measured: 0.01, 0.05 and 0.23.
+        assert self.score(d, 1.0, 0.0) == pytest.approx(0, abs={2: 0.04, 8: 0.2, 64: 0.9}[d])
+
+    def test_a_scale_shows_in_few_dimensions_only(self):
+        assert self.score(8, 1.2, 0.0) == pytest.approx(8 * 0.2**2, abs=0.32)
+        # The mean is about 1, with a standard deviation of 0.3; the truth is 2.56.
+        assert self.score(64, 1.2, 0.0) < 2.2
+
+    def test_the_protocol_calls_it_a_statistic(self):
+        debiased = scorer(Wasserstein(p=2, statistic="debiased_squared"), Digits(), "validation").protocol
+        assert "debiased" in debiased.content["estimator"]
+        assert (debiased.content["n"], debiased.content["n_real"]) == (198, 396)
+        assert debiased.hash != scorer(Wasserstein(p=2), Digits(), "validation").protocol.hash
+
+    def test_there_is_none_of_the_first_order(self):
+        with pytest.raises(ValidationError, match="needs p: 2"):
+            Wasserstein(statistic="debiased_squared")
+
+
+def test_the_distance_of_features_is_the_distance_in_them():
+    features = load_extractor("digits").features
+    drawn = torch.rand(397, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = scorer(FeatureWasserstein(), Digits(), "validation").score(Drawn(lambda n: drawn[:n]))
+    expected = wasserstein_distance(features(load(Digits()).validation), features(drawn), 1)
+    assert found.value == pytest.approx(expected, rel=1e-9)
+    assert found.details["floor"] < found.value / 2
