@@ -13,11 +13,13 @@ TorchScript and torch.export files run code of their own: load only those that y
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import tempfile
 import urllib.request
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -116,24 +118,28 @@ def probe(features: Callable[[torch.Tensor], torch.Tensor], name: str, items: to
 
 
 def _network(file: Path, digest: str) -> torch.nn.Module:
-    reasons = []
-    for reader in (_torchscript, _exported):
-        try:
-            return reader(file)
-        except Exception as error:  # what a reader raises for a strange file is no part of torch's interface
-            reasons.append(f"{reader.__name__.strip('_')}: {str(error).strip().splitlines()[0]}")
-    raise ConfigError(f"{file} (SHA-256 {digest[:8]}…) holds no network that torch can load: {'; '.join(reasons)}")
+    # Each kind is a zip archive, and only torch.export's names its format.
+    exported = zipfile.is_zipfile(file) and any(n.endswith("archive_format") for n in zipfile.ZipFile(file).namelist())
+    try:
+        return _exported(file) if exported else _torchscript(file)
+    except Exception as error:  # what torch raises for a strange file is no part of its interface
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(
+            f"{file} (SHA-256 {digest[:8]}…) holds no network that torch can load, neither TorchScript nor "
+            f"torch.export: {reason}"
+        ) from error
 
 
 def _torchscript(file: Path) -> torch.nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its deprecation is no concern of who has such a file
         network: torch.jit.ScriptModule = torch.jit.load(file, map_location="cpu")  # type: ignore[no-untyped-call]
-    return network.eval().requires_grad_(False)
+    return network.eval()
 
 
 def _exported(file: Path) -> torch.nn.Module:
-    module = torch.export.load(file).module()
+    with file.open("rb") as data:
+        module = torch.export.load(io.BytesIO(data.read())).module()
     module.training = False  # its mode was fixed when it was exported, and .eval() is refused
     return module
 
