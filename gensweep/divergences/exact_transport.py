@@ -1,0 +1,33 @@
+"""Exact optimal transport between two samples."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+from gensweep.divergences.base import Divergence, Knobs, Nets, Noise
+
+
+class ExactTransport(Divergence):
+    """The squared Wasserstein-2 distance of two samples: W_2^2(x, y) = min over plans pi of <pi, C>.
+
+    C_ij = ||x_i - y_j||^2. The best plan comes from POT's network simplex, on the CPU; its gradient holds it fixed,
+    which is exact wherever the best plan is unique (the envelope theorem). The distance between two samples of one law
+    is not zero but falls as n^(-2/d): in high dimension a model trained on minibatches shrinks, for which `sinkhorn`
+    corrects. A batch of 64 takes a millisecond, of 1000 about 0.1 s; a batch on a GPU moves to the CPU and back.
+
+    Source: N. Bonneel et al., "Displacement Interpolation Using Lagrangian Mass Transport", 2011 (the solver); K. Fatras
+    et al., "Learning with Minibatch Wasserstein", 2020, arXiv:1910.04091 (plans of minibatches, and their bias).
+    """
+
+    name: Literal["exact_transport"] = "exact_transport"
+
+    def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
+        """W_2^2 of x [n, d] and y [m, d], 0-d."""
+        from gensweep.divergences._kernels import squared_distances
+        from gensweep.divergences._transport_plan import transport_plan
+
+        costs = squared_distances(x, y)
+        plan: torch.Tensor = transport_plan(costs.detach())
+        return (plan * costs).sum()
