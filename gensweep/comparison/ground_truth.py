@@ -123,9 +123,14 @@ def ground_truth(folder: SweepFolder) -> GroundTruth | None:
 
 def _fits(record: TrialRecord) -> Sequence[Fit]:
     """The fits of one trial: none, one, or two for a game that rests beside the optimum of its value."""
+    chosen = [record.configuration.get(key) for key in ("dataset", "network")]
+    if record.outcome is None or not all(isinstance(c, dict) for c in chosen):
+        return []
+    if [c["name"] for c in chosen] != ["gaussian_mixture", "affine"]:
+        return []
     configuration = TrialConfiguration.model_validate(record.configuration)
     objective = _objective(configuration)
-    if objective is None or record.outcome is None:
+    if objective is None:
         return []
     assert isinstance(configuration.dataset, GaussianMixture)
     components = configuration.dataset.components()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, NamedTuple, TypeAlias
 
 import torch
 
@@ -23,6 +23,18 @@ class Draw:
 
     shape: tuple[int, ...]
     law: Literal["normal", "uniform"] = "normal"
+
+
+class PopulationObjective(NamedTuple):
+    """What a divergence or a family minimises over models once critics, encoders and batches are ideal.
+
+    `name` is one of those that comparison/gaussian_targets.py computes; `scale` is the kernel's width, alpha or lambda of
+    those that have one; `bias` says why a real training stays beside it, where it is known to.
+    """
+
+    name: str
+    scale: float = 1.0
+    bias: str = ""
 
 
 class Divergence(Component, ABC):
@@ -54,6 +66,10 @@ class Divergence(Component, ABC):
     def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """What the critics minimise, 0-d. Only called where `critics` names some."""
         raise AssertionError(f"{type(self).__name__} has no critic")
+
+    def population_objective(self) -> PopulationObjective | None:
+        """What it is between two laws on the line; None where that has no name of its own."""
+        return None
 
 
 def scoped(values: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

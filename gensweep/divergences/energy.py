@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from gensweep.divergences.base import Divergence, Knobs, Nets, Noise
+from gensweep.divergences.base import Divergence, Knobs, Nets, Noise, PopulationObjective
 
 
 class Energy(Divergence):
@@ -23,6 +23,10 @@ class Energy(Divergence):
     """
 
     name: Literal["energy"] = "energy"
+
+    def population_objective(self) -> PopulationObjective:
+        """Twice int (F - G)^2."""
+        return PopulationObjective("cramer")
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The unbiased estimate from x [n, d] and y [n, d], 0-d."""

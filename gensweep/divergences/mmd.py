@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences.base import Divergence, Knobs, Nets, Noise
+from gensweep.divergences.base import Divergence, Knobs, Nets, Noise, PopulationObjective
 
 
 class MMD(Divergence):
@@ -37,6 +38,12 @@ class MMD(Divergence):
         (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0), min_length=1, description="multiples of the width that are summed"
     )
     bandwidth: Annotated[float, Knob(), Field(gt=0, description="variance of the target in each dimension")] = 1.0
+
+    def population_objective(self) -> PopulationObjective | None:
+        """MMD^2 of a Gaussian kernel of one width l, with C = 2 l^2."""
+        if self.kernel != "rbf" or len(self.scales) > 1:
+            return None
+        return PopulationObjective("mmd_rbf", math.sqrt(self.scales[0] * self.bandwidth))
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The unbiased estimate of MMD^2 of x [n, d] and y [n, d], 0-d."""

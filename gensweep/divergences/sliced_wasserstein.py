@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise
+from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective
 
 
 class SlicedWasserstein(Divergence):
@@ -29,6 +29,10 @@ class SlicedWasserstein(Divergence):
     def noise(self, n: int, dimensions: int) -> dict[str, Draw]:
         """Normal vectors, whose directions are uniform on the sphere."""
         return {"directions": Draw((self.projections, dimensions))}
+
+    def population_objective(self) -> PopulationObjective:
+        """W_2^2, which it is on the line."""
+        return PopulationObjective("wasserstein_2")
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The mean over directions of W_2^2 of the projections of x [n, d] and y [n, d], 0-d."""

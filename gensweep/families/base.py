@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import torch
 
 from gensweep.component import Component
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.divergences.base import Draw, Knobs, Nets, Noise, PopulationObjective
 from gensweep.networks.base import Network
 
 Parameters: TypeAlias = "dict[str, torch.Tensor]"  # in quotes, as in divergences/base.py: torch may be deferred
@@ -122,18 +122,6 @@ class Game:
     def batches_per_round(self) -> int:
         """How many batches of data one round uses."""
         return max((player.moves for player in self.players), default=1)
-
-
-class PopulationObjective(NamedTuple):
-    """What a family minimises over its models once its critics, encoders and batches are ideal.
-
-    `name` is one of those that comparison/gaussian_targets.py computes; `scale` is the kernel's width, alpha or lambda of
-    those that have one; `bias` says why a real training stays beside it, where it is known to.
-    """
-
-    name: str
-    scale: float = 1.0
-    bias: str = ""
 
 
 class Family(Component, ABC):

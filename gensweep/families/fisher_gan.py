@@ -10,7 +10,7 @@ from gensweep.component import Knob
 from gensweep.constraints.fisher import Fisher
 from gensweep.families import wgan
 from gensweep.families._adversarial import Adversarial
-from gensweep.families.base import Family, Game, Setting
+from gensweep.families.base import Family, Game, PopulationObjective, Setting
 
 
 class FisherGAN(Family):
@@ -36,6 +36,10 @@ class FisherGAN(Family):
     rho: Annotated[float, Knob(), Field(gt=0, description="weight of the square and step of the multiplier")] = 1e-6
     critic_moves: int = Field(5, ge=1, description="critic moves for each generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="critic learning rate as a multiple of the trial's")
+
+    def population_objective(self) -> PopulationObjective:
+        """The point where the game rests: its constraint moves with the model, and the generator does not feel that."""
+        return PopulationObjective("fisher_fixed_point")
 
     def game(self, setting: Setting) -> Game:
         """See the class."""

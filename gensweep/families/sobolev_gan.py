@@ -10,7 +10,7 @@ from gensweep.component import Knob
 from gensweep.constraints.sobolev import Sobolev
 from gensweep.families import wgan
 from gensweep.families._adversarial import Adversarial
-from gensweep.families.base import Family, Game, Setting
+from gensweep.families.base import Family, Game, PopulationObjective, Setting
 
 
 class SobolevGAN(Family):
@@ -39,6 +39,10 @@ class SobolevGAN(Family):
     rho: Annotated[float, Knob(), Field(gt=0, description="weight of the square and step of the multiplier")] = 1e-5
     critic_moves: int = Field(5, ge=1, description="critic moves for each generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="critic learning rate as a multiple of the trial's")
+
+    def population_objective(self) -> PopulationObjective | None:
+        """The point where the game rests, which is not the smallest S_mu: see the class."""
+        return PopulationObjective("sobolev_fixed_point") if self.measure == "mixture" else None
 
     def game(self, setting: Setting) -> Game:
         """See the class."""

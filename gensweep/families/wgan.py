@@ -43,9 +43,12 @@ class WGAN(Family):
         """The supremum needs a constraint."""
         return misfit_of(self.constraint, needs_bound=True, allows_equality=True)
 
-    def population_objective(self) -> PopulationObjective:
-        """W1, and how each constraint departs from it."""
-        return PopulationObjective("wasserstein_1", bias=_BIASES.get(str(self.constraint.dump()["name"]), ""))
+    def population_objective(self) -> PopulationObjective | None:
+        """W1, or for a constraint that moves with the model the point where its game rests."""
+        constraint = self.constraint.dump()
+        if constraint.get("measure") == "interpolates":
+            return None
+        return _OBJECTIVES.get(str(constraint["name"]), PopulationObjective("wasserstein_1"))
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
@@ -58,9 +61,16 @@ class WGAN(Family):
         ).game(setting)
 
 
-_BIASES = {
-    "clip": "clipped weights bound the slope by an unknown constant and keep the critic from following the sign of F - G",
-    "gradient_penalty": "the two-sided penalty also pulls flat places of the critic to slope 1",
+_OBJECTIVES = {
+    "clip": PopulationObjective(
+        "wasserstein_1",
+        bias="clipped weights bound the slope by an unknown constant, and keep the critic from its kinks",
+    ),
+    "gradient_penalty": PopulationObjective(
+        "wasserstein_1", bias="the two-sided penalty also pulls flat places of the critic to slope 1"
+    ),
+    "sobolev": PopulationObjective("sobolev_fixed_point"),
+    "fisher": PopulationObjective("fisher_fixed_point"),
 }
 
 
