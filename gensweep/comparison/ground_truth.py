@@ -16,8 +16,9 @@ from gensweep.comparison.collect import as_csv
 from gensweep.comparison.gaussian_targets import FIXED_POINTS, Mixture, best_gaussian, known
 from gensweep.comparison.report import markdown_table
 from gensweep.datasets.gaussian_mixture import GaussianMixture
+from gensweep.divergences.base import PopulationObjective
 from gensweep.errors import Outcome
-from gensweep.families.base import Family, PopulationObjective
+from gensweep.families.base import Family
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.state import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder

@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
+from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, PopulationObjective, Setting
+from gensweep.families.base import Family, Game, Loss, Setting
 
 if TYPE_CHECKING:
     from gensweep.divergences._f_divergences import FDivergence

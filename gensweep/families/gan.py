@@ -12,8 +12,9 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
+from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, PopulationObjective, Setting
+from gensweep.families.base import Family, Game, Loss, Setting
 
 FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 

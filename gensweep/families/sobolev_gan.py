@@ -8,9 +8,10 @@ from pydantic import Field
 
 from gensweep.component import Knob
 from gensweep.constraints.sobolev import Sobolev
+from gensweep.divergences.base import PopulationObjective
 from gensweep.families import wgan
 from gensweep.families._adversarial import Adversarial
-from gensweep.families.base import Family, Game, PopulationObjective, Setting
+from gensweep.families.base import Family, Game, Setting
 
 
 class SobolevGAN(Family):

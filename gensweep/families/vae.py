@@ -8,8 +8,8 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
-from gensweep.families.base import Family, Game, Loss, Player, PopulationObjective, Setting
+from gensweep.divergences.base import Draw, Knobs, Nets, Noise, PopulationObjective
+from gensweep.families.base import Family, Game, Loss, Player, Setting
 
 
 class VAE(Family):

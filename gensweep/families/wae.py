@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob, Member
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, scoped
+from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective, scoped
 from gensweep.divergences.mmd import MMD
 from gensweep.families._adversarial import prefixed
-from gensweep.families.base import Family, Game, Loss, Player, PopulationObjective, Setting
+from gensweep.families.base import Family, Game, Loss, Player, Setting
 
 
 class WAE(Family):

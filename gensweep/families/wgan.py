@@ -10,8 +10,9 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.clip import Clip
+from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, PopulationObjective, Setting
+from gensweep.families.base import Family, Game, Loss, Setting
 
 
 class WGAN(Family):
