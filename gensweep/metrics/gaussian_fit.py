@@ -10,8 +10,8 @@ from pydantic import Field
 from gensweep.datasets.base import Dataset, SplitName
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import fakes, reference
-from gensweep.metrics.base import Metric, Model, Score, ScoreProtocol, Scorer
+from gensweep.metrics._samples import fakes, protocol
+from gensweep.metrics.base import Metric, Model, Score, Scorer
 
 _MISFIT = (
     "metric gaussian_fit needs data of one dimension whose law is known. Use dataset: {name: gaussian_mixture} with "
@@ -58,9 +58,7 @@ class _Scorer(Scorer):
         self.n, self.mean = metric.n, math.fsum(w * m for w, m in zip(weights, means, strict=True))
         spread = zip(weights, means, deviations, strict=True)
         self.deviation = math.sqrt(math.fsum(w * (s * s + (m - self.mean) ** 2) for w, m, s in spread))
-        self.protocol = ScoreProtocol({
-            "metric": "gaussian_fit", "version": 1, **reference(dataset, split), "n_fake": metric.n,
-        })  # fmt: skip
+        self.protocol = protocol(metric, dataset, split, (0, metric.n), estimator="sample moments against exact ones")
 
     def score(self, model: Model) -> Score:
         drawn = fakes(model, self.n)

@@ -19,6 +19,7 @@ from gensweep.metrics.base import Metric, scorer
 
 METRICS = registry.names("metrics")
 DATA = Digits()
+LINE = GaussianMixture(n_train=1000, n_validation=400, n_test=400)
 MODES = GaussianMixture(
     weights=(0.5, 0.5),
     means=((-1.0, 0.5), (0.5, 0.5)),
@@ -77,8 +78,8 @@ def metric(request: pytest.FixtureRequest) -> Metric:
 
 @pytest.fixture
 def data(metric: Metric) -> Dataset:
-    """What every metric can be shown on: the digits, or a mixture with modes."""
-    return next(dataset for dataset in (DATA, MODES) if metric.misfit(dataset) is None)
+    """What a metric can be shown on: the digits, a mixture with modes, or the one on the line."""
+    return next(dataset for dataset in (DATA, MODES, LINE) if metric.misfit(dataset) is None)
 
 
 def test_it_says_which_direction_is_better_and_between_which_bounds(metric):
