@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -104,13 +105,22 @@ def _join(address: str, options: dict[str, Any]) -> None:
     import ray
 
     try:
+        _knock(address)
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise CannotRun(
-            f"--address {address}: no Ray cluster can be joined there ({first}). Start one with `ray start --head`, check the "
-            f"address and RAY_AUTH_MODE / the token, or leave --address out to run on this machine."
+            f"--address {address}: no Ray cluster can be joined there ({first}). Start one with `ray start --head`, "
+            f"check the address and RAY_AUTH_MODE / the token, or leave --address out to run on this machine."
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Raise OSError if nobody listens there: Ray itself would go on trying for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if port.isdigit():
+        with socket.create_connection((host, int(port)), timeout=10):
+            pass
 
 
 def _private_token() -> None:
