@@ -194,6 +194,58 @@ def compare(
 
 
 @app.command()
+def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
+    what: Annotated[
+        str | None,
+        typer.Argument(
+            help="a trial (NAME/NUMBER), a checkpoint's folder, a folder of images, or a .npy or .npz file of samples",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(help="the data to compare with: a dataset, or name,key=value; default: a trial's own"),
+    ] = None,
+    metrics: Annotated[str, typer.Option(help="as in fid,kid,n=1000,precision_recall")] = "fid,sliced_wasserstein",
+    split: Annotated[str, typer.Option(help="train | validation | test")] = "test",
+    latest: Annotated[bool, typer.Option("--latest", help="a trial's newest checkpoint, not its best")] = False,
+    resize: Annotated[bool, typer.Option("--resize", help="images of another size to the reference's")] = False,
+    sanity: Annotated[
+        bool, typer.Option("--sanity", help="what the scores mean: floors, and models that learn nothing")
+    ] = False,
+    runs: Runs = RUNS,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """Score a trained model, or images made anywhere, with each score's protocol.
+
+    Examples:
+      gensweep evaluate wae/7 --metrics fid,kid
+      gensweep evaluate folder_of_pngs --reference fashion_mnist --metrics fid,kid,precision_recall
+      gensweep evaluate samples.npy --reference digits --metrics wasserstein,n=400 --split validation
+      gensweep evaluate --sanity --reference digits --metrics fid,wasserstein
+    """
+    from gensweep import evaluation
+    from gensweep.terminal import waiting
+
+    if split not in (splits := ("train", "validation", "test")):
+        raise ConfigError(f"--split {split}: {suggest(split, splits)}")
+    chosen = evaluation.members("metrics", metrics)
+    dataset = evaluation.dataset_of(reference) if reference else None
+    if sanity == bool(what):
+        raise ConfigError("name what to evaluate, or give --sanity and --reference alone.")
+    subject = evaluation.subject(what, runs, dataset, latest=latest, resize=resize) if what else None
+    dataset = dataset or (subject.dataset if subject else None)
+    if dataset is None:
+        raise ConfigError("--sanity: name the data, as in --reference digits.")
+    with waiting(f"computing {metrics}"):
+        if subject is None:
+            rows: list[dict[str, Any]] = list(evaluation.sanity(dataset, chosen, split))  # type: ignore[arg-type]
+        else:
+            rows = [found.row() for found in evaluation.evaluate(subject.model, dataset, chosen, split)]  # type: ignore[arg-type]
+    _print(list(dict.fromkeys(key for row in rows for key in row)), rows, as_json)
+
+
+@app.command()
 def ui(
     tracking_uri: TrackingUri = None,
     port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
@@ -301,16 +353,20 @@ def _conduct(sweep: Any, runs: Path, address: str | None, tracking_uri: str | No
 
 def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     from gensweep.comparison.collect import trials
+    from gensweep.comparison.ground_truth import ground_truth
     from gensweep.comparison.report import compare as rank
-
     from gensweep.terminal import number
 
     comparison, table = rank([folder]), trials(folder)
     objective = folder.definition["objective"]
     sign = -1 if objective["mode"] == "max" else 1
-    rows = sorted(table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0)))
+    rows = sorted(
+        table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0))
+    )
     paths = {re.sub(r"\[[^]]*\]", "", name) for r in folder.state().trials.values() for name in r.parameters}
-    chosen = [axis for axis, path in table.axes.items() if path.removesuffix(".name") in paths and path.endswith(".name")]
+    chosen = [
+        axis for axis, path in table.axes.items() if path.removesuffix(".name") in paths and path.endswith(".name")
+    ]
     values = [axis for axis, path in table.axes.items() if path in paths]
     for row in rows:
         given = [(axis, row[axis]) for axis in values if row.get(axis) is not None]
@@ -320,6 +376,10 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)
+    if truth := ground_truth(folder):
+        print()
+        _print(truth.columns(), truth.table(), as_json=False)
+        print("\n".join(["", *truth.footnotes(), "", truth.sentence()]))
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
     report = folder.path / "report" / "comparison.md"
     print(f"\n{comparison.sentence()}\n\nReport: {report}\nIn MLflow: gensweep ui{option}")

@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
@@ -131,3 +132,8 @@ def print_table(
     for row in rows:
         table.add_row(*(number(row.get(column)) for column in columns))
     console.print(table, soft_wrap=not console.is_terminal)
+
+
+def waiting(what: str) -> AbstractContextManager[object]:
+    """A line on stderr that says what takes so long, where it is a terminal; gone afterwards."""
+    return Console(stderr=True).status(what)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -38,6 +39,10 @@ class IdxImages(Dataset):
     def problem(self) -> str | None:
         """Why the files cannot be read, with the cures."""
         return None if self.files.find(self.path) else self.files.missing(self.path)
+
+    def labels_of_train(self) -> Callable[[], torch.Tensor]:
+        """What reads the class of each training item."""
+        return lambda: labels_of(self.files, "train", self.path)[: self.train_size]
 
     def read(self) -> Splits:
         """The splits, each [n, 1, 28, 28] in [0, 1]; a second or less."""

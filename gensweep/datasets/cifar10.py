@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -53,6 +54,10 @@ class CIFAR10(Dataset):
     def problem(self) -> str | None:
         """Why the files cannot be read, with the cures."""
         return None if FILES.find(self.path) else FILES.missing(self.path)
+
+    def labels_of_train(self) -> Callable[[], torch.Tensor]:
+        """What reads the class of each training item."""
+        return lambda: labels("train", self.path)[: self.train_size]
 
     def read(self) -> Splits:
         """The splits, each [n, 3, 32, 32] in [0, 1]; some seconds where they are packed."""

@@ -45,6 +45,11 @@ class Checkpoint:
         return data
 
 
+def at(path: Path) -> Checkpoint | None:
+    """The checkpoint in the folder `path`, if every byte is as it was written. Nothing is moved."""
+    return _verify(path)
+
+
 class Checkpoints:
     """The checkpoints of one trial. They are ordered by step, never by a clock."""
 

@@ -43,6 +43,7 @@ def test_train_size_keeps_the_first_items_and_changes_only_the_training_split(na
     everything, few = made(name, path=data).read(), made(name, path=data, train_size=300).read()
     assert torch.equal(few.train, everything.train[:300])
     assert torch.equal(few.validation, everything.validation)
+    assert torch.equal(made(name, path=data, train_size=300).labels_of_train()(), torch.arange(300) % 10)
     assert few.digest != everything.digest
     with pytest.raises(ValidationError):
         made(name, train_size=50_001)
