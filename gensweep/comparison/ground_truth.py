@@ -127,7 +127,7 @@ def _fits(record: TrialRecord) -> Sequence[Fit]:
     chosen = [record.configuration.get(key) for key in ("dataset", "network")]
     if record.outcome is None or not all(isinstance(c, dict) for c in chosen):
         return []
-    if [c["name"] for c in chosen] != ["gaussian_mixture", "affine"]:
+    if [c.get("name") for c in chosen if c is not None] != ["gaussian_mixture", "affine"]:
         return []
     configuration = TrialConfiguration.model_validate(record.configuration)
     objective = _objective(configuration)
@@ -144,7 +144,16 @@ def _fits(record: TrialRecord) -> Sequence[Fit]:
     def fit(name: str, note: str) -> Fit:
         best = best_gaussian(name, mixture, objective.scale)
         bounds = (_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation)
-        return Fit(name, record.number, record.family, (best.mu, best.sigma), trained, bounds, record.seconds, note)
+        return Fit(
+            name,
+            record.number,
+            str(configuration.family.dump()["name"]),
+            (best.mu, best.sigma),
+            trained,
+            bounds,
+            record.seconds,
+            note,
+        )
 
     found = [fit(objective.name, "; ".join(filter(None, (ended, objective.bias))))]
     if objective.name in FIXED_POINTS:

@@ -1,0 +1,123 @@
+"""The table of trained against target, made from sweeps as a driver writes them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from written_sweep import Writer
+
+from gensweep.comparison.ground_truth import GroundTruth, ground_truth
+from gensweep.spaces.configuration import TrialConfiguration
+
+DEFINITION = {"name": "truth", "objective": {"metric": "gaussian_fit", "mode": "min"}, "trial": {}}
+
+
+def configuration(family: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """A trial on the f-GAN paper's mixture with an affine decoder."""
+    node = {
+        "dataset": "gaussian_mixture", "network": "affine", "latent_size": 1, "family": family,
+        "training": {"epochs": 15}, "evaluation": {"metrics": ["gaussian_fit"]},
+    } | changes  # fmt: skip
+    return TrialConfiguration.model_validate(node).dump()
+
+
+def written(writer: Writer, family: dict[str, Any], at: tuple[float, float] | None, **changes: Any) -> None:
+    """A trial of `family` that ended at the Gaussian `at`, or that diverged."""
+    with writer.folder.hold():
+        n, append = writer.n, writer.folder.events.append
+        identity = {"number": n, "key": f"{n:064x}", "family": family["name"], "parameters": {}, "attempt": 1}
+        append({"event": "issued", **identity, "configuration": configuration(family, **changes)})
+        ended: dict[str, Any] = {"event": "ended", "number": n, "outcome": "COMPLETED", "reason": "", "epoch": 15,
+                                 "step": 150, "best": {}, "best_epoch": 5, "seconds": 2.0, "protocol": {}}  # fmt: skip
+        if at is None:
+            ended |= {"outcome": "DIVERGED", "reason": "loss became nan"}
+        else:
+            scores = {"gaussian_fit": 0.0, "gaussian_fit.mean": at[0], "gaussian_fit.deviation": at[1]}
+            early = {"gaussian_fit": 0.0, "gaussian_fit.mean": 9.0, "gaussian_fit.deviation": 9.0}
+            append({"event": "reported", "number": n, "epoch": 5, "step": 50, "scores": early})
+            append({"event": "reported", "number": n, "epoch": 15, "step": 150, "scores": scores})
+            ended["best"] = early  # the best by the objective need not be the last
+        append(ended)
+    writer.n += 1
+
+
+def table(write: Callable[..., Writer], *trials: tuple[Any, ...], **changes: Any) -> GroundTruth | None:
+    writer = write("truth", DEFINITION)
+    for family, at in trials:
+        written(writer, family, at, **changes)
+    return ground_truth(writer.folder)
+
+
+def test_each_family_is_held_to_its_own_target_where_it_ended(write) -> None:
+    truth = table(
+        write,
+        ({"name": "gan", "loss": "non_saturating"}, (1.75, 1.57)),
+        ({"name": "gan", "loss": "minimax"}, (1.75, 1.57)),
+        ({"name": "f_gan", "f": "alpha", "alpha": 2.0}, (0.5663, 1.9268)),
+    )
+    assert truth is not None
+    rows = {fit.objective: fit for fit in truth.fits}
+    assert rows["non_saturating"].target == pytest.approx((1.7431, 1.5646), abs=1e-3)
+    assert rows["non_saturating"].is_within
+    assert rows["jensen_shannon"].differences == pytest.approx((0.4375, -0.1825), abs=1e-3)
+    assert not rows["jensen_shannon"].is_within
+    assert rows["alpha"].differences == pytest.approx((0, 0), abs=1e-3)
+    assert truth.sentence().startswith("Ground truth: 2 of 3")
+    assert "jensen_shannon (trial 1)" in truth.sentence()
+
+
+def test_another_mixture_has_other_targets_and_bounds(write) -> None:
+    """Twice the data, twice the target and the bounds."""
+    doubled = {"name": "gaussian_mixture", "means": [-2, 4], "covariances": [0.25, 8]}
+    truth = table(write, ({"name": "wgan"}, (2.2, 3.75)), dataset=doubled)
+    assert truth is not None
+    (fit,) = truth.fits
+    assert fit.target == pytest.approx((2.157, 3.7686), abs=2e-3)
+    assert fit.bounds == pytest.approx((0.06, 0.08), abs=1e-4)
+    assert fit.is_within
+
+
+def test_the_sobolev_game_has_two_rows_and_says_why_one_is_off(write) -> None:
+    truth = table(write, ({"name": "sobolev_gan"}, (1.0215, 1.7566)))
+    assert truth is not None
+    within = {fit.objective: fit.is_within for fit in truth.fits}
+    assert within == {"sobolev_fixed_point": True, "sobolev": False}
+    assert "sobolev_fixed_point" in truth.footnotes()[0]
+    assert [row["*"] for row in truth.table()] == ["[1]", ""]  # in the order of the objectives
+
+
+def test_a_trial_that_diverged_is_a_row_that_says_so(write, tmp_path) -> None:
+    truth = table(write, ({"name": "f_gan", "f": "pearson"}, None))
+    assert truth is not None
+    assert not truth.fits[0].is_within
+    assert truth.table()[0]["mu"] == "-"
+    assert "diverged: loss became nan" in truth.footnotes()[0]
+    truth.write(tmp_path / "report")
+    with (tmp_path / "report" / "ground_truth.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["target_mu"]) == pytest.approx(0.5663, abs=1e-3)
+    assert "diverged" in (tmp_path / "report" / "ground_truth.md").read_text()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"network": "mlp"},
+        {"evaluation": {"metrics": ["wasserstein"]}},
+        {
+            "dataset": {"name": "gaussian_mixture", "means": [[0, 0], [1, 1]]},
+            "evaluation": {"metrics": ["wasserstein"]},
+        },
+    ],
+)
+def test_where_the_model_is_no_gaussian_on_a_line_there_is_no_table(write, changes) -> None:
+    assert table(write, ({"name": "wgan"}, (1.0, 1.8)), **changes) is None
+
+
+@pytest.mark.parametrize("family", [{"name": "f_gan", "f": "kl", "generator": "ascend"}, {"name": "vae"}])
+def test_a_model_without_a_named_objective_has_no_row(write, family) -> None:
+    """The other generator has other fixed points; a VAE's means are not its model."""
+    assert table(write, (family, (1.0, 1.8))) is None
