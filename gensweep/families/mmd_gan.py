@@ -29,7 +29,9 @@ class MMDGAN(Family):
     `kernel`, with lengths in units of `bandwidth`:
       rational_quadratic:         sum over a in 0.1, 1, 10 of (1 + d^2 / 2a)^-a;
       rational_quadratic_linear:  the same plus the inner product, which keeps a gradient between far laws;
-      rbf:                        sum over s in 1, 2, 4, 8, 16 of exp(-d^2 / 2s^2).
+      rbf:                        sum over s in 1, 2, 4, 8, 16 of exp(-d^2 / 2s^2);
+      gaussian:                   exp(-d^2 / 2);
+      energy:                     -d, whose MMD^2 is the energy distance.
     `mmd_squared` in the log is that of the critic's batch; values of two kernels or two critics do not compare.
 
     Source: M. Binkowski, D. Sutherland, M. Arbel, A. Gretton, "Demystifying MMD GANs", 2018, arXiv:1801.01401, sections
@@ -46,7 +48,7 @@ class MMDGAN(Family):
 
     name: Literal["mmd_gan"] = "mmd_gan"
     space: Literal["features", "data"] = Field("features", description="where the kernel compares")
-    kernel: Literal["rational_quadratic_linear", "rational_quadratic", "rbf"] = Field(
+    kernel: Literal["rational_quadratic_linear", "rational_quadratic", "rbf", "gaussian", "energy"] = Field(
         "rational_quadratic_linear", description="the kernel k"
     )
     bandwidth: Annotated[float, Knob(), Field(gt=0, description="unit of length of the kernel")] = 1.0
@@ -56,9 +58,9 @@ class MMDGAN(Family):
     critic_lr_ratio: float = Field(1.0, gt=0, description="critic learning rate as a multiple of the trial's")
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
-        """Features could grow without end under the linear kernel; the others are bounded."""
-        linear = self.space == "features" and self.kernel == "rational_quadratic_linear"
-        return misfit_of(self.constraint, needs_bound=linear, allows_equality=False)
+        """Features could grow without end under two of the kernels; the others are bounded."""
+        grows = self.space == "features" and self.kernel in ("rational_quadratic_linear", "energy")
+        return misfit_of(self.constraint, needs_bound=grows, allows_equality=False)
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
@@ -118,10 +120,13 @@ def mmd_squared(kernel: str, x: torch.Tensor, y: torch.Tensor, bandwidth: torch.
 
 def kernel_of(name: str, bandwidth: torch.Tensor) -> Kernel:
     """The kernel by name, as a function of squared distances."""
-    from gensweep.divergences._kernels import gaussian, rational_quadratic
+    from gensweep.divergences._kernels import gaussian, negative_distance, rational_quadratic
 
-    if name == "rbf":
-        return gaussian([2 * (scale * bandwidth) ** 2 for scale in (1, 2, 4, 8, 16)])
+    scales = {"gaussian": (1,), "rbf": (1, 2, 4, 8, 16)}.get(name)
+    if scales is not None:
+        return gaussian([2 * (scale * bandwidth) ** 2 for scale in scales])
+    if name == "energy":
+        return lambda squared: negative_distance(squared) / bandwidth
     quadratic = rational_quadratic((0.1, 1.0, 10.0), bandwidth)
     if name == "rational_quadratic":
         return quadratic

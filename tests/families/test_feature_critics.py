@@ -17,6 +17,8 @@ from gensweep.networks.base import Network
 ONE = torch.ones((), dtype=torch.float64)
 KERNELS = {
     "rbf": lambda d: sum(np.exp(-(d**2) / (2 * s**2)) for s in (1, 2, 4, 8, 16)),
+    "gaussian": lambda d: np.exp(-(d**2) / 2),
+    "energy": lambda d: -np.abs(d),
     "rational_quadratic": lambda d: sum((1 + d**2 / (2 * a)) ** -a for a in (0.1, 1, 10)),
 }
 
@@ -38,6 +40,12 @@ def test_each_kernels_discrepancy_is_the_integral_of_its_formula(kernel: str, ba
     assert found.item() == pytest.approx(2 * means[0] - 2 * means[1], rel=0.2)
 
 
+def test_the_gaussian_kernel_of_length_1_has_its_known_value() -> None:
+    # 0.177268 in closed form; over ten draws of 1,000 points the mean errs by less than 0.01
+    values = [mmd_gan.mmd_squared("gaussian", *gaussians(1000, 1.0, seed), ONE).item() for seed in range(10)]
+    assert np.mean(values) == pytest.approx(0.177268, abs=0.012)
+
+
 def test_the_linear_kernel_adds_the_squared_distance_of_the_means_without_bias() -> None:
     x, y = gaussians(50, 0.5)
     with_it, without = (mmd_gan.mmd_squared(f"rational_quadratic{s}", x, y, ONE * 2.0) for s in ("_linear", ""))
@@ -46,7 +54,7 @@ def test_the_linear_kernel_adds_the_squared_distance_of_the_means_without_bias()
     assert (with_it - without).item() == pytest.approx(expected.item(), abs=1e-10)
 
 
-@pytest.mark.parametrize("kernel", ["rbf", "rational_quadratic", "rational_quadratic_linear"])
+@pytest.mark.parametrize("kernel", [*KERNELS, "rational_quadratic_linear"])
 def test_the_mmd_witness_rises_from_samples_to_data_by_the_discrepancy(kernel: str) -> None:
     """E_P f - E_Q f of f = E_P k - E_Q k is MMD^2, here the biased one, over the same points."""
     x, y = gaussians(40, 1.0)
