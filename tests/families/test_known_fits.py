@@ -11,9 +11,11 @@ from gensweep.component import build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.families.base import Family, Game, Setting
+from gensweep.lr_schedules.cosine import Cosine
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.loop import Trainee, train
+from gensweep.trainers.technique import Technique
 
 
 @pytest.fixture(autouse=True)
@@ -68,18 +70,37 @@ def test_a_linear_vae_finds_the_maximum_likelihood_decoder() -> None:
 
 
 def test_a_larger_lambda_takes_the_wae_towards_the_wasserstein_fit() -> None:
-    """Affine decoder, lambda -> infinity: the W2-optimal Gaussian has mean 1.0100 and deviation 1.7705."""
-    deviations = []
-    for weight in (1.0, 10.0, 100.0):
-        node = {"name": "wae", "lambda": weight, "divergence": {"name": "sliced_wasserstein", "projections": 1}}
-        mean, deviation = moments(fit(node, lr=0.01 if weight < 100 else 0.003, epochs=30))
-        assert mean == pytest.approx(1.01, abs=0.06)
-        deviations.append(deviation)
-    assert deviations[0] > deviations[1] > deviations[2] > 1.7705 - 0.04
-    assert deviations[2] == pytest.approx(1.7705, abs=0.05)
+    """Affine decoder, lambda -> infinity: the W2-optimal Gaussian has mean 1.0100 and deviation 1.7705.
+
+    At 1, 10 and 100 long trainings reached deviations of 1.883, 1.820 and 1.796. Each lambda starts from the fit of the
+    one before, at a rate that falls to zero: from a cold start a large one first folds the encoder, for thousands of
+    steps.
+    """
+    family = cast(
+        Family, build("families", {"name": "wae", "divergence": {"name": "sliced_wasserstein", "projections": 1}})
+    )
+    torch.manual_seed(0)
+    network = cast(Network, build("networks", {"name": "affine", "spread": 1.9}))
+    game = family.game(Setting((1,), None, 1, 500, network))
+    optimizer = cast(Optimizer, build("optimizers", {"name": "adam", "lr": 0.02}))
+    for weight, deviation, epochs in ((1.0, 1.883, 40), (10.0, 1.820, 20), (100.0, 1.796, 20)):
+        technique = Technique(rate=Cosine().factor)
+        trainee = Trainee(game, optimizer, {**family.knobs(), "lambda": weight}, torch.device("cpu"), technique)
+        for _ in train(trainee, mixture(), epochs, 500, seed=0):
+            pass
+        found = moments(game)
+        # bound: the sample's own moments differ by .01 (mean) and .005, and training ends within .02 of its optimum
+        assert found == pytest.approx((1.01, deviation), abs=0.025)
+
+
+def test_exact_transport_of_batches_finds_the_wasserstein_fit() -> None:
+    """The generator without an encoder, trained on W2^2 itself: the same Gaussian as lambda -> infinity."""
+    game = fit({"name": "sinkhorn_generator", "divergence": "exact_transport"}, lr=0.02, epochs=3, batch=200)
+    # bound: a last step of Adam at this rate, and 1/n of the variance between batches of 200
+    assert moments(game) == pytest.approx((1.01, 1.7705), abs=0.05)
 
 
 def test_reconstruction_scale_and_lambda_only_count_by_their_ratio() -> None:
-    a = moments(fit({"name": "wae", "lambda": 10.0, "divergence": "mmd"}, lr=0.005, epochs=4))
-    b = moments(fit({"name": "wae", "lambda": 0.5, "recon_scale": 0.05, "divergence": "mmd"}, lr=0.005, epochs=4))
+    a = moments(fit({"name": "wae", "lambda": 10.0, "divergence": "mmd"}, lr=0.005, epochs=2))
+    b = moments(fit({"name": "wae", "lambda": 0.5, "recon_scale": 0.05, "divergence": "mmd"}, lr=0.005, epochs=2))
     assert a == pytest.approx(b, abs=2e-3)  # Adam does not feel a common factor
