@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 import torch
 
 from gensweep.component import Member
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, scoped
+from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective, scoped
 from gensweep.divergences.sinkhorn import Sinkhorn
 from gensweep.families._adversarial import prefixed
 from gensweep.families.base import Family, Game, Loss, Player, Setting
@@ -34,6 +34,10 @@ class SinkhornGenerator(Family):
 
     name: Literal["sinkhorn_generator"] = "sinkhorn_generator"
     divergence: Annotated[Divergence, Member("divergences")] = Sinkhorn()
+
+    def population_objective(self) -> PopulationObjective | None:
+        """That of its divergence."""
+        return self.divergence.population_objective()
 
     def game(self, setting: Setting) -> Game:
         """The generator, and the divergence's critic where it has one."""
