@@ -117,7 +117,7 @@ def members(kind: str, text: str) -> list[Any]:
         ConfigError: with every mistake in it.
     """
     nodes: list[dict[str, Any]] = []
-    for part in filter(None, map(str.strip, re.split(r",(?![^\[]*\])", text))):
+    for part in _parts(text):
         name, equals, value = part.partition("=")
         if not equals:
             nodes.append({"name": name})
@@ -361,6 +361,18 @@ def _array_in(what: str, reference: Dataset) -> torch.Tensor:
 
 def _named(reference: Dataset) -> str:
     return f"items of {reference.dump()['name']} have shape {reference.shape}"
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas outside brackets."""
+    depth, parts = 0, [""]
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
 
 
 def _plain(value: str) -> Any:
