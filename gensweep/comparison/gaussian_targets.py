@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import TypeAlias
 
@@ -25,6 +25,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 _REACH = 14.0  # deviations on each side of each component that the integrals cover
 _PANEL = 0.25  # deviations a panel
+_SAME = 0.01  # of the mixture's deviation: optima closer than this are one
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 _BETWEEN = np.linspace(-1.0, 1.0, 2001)
 _ONTO = np.polynomial.legendre.legvander(_BETWEEN, 7) @ np.linalg.inv(np.polynomial.legendre.legvander(_NODES, 7))
@@ -225,11 +226,15 @@ FIXED_POINTS: dict[str, tuple[Callable[[Pair], Array], str]] = {
 
 @dataclass(frozen=True)
 class BestGaussian:
-    """The mean and deviation of the best Gaussian, and the objective there (of a fixed point, not a number)."""
+    """The mean and deviation of the best Gaussian, and the objective there (of a fixed point, not a number).
+
+    `others` are further optima that were found, the best first: local ones, or as good by symmetry.
+    """
 
     mu: float
     sigma: float
     value: float
+    others: tuple[BestGaussian, ...] = ()
 
 
 def known() -> list[str]:
@@ -265,8 +270,12 @@ def best_gaussian(objective: str, mixture: Mixture, scale: float = 1.0) -> BestG
             for start in starts
             if math.isfinite(value(np.array(start)))
         ]
-    best = min(found, key=lambda result: float(result.fun))
-    return BestGaussian(float(best.x[0]) * unit, unit * math.exp(best.x[1]), float(best.fun))
+    optima: list[BestGaussian] = []
+    for result in sorted(found, key=lambda one: float(one.fun)):
+        at = BestGaussian(float(result.x[0]) * unit, unit * math.exp(result.x[1]), float(result.fun))
+        if all(math.hypot(at.mu - o.mu, at.sigma - o.sigma) > _SAME * unit for o in optima):
+            optima.append(at)
+    return replace(optima[0], others=tuple(optima[1:]))
 
 
 def _fixed_point(force: Callable[[Pair], Array], near: str, mixture: Mixture) -> BestGaussian:

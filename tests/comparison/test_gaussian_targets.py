@@ -119,3 +119,17 @@ def test_a_divergence_that_is_infinite_says_so() -> None:
     assert OBJECTIVES["pearson"](Pair(one, 0.0, 0.7), 1.0) == math.inf  # needs sigma^2 > 1/2
     assert OBJECTIVES["neyman"](Pair(one, 0.0, 1.45), 1.0) == math.inf  # needs sigma^2 < 2
     assert OBJECTIVES["pearson"](Pair(one, 0.0, 0.75), 1.0) < math.inf
+
+
+def test_reverse_kl_has_a_second_optimum_on_one_component() -> None:
+    best = best_gaussian("reverse_kl", NOMINAL)
+    (second,) = best.others
+    assert (second.mu, second.sigma, second.value) == pytest.approx((-0.958, 0.3085, 0.9931), abs=1e-3)
+
+
+def test_a_mixture_of_two_far_halves_has_two_best_gaussians_by_reverse_kl() -> None:
+    best = best_gaussian("reverse_kl", Mixture((0.5, 0.5), (-5.0, 5.0), (0.3, 0.3)))
+    assert abs(best.mu) == pytest.approx(5, abs=1e-3)
+    assert best.others[0].mu == pytest.approx(-best.mu, abs=1e-3)
+    assert best.value == pytest.approx(math.log(2), abs=1e-6)
+    assert best.others[0].value == pytest.approx(best.value, abs=1e-6)

@@ -89,6 +89,21 @@ def test_the_sobolev_game_has_two_rows_and_says_why_one_is_off(write) -> None:
     assert [row["*"] for row in truth.table()] == ["[1]", ""]  # in the order of the objectives
 
 
+def test_one_of_two_equally_good_optima_is_the_target_and_a_worse_one_is_named(write) -> None:
+    halves = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [-5, 5], "covariances": [0.09, 0.09]}
+    family = {"name": "f_gan", "f": "reverse_kl"}
+    truth = table(write, (family, (5.01, 0.3)), (family, (-5.01, 0.3)), dataset=halves)
+    assert truth is not None
+    assert all(fit.is_within and not fit.note for fit in truth.fits)
+
+
+def test_a_trial_at_a_local_optimum_is_told_so(write) -> None:
+    truth = table(write, ({"name": "f_gan", "f": "reverse_kl"}, (-0.95, 0.31)))
+    assert truth is not None
+    assert not truth.fits[0].is_within
+    assert "(-0.9582, 0.3085)" in truth.fits[0].note
+
+
 def test_a_trial_that_diverged_is_a_row_that_says_so(write, tmp_path) -> None:
     truth = table(write, ({"name": "f_gan", "f": "pearson"}, None))
     assert truth is not None
