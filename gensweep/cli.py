@@ -224,24 +224,27 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep evaluate samples.npy --reference digits --metrics wasserstein,n=400 --split validation
       gensweep evaluate --sanity --reference digits --metrics fid,wasserstein
     """
-    from gensweep import evaluation
+    from gensweep.evaluation.sanity import sanity as sanity_rows
+    from gensweep.evaluation.scores import evaluate as scored
+    from gensweep.evaluation.subjects import subject as subject_of
+    from gensweep.evaluation.words import dataset_of, members
     from gensweep.terminal import waiting
 
     if split not in (splits := ("train", "validation", "test")):
         raise ConfigError(f"--split {split}: {suggest(split, splits)}")
-    chosen = evaluation.members("metrics", metrics)
-    dataset = evaluation.dataset_of(reference) if reference else None
+    chosen = members("metrics", metrics)
+    dataset = dataset_of(reference) if reference else None
     if sanity == bool(what):
         raise ConfigError("name what to evaluate, or give --sanity and --reference alone.")
-    subject = evaluation.subject(what, runs, dataset, latest=latest, resize=resize) if what else None
+    subject = subject_of(what, runs, dataset, latest=latest, resize=resize) if what else None
     dataset = dataset or (subject.dataset if subject else None)
     if dataset is None:
         raise ConfigError("--sanity: name the data, as in --reference digits.")
     with waiting(f"computing {metrics}"):
         if subject is None:
-            rows: list[dict[str, Any]] = list(evaluation.sanity(dataset, chosen, split))  # type: ignore[arg-type]
+            rows: list[dict[str, Any]] = list(sanity_rows(dataset, chosen, split))  # type: ignore[arg-type]
         else:
-            rows = [found.row() for found in evaluation.evaluate(subject.model, dataset, chosen, split)]  # type: ignore[arg-type]
+            rows = [found.row() for found in scored(subject.model, dataset, chosen, split)]  # type: ignore[arg-type]
     _print(list(dict.fromkeys(key for row in rows for key in row)), rows, as_json)
 
 

@@ -11,12 +11,14 @@ import torch
 from conftest import assignment, small_configuration
 from PIL import Image
 
-from gensweep import evaluation
 from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
 from gensweep.errors import ConfigError
-from gensweep.evaluation import GivenSamples, Subject, dataset_of, evaluate, members, sanity_rows, subject
+from gensweep.evaluation import sanity, sanity_rows
+from gensweep.evaluation.scores import evaluate
+from gensweep.evaluation.subjects import GivenSamples, Subject, subject
+from gensweep.evaluation.words import dataset_of, members
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.trial import run_trial
 
@@ -208,7 +210,7 @@ def test_the_sanity_rows_are_ordered_and_computed_once(monkeypatch):
         assert known["memoriser"] < known["PCA Gaussian"] < known["uniform noise"]
         assert known["memoriser"] < known["class means"] < known["uniform noise"]
     assert all(set(row) == {"fid", "sliced_wasserstein"} for row in rows.values())  # the others have no answer
-    monkeypatch.setattr(evaluation.TrainedModel, "samples", lambda *a: pytest.fail("computed again"))
+    monkeypatch.setattr(sanity.TrainedModel, "samples", lambda *a: pytest.fail("computed again"))
     monkeypatch.setattr(GivenSamples, "samples", lambda *a: pytest.fail("computed again"))
     again = sanity_rows(DIGITS, chosen, "validation")
     assert {row.pop("row"): row for row in again} == rows

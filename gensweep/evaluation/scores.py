@@ -1,0 +1,87 @@
+"""Any metrics on any subject, each score with the protocol that it was taken by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from gensweep import component
+from gensweep.datasets.base import Dataset, SplitName, load
+from gensweep.errors import ConfigError
+from gensweep.evaluation.subjects import GivenSamples, TooFew
+from gensweep.metrics._sample_metric import SampleMetric
+from gensweep.metrics.base import Metric, Model, Score, ScoreProtocol, Scorer, scorer
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """One metric's score of one subject, and the protocol that it was taken by."""
+
+    metric: str
+    score: Score
+    protocol: ScoreProtocol
+
+    def row(self) -> dict[str, Any]:
+        """For a table or JSON: value, details, how many of what were compared, and the protocol's hash."""
+        content = self.protocol.content
+        details = ", ".join(f"{name} {value:.4g}" for name, value in self.score.details.items())
+        sizes = {name: content.get(name, content.get("n")) for name in ("n_fake", "n_real")}
+        return {
+            "metric": self.metric,
+            "value": self.score.value,
+            "details": details,
+            **sizes,
+            "split": content["split"],
+            "protocol": self.protocol.hash,
+        }
+
+
+def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: SplitName) -> Iterator[Evaluated]:
+    """Each metric's score of `model` against `split` of `dataset`, as soon as it is known.
+
+    Where fewer samples are given than a metric takes by default, it takes them all, and its protocol says so.
+
+    Raises:
+        ConfigError: a metric has no meaning on the dataset, or was asked for more samples than are given.
+    """
+    if problems := [problem for metric in metrics if (problem := metric.misfit(dataset))]:
+        raise ConfigError("\n".join(problems))
+    for metric in metrics:
+        name = str(metric.dump()["name"])
+        try:
+            _refuse_few(metric, model)
+            bound = scorer(metric, dataset, split)
+            score = bound.score(model)
+        except TooFew as error:
+            bound = _with_all(metric, cast(GivenSamples, model), dataset, split, error)
+            score = bound.score(model)
+        yield Evaluated(name, score, bound.protocol)
+
+
+def _refuse_few(metric: Metric, model: Model) -> None:
+    """Find out before the features of a reference that is too large are computed in vain."""
+    if isinstance(metric, SampleMetric) and isinstance(model, GivenSamples):
+        wanted = metric.n or metric.default_n
+        if wanted > len(model.items):
+            raise TooFew(f"{wanted} samples are needed, {len(model.items)} are given")
+
+
+def _with_all(metric: Metric, model: GivenSamples, dataset: Dataset, split: SplitName, error: TooFew) -> Scorer:
+    """The scorer of `metric` with as many samples as there are.
+
+    Raises:
+        ConfigError: the number was given, or they are too few for any.
+    """
+    fields, node = type(metric).model_fields, metric.dump()
+    size = next((name for name in ("n_fake", "n") if name in fields), None)
+    if size is None or (size in metric.model_fields_set and node[size] is not None):
+        raise ConfigError(f"metric {node['name']}: {error}. Give more samples, or a smaller {size or 'number'}.")
+    n = len(model.items) // node.get("replicates", 1)
+    n = n if size == "n_fake" else min(n, len(load(dataset).split(split)))
+    try:
+        return scorer(cast(Metric, component.build("metrics", {**node, size: n})), dataset, split)
+    except ValidationError:
+        raise ConfigError(f"metric {node['name']}: {len(model.items)} samples are too few for it.") from None

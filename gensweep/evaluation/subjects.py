@@ -1,0 +1,167 @@
+"""What is evaluated: a trial, a checkpoint, or samples made elsewhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from gensweep.datasets import _arrays, _images
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, GensweepError, suggest
+from gensweep.ledger import checkpoints
+from gensweep.ledger.checkpoints import Checkpoint
+from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.metrics.base import Model
+from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.trainers.checkpoint import from_bytes
+from gensweep.trial import TrainedModel, build_game, build_trainee
+
+_ACCEPTED = (
+    "a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or a .npy or .npz file of samples"
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated, and the dataset that it was trained on, where that is known."""
+
+    model: Model
+    dataset: Dataset | None = None
+
+
+class TooFew(GensweepError):
+    """A metric asks for more samples than there are."""
+
+
+class GivenSamples:
+    """Samples [n, *shape] that were made elsewhere, as a model. It has no encoder and no likelihood."""
+
+    def __init__(self, items: torch.Tensor) -> None:
+        self.items = items
+
+    def samples(self, n: int) -> torch.Tensor:
+        """The first n.
+
+        Raises:
+            TooFew: there are fewer.
+        """
+        if n > len(self.items):
+            raise TooFew(f"{n} samples are needed, {len(self.items)} are given")
+        return self.items[:n]
+
+    def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
+        """None."""
+        return None
+
+    def codes(self, x: torch.Tensor) -> torch.Tensor | None:
+        """None."""
+        return None
+
+    def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
+        """None."""
+        return None
+
+
+def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = False, resize: bool = False) -> Subject:
+    """What `what` names, as something that can be evaluated.
+
+    Args:
+        what: a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or a .npy or .npz file.
+        runs: the folder of sweeps.
+        reference: the dataset that samples made elsewhere have the shape and range of.
+        latest: a trial's newest checkpoint instead of its best.
+        resize: images of another size to the reference's, by Pillow's bicubic filter, instead of an error.
+
+    Raises:
+        ConfigError: there is no such thing, or it cannot be read; the message names the file.
+    """
+    path = Path(what).expanduser()
+    if (path / checkpoints.MANIFEST).is_file():
+        return _of_checkpoint(path.parent.parent, _whole(path))
+    if (path / "configuration.json").is_file():
+        return _of_trial(path, latest=latest)
+    if path.exists() or re.search(r"\.npz(:.*)?$|\.npy$", what):
+        if reference is None:
+            raise ConfigError(f"{what}: name the data to compare it with, as in --reference fashion_mnist.")
+        items = _images_in(path, reference, resize=resize) if path.is_dir() else _array_in(what, reference)
+        return Subject(GivenSamples(items), reference)
+    return _of_trial(_trial_path(what, runs), latest=latest)
+
+
+def _of_trial(path: Path, *, latest: bool) -> Subject:
+    folder = TrialFolder(path)
+    checkpoint = folder.newest() if latest else folder.best() or folder.newest()
+    if checkpoint is None:
+        raise ConfigError(f"{path}: the trial has no checkpoint that verifies. It ended before its first evaluation.")
+    return _of_checkpoint(path, checkpoint)
+
+
+def _of_checkpoint(trial: Path, checkpoint: Checkpoint) -> Subject:
+    described = TrialFolder(trial).configuration()
+    if described is None:
+        raise ConfigError(f"{checkpoint.path}: {trial / 'configuration.json'} is missing, so its networks are unknown.")
+    configuration = TrialConfiguration.model_validate(described)
+    device = torch.device("cpu")
+    trainee = build_trainee(configuration, build_game(configuration), device)
+    trainee.restore(from_bytes(checkpoint.read("state.pt"), device)["trainee"])
+    return Subject(TrainedModel(trainee.averaged(), configuration, device), cast(Dataset, configuration.dataset))
+
+
+def _whole(path: Path) -> Checkpoint:
+    checkpoint = checkpoints.at(path)
+    if checkpoint is None:
+        raise ConfigError(f"{path}: a torn or altered checkpoint: its files do not have the digests of its manifest.")
+    return checkpoint
+
+
+def _trial_path(what: str, runs: Path) -> Path:
+    name, _, number = what.rpartition("/")
+    if not name or not number.isdecimal():
+        raise ConfigError(f"'{what}': no such file or folder. Accepted: {_ACCEPTED}.")
+    if not (runs / name / "sweep.yaml").exists():
+        raise ConfigError(f"there is no sweep '{name}' in {runs}. {suggest(name, [f.name for f in sweeps(runs)])}")
+    folder = SweepFolder.open(runs / name)
+    trials = folder.state().trials
+    if int(number) not in trials:
+        raise ConfigError(f"{name} has no trial {number}. It has {len(trials)} trials, from 0 on.")
+    return folder.path / "trials" / trials[int(number)].folder_name
+
+
+def _images_in(folder: Path, reference: Dataset, *, resize: bool) -> torch.Tensor:
+    """The images of a folder [n, *shape], in the reference's range."""
+    files = _images.image_files(folder)
+    if len(reference.shape) != 3 or reference.bounds is None or reference.shape[0] not in (1, 3):
+        raise ConfigError(f"{folder}: images cannot be compared with the {_named(reference)}.")
+    channels, height, width = reference.shape
+    size = _images.common_size(files) if not resize else None
+    if size not in (None, (height, width)):
+        raise ConfigError(
+            f"{folder}: images of {size[0]} x {size[1]} pixels, and the {_named(reference)}. Resizing changes every "
+            "score; --resize does it, by Pillow's bicubic filter."
+        )
+    form = _images.Form(1 if channels == 1 else 3, height if resize else None, "bicubic")
+    low, high = reference.bounds
+    return low + (high - low) * torch.cat(list(_images.decoded(files, form)))
+
+
+def _array_in(what: str, reference: Dataset) -> torch.Tensor:
+    """The items of an array [n, *shape]: bytes are scaled to the reference's range, other numbers must lie in it."""
+    file, _, key = what.partition(":") if ".npz:" in what else (what, "", "")
+    items = _arrays.open_items(Path(file).expanduser(), key or None, None)
+    if items.shape != reference.shape:
+        raise ConfigError(f"{file}: items of shape {items.shape}, and the {_named(reference)}.")
+    low, high = reference.bounds or (0.0, 1.0)
+    everything = torch.arange(len(items.array))
+    if items.array.dtype == "uint8" and reference.bounds:
+        return low + (high - low) * torch.cat(list(items.blocks(everything)))
+    checked = _arrays.Items(items.file, items.array, items.shape, reference.bounds, 1.0)
+    return torch.cat(list(checked.blocks(everything)))
+
+
+def _named(reference: Dataset) -> str:
+    return f"items of {reference.dump()['name']} have shape {reference.shape}"

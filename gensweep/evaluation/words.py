@@ -1,0 +1,75 @@
+"""What a command line means: members of a kind, with fields."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from gensweep import component, registry
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, suggest
+from gensweep.spaces.messages import explain
+
+
+def members(kind: str, text: str) -> list[Any]:
+    """The members of `kind` that a line names: `fid,kid,n=500` are fid as it is and kid with n = 500.
+
+    Raises:
+        ConfigError: with every mistake in it.
+    """
+    nodes: list[dict[str, Any]] = []
+    for part in _parts(text):
+        name, equals, value = part.partition("=")
+        if not equals:
+            nodes.append({"name": name})
+        elif not nodes:
+            raise ConfigError(f"'{text}': the name comes first, as in fid,n_fake=1000.")
+        else:
+            nodes[-1][name] = _plain(value)
+    if not nodes:
+        raise ConfigError(f"'{text}' names none of {kind}. {suggest('', registry.names(kind))}")
+    return [_built(kind, node) for node in nodes]
+
+
+def dataset_of(text: str) -> Dataset:
+    """The dataset that `name` or `name,key=value` describes.
+
+    Raises:
+        ConfigError: it is not one, or its data are not here.
+    """
+    found = members("datasets", text)
+    if len(found) != 1:
+        raise ConfigError(f"--reference {text}: one dataset is needed, as in fashion_mnist,train_size=1000.")
+    dataset = cast(Dataset, found[0])
+    if problem := dataset.problem():
+        raise ConfigError(problem)
+    return dataset
+
+
+def _parts(text: str) -> list[str]:
+    """What stands between the commas outside brackets."""
+    depth, parts = 0, [""]
+    for letter in text:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _plain(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def _built(kind: str, node: dict[str, Any]) -> Any:
+    try:
+        return component.build(kind, node)
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, line['loc']))}: {explain(line)}" for line in error.errors()]
+        raise ConfigError("\n".join(f"{node['name']} {line}" for line in lines)) from None
