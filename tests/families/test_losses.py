@@ -9,8 +9,8 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from gensweep.families._evidence import gaussian_nll, kl_to_standard_normal
 from gensweep.families.gan import FORMS, discriminator_loss, minimax, non_saturating
-from gensweep.families.vae import gaussian_nll, kl_to_standard_normal
 from gensweep.families.wgan import critic_loss, generator_loss
 
 P, Q = stats.norm(0, 1), stats.norm(1, 1)
