@@ -53,12 +53,13 @@ def conduct(sweep: Sweep, where: Where) -> SweepFolder:
         return folder
     _refuse_unwritable(path)
     check_reachable(resolve_uri(where.tracking_uri))
-    n_at_once = 1
+    n_at_once, surroundings = 1, dict[str, object]()
     if not where.in_process:
         from gensweep.orchestration import ray_executor
 
         n_at_once = ray_executor.connect(where.address, sweep.resources)
-    folder = _folder(sweep, path)
+        surroundings = {"ray_address": where.address, "nodes": ray_executor.nodes()}
+    folder = _folder(sweep, path, surroundings)
     with folder.hold():
         _run(sweep, folder, where, n_at_once)
     return folder
@@ -86,9 +87,9 @@ def _continuing(sweep: Sweep, path: Path) -> Sweep:
     return sweep
 
 
-def _folder(sweep: Sweep, path: Path) -> SweepFolder:
+def _folder(sweep: Sweep, path: Path, surroundings: dict[str, object]) -> SweepFolder:
     if not (path / "sweep.yaml").exists():
-        return SweepFolder.create(path.resolve(), sweep.definition())
+        return SweepFolder.create(path.resolve(), sweep.definition(), environment=surroundings)
     folder = SweepFolder.open(path.resolve())
     if difference(folder.definition, sweep.definition()):
         folder.redefine(sweep.definition())

@@ -63,6 +63,18 @@ def connect(address: str | None, wanted: Resources) -> int:
         raise
 
 
+def nodes() -> list[dict[str, float]]:
+    """What each node of the connected cluster has, for environment.json."""
+    import ray
+
+    kept = ("CPU", "GPU", "memory")
+    return [
+        {name: value for name, value in node["Resources"].items() if name in kept or name.startswith("accelerator_type:")}
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+
+
 def execute(driver: Driver, n_at_once: int) -> None:
     """Run the driver's trials on the connected cluster until it has none left or is asked to stop."""
     import ray
