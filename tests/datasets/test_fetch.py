@@ -1,17 +1,21 @@
 import dataclasses
 import functools
+import hashlib
 import http.server
+import io
 import shutil
 import stat
 import subprocess
+import tarfile
 import threading
 from pathlib import Path
 
 import pytest
 from idx_files import put
 
+from gensweep.component import build
 from gensweep.datasets import _fetch
-from gensweep.datasets._files import FASHION_MNIST
+from gensweep.datasets._files import CIFAR10, FASHION_MNIST, MNIST
 from gensweep.datasets.fashion_mnist import FashionMNIST
 
 pytestmark = pytest.mark.usefixtures("digests", "nowhere")
@@ -90,3 +94,28 @@ def test_debians_package_is_unpacked_when_the_machines_package_lists_are_empty(t
     update = (tmp_path / "calls").read_text().splitlines()[1]
     assert "Dir::State::Lists=/" in update
     assert "/var/lib/apt" not in update
+
+
+def test_the_second_address_serves_where_the_first_does_not(home_page, made_up, monkeypatch, capsys):
+    here = _fetch.ALL["fashion_mnist"].homes[0]
+    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=(f"{here}/nothing", here)))
+    assert _fetch.main(["mnist"]) == 0
+    assert "mnist is in .data/mnist now" in capsys.readouterr().out
+    assert build("datasets", "mnist").problem() is None
+
+
+def test_an_archive_is_kept_as_it_is_and_one_with_another_digest_is_not(home_page, monkeypatch, capsys):
+    content = {name: bytes([i]) * 3073 for i, name in enumerate(CIFAR10.digests)}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in content.items()}
+    with tarfile.open(home_page / CIFAR10.archive, "w:gz") as archive:
+        for name, data in content.items():
+            entry = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            entry.size = len(data)
+            archive.addfile(entry, io.BytesIO(data))
+    homes = _fetch.ALL["fashion_mnist"].homes
+    monkeypatch.setitem(_fetch.ALL, "cifar10", dataclasses.replace(CIFAR10, homes=homes))
+    assert _fetch.main(["cifar10"]) == 4
+    assert "not the data_batch_1.bin of cifar10" in capsys.readouterr().err
+    monkeypatch.setitem(_fetch.ALL, "cifar10", dataclasses.replace(CIFAR10, homes=homes, digests=digests))
+    assert _fetch.main(["cifar10"]) == 0
+    assert [file.name for file in (Path(".data") / CIFAR10.folder).iterdir()] == [CIFAR10.archive]
