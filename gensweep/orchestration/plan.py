@@ -12,16 +12,14 @@ import torch
 
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.families.base import Family
 from gensweep.metrics.base import Metric, scorer
-from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
 from gensweep.spaces.configuration import TrialConfiguration
 from gensweep.spaces.space import answers, axes, draw, resolve
 from gensweep.spaces.sweep import Sweep
 from gensweep.trainers.checkpoint import to_bytes
-from gensweep.trainers.loop import Trainee, train
-from gensweep.trial import TrainedModel, build_game, evaluate
+from gensweep.trainers.loop import train
+from gensweep.trial import TrainedModel, build_game, build_trainee, evaluate
 
 _DRAWS = 3  # configurations timed for each family
 _KEPT = 3  # checkpoints a trial keeps: the newest two and the best
@@ -62,8 +60,7 @@ def _time(node: object, device: str) -> tuple[float, float, float]:
     data = datasets.load(dataset).train
     place = torch.device(device)
     game = build_game(configuration)
-    family, optimizer = cast(Family, configuration.family), cast(Optimizer, configuration.training.optimizer)
-    trainee = Trainee(game, optimizer, family.knobs(), place)
+    trainee = build_trainee(configuration, game, place)
     batch = configuration.training.batch_size
     some = data[: max(batch * game.batches_per_round, min(len(data), 20 * batch))].to(place)
     for _ in train(trainee, some, 1, batch, configuration.seed):  # the first pass warms up
@@ -76,8 +73,8 @@ def _time(node: object, device: str) -> tuple[float, float, float]:
         str(m.dump()["name"]): scorer(cast(Metric, m), dataset, configuration.evaluation.split)
         for m in configuration.evaluation.metrics
     }
-    evaluate(TrainedModel(game, configuration, place), scorers)
+    evaluate(TrainedModel(trainee.averaged(), configuration, place), scorers)
     began = time.perf_counter()
-    evaluate(TrainedModel(game, configuration, place), scorers)
+    evaluate(TrainedModel(trainee.averaged(), configuration, place), scorers)
     n_evaluations = -(-configuration.training.epochs // configuration.evaluation.every)
     return training, (time.perf_counter() - began) * n_evaluations, float(len(to_bytes(trainee.state())))
