@@ -52,16 +52,6 @@ def test_equal_laws_have_the_expected_density_and_coverage():
     assert np.all(errors < (0.02, 0.004))
 
 
-@pytest.mark.slow
-def test_the_values_that_the_authors_of_density_print():
-    x, y = normal(10_000, 1000), normal(10_000, 1000, seed=1)
-    shape, cover = score(PrecisionRecall(k=5), x, y), score(DensityCoverage(k=5), x, y)
-    assert shape.details["precision"] == pytest.approx(0.4772, abs=0.03)
-    assert shape.details["recall"] == pytest.approx(0.4705, abs=0.03)
-    assert cover.details["density"] == pytest.approx(1.0555, abs=0.08)
-    assert cover.value == pytest.approx(0.9735, abs=0.01)
-
-
 def test_one_of_two_clusters_is_precise_and_half_recalled():
     left, right = normal(300, 2), 100 + normal(300, 2, seed=1)
     found = score(PrecisionRecall(), normal(600, 2, seed=2), torch.cat([left, right]))
