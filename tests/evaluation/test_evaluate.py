@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import assignment, small_configuration
 from PIL import Image
 
 from gensweep.component import build
@@ -20,7 +19,8 @@ from gensweep.evaluation.scores import evaluate
 from gensweep.evaluation.subjects import GivenSamples, Subject, subject
 from gensweep.evaluation.words import dataset_of, members
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.trial import run_trial
+from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.trial import Assignment, run_trial
 
 DIGITS = Digits()
 LEVELS = (load(DIGITS).train[:300, 0] * 255).round().numpy().astype(np.uint8)
@@ -37,12 +37,18 @@ def _cache(tmp_path_factory: pytest.TempPathFactory):
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of sweeps with one sweep of one trial, trained."""
     path = tmp_path_factory.mktemp("runs")
-    configuration = small_configuration({"name": "wae"}, ema=0.9)
+    configuration = {
+        "dataset": "digits", "network": {"name": "mlp", "hidden": [32]}, "latent_size": 4, "family": "wae",
+        "training": {"epochs": 6, "batch_size": 64, "ema": 0.9},
+        "evaluation": {"metrics": ["fid", "sliced_wasserstein"], "every": 2}, "seed": 3,
+    }  # fmt: skip
     folder = SweepFolder.create(path / "study", {"name": "study", "objective": {"metric": "fid", "mode": "min"}})
     issued = {"number": 0, "key": "0" * 64, "family": "wae", "parameters": {}, "configuration": configuration}
     with folder.hold():
         folder.events.append({"event": "issued", "attempt": 1, **issued})
-    for _report in run_trial(assignment(trial_folder(path), configuration)):
+    trial_folder(path).mkdir(parents=True)
+    one = Assignment(0, "0" * 64, configuration, TrialFolder(trial_folder(path)), "fid", "min")
+    for _report in run_trial(one):
         pass
     return path
 
