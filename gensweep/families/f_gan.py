@@ -76,8 +76,10 @@ class FGAN(Family):
         """D_f, for a free critic and the generator that descends F itself."""
         if self.generator == "ascend" or not isinstance(self.constraint, NONE):
             return None
-        name = "jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f
-        return PopulationObjective(name, self.alpha if self.f == "alpha" else 1.0)
+        if self.f == "alpha":
+            name = _NAMED_ALPHAS.get(self.alpha, "alpha")
+            return PopulationObjective(name, self.alpha if name == "alpha" else 1.0)
+        return PopulationObjective("jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f)
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
@@ -92,6 +94,9 @@ class FGAN(Family):
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
         ).game(setting)
+
+
+_NAMED_ALPHAS = {-1.0: "neyman", 0.5: "squared_hellinger", 2.0: "pearson"}  # up to factors
 
 
 def critic_loss(divergence: FDivergence, real: torch.Tensor, fake: torch.Tensor) -> Loss:
