@@ -6,9 +6,11 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from gensweep.errors import CannotRun, ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -187,16 +189,32 @@ def _outcomes(folder: SweepFolder) -> str:
 def _write_results(folder: SweepFolder) -> None:
     """results.csv always; the report where there is something to compare."""
     from gensweep.comparison import collect
-    from gensweep.comparison.ground_truth import ground_truth
     from gensweep.comparison.report import compare
 
     collect.write_csv(folder)
-    if truth := ground_truth(folder):
-        truth.write(folder.path / "report")
     try:
-        compare([folder]).write(folder.path / "report")
+        compare([folder]).write(folder.path / "report", sanity(folder) if folder.state().finished else [])
     except NoUsableTrial:
         return
+
+
+def sanity(folder: SweepFolder) -> list[dict[str, str]]:
+    """What the scores of a sweep mean: floors, and models that learn nothing; no rows where trials differ in data."""
+    from gensweep.component import build
+    from gensweep.datasets.base import Dataset
+    from gensweep.evaluation import sanity_rows
+    from gensweep.metrics.base import Metric
+    from gensweep.terminal import number
+
+    configurations = [record.configuration for record in folder.state().trials.values()]
+    settings = {json.dumps([c["dataset"], c["evaluation"]], sort_keys=True) for c in configurations}
+    if len(settings) != 1:
+        return []
+    dataset = cast(Dataset, build("datasets", configurations[0]["dataset"]))
+    evaluation = configurations[0]["evaluation"]
+    metrics = [cast(Metric, build("metrics", node)) for node in evaluation["metrics"]]
+    rows = sanity_rows(dataset, metrics, evaluation["split"])
+    return [{name: number(value) for name, value in row.items()} for row in rows]
 
 
 def _refuse_unwritable(path: Path) -> None:

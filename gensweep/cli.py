@@ -355,6 +355,7 @@ def _conduct(sweep: Any, runs: Path, address: str | None, tracking_uri: str | No
 
 
 def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
+    from gensweep.campaign import sanity
     from gensweep.comparison.collect import trials
     from gensweep.comparison.ground_truth import ground_truth
     from gensweep.comparison.report import compare as rank
@@ -379,6 +380,9 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)
+    if meaning := sanity(folder):
+        print()
+        _print(list(dict.fromkeys(key for row in meaning for key in row)), meaning, as_json=False)
     if truth := ground_truth(folder):
         print()
         _print(truth.columns(), truth.table(), as_json=False)

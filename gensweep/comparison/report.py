@@ -109,11 +109,18 @@ class Comparison:
         ]  # fmt: skip
         return collect.as_csv(rows, _CSV_COLUMNS)
 
-    def write(self, destination: Path) -> list[Path]:
-        """Write comparison.md, comparison.csv and the figures into `destination`, and return their paths."""
+    def write(self, destination: Path, sanity: Sequence[dict[str, str]] = ()) -> list[Path]:
+        """Write comparison.md, comparison.csv and the figures into `destination`, and return their paths.
+
+        `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing.
+        """
         destination.mkdir(parents=True, exist_ok=True)
         figures = plots.draw(self.rows, self.ranking, self.axes)
-        files = {"comparison.md": markdown(self, list(figures)).encode(), "comparison.csv": self.csv(), **figures}
+        files = {
+            "comparison.md": markdown(self, list(figures), sanity).encode(),
+            "comparison.csv": self.csv(),
+            **figures,
+        }
         for name, data in files.items():
             write_atomic(destination / name, data, fsync=False)
         return [destination / name for name in files]
@@ -143,7 +150,7 @@ def compare(
     return Comparison(tuple(folder.name for folder in folders), by, rows, axes, scores, ranking)
 
 
-def markdown(comparison: Comparison, figures: Sequence[str] = ()) -> str:
+def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequence[dict[str, str]] = ()) -> str:
     """The report: the sentence first, then what it rests on."""
     ranking = comparison.ranking
     parts = [f"# {', '.join(comparison.sweeps)}: which {comparison.by} is best?", f"**{comparison.sentence()}**"]
@@ -152,6 +159,8 @@ def markdown(comparison: Comparison, figures: Sequence[str] = ()) -> str:
     if ranking.pairs:
         parts += ["## How sure", markdown_table(comparison.pairs())]
     parts += ["## The best trial of each", markdown_table(comparison.best())]
+    if sanity:
+        parts += ["## What the scores mean on these data", markdown_table(sanity)]
     if orders := comparison.other_scores():
         own = ", ".join(group.name for group in ranking.groups)
         lines = [{"score": ranking.metric, "order": own}] + [{"score": s, "order": o} for s, o in orders.items()]
