@@ -79,7 +79,8 @@ class FGAN(Family):
         if self.f == "alpha":
             name = _NAMED_ALPHAS.get(self.alpha, "alpha")
             return PopulationObjective(name, self.alpha if name == "alpha" else 1.0)
-        return PopulationObjective("jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f)
+        name = "jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f
+        return PopulationObjective(name, bias=SATURATES if name == "total_variation" else "")
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
@@ -97,6 +98,12 @@ class FGAN(Family):
 
 
 _NAMED_ALPHAS = {-1.0: "neyman", 0.5: "squared_hellinger", 2.0: "pearson"}  # up to factors
+
+
+SATURATES = (
+    "the best critic is a step where p = q and flat elsewhere: there its output saturates and has no slope, so it follows "
+    "the model too late, and the game circles instead of settling"
+)
 
 
 def critic_loss(divergence: FDivergence, real: torch.Tensor, fake: torch.Tensor) -> Loss:

@@ -15,6 +15,7 @@ from gensweep.constraints.none import NONE
 from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.f_gan import SATURATES
 
 FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 
@@ -62,7 +63,7 @@ class GAN(Family):
             return None
         if self.loss == "non_saturating":
             return PopulationObjective("non_saturating") if self.form == "log" else None
-        return PopulationObjective(_MINIMISED[self.form])
+        return PopulationObjective(_MINIMISED[self.form], bias=SATURATES if self.form == "linear" else "")
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
