@@ -29,6 +29,7 @@ FLOORS = {
 SAME_FLOOR = {  # of one floor, these may see each other: the program itself, and parts made of one another
     ("__main__", "cli"), ("cli", "campaign"), ("cli", "terminal"), ("campaign", "terminal"),
     ("constraints", "divergences"),  # the words Nets, Noise and Knobs
+    ("divergences", "constraints"),  # what holds a divergence's critic; constraints see divergences/base.py alone
     ("divergences", "networks"),  # a critic on the latent space
 }  # fmt: skip
 THIRD_PARTY = {

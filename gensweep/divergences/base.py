@@ -37,6 +37,13 @@ class PopulationObjective(NamedTuple):
     bias: str = ""
 
 
+class CriticLoss(NamedTuple):
+    """What a divergence's critics minimise, 0-d, and the named 0-d parts that are logged and read by `after_critic_move`."""
+
+    total: torch.Tensor
+    parts: dict[str, torch.Tensor]
+
+
 class Divergence(Component, ABC):
     """A distance between the laws of two samples x, y of shape [n, dimensions].
 
@@ -63,9 +70,19 @@ class Divergence(Component, ABC):
         """The critics' learning rate as a multiple of the trial's."""
         return 1.0
 
-    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
-        """What the critics minimise, 0-d. Only called where `critics` names some."""
+    def critic_state(self) -> dict[str, torch.nn.Module]:
+        """Networks that no optimiser trains and `after_critic_move` changes, by name: a multiplier."""
+        return {}
+
+    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> CriticLoss:
+        """What the critics minimise. Only called where `critics` names some."""
         raise AssertionError(f"{type(self).__name__} has no critic")
+
+    def after_critic_move(
+        self, parameters: dict[str, torch.Tensor], parts: Mapping[str, torch.Tensor], knobs: Knobs
+    ) -> dict[str, torch.Tensor]:
+        """The parameters of the critics and of their state, `network.name` -> value, as they shall be after a move."""
+        return parameters
 
     def population_objective(self) -> PopulationObjective | None:
         """What it is between two laws on the line; None where that has no name of its own."""

@@ -10,6 +10,7 @@ from gensweep.component import Member
 from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective, scoped
 from gensweep.divergences.sinkhorn import Sinkhorn
 from gensweep.families._adversarial import prefixed
+from gensweep.families._divergence_critic import critic_of
 from gensweep.families.base import Family, Game, Loss, Player, Setting
 
 
@@ -19,7 +20,8 @@ class SinkhornGenerator(Family):
     Fields:
         divergence: D, on the space of the data. sinkhorn is the paper's; mmd makes a generative moment matching network
             (arXiv:1502.02761); sliced_wasserstein and exact_transport are computed from the samples as well; one that
-            learns a critic (jensen_shannon) adds it as a second player. Lengths such as `blur` are in units of the data.
+            learns a critic (jensen_shannon, wasserstein_dual, …) adds it as a second player. Lengths such as `blur` are in
+            units of the data.
 
     A batch stands for the whole law, so the model is the best one in the mean over batches: with a divergence that is
     not zero between two batches of one law it is narrower than the data.
@@ -42,29 +44,23 @@ class SinkhornGenerator(Family):
     def game(self, setting: Setting) -> Game:
         """The generator, and the divergence's critic where it has one."""
         n, d = setting.batch_size, setting.n_dimensions
-        critics = self.divergence.critics(d)
         draws = {"latent": Draw((n, setting.latent_size)), **prefixed("divergence", self.divergence.noise(n, d))}
 
         def generate(nets: Nets, latent: torch.Tensor) -> torch.Tensor:
             return setting.into_bounds(nets["generator"](latent))
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            x, y = generate(nets, noise["latent"]).flatten(1), batch.flatten(1)
+            x, y = samples(nets, batch, noise)
             own = scoped(noise, "divergence"), scoped(knobs, "divergence")
             return Loss(self.divergence.penalty(x, y, nets, *own), {})
 
-        def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            x, y = generate(nets, noise["latent"]).flatten(1).detach(), batch.flatten(1)
-            own = scoped(noise, "divergence"), scoped(knobs, "divergence")
-            return Loss(self.divergence.critic_loss(x, y, nets, *own), {})
+        def samples(nets: Nets, batch: torch.Tensor, noise: Noise) -> tuple[torch.Tensor, torch.Tensor]:
+            return generate(nets, noise["latent"]).flatten(1), batch.flatten(1)
 
-        players: tuple[Player, ...] = (Player("generator", ("generator",), generator, draws),)
-        if critics:
-            ratio = self.divergence.critic_lr_ratio
-            players = (Player("critic", tuple(critics), critic, draws, lr_ratio=ratio), *players)
+        critics, learners = critic_of(self.divergence, d, samples, draws)
         return Game(
             {"generator": setting.network.decoder(setting.latent_size, setting.shape), **critics},
-            players,
+            (*learners, Player("generator", ("generator",), generator, draws)),
             lambda nets, noise: generate(nets, noise["latent"]),
             {"latent": Draw((setting.latent_size,))},
         )

@@ -11,6 +11,7 @@ from gensweep.component import Knob, Member
 from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective, scoped
 from gensweep.divergences.mmd import MMD
 from gensweep.families._adversarial import prefixed
+from gensweep.families._divergence_critic import critic_of
 from gensweep.families.base import Family, Game, Loss, Player, Setting
 
 
@@ -22,7 +23,8 @@ class WAE(Family):
     `effective_lambda` = lambda / recon_scale is logged: it is what two codes with different scales have in common.
 
     `divergence` compares the batch's codes with as many draws from the prior; one that learns a critic on the latent
-    space (jensen_shannon) adds the critic as a second player. A gaussian encoder draws z from N(m(x), diag s(x)^2).
+    space (jensen_shannon, kl, wasserstein_dual, …) adds the critic as a second player. A gaussian encoder draws z from
+    N(m(x), diag s(x)^2).
 
     Source: Tolstikhin et al., Wasserstein Auto-Encoders, 2017, arXiv:1711.01558, equation 4 and Algorithms 1 and 2.
     Differs: recon_scale is 1; the authors' code multiplies the squared cost by 0.05, so its lambda of 10 is an effective
@@ -47,7 +49,6 @@ class WAE(Family):
     def game(self, setting: Setting) -> Game:
         """The auto-encoder, and the divergence's critic where it has one."""
         n, d = setting.batch_size, setting.latent_size
-        critics = self.divergence.critics(d)
         draws = {"prior": Draw((n, d)), **prefixed("divergence", self.divergence.noise(n, d))}
         if self.encoder == "gaussian":
             draws["posterior"] = Draw((n, d))
@@ -67,21 +68,10 @@ class WAE(Family):
                 },
             )
 
-        def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            z = self._codes(nets, batch, noise).detach()
-            return Loss(
-                self.divergence.critic_loss(
-                    z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
-                ),
-                {},
-            )
+        def samples(nets: Nets, batch: torch.Tensor, noise: Noise) -> tuple[torch.Tensor, torch.Tensor]:
+            return self._codes(nets, batch, noise), noise["prior"]
 
-        players: tuple[Player, ...] = (Player("autoencoder", ("encoder", "decoder"), autoencoder, draws),)
-        if critics:
-            players = (
-                Player("critic", tuple(critics), critic, draws, lr_ratio=self.divergence.critic_lr_ratio),
-                *players,
-            )
+        critics, learners = critic_of(self.divergence, d, samples, draws)
         n_outputs = d if self.encoder == "deterministic" else 2 * d
         return Game(
             {
@@ -89,7 +79,7 @@ class WAE(Family):
                 "decoder": setting.network.decoder(d, setting.shape),
                 **critics,
             },
-            players,
+            (*learners, Player("autoencoder", ("encoder", "decoder"), autoencoder, draws)),
             sample=lambda nets, noise: setting.into_bounds(nets["decoder"](noise["latent"])),
             sample_noise={"latent": Draw((d,))},
             reconstruct=lambda nets, x: setting.into_bounds(nets["decoder"](self._codes(nets, x, {}))),

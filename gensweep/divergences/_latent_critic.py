@@ -1,0 +1,124 @@
+"""A divergence that a critic of points learns: the network, its constraint, and the names by which they meet."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Annotated
+
+import torch
+from pydantic import Field, model_validator
+
+from gensweep.component import Member
+from gensweep.constraints.base import Constraint
+from gensweep.constraints.none import NONE
+from gensweep.divergences.base import CriticLoss, Divergence, Draw, Knobs, Nets, Noise, scoped
+from gensweep.networks._activation import Activation
+
+_OWN = "latent_"  # what a constraint calls `critic` and `multiplier` bears this prefix among the networks of a family
+
+
+class LatentCritic(Divergence, ABC):
+    """A divergence with one critic s, [n, d] -> [n, 1], that minimises `objective` under the constraint `held`.
+
+    To the constraint the target's sample y is the data and the model's sample x the samples.
+    """
+
+    name: str
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="widths of the critic's layers")
+    activation: Activation = Field("relu", description="the critic's non-linearity")
+    lr_ratio: float = Field(1.0, gt=0, description="the critic's learning rate as a multiple of the model's")
+
+    @property
+    @abstractmethod
+    def held(self) -> Constraint:
+        """What holds the critic; its knobs are this component's own, or those of its field `constraint`."""
+
+    @abstractmethod
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+        """What the critic minimises besides the constraint's term, from its values [n, 1] on y and on x."""
+
+    @property
+    def critic_lr_ratio(self) -> float:
+        """The critic's learning rate as a multiple of the trial's."""
+        return self.lr_ratio
+
+    def noise(self, n: int, dimensions: int) -> dict[str, Draw]:
+        """The constraint's."""
+        return {f"constraint.{name}": draw for name, draw in self.held.noise((dimensions,), n).items()}
+
+    def critics(self, dimensions: int) -> dict[str, torch.nn.Module]:
+        """One perceptron, [n, dimensions] -> [n, 1]."""
+        from gensweep.networks.mlp import MLP
+
+        return {f"{_OWN}critic": MLP(hidden=self.hidden, activation=self.activation).encoder((dimensions,), 1)}
+
+    def critic_state(self) -> dict[str, torch.nn.Module]:
+        """The constraint's state."""
+        return {_OWN + name: net for name, net in self.held.state().items()}
+
+    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> CriticLoss:
+        """The objective and the constraint's term; a gap is logged normalised too, where its norm is known."""
+        own = {name.removeprefix(_OWN): net for name, net in nets.items() if name.startswith(_OWN)}
+        loss = self.objective(own["critic"](y), own["critic"](x))
+        penalty = self.held.penalty(y, x, own, scoped(noise, "constraint"), _of_constraint(knobs))
+        parts = {**loss.parts, **penalty.parts, "penalty": penalty.total}
+        if "critic_gap" in parts and "omega" in parts:  # comparable between trials even while Omega is not 1
+            parts["normalised_gap"] = parts["critic_gap"] / parts["omega"].clamp(min=1e-12).sqrt()
+        return CriticLoss(loss.total + penalty.total, parts)
+
+    def after_critic_move(
+        self, parameters: dict[str, torch.Tensor], parts: Mapping[str, torch.Tensor], knobs: Knobs
+    ) -> dict[str, torch.Tensor]:
+        """The constraint's correction."""
+        own = {name.removeprefix(_OWN): value for name, value in parameters.items()}
+        after = self.held.after_move(own, dict(parts), _of_constraint(knobs))
+        return {_OWN + name: value for name, value in after.items()}
+
+
+class RatioCritic(LatentCritic, ABC):
+    """A critic that must reach a function of the ratio of two densities; by default nothing holds it."""
+
+    constraint: Annotated[Constraint, Member("constraints")] = NONE()
+
+    @property
+    def held(self) -> Constraint:
+        """The field `constraint`."""
+        return self.constraint
+
+    @model_validator(mode="after")
+    def _the_ratio_can_be_reached(self) -> RatioCritic:
+        given = self.constraint.dump()["name"]
+        if given == "clip":
+            raise ValueError(
+                f"constraint clip does not go with {self.name}: its critic must reach the logarithm of a ratio of "
+                "densities, and with clipped weights it is all but flat. Give constraint: none or gradient_penalty, "
+                "or divergence: wasserstein_dual, whose critic may be clipped"
+            )
+        if self.constraint.is_an_equality:
+            raise ValueError(
+                f"constraint {given} does not go with {self.name}: it holds a norm of the critic at 1, while the best "
+                f"critic goes flat as the laws come together. Give constraint: none, or divergence: {given}_ipm"
+            )
+        return self
+
+
+def gap(target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+    """E_y s - E_x s from a critic's values [n, 1] on the two samples, 0-d."""
+    return target.mean() - model.mean()
+
+
+def gap_objective(target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    """-(E_y s - E_x s), from a critic's values [n, 1] on the target's sample and on the model's."""
+    value = gap(target, model)
+    return CriticLoss(-value, {"critic_gap": value})
+
+
+def logistic_loss(target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
+    """E_y softplus(-s(y)) + E_x softplus(s(x)), 0-d, from logits [n, 1]; smallest at s = log(p_y / p_x)."""
+    softplus = torch.nn.functional.softplus
+    return softplus(-target).mean() + softplus(model).mean()
+
+
+def _of_constraint(knobs: Knobs) -> dict[str, torch.Tensor]:
+    return {**knobs, **scoped(knobs, "constraint")}

@@ -1,0 +1,71 @@
+import pytest
+import torch
+
+from gensweep.component import build
+from gensweep.divergences.max_sliced_wasserstein import steepest
+from gensweep.divergences.sliced_wasserstein import sliced_wasserstein_squared
+from gensweep.metrics._transport import steepest_direction
+
+
+def value(x, y, steps=10, starts=2, seed=0):
+    member = build("divergences", {"name": "max_sliced_wasserstein", "steps": steps, "starts": starts})
+    directions = torch.randn(starts, x.shape[1], generator=torch.Generator().manual_seed(seed), dtype=x.dtype)
+    return member.penalty(x, y, {}, {"starts": directions}, {})
+
+
+def gaussian(n, d, seed):
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def test_a_shift_gives_its_squared_length_after_one_step():
+    x, shift = gaussian(20, 8, 0), torch.linspace(-1, 2, 8, dtype=torch.float64)
+    # Every direction pairs a point with its own image, so M is shift shift^T and one power step is exact.
+    assert float(value(x + shift, x, steps=1)) == pytest.approx(float(shift.square().sum()), rel=1e-12)
+
+
+@pytest.mark.parametrize("steps", [0, 10])
+def test_on_the_line_it_is_the_squared_wasserstein_2_distance(steps):
+    x, y = gaussian(50, 1, 1) + 1, gaussian(50, 1, 2)
+    expected = sliced_wasserstein_squared(x, y, torch.ones(1, 1, dtype=torch.float64))
+    assert float(value(x, y, steps=steps)) == pytest.approx(float(expected), rel=1e-12)
+
+
+def test_between_gaussians_of_two_dimensions_it_is_that_of_the_axis_on_which_they_differ_most():
+    # N(0, R diag(9, 1) R^T) and N(0, I): W_2^2 along u is (s(u) - 1)^2, largest where the deviation s is 3, and there 4.
+    # 20,000 points: a deviation of 3 has a standard error of 0.015, so (s - 1)^2 one of 0.06 with the other's.
+    angle = torch.tensor(0.7, dtype=torch.float64)
+    axis = torch.stack([angle.cos(), angle.sin()])
+    y = gaussian(20_000, 2, 3)
+    x = gaussian(20_000, 2, 4) + 2 * (gaussian(20_000, 2, 4) @ axis)[:, None] * axis
+    direction = steepest(x, y, gaussian(2, 2, 5), 10)
+    assert float((direction @ axis).abs()) == pytest.approx(1, abs=1e-3)
+    assert float(value(x, y)) == pytest.approx(4, abs=0.25)
+
+
+def test_it_comes_near_to_the_maximum_that_gradient_ascent_from_many_starts_finds():
+    x, y = gaussian(100, 5, 6) * torch.tensor([3.0, 1, 1, 1, 0.5]) + 0.3, gaussian(100, 5, 7)
+    best = steepest_direction(x.float(), y.float(), 2, (8, 200), 0)[0] ** 2
+    assert 0.97 * best < float(value(x, y, steps=20, starts=4)) < 1.001 * best
+
+
+def test_more_steps_never_find_less():
+    x, y = gaussian(60, 6, 8) * 1.5 + 0.5, gaussian(60, 6, 9)
+    values = [float(value(x, y, steps=steps)) for steps in (0, 1, 3, 10, 30)]
+    assert values == sorted(values)
+    assert values[0] < 0.9 * values[-1]
+
+
+def test_its_gradient_is_that_of_the_maximum():
+    """The envelope theorem: a difference quotient of the whole, search included, is the gradient with u held."""
+    # Points near an axis and apart on it, so that no pair changes near the best direction: there the maximum is smooth.
+    y = torch.arange(12, dtype=torch.float64)[:, None] * torch.tensor([1.0, 0, 0]) + 0.1 * gaussian(12, 3, 10)
+    x, way = 3 * y + 0.1 * gaussian(12, 3, 11), gaussian(12, 3, 12)
+    slope = (torch.func.grad(lambda x: value(x, y, steps=200))(x) * way).sum()
+    h = 1e-5
+    quotient = (value(x + h * way, y, steps=200) - value(x - h * way, y, steps=200)) / (2 * h)
+    assert float(quotient) == pytest.approx(float(slope), rel=1e-4)
+
+
+def test_samples_of_different_sizes_are_refused():
+    with pytest.raises(ValueError, match="one size"):
+        value(gaussian(5, 2, 0), gaussian(6, 2, 0))
