@@ -189,9 +189,12 @@ def _outcomes(folder: SweepFolder) -> str:
 def _write_results(folder: SweepFolder) -> None:
     """results.csv always; the report where there is something to compare."""
     from gensweep.comparison import collect
+    from gensweep.comparison.ground_truth import ground_truth
     from gensweep.comparison.report import compare
 
     collect.write_csv(folder)
+    if truth := ground_truth(folder):
+        truth.write(folder.path / "report")
     try:
         compare([folder]).write(folder.path / "report", sanity(folder) if folder.state().finished else [])
     except NoUsableTrial:

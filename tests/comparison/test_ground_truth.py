@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -136,3 +139,20 @@ def test_where_the_model_is_no_gaussian_on_a_line_there_is_no_table(write, chang
 def test_a_model_without_a_named_objective_has_no_row(write, family) -> None:
     """The other generator has other fixed points; a VAE's means are not its model."""
     assert table(write, (family, (1.0, 1.8))) is None
+
+
+def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path) -> None:
+    """Through the command, on a mixture given by overrides; two passes, so nothing is asked of the fit."""
+    command = [
+        sys.executable, "-m", "gensweep", "run", "search_spaces/ground_truth.yaml", "--in-process", "-o", str(tmp_path),
+        "--tracking-uri", f"sqlite:///{tmp_path}/mlflow.db", "name=other", "trial.dataset.means=[-2,1]",
+        "trial.dataset.n_train=5120", "trial.training.epochs=2",
+        "trial.family={name:vae,likelihood:gaussian,variance:0.5,samples:observation}",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "other" / "report" / "ground_truth.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["objective"] == "kl"
+    assert float(row["target_mu"]) == pytest.approx(0.33 * -2 + 0.67, abs=1e-3)
+    assert "target_sigma" in done.stdout and "Ground truth:" in done.stdout
