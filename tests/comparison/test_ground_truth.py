@@ -155,4 +155,5 @@ def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path)
         (row,) = csv.DictReader(file)
     assert row["objective"] == "kl"
     assert float(row["target_mu"]) == pytest.approx(0.33 * -2 + 0.67, abs=1e-3)
-    assert "target_sigma" in done.stdout and "Ground truth:" in done.stdout
+    assert "target_sigma" in done.stdout
+    assert "Ground truth:" in done.stdout
