@@ -25,7 +25,9 @@ trial:
 
 
 def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    inherited = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "GENSWEEP_RUNS")}
+    inherited = {
+        k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "GENSWEEP_RUNS")
+    }
     return subprocess.run(
         [sys.executable, "-m", "gensweep", *arguments], cwd=folder, capture_output=True, text=True, timeout=240,
         env={**inherited, **environment},
@@ -109,7 +111,9 @@ def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp
     plugin = tmp_path / "plugin"
     (plugin / "mean_gap-1.0.dist-info").mkdir(parents=True)
     (plugin / "mean_gap-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-gap\nVersion: 1.0\n")
-    (plugin / "mean_gap-1.0.dist-info" / "entry_points.txt").write_text("[gensweep.divergences]\nmean_gap = mean_gap:MeanGap\n")
+    (plugin / "mean_gap-1.0.dist-info" / "entry_points.txt").write_text(
+        "[gensweep.divergences]\nmean_gap = mean_gap:MeanGap\n"
+    )
     (plugin / "mean_gap.py").write_text(
         "from __future__ import annotations\n"
         "from typing import Literal\n"
@@ -126,7 +130,12 @@ def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp
     path = os.pathsep.join([str(plugin), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(os.pathsep)
     listed = gensweep(tmp_path, "list", "divergences", "--json", PYTHONPATH=path)
     assert {"name": "mean_gap", "what": "The squared distance of the means."} in json.loads(listed.stdout)
-    options = ("trial.family=wae", "trial.family.divergence={name: mean_gap, power: 4}", "search.samples=1", "name=plug")
+    options = (
+        "trial.family=wae",
+        "trial.family.divergence={name: mean_gap, power: 4}",
+        "search.samples=1",
+        "name=plug",
+    )
     ran = gensweep(tmp_path, "run", "space.yaml", *options, PYTHONPATH=path)  # on Ray: its workers find it too
     assert ran.returncode == 0, ran.stderr
     assert json.loads(gensweep(tmp_path, "show", "plug", "0", "--json").stdout)["configuration"]["family"]["divergence"] == {
@@ -174,7 +183,9 @@ def test_plan_prices_without_starting(tmp_path: Path) -> None:
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("command", ["run", "check", "plan", "resume", "ls", "show", "compare", "ui", "sync", "list", "schema"])
+@pytest.mark.parametrize(
+    "command", ["run", "check", "plan", "resume", "ls", "show", "compare", "ui", "sync", "list", "schema"]
+)
 def test_every_command_has_help_with_an_example(command: str) -> None:
     shown = gensweep(Path.cwd(), command, "--help")
     assert shown.returncode == 0

@@ -33,7 +33,9 @@ class Affine(Network):
     name: Literal["affine"] = "affine"
     spread: float = Field(3.0, gt=0, description="standard deviation of each output at the start, in units of the data")
 
-    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((64, 64), description="hidden layers of encoders and critics")
+    hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (64, 64), description="hidden layers of encoders and critics"
+    )
     activation: Activation = Field("tanh", description="the non-linearity of encoders and critics")
 
     def decoder(self, latent_size: int, shape: tuple[int, ...]) -> torch.nn.Module:

@@ -69,7 +69,11 @@ def nodes() -> list[dict[str, float]]:
 
     kept = ("CPU", "GPU", "memory")
     return [
-        {name: value for name, value in node["Resources"].items() if name in kept or name.startswith("accelerator_type:")}
+        {
+            name: value
+            for name, value in node["Resources"].items()
+            if name in kept or name.startswith("accelerator_type:")
+        }
         for node in ray.nodes()
         if node["Alive"]
     ]

@@ -31,7 +31,9 @@ def sweep(search: dict[str, Any] | None = None, trial: dict[str, Any] | None = N
 
 
 def start(folder: Path, of: Sweep) -> tuple[SweepFolder, Driver]:
-    found = SweepFolder.open(folder) if (folder / "sweep.yaml").exists() else SweepFolder.create(folder, of.definition())
+    found = (
+        SweepFolder.open(folder) if (folder / "sweep.yaml").exists() else SweepFolder.create(folder, of.definition())
+    )
     found.hold()
     return found, Driver(of, found, lambda record: None)
 
@@ -173,7 +175,10 @@ def test_a_time_budget_stops_resumably(tmp_path: Path) -> None:
 
 
 def test_every_branch_gets_a_turn_before_chance_decides(tmp_path: Path) -> None:
-    family = {"name": "wae", "divergence": {"one_of": [{"name": "mmd"}, {"name": "sinkhorn"}, {"name": "jensen_shannon"}]}}
+    family = {
+        "name": "wae",
+        "divergence": {"one_of": [{"name": "mmd"}, {"name": "sinkhorn"}, {"name": "jensen_shannon"}]},
+    }
     _, driver = start(tmp_path / "s", sweep({"sampler": "tpe", "samples": 6}, {"family": family}))
     labels = [driver.state.trials[issue(driver).number].parameters["family.divergence"] for _ in range(6)]
     assert labels == ["mmd", "sinkhorn", "jensen_shannon"] * 2
@@ -181,7 +186,12 @@ def test_every_branch_gets_a_turn_before_chance_decides(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("samples", [None, 5])
 def test_a_grid_takes_every_combination_once(tmp_path: Path, samples: int | None) -> None:
-    family = {"one_of": [{"name": "vae", "beta": "loguniform(0.1, 10)"}, {"name": "gan", "loss": "choice(minimax, non_saturating)"}]}
+    family = {
+        "one_of": [
+            {"name": "vae", "beta": "loguniform(0.1, 10)"},
+            {"name": "gan", "loss": "choice(minimax, non_saturating)"},
+        ]
+    }
     _, driver = start(tmp_path / "s", sweep({"sampler": "grid", "samples": samples, "points": 3}, {"family": family}))
     while driver.next() is not None:
         pass

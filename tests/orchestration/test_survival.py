@@ -113,8 +113,8 @@ def test_killing_a_worker_costs_its_trial_one_interval_and_the_sweep_nothing(tmp
     (tmp_path / "space.yaml").write_text(SPACE)
     driver = gensweep(tmp_path, "run", "space.yaml")
     wait_until(lambda: len(events(tmp_path, "reported")) >= 10, driver)
-    workers = worker_processes(driver.pid)
-    assert workers
+    workers: list[int] = []
+    wait_until(lambda: bool(workers.extend(worker_processes(driver.pid)) or workers), driver)  # named while they train
     os.kill(workers[0], signal.SIGKILL)
     code, _, err = finish(driver)
     assert code == 0, err
