@@ -12,11 +12,12 @@ from gensweep.errors import ConfigError
 
 
 def refuse_mixed(rows: Sequence[Mapping[str, Any]], metric: str) -> None:
-    """Raise if the scores `metric` of `rows` were taken by more than one protocol.
+    """Raise if the scores `metric` of `rows`, or those that it is a detail of, were taken by more than one protocol.
 
     Raises:
         ConfigError: naming every field of the protocols that differs, and trials on each side.
     """
+    metric = metric.partition(".")[0]
     sides: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if digest := row.get(f"protocol.{metric}"):

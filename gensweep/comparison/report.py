@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gensweep import registry
 from gensweep.comparison import collect, plots
@@ -82,8 +82,12 @@ class Comparison:
         for name in self.scores:
             if "." in name or name == self.ranking.metric:
                 continue
+            mode = _better(name)
+            if mode is None:
+                orders[name] = "not ranked: it only watches for something"
+                continue
             try:
-                ranking = rank(self.rows, name, _mode_of(name), budget=self.ranking.budget)
+                ranking = rank(self.rows, name, mode, budget=self.ranking.budget)
             except (ConfigError, NoUsableTrial) as error:
                 orders[name] = "not ranked: " + str(error).splitlines()[0]
             else:
@@ -132,7 +136,8 @@ def compare(
     """Rank the families of the sweeps in `folders` (or the divergences, where there is one family).
 
     Raises:
-        ConfigError: the sweeps have no common objective, protocols differ, or `metric`, `by` or `budget` is unknown.
+        ConfigError: the sweeps have no common objective, protocols differ, `metric`, `by` or `budget` is unknown, or
+            neither direction of `metric` is better.
         NoUsableTrial: there is no finite score to compare.
     """
     tables = [collect.trials(folder) for folder in folders]
@@ -205,13 +210,22 @@ def _objective(folders: Sequence[SweepFolder], metric: str | None, scores: Seque
     wanted = metric or next(iter(own))
     if scores and wanted not in scores:
         raise ConfigError(f"no trial has the score '{wanted}'. {suggest(wanted, scores)}")
-    return wanted, own.get(wanted) or _mode_of(wanted)
+    mode = own.get(wanted) or _better(wanted)
+    if mode is None:
+        measures = ", ".join(score for score in scores if _better(score)) or "a score that measures quality"
+        raise ConfigError(
+            f"'{wanted}' only tells about models: neither more nor less of it is better. Rank by {measures}."
+        )
+    return wanted, mode
 
 
-def _mode_of(score: str) -> Mode:
-    """Which direction is better, by the metric that gives the score."""
-    mode: Mode = registry.load("metrics", score.partition(".")[0]).mode  # type: ignore[attr-defined]
-    return mode
+def _better(score: str) -> Mode | None:
+    """Which direction of a score is better, by the metric that gives it; None where neither is."""
+    name, _, detail = score.partition(".")
+    metric: Any = registry.load("metrics", name)
+    if detail:
+        return cast("Mode | None", metric.detail_modes.get(detail))
+    return cast(Mode, metric.mode) if metric.is_quality else None
 
 
 def _grouping(rows: Sequence[dict[str, Any]], axes: Sequence[str], by: str | None) -> str:
@@ -252,9 +266,8 @@ def _table_row(group: Group, by: str, budget: int) -> dict[str, str]:
 def _notes(comparison: Comparison) -> str:
     ranking = comparison.ranking
     direction = "less" if ranking.mode == "min" else "more"
-    hashes = sorted(
-        {row[f"protocol.{ranking.metric}"] for row in comparison.rows if f"protocol.{ranking.metric}" in row}
-    )
+    protocol = f"protocol.{ranking.metric.partition('.')[0]}"
+    hashes = sorted({row[protocol] for row in comparison.rows if protocol in row})
     lines = [
         f"Ranked by {ranking.metric} ({direction} is better), protocol {', '.join(hashes) or 'unknown'}, at the epoch "
         "where the sweep's objective was best.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -30,6 +31,7 @@ class DensityCoverage(Featured, SampleMetric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "max"
+    detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {"density": "max"}
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     estimator: ClassVar[str] = "closed balls to the k-th nearest other item, float64; coverage"
     default_n: ClassVar[int] = 5000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -33,6 +34,7 @@ class FIDInfinity(Featured):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {"fid": "min"}
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     name: Literal["fid_infinity"] = "fid_infinity"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -36,6 +37,7 @@ class LogLikelihood(ItemMetric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "max"
+    detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {"bits_per_dimension": "min"}
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     name: Literal["log_likelihood"] = "log_likelihood"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -30,6 +31,11 @@ class ModeCoverage(Metric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "max"
+    detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {
+        "modes": "max",
+        "high_quality": "max",
+        "evenness": "max",
+    }
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     name: Literal["mode_coverage"] = "mode_coverage"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
@@ -24,6 +25,7 @@ class Reconstruction(ItemMetric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {"share": "min"}
 
     name: Literal["reconstruction"] = "reconstruction"
 

@@ -171,10 +171,20 @@ def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
             f"'{wanted.metric}' is not among trial.evaluation.metrics. {suggest(wanted.metric, set(names))}",
         )
         return
-    mode = metrics[names.index(wanted.metric)].mode
-    if mode != wanted.mode:
+    metric = metrics[names.index(wanted.metric)]
+    if not metric.is_quality:
+        yield Problem(_where(sweep, "objective.metric"), "objective.metric", _no_objective(wanted.metric, metrics))
+    elif metric.mode != wanted.mode:
         yield Problem(
             _where(sweep, "objective.mode"),
             "objective.mode",
-            f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {mode}",
+            f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {metric.mode}",
         )
+
+
+def _no_objective(watching: str, metrics: list[Any]) -> str:
+    measures = [metric.name for metric in metrics if metric.is_quality]
+    cure = (
+        f"Choose {' or '.join(measures)}" if measures else "Add one that measures quality to trial.evaluation.metrics"
+    )
+    return f"'{watching}' only watches for something, and a worse model need not score worse. {cure}"

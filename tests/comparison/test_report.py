@@ -67,6 +67,33 @@ def test_other_scores_are_ranked_in_their_own_direction_and_may_disagree(write: 
         compare([sweep.folder], metric="waserstein")
 
 
+def test_a_score_that_only_tells_ranks_nothing(write: Write) -> None:
+    sweep = write()
+    for family in ("vae", "wae"):
+        sweep.trial(family, 1.0, scores={"nearest_neighbour": 0.5, "nearest_neighbour.copies": 0.1, "fid.floor": 0.2})
+    for score in ("nearest_neighbour", "nearest_neighbour.copies", "fid.floor"):
+        with pytest.raises(ConfigError, match=f"'{score}' only tells about models.*Rank by fid\\.$"):
+            compare([sweep.folder], metric=score)
+    assert compare([sweep.folder]).other_scores() == {"nearest_neighbour": "not ranked: it only watches for something"}
+
+
+def test_a_detail_is_ranked_in_a_direction_of_its_own(write: Write) -> None:
+    sweep = write()
+    for family, bits in (("vae", 3.0), ("flow", 2.0)):
+        scores = {"log_likelihood": -100 * bits, "log_likelihood.bits_per_dimension": bits}
+        sweep.trial(family, 1.0, scores=scores)
+    for score in ("log_likelihood", "log_likelihood.bits_per_dimension"):
+        assert [group.name for group in compare([sweep.folder], metric=score).ranking.groups] == ["flow", "vae"]
+
+
+def test_a_detail_of_different_protocols_is_refused_too(write: Write) -> None:
+    sweep = write()
+    for n_fake in (500, 1000):
+        sweep.trial("vae", 1.0, scores={"fid_infinity.fid": 3.0}, protocol={"n_fake": n_fake}, metric="fid_infinity")
+    with pytest.raises(ConfigError, match="fid_infinity was taken by 2 protocols"):
+        compare([sweep.folder], metric="fid_infinity.fid")
+
+
 def test_scores_of_different_protocols_are_refused_with_what_differs(write: Write) -> None:
     one, other = write("one"), write("other")
     one.trial("vae", 3.0, protocol={"n_fake": 500, "extractor": {"sha": "a"}, "split": "validation"})

@@ -32,6 +32,7 @@ class Writer:
         scores: Mapping[str, float] | None = None,
         seconds: float = 2.0,
         reason: str = "",
+        metric: str = "fid",
     ) -> int:
         number, self.n = self.n, self.n + 1
         key = f"{number:02x}" * 32
@@ -56,10 +57,10 @@ class Writer:
         if outcome:
             contents = protocol or {"n_fake": 500, "split": "validation"}
             digest = hashlib.sha256(json.dumps(contents).encode()).hexdigest()[:8]
-            protocol_json = json.dumps({"fid": {**contents, "hash": digest}}).encode()
+            protocol_json = json.dumps({metric: {**contents, "hash": digest}}).encode()
             events.append(
                 {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
-                 "best": best, "best_epoch": 15 if best else None, "seconds": seconds, "protocol": {"fid": digest}}
+                 "best": best, "best_epoch": 15 if best else None, "seconds": seconds, "protocol": {metric: digest}}
             )  # fmt: skip
         with self.folder.hold():
             self.folder.events.append_many(events)

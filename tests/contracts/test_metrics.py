@@ -108,6 +108,13 @@ def test_real_data_score_better_than_noise(metric, data):
     assert all(metric.bounds[0] <= value <= metric.bounds[1] for value in (real, noise))
 
 
+def test_a_detail_with_a_direction_exists_and_is_no_better_for_noise(metric, data):
+    bound = scorer(metric, data, "validation")
+    real, noise = (bound.score(Blurred(data, strength)).details for strength in (0, 1))
+    for detail, mode in metric.detail_modes.items():
+        assert real[detail] <= noise[detail] if mode == "min" else real[detail] >= noise[detail]
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_answers_that_are_not_finite_score_not_a_number(metric, data, value):
     class Broken(Blurred):

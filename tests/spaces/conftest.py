@@ -94,6 +94,12 @@ class Recall(Metric):
     def against(self, dataset, split): raise AssertionError
     def misfit(self, dataset): return "recall needs pictures" if len(dataset.shape) != 3 else None
 
+class Watch(Metric):
+    name: Literal["watch"] = "watch"
+    mode: ClassVar[Literal["min", "max"]] = "max"
+    is_quality: ClassVar[bool] = False
+    def against(self, dataset, split): raise AssertionError
+
 class Walk(Optimizer):
     name: Literal["walk"] = "walk"
     def over(self, parameters, lr_ratio): raise AssertionError
@@ -103,7 +109,7 @@ ENTRIES = {
     "divergences": ["near", "far"],
     "datasets": ["plane", "picture"],
     "networks": ["layers", "stride"],
-    "metrics": ["gap", "recall"],
+    "metrics": ["gap", "recall", "watch"],
     "optimizers": ["walk"],
 }
 STUDY = """\

@@ -113,6 +113,18 @@ def test_an_override_that_is_wrong_is_named_as_typed(study: Path, override: str,
     assert says in lines[0]
 
 
+def test_a_metric_that_only_watches_is_no_objective(study: Path, write: Write) -> None:
+    watching = study.read_text().replace("objective: {metric: gap}", "objective: {metric: watch, mode: max}")
+    file = write(watching.replace("metrics: [gap]", "metrics: [watch, gap, recall]"), "watching.yaml")
+    reason = (
+        "watching.yaml:3 objective.metric: 'watch' only watches for something, and a worse model need not score worse"
+    )
+    assert found(file, "trial.family=coder") == [f"{reason}. Choose gap or recall"]
+    assert found(file, "trial.family=coder", "trial.evaluation.metrics=[watch]") == [
+        f"{reason}. Add one that measures quality to trial.evaluation.metrics"
+    ]
+
+
 def test_parts_that_do_not_go_together(study: Path) -> None:
     lines = found(study, "dataset=plane", "trial.network=stride", "trial.evaluation.metrics=[gap,recall]")
     assert lines == [
