@@ -17,8 +17,11 @@ class MaxSlicedWasserstein(Divergence):
 
     For the pairs of points that sorting along u makes, W_2^2 is u^T M u with M = E (x - y)(x - y)^T. A step is
     u <- M u / ||M u||, a power step, which is also a gradient step of unbounded length; the best direction met counts.
-    The gradient holds u fixed, by the envelope theorem. On n points it is a lower bound of their maximum, and above
-    the laws' own by about the root of d / n.
+    On n points it is a lower bound of their maximum, and above the laws' own by about the root of d / n.
+
+    The gradient is that of the value along the direction found, which is held fixed. Where that is the one best direction,
+    up to its sign, it is the maximum's own (Danskin's envelope theorem). Where two are equally good, or two projections
+    tie, the maximum has a kink and no one gradient: this is then the slope for the direction and the order that were met.
 
     Fields:
         steps: power steps from each start, >= 0.

@@ -66,6 +66,31 @@ def test_its_gradient_is_that_of_the_maximum():
     assert float(quotient) == pytest.approx(float(slope), rel=1e-4)
 
 
+def test_where_two_directions_are_equally_good_the_gradient_is_that_of_the_one_that_was_met():
+    # Four points of a cross against the origin: W_2^2 along any u is 1/2, and its slope 2 <x_i, u> u / 4 turns with u.
+    x = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]], dtype=torch.float64)
+    y, slopes = torch.zeros_like(x), []
+    for seed in range(2):
+        slope, found = torch.func.grad_and_value(lambda x, seed=seed: value(x, y, starts=1, seed=seed))(x)
+        start = torch.randn(1, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        u = steepest(x, y, start, 10)
+        assert float(found) == pytest.approx(0.5)
+        torch.testing.assert_close(slope, (x @ u)[:, None] * u / 2)
+        slopes.append(slope)
+    assert (slopes[0] - slopes[1]).abs().max() > 0.1
+
+
+def test_the_direction_is_a_constant_to_the_gradient_even_far_from_the_best_one():
+    x, y, starts = gaussian(8, 3, 13).requires_grad_(), gaussian(8, 3, 14), gaussian(2, 3, 15)
+    member = build("divergences", {"name": "max_sliced_wasserstein", "steps": 1})
+    member.penalty(x, y, {}, {"starts": starts}, {}).backward()
+    found = x.detach()
+    u = steepest(found, y, starts, 1)
+    expected = torch.empty_like(found)
+    expected[(found @ u).argsort()] = 2 / 8 * ((found @ u).sort().values - (y @ u).sort().values)[:, None] * u
+    torch.testing.assert_close(x.grad, expected)
+
+
 def test_samples_of_different_sizes_are_refused():
     with pytest.raises(ValueError, match="one size"):
         value(gaussian(5, 2, 0), gaussian(6, 2, 0))
