@@ -21,13 +21,15 @@ _OWN = "latent_"  # what a constraint calls `critic` and `multiplier` bears this
 class LatentCritic(Divergence, ABC):
     """A divergence with one critic s, [n, d] -> [n, 1], that minimises `objective` under the constraint `held`.
 
-    To the constraint the target's sample y is the data and the model's sample x the samples.
+    To the constraint the target's sample y is the data and the model's sample x the samples. An epoch counts the critic's
+    batches, so the model moves once in `critic_moves` of them.
     """
 
     name: str
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="widths of the critic's layers")
     activation: Activation = Field("relu", description="the critic's non-linearity")
     lr_ratio: float = Field(1.0, gt=0, description="the critic's learning rate as a multiple of the model's")
+    critic_moves: int = Field(1, ge=1, description="moves of the critic for each of the model")
 
     @property
     @abstractmethod
@@ -42,6 +44,11 @@ class LatentCritic(Divergence, ABC):
     def critic_lr_ratio(self) -> float:
         """The critic's learning rate as a multiple of the trial's."""
         return self.lr_ratio
+
+    @property
+    def n_critic_moves(self) -> int:
+        """The field `critic_moves`."""
+        return self.critic_moves
 
     def noise(self, n: int, dimensions: int) -> dict[str, Draw]:
         """The constraint's."""

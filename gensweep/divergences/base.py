@@ -70,6 +70,11 @@ class Divergence(Component, ABC):
         """The critics' learning rate as a multiple of the trial's."""
         return 1.0
 
+    @property
+    def n_critic_moves(self) -> int:
+        """How many moves the critics make for each of the model."""
+        return 1
+
     def critic_state(self) -> dict[str, torch.nn.Module]:
         """Networks that no optimiser trains and `after_critic_move` changes, by name: a multiplier."""
         return {}

@@ -31,6 +31,7 @@ class FDivergence(RatioCritic):
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+        critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
         constraint: what holds the critic; F stays a lower bound. clip, sobolev and fisher are refused.
 
     Source: S. Nowozin, B. Cseke, R. Tomioka, "f-GAN", 2016, arXiv:1606.00709, equations 4 and 6, tables 1, 2 and 6.

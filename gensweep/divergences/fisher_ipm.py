@@ -26,10 +26,11 @@ class FisherIPM(LatentCritic):
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+        critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
 
     Source: Y. Mroueh, T. Sercu, "Fisher GAN", 2017, arXiv:1705.09675, eq. 4, eq. 9 and Algorithm 1.
     Differs: on the latent space, with rho 1e-2, where the authors' code has 1e-6 for images; one move of the critic a
-    round.
+    round by default.
     """
 
     name: Literal["fisher_ipm"] = "fisher_ipm"

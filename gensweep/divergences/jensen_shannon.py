@@ -26,6 +26,7 @@ class JensenShannon(RatioCritic):
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+        critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
         constraint: what holds the critic; none is the paper's. One that bounds it makes the bound looser.
 
     Source: I. Tolstikhin, O. Bousquet, S. Gelly, B. Schoelkopf, "Wasserstein Auto-Encoders", 2018, arXiv:1711.01558,

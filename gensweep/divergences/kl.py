@@ -26,6 +26,7 @@ class KL(RatioCritic):
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+        critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
         constraint: what holds the critic; a bounded slope also bounds the ratio that it can see. clip, sobolev and fisher
             are refused.
 

@@ -27,11 +27,12 @@ class SobolevIPM(LatentCritic):
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+        critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
 
     Source: Y. Mroueh, C.-L. Li, T. Sercu, A. Raj, Y. Cheng, "Sobolev GAN", 2018, arXiv:1711.04894, section 5 and
     Algorithm 1.
     Differs: on the latent space, where slopes are near 1, so rho is 1e-2 and not the 1e-5 of images; one move of the
-    critic a round.
+    critic a round by default.
     """
 
     name: Literal["sobolev_ipm"] = "sobolev_ipm"

@@ -32,12 +32,13 @@ class WassersteinDual(LatentCritic):
             make other distances, which have their own names.
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
-        lr_ratio: learning rate of the critic as a multiple of the model's, > 0. The critic makes one move a round,
-            where WGAN has five; a larger ratio stands for that.
+        lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
+        critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches. Where that
+            is too dear, a larger lr_ratio stands for more moves.
 
     Source: M. Arjovsky, S. Chintala, L. Bottou, "Wasserstein GAN", 2017, arXiv:1701.07875, eq. 2; the penalty: H. Petzka,
     A. Fischer, D. Lukovnikov, "On the regularization of Wasserstein GANs", 2018, arXiv:1709.08894, eq. 8.
-    Differs: on the latent space; one move of the critic a round.
+    Differs: on the latent space; the critic makes one move a round by default, where WGAN's makes five.
     """
 
     name: Literal["wasserstein_dual"] = "wasserstein_dual"

@@ -38,6 +38,7 @@ def critic_of(
         tuple(critics),
         loss,
         draws,
+        moves=divergence.n_critic_moves,
         lr_ratio=divergence.critic_lr_ratio,
         after_move=correct,
         corrects=(*critics, *state),

@@ -6,8 +6,11 @@ from typing import Any, cast
 
 import pytest
 import torch
+from pydantic import ValidationError
 
+from gensweep import registry
 from gensweep.component import build
+from gensweep.divergences.base import Divergence
 from gensweep.families.base import Family, Setting
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
@@ -44,3 +47,20 @@ def test_a_clipped_critic_is_clipped_and_nothing_else_is(family: str) -> None:
                for name, net in trainee.game.networks.items()}  # fmt: skip
     assert largest.pop("latent_critic") <= 0.02 + 1e-9
     assert min(largest.values()) > 0.1
+
+
+@pytest.mark.parametrize("family", ["wae", "sinkhorn_generator"])
+def test_the_critic_makes_its_moves_for_each_of_the_model_and_an_epoch_counts_its_batches(family: str) -> None:
+    trainee, history = trained(family, {"name": "sobolev_ipm", "rho": 0.05, "critic_moves": 3})
+    assert [seat.player.moves for seat in trainee.seats] == [3, 1]
+    assert trainee.step == 7  # ceil(4 epochs of 5 batches / 3)
+    counts = [{int(s["step"]) for s in seat.optimizer.state.values()} for seat in trainee.seats]
+    assert counts == [{21}, {7}]
+    assert len(history) == 4
+
+
+def test_one_move_of_the_critic_is_the_default_and_what_a_divergence_without_a_critic_says() -> None:
+    for name in registry.names("divergences"):
+        assert cast(Divergence, build("divergences", name)).n_critic_moves == 1
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        build("divergences", {"name": "kl", "critic_moves": 0})
