@@ -31,6 +31,15 @@ class Form:
     filter: Filter
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a file of an image says of itself: Pillow's names of its format and its pixels, its height and width."""
+
+    format: str
+    mode: str
+    size: tuple[int, int]
+
+
 def image_files(folder: Path) -> list[Path]:
     """The images in `folder` and the folders in it, in the order of their relative names. Files named .* are none.
 
@@ -45,8 +54,8 @@ def image_files(folder: Path) -> list[Path]:
     return sorted(found, key=lambda f: f.relative_to(folder).as_posix())
 
 
-def size_of(file: Path) -> tuple[int, int]:
-    """Height and width, from the header.
+def header(file: Path) -> Header:
+    """What `file` says of itself, without decoding it.
 
     Raises:
         ConfigError: not an image.
@@ -55,9 +64,18 @@ def size_of(file: Path) -> tuple[int, int]:
 
     try:
         with Image.open(file) as image:
-            return image.height, image.width
+            return Header(image.format or "", image.mode, (image.height, image.width))
     except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
         raise ConfigError(f"{file}: not an image that can be read ({error}).") from error
+
+
+def size_of(file: Path) -> tuple[int, int]:
+    """Height and width, from the header.
+
+    Raises:
+        ConfigError: not an image.
+    """
+    return header(file).size
 
 
 def common_size(files: Sequence[Path]) -> tuple[int, int]:

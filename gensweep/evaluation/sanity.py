@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from gensweep.datasets.base import Dataset, SplitName, load
-from gensweep.evaluation.subjects import GivenSamples, TooFew
+from gensweep.evaluation.given import GivenSamples, TooFew
 from gensweep.metrics._reference_cache import cached
 from gensweep.metrics._samples import subset
 from gensweep.metrics.base import Metric, Model, Score, Scorer, scorer

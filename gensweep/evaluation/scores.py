@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from gensweep import component
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.evaluation.subjects import GivenSamples, TooFew
+from gensweep.evaluation.given import GivenSamples, TooFew
 from gensweep.metrics._sample_metric import SampleMetric
 from gensweep.metrics.base import Metric, Model, Score, ScoreProtocol, Scorer, scorer
 
@@ -42,7 +42,9 @@ class Evaluated:
 def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: SplitName) -> Iterator[Evaluated]:
     """Each metric's score of `model` against `split` of `dataset`, as soon as it is known.
 
-    Where fewer samples are given than a metric takes by default, it takes them all, and its protocol says so.
+    Where fewer samples are given than a metric takes by default, it takes them all, and its protocol says so. How given
+    samples were prepared, as files of 8 bits or resized, is in the protocol under `samples`, so that such a score has a
+    hash of its own. Samples as they are, of a trained model or from an array of floats, have the metric's protocol.
 
     Raises:
         ConfigError: a metric has no meaning on the dataset, or was asked for more samples than are given.
@@ -58,7 +60,12 @@ def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: S
         except TooFew as error:
             bound = _with_all(metric, cast(GivenSamples, model), dataset, split, error)
             score = bound.score(model)
-        yield Evaluated(name, score, bound.protocol)
+        yield Evaluated(name, score, _with_preparation(bound.protocol, model))
+
+
+def _with_preparation(protocol: ScoreProtocol, model: Model) -> ScoreProtocol:
+    preparation = model.preparation if isinstance(model, GivenSamples) else None
+    return ScoreProtocol({**protocol.content, "samples": preparation}) if preparation else protocol
 
 
 def _refuse_few(metric: Metric, model: Model) -> None:

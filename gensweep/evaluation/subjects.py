@@ -9,9 +9,9 @@ from typing import cast
 
 import torch
 
-from gensweep.datasets import _arrays, _images
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, GensweepError, suggest
+from gensweep.errors import ConfigError, suggest
+from gensweep.evaluation.given import array_in, images_in
 from gensweep.ledger import checkpoints
 from gensweep.ledger.checkpoints import Checkpoint
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
@@ -34,39 +34,6 @@ class Subject:
     dataset: Dataset | None = None
 
 
-class TooFew(GensweepError):
-    """A metric asks for more samples than there are."""
-
-
-class GivenSamples:
-    """Samples [n, *shape] that were made elsewhere, as a model. It has no encoder and no likelihood."""
-
-    def __init__(self, items: torch.Tensor) -> None:
-        self.items = items
-
-    def samples(self, n: int) -> torch.Tensor:
-        """The first n.
-
-        Raises:
-            TooFew: there are fewer.
-        """
-        if n > len(self.items):
-            raise TooFew(f"{n} samples are needed, {len(self.items)} are given")
-        return self.items[:n]
-
-    def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
-        """None."""
-        return None
-
-    def codes(self, x: torch.Tensor) -> torch.Tensor | None:
-        """None."""
-        return None
-
-    def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
-        """None."""
-        return None
-
-
 def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = False, resize: bool = False) -> Subject:
     """What `what` names, as something that can be evaluated.
 
@@ -75,7 +42,7 @@ def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = 
         runs: the folder of sweeps.
         reference: the dataset that samples made elsewhere have the shape and range of.
         latest: a trial's newest checkpoint instead of its best.
-        resize: images of another size to the reference's, by Pillow's bicubic filter, instead of an error.
+        resize: images of another size to the reference's, instead of an error; their scores' protocols say so.
 
     Raises:
         ConfigError: there is no such thing, or it cannot be read; the message names the file.
@@ -88,8 +55,8 @@ def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = 
     if path.exists() or re.search(r"\.npz(:.*)?$|\.npy$", what):
         if reference is None:
             raise ConfigError(f"{what}: name the data to compare it with, as in --reference fashion_mnist.")
-        items = _images_in(path, reference, resize=resize) if path.is_dir() else _array_in(what, reference)
-        return Subject(GivenSamples(items), reference)
+        found = images_in(path, reference, resize=resize) if path.is_dir() else array_in(what, reference)
+        return Subject(found, reference)
     return _of_trial(_trial_path(what, runs), latest=latest)
 
 
@@ -130,38 +97,3 @@ def _trial_path(what: str, runs: Path) -> Path:
     if int(number) not in trials:
         raise ConfigError(f"{name} has no trial {number}. It has {len(trials)} trials, from 0 on.")
     return folder.path / "trials" / trials[int(number)].folder_name
-
-
-def _images_in(folder: Path, reference: Dataset, *, resize: bool) -> torch.Tensor:
-    """The images of a folder [n, *shape], in the reference's range."""
-    files = _images.image_files(folder)
-    if len(reference.shape) != 3 or reference.bounds is None or reference.shape[0] not in (1, 3):
-        raise ConfigError(f"{folder}: images cannot be compared with the {_named(reference)}.")
-    channels, height, width = reference.shape
-    size = _images.common_size(files) if not resize else None
-    if size not in (None, (height, width)):
-        raise ConfigError(
-            f"{folder}: images of {size[0]} x {size[1]} pixels, and the {_named(reference)}. Resizing changes every "
-            "score; --resize does it, by Pillow's bicubic filter."
-        )
-    form = _images.Form(1 if channels == 1 else 3, height if resize else None, "bicubic")
-    low, high = reference.bounds
-    return low + (high - low) * torch.cat(list(_images.decoded(files, form)))
-
-
-def _array_in(what: str, reference: Dataset) -> torch.Tensor:
-    """The items of an array [n, *shape]: bytes are scaled to the reference's range, other numbers must lie in it."""
-    file, _, key = what.partition(":") if ".npz:" in what else (what, "", "")
-    items = _arrays.open_items(Path(file).expanduser(), key or None, None)
-    if items.shape != reference.shape:
-        raise ConfigError(f"{file}: items of shape {items.shape}, and the {_named(reference)}.")
-    low, high = reference.bounds or (0.0, 1.0)
-    everything = torch.arange(len(items.array))
-    if items.array.dtype == "uint8" and reference.bounds:
-        return low + (high - low) * torch.cat(list(items.blocks(everything)))
-    checked = _arrays.Items(items.file, items.array, items.shape, reference.bounds, 1.0)
-    return torch.cat(list(checked.blocks(everything)))
-
-
-def _named(reference: Dataset) -> str:
-    return f"items of {reference.dump()['name']} have shape {reference.shape}"

@@ -15,11 +15,13 @@ from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
 from gensweep.errors import ConfigError
 from gensweep.evaluation import sanity, sanity_rows
+from gensweep.evaluation.given import GivenSamples
 from gensweep.evaluation.scores import evaluate
-from gensweep.evaluation.subjects import GivenSamples, Subject, subject
+from gensweep.evaluation.subjects import Subject, subject
 from gensweep.evaluation.words import dataset_of, members
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.metrics.base import scorer
 from gensweep.trial import Assignment, run_trial
 
 DIGITS = Digits()
@@ -107,6 +109,41 @@ def test_a_folder_an_array_of_bytes_and_one_of_numbers_score_alike(images, tmp_p
     assert all(other == pytest.approx(found[0], rel=1e-6) for other in found)
 
 
+def written(folder: Path, name: str, change=lambda image: image) -> str:
+    """A folder of the first 20 images, changed, in files of the name's kind."""
+    folder.mkdir()
+    for i, level in enumerate(LEVELS[:20]):
+        change(Image.fromarray(level)).save(folder / f"{i:02d}{name}")
+    return str(folder)
+
+
+def test_how_samples_were_prepared_is_in_the_protocol_and_its_hash(tmp_path):
+    np.save(tmp_path / "bytes.npy", LEVELS[:20])
+    np.save(tmp_path / "numbers.npy", (LEVELS[:20] / 255).astype("float32"))
+    double, half = (lambda image, n=n: image.resize((n, n), Image.Resampling.NEAREST) for n in (16, 4))
+    said = {
+        written(tmp_path / "png", ".png"): "files of 8 bits",
+        written(tmp_path / "bmp", ".bmp"): "files of 8 bits",
+        written(tmp_path / "jpeg", ".jpg"): "files of 8 bits, lossy (JPEG)",
+        written(tmp_path / "colour", ".png", lambda image: image.convert("RGB")): "files of 8 bits, RGB made L",
+        written(tmp_path / "double", ".png", double): "files of 8 bits, their centre squares resized by Pillow bicubic "
+        "to 8 x 8",
+        written(
+            tmp_path / "half", ".jpg", half
+        ): "files of 8 bits, lossy (JPEG), their centre squares resized by Pillow bicubic to 8 x 8",
+        str(tmp_path / "bytes.npy"): "an array of uint8",
+        str(tmp_path / "numbers.npy"): None,
+    }
+    metric = build("metrics", {"name": "fid", "n_fake": 20})
+    own, hashes = scorer(metric, DIGITS, "test").protocol, {}
+    for what, preparation in said.items():
+        (row,) = evaluate(subject(what, tmp_path, DIGITS, resize=True).model, DIGITS, [metric], "test")
+        assert row.protocol.content == own.content | ({"samples": preparation} if preparation else {})
+        hashes[preparation] = row.protocol.hash
+    assert hashes[None] == own.hash
+    assert len(set(hashes.values())) == len(hashes) == 7
+
+
 @pytest.mark.parametrize("metric", ["fid", "wasserstein", "sliced_wasserstein", "kid", "precision_recall"])
 def test_fewer_samples_than_a_metric_takes_are_all_used_and_the_protocol_says_so(metric):
     few, more = (GivenSamples(load(DIGITS).train[:n]) for n in (150, 1000))
@@ -132,10 +169,18 @@ def test_one_sample_is_too_few():
 def test_images_of_another_size_are_an_error_unless_resizing_is_asked_for(images, tmp_path):
     for i in range(20):
         Image.open(images / f"{i:03d}.png").resize((16, 16), Image.Resampling.NEAREST).save(tmp_path / f"{i}.png")
-    with pytest.raises(ConfigError, match=r"16 x 16 pixels.*\(1, 8, 8\).*--resize"):
+    Image.open(images / "020.png").save(tmp_path / "right.png")
+    with pytest.raises(ConfigError, match=r"/0\.png has 16 x 16 pixels.*\(1, 8, 8\).*--resize"):
         subject(str(tmp_path), tmp_path, DIGITS)
     found = subject(str(tmp_path), tmp_path, DIGITS, resize=True)
-    assert found.model.samples(20).shape == (20, 1, 8, 8)
+    assert found.model.samples(21).shape == (21, 1, 8, 8)
+
+
+def test_resizing_makes_no_oblong_images(images, tmp_path):
+    np.save(tmp_path / "oblong.npy", np.zeros((50, 8, 6), dtype="float32"))
+    oblong = build("datasets", {"name": "array", "path": str(tmp_path / "oblong.npy")})
+    with pytest.raises(ConfigError, match=r"--resize makes squares.*\(1, 8, 6\)"):
+        subject(str(images), tmp_path, oblong, resize=True)
 
 
 @pytest.mark.parametrize(

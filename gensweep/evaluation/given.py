@@ -1,0 +1,123 @@
+"""Samples that were made elsewhere: a folder of images, or an array in a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gensweep.datasets import _arrays, _images
+from gensweep.datasets._progress import progress
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, GensweepError
+
+_LOSSY = frozenset({"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF"})
+_NAMED = 3
+
+
+class TooFew(GensweepError):
+    """A metric asks for more samples than there are."""
+
+
+@dataclass(frozen=True, eq=False)
+class GivenSamples:
+    """Samples `items` [n, *shape] as a model. It has no encoder and no likelihood.
+
+    `preparation` says what was done to them that changes their values, for the protocol; None: they are as given.
+    """
+
+    items: torch.Tensor
+    preparation: str | None = None
+
+    def samples(self, n: int) -> torch.Tensor:
+        """The first n.
+
+        Raises:
+            TooFew: there are fewer.
+        """
+        if n > len(self.items):
+            raise TooFew(f"{n} samples are needed, {len(self.items)} are given")
+        return self.items[:n]
+
+    def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
+        """None."""
+        return None
+
+    def codes(self, x: torch.Tensor) -> torch.Tensor | None:
+        """None."""
+        return None
+
+    def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
+        """None."""
+        return None
+
+
+def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples:
+    """The images of a folder [n, *shape], in the reference's range.
+
+    Args:
+        folder: with images of 8 bits a channel in it, or in folders in it.
+        reference: the dataset whose shape and range they are brought to.
+        resize: images of another size, by Pillow's bicubic filter; otherwise they are an error.
+
+    Raises:
+        ConfigError: no image, one that cannot be read, or one of another size; the message names the file.
+    """
+    files = _images.image_files(folder)
+    if len(reference.shape) != 3 or reference.bounds is None or reference.shape[0] not in (1, 3):
+        raise ConfigError(f"{folder}: images cannot be compared with the {_named(reference)}.")
+    channels, height, width = reference.shape
+    kinds: dict[_images.Header, Path] = {}
+    for file in progress(files, "reading the headers of images"):
+        kinds.setdefault(_images.header(file), file)
+    strange = {kind.size: file for kind, file in kinds.items() if kind.size != (height, width)}
+    if strange and not resize:
+        shown = "; ".join(f"{file} has {h} x {w}" for (h, w), file in list(strange.items())[:_NAMED])
+        raise ConfigError(
+            f"{shown} pixels, and the {_named(reference)}. Resizing changes every score; --resize does it, by Pillow's "
+            "bicubic filter."
+        )
+    if strange and height != width:
+        raise ConfigError(f"{folder}: --resize makes squares, and the {_named(reference)}. Resize the files before.")
+    form = _images.Form(1 if channels == 1 else 3, height if strange else None, "bicubic")
+    low, high = reference.bounds
+    items = low + (high - low) * torch.cat(list(_images.decoded(files, form)))
+    return GivenSamples(items, _preparation(list(kinds), form))
+
+
+def array_in(what: str, reference: Dataset) -> GivenSamples:
+    """The items of FILE.npy, FILE.npz or FILE.npz:KEY [n, *shape], in the reference's range.
+
+    Bytes are scaled to the range; other numbers are taken as they are, and must lie in it.
+
+    Raises:
+        ConfigError: no array, one of another shape, or a value that is not finite or outside the range.
+    """
+    file, _, key = what.partition(":") if ".npz:" in what else (what, "", "")
+    items = _arrays.open_items(Path(file).expanduser(), key or None, None)
+    if items.shape != reference.shape:
+        raise ConfigError(f"{file}: items of shape {items.shape}, and the {_named(reference)}.")
+    low, high = reference.bounds or (0.0, 1.0)
+    everything = torch.arange(len(items.array))
+    if items.array.dtype == "uint8" and reference.bounds:
+        return GivenSamples(low + (high - low) * torch.cat(list(items.blocks(everything))), "an array of uint8")
+    checked = _arrays.Items(items.file, items.array, items.shape, reference.bounds, 1.0)
+    return GivenSamples(torch.cat(list(checked.blocks(everything))))
+
+
+def _preparation(kinds: list[_images.Header], form: _images.Form) -> str:
+    """What files and reading them have done to the values of samples."""
+    parts = ["files of 8 bits"]
+    if lossy := sorted({kind.format for kind in kinds} & _LOSSY):
+        parts.append(f"lossy ({', '.join(lossy)})")
+    own = "L" if form.channels == 1 else "RGB"
+    if others := sorted({kind.mode for kind in kinds} - {own}):
+        parts.append(f"{', '.join(others)} made {own}")
+    if form.size is not None:
+        parts.append(f"their centre squares resized by Pillow {form.filter} to {form.size} x {form.size}")
+    return ", ".join(parts)
+
+
+def _named(reference: Dataset) -> str:
+    return f"items of {reference.dump()['name']} have shape {reference.shape}"
