@@ -81,7 +81,7 @@ def test_where_two_directions_are_equally_good_the_gradient_is_that_of_the_one_t
 
 
 def test_the_direction_is_a_constant_to_the_gradient_even_far_from_the_best_one():
-    x, y, starts = gaussian(8, 3, 13).requires_grad_(), gaussian(8, 3, 14), gaussian(2, 3, 15)
+    x, y, starts = gaussian(8, 3, 13).requires_grad_(), gaussian(8, 3, 14), gaussian(2, 3, 16)
     member = build("divergences", {"name": "max_sliced_wasserstein", "steps": 1})
     member.penalty(x, y, {}, {"starts": starts}, {}).backward()
     found = x.detach()
