@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
@@ -23,7 +23,7 @@ import torch
 from gensweep import pictures
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.divergences.base import Draw, Nets
+from gensweep.divergences.base import Draw
 from gensweep.errors import ConfigError, Diverged, Outcome
 from gensweep.families.base import Family, Fitted, Game, Setting
 from gensweep.ledger.trial_folder import Row, TrialFolder
@@ -270,13 +270,21 @@ class TrainedModel:
 
     @torch.no_grad()
     def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
-        """x [n, *shape] encoded and decoded, or None where the family has no encoder."""
-        return self._each(self.game.reconstruct, x)
+        """x [n, *shape] encoded and decoded, through the mean of q(z|x), or None where the family has no encoder."""
+        if (reconstruct := self.game.reconstruct) is None:
+            return None
+        return torch.cat([reconstruct(self.game.networks, part) for _, part in self._parts(x)])
 
     @torch.no_grad()
     def codes(self, x: torch.Tensor) -> torch.Tensor | None:
-        """The codes of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
-        return self._each(self.game.encode, x)
+        """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
+        if (encode := self.game.encode) is None:
+            return None
+        values = []
+        for number, part in self._parts(x):
+            noise = self._draws(self.game.encode_noise, "codes", number, len(part))
+            values.append(encode(self.game.networks, part, noise))
+        return torch.cat(values)
 
     @torch.no_grad()
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
@@ -284,19 +292,13 @@ class TrainedModel:
         if (likelihood := self._fitted.likelihood) is None:
             return None
         values = []
-        for number, part in enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE)):
+        for number, part in self._parts(x):
             noise = self._draws(likelihood.noise, "likelihood", number, len(part))
             values.append(likelihood.evaluate(self.game.networks, part, noise))
         return torch.cat(values), likelihood.is_exact
 
-    def _each(
-        self, function: Callable[[Nets, torch.Tensor], torch.Tensor] | None, x: torch.Tensor
-    ) -> torch.Tensor | None:
-        if function is None:
-            return None
-        return torch.cat(
-            [function(self.game.networks, part) for part in torch.split(x.to(self.device), _SAMPLED_AT_ONCE)]
-        )
+    def _parts(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        return enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE))
 
     def _draws(self, wanted: Mapping[str, Draw], stream: str, number: int, n: int) -> dict[str, torch.Tensor]:
         return {

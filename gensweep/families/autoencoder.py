@@ -66,6 +66,6 @@ class Autoencoder(Family):
             lambda nets, noise: decode(nets, noise["latent"]),
             {"latent": Draw((setting.latent_size,)), "component": Draw((), "uniform")},
             reconstruct=lambda nets, x: decode(nets, nets["encoder"](x)),
-            encode=lambda nets, x: nets["encoder"](x),
+            encode=lambda nets, x, _noise: nets["encoder"](x),
             fit=fit,
         )

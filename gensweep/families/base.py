@@ -104,6 +104,10 @@ class Game:
     batch of data. `sample(nets, noise)` maps the draws that `sample_noise` asks for, each [n, *its shape], to samples
     [n, *shape]; item i depends on row i of the noise alone.
 
+    `encode(nets, x, noise)` maps items x [n, *shape] to codes [n, latent_size]: draws from q(z|x), by what `encode_noise`
+    asks for, each [n, *its shape]; a deterministic encoder asks for nothing. `reconstruct(nets, x)` decodes the code of
+    x, and where the encoder is stochastic the mean of q(z|x).
+
     `fit(nets, data)` is for what is computed and not trained: a mixture over the codes, a memory of the data. It is
     called with the training split before each evaluation, and what it returns is used instead of `sample` and
     `likelihood`. A game without players is fitted only, and evaluated once, at the end.
@@ -114,7 +118,8 @@ class Game:
     sample: Sampler
     sample_noise: Mapping[str, Draw]
     reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
-    encode: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
+    encode: Callable[[Nets, torch.Tensor, Noise], torch.Tensor] | None = None
+    encode_noise: Mapping[str, Draw] = field(default_factory=dict)
     likelihood: Likelihood | None = None
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
 

@@ -83,7 +83,8 @@ class WAE(Family):
             sample=lambda nets, noise: setting.into_bounds(nets["decoder"](noise["latent"])),
             sample_noise={"latent": Draw((d,))},
             reconstruct=lambda nets, x: setting.into_bounds(nets["decoder"](self._codes(nets, x, {}))),
-            encode=lambda nets, x: self._codes(nets, x, {}),
+            encode=self._codes,
+            encode_noise={"posterior": Draw((d,))} if self.encoder == "gaussian" else {},
         )
 
     def _codes(self, nets: Nets, x: torch.Tensor, noise: Noise) -> torch.Tensor:

@@ -25,11 +25,11 @@ class Model(Protocol):
         ...
 
     def reconstructions(self, x: torch.Tensor) -> torch.Tensor | None:
-        """x [n, *shape] encoded and decoded, or None where the family has no encoder."""
+        """x [n, *shape] encoded and decoded, through the mean of q(z|x), or None where the family has no encoder."""
         ...
 
     def codes(self, x: torch.Tensor) -> torch.Tensor | None:
-        """The latent codes of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
+        """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
         ...
 
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:

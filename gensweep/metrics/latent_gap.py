@@ -19,11 +19,13 @@ class LatentGap(ItemMetric):
     MMD² for the kernel k(z, z') = 2d / (2d + |z − z'|²), the inverse multiquadric of Wasserstein auto-encoders. Zero on
     average where q_Z = p_Z, so it may be negative. The moments say in which way they differ: `mean`, the root mean
     square over dimensions of the codes' means (prior 0); `sd_min` and `sd_max`, the least and the largest standard
-    deviation of a dimension (prior 1; near 0 a dimension is unused); `correlation`, the largest absolute correlation of
-    two dimensions (prior 0).
+    deviation of a dimension (prior 1); `correlation`, the largest absolute correlation of two dimensions (prior 0).
 
-    A family with a stochastic encoder gives its posterior means as codes: their law is q_Z less the posterior's own
-    width, so its gap is overstated. Not a number for a family without an encoder.
+    The code of an item is a draw from q(z|x), so the codes together are draws from q_Z = E q(z|x), and nothing is lost of
+    the posterior's own width. A stochastic encoder that ignores x and answers with the prior has therefore no gap: a small
+    gap says that decoded draws of the prior are like decoded codes, and not that the codes say anything of the items. Of
+    a deterministic encoder an `sd_min` near 0 is a dimension that it leaves unused. Not a number for a family without an
+    encoder.
 
     Fields: `n` items of the split (null: all, up to 2000); `seed` of their choice and of the draws.
 
@@ -41,7 +43,7 @@ class LatentGap(ItemMetric):
     @property
     def estimate(self) -> str:
         """How it is computed."""
-        return "MMD squared with imq of C = 2d, unbiased, float64"
+        return "MMD squared of draws from q(z|x) with imq of C = 2d, unbiased, float64"
 
     def of(self, model: Model, items: torch.Tensor) -> Score:
         """MMD² and the moments."""

@@ -16,7 +16,8 @@ class Reconstruction(ItemMetric):
     """The mean over n items of the squared error of their reconstruction, summed over the values of an item.
 
     E |x − ψ(φ(x))|², in squared units of the data. `share` is the same as a share of the items' total variance: 1 is no
-    better than always the mean item. Not a number for a family without an encoder.
+    better than always the mean item. A stochastic encoder's code is here the mean of q(z|x), not a draw. Not a number for
+    a family without an encoder.
 
     Fields: `n` items of the split (null: all, up to 5000); `seed` of their choice.
 
