@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,12 @@ Bounds = tuple[float, float]
 _BLOCK = 1024
 _CHANNELS = (1, 3)
 _LOOKED_AT = 1000
+# What numpy and the modules that unpack raise for a damaged file: a header that is no Python, a length beyond memory, a
+# flag of a cipher or of an unknown compression, bytes that do not unpack.
+_UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, RuntimeError, SyntaxError, MemoryError, tokenize.TokenError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -125,7 +133,7 @@ def _opened(file: Path, key: str | None) -> Any:
                 return arrays[_key(file, key, list(arrays.files))]
         # Copy on write: torch wants writable memory, and the file stays as it is.
         return np.lib.format.open_memmap(file, mode="c")
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise ConfigError(
             f"{file}: no array can be read from it ({error or type(error).__name__}). It is missing, truncated, or not "
             "a .npy or .npz file of numbers."
@@ -136,6 +144,6 @@ def _key(file: Path, key: str | None, keys: list[str]) -> str:
     if key is None and len(keys) == 1:
         return keys[0]
     if key is None or key not in keys:
-        given = "several arrays and no `key`" if key is None else f"no array '{key}'"
+        given = f"several arrays and no `key` (to evaluate one: {file}:KEY)" if key is None else f"no array '{key}'"
         raise ConfigError(f"{file}: {given}. {suggest(key or '', keys)}")
     return key

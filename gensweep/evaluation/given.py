@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,12 +99,26 @@ def array_in(what: str, reference: Dataset) -> GivenSamples:
     items = _arrays.open_items(Path(file).expanduser(), key or None, None)
     if items.shape != reference.shape:
         raise ConfigError(f"{file}: items of shape {items.shape}, and the {_named(reference)}.")
-    low, high = reference.bounds or (0.0, 1.0)
     everything = torch.arange(len(items.array))
     if items.array.dtype == "uint8" and reference.bounds:
+        low, high = reference.bounds
         return GivenSamples(low + (high - low) * torch.cat(list(items.blocks(everything))), "an array of uint8")
-    checked = _arrays.Items(items.file, items.array, items.shape, reference.bounds, 1.0)
-    return GivenSamples(torch.cat(list(checked.blocks(everything))))
+    as_they_are = _arrays.Items(items.file, items.array, items.shape, None, 1.0)
+    given = torch.cat(list(as_they_are.blocks(everything)))
+    _refuse_outside(file, given, reference)
+    return GivenSamples(given)
+
+
+def _refuse_outside(file: str, given: torch.Tensor, reference: Dataset) -> None:
+    low, high = reference.bounds or (-math.inf, math.inf)
+    bad = ((given < low) | (given > high)).flatten(1).any(1)
+    if bool(bad.any()):
+        first = int(bad.nonzero()[0])
+        raise ConfigError(
+            f"{file}: item {first} has values from {float(given[first].min()):g} to {float(given[first].max()):g}, and those "
+            f"of {reference.dump()['name']} lie in [{low:g}, {high:g}]. Scale or clip them, or save bytes (uint8), which "
+            "are scaled."
+        )
 
 
 def _preparation(kinds: list[_images.Header], form: _images.Form) -> str:

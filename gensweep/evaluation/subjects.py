@@ -22,7 +22,8 @@ from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import TrainedModel, build_game, build_trainee
 
 _ACCEPTED = (
-    "a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or a .npy or .npz file of samples"
+    "a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or samples in a file .npy, .npz or "
+    ".npz:KEY"
 )
 
 

@@ -1,3 +1,5 @@
+import struct
+
 import numpy as np
 import pytest
 import torch
@@ -160,6 +162,20 @@ def test_a_damaged_file_is_one_error_that_names_it(tmp_path, damage, suffix):
     with pytest.raises(ConfigError, match=r"data\.np"):
         Array(path=str(file)).read()
     assert (Array(path=str(file)).problem() is None) == (damage != "absent")
+
+
+def test_damage_that_the_unpacking_modules_find_is_that_error_too(tmp_path):
+    header, packed = tmp_path / "header.npy", tmp_path / "packed.npz"
+    np.save(header, VECTORS)
+    header.write_bytes(header.read_bytes().replace(b"), }", b"(, }"))  # a bracket that tokenize misses
+    np.savez_compressed(packed, x=VECTORS)
+    data = bytearray(packed.read_bytes())
+    n_name, n_extra = struct.unpack_from("<HH", data, 26)
+    data[30 + n_name + n_extra] = 0b111  # a block of a type that there is not
+    packed.write_bytes(data)
+    for file in (header, packed):
+        with pytest.raises(ConfigError, match=f"{file.name}: no array can be read"):
+            Array(path=str(file)).read()
 
 
 def test_a_range_is_low_before_high():

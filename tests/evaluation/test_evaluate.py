@@ -188,7 +188,7 @@ def test_resizing_makes_no_oblong_images(images, tmp_path):
     [
         (np.zeros((20, 8)), r"items of shape \(8,\)"),
         (np.full((20, 8, 8), np.nan), "item 0 has a value that is not finite"),
-        (np.full((20, 8, 8), 2.0), r"item 0 has values from 2 to 2, outside \[0, 1\]"),
+        (np.full((20, 8, 8), 2.0), r"item 0 has values from 2 to 2, and those of digits lie in \[0, 1\]\. Scale"),
         (b"no array", "no array can be read"),
     ],
 )
