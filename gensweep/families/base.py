@@ -76,6 +76,19 @@ class Player:
     corrects: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class WarmUp:
+    """What is played before round 0: `rounds` rounds of one player with an optimiser of its own.
+
+    `player(n)` is that player for batches of n items; n is `batch_size`, or all items of the training split where it has
+    fewer. Data order and noise come from streams of their own, so that those of the rounds do not change.
+    """
+
+    player: Callable[[int], Player]
+    rounds: int
+    batch_size: int
+
+
 Sampler: TypeAlias = "Callable[[Nets, Noise], torch.Tensor]"
 
 
@@ -111,6 +124,8 @@ class Game:
     `fit(nets, data)` is for what is computed and not trained: a mixture over the codes, a memory of the data. It is
     called with the training split before each evaluation, and what it returns is used instead of `sample` and
     `likelihood`. A game without players is fitted only, and evaluated once, at the end.
+
+    `warm_up` is played before the first round of all, and not again where a training goes on.
     """
 
     networks: Mapping[str, torch.nn.Module]
@@ -122,6 +137,7 @@ class Game:
     encode_noise: Mapping[str, Draw] = field(default_factory=dict)
     likelihood: Likelihood | None = None
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
+    warm_up: WarmUp | None = None
 
     @property
     def batches_per_round(self) -> int:

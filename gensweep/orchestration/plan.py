@@ -62,13 +62,15 @@ def _time(node: object, device: str) -> tuple[float, float, float]:
     game = build_game(configuration)
     trainee = build_trainee(configuration, game, place)
     batch = configuration.training.batch_size
-    some = data[: max(batch * game.batches_per_round, min(len(data), 20 * batch))].to(place)
-    for _ in train(trainee, some, 1, batch, configuration.seed):  # the first pass warms up
-        pass
-    began = time.perf_counter()
-    for _ in train(trainee, some, 2, batch, configuration.seed):
-        pass
-    training = (time.perf_counter() - began) * len(data) / len(some) * configuration.training.epochs
+    read = max(20 * batch, game.warm_up.batch_size if game.warm_up else 0)
+    some = data[: max(batch * game.batches_per_round, min(len(data), read))].to(place)
+    first = sum(
+        p.seconds for p in train(trainee, some, 1, batch, configuration.seed)
+    )  # caches are cold; plays a warm-up
+    second = sum(p.seconds for p in train(trainee, some, 2, batch, configuration.seed))
+    training = second * len(data) / len(some) * configuration.training.epochs
+    if game.warm_up:
+        training += max(0.0, first - second)
     scorers = {
         str(m.dump()["name"]): scorer(cast(Metric, m), dataset, configuration.evaluation.split)
         for m in configuration.evaluation.metrics

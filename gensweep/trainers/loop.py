@@ -16,6 +16,7 @@ import torch
 from gensweep.errors import Diverged
 from gensweep.families.base import Game
 from gensweep.optimizers.base import Optimizer
+from gensweep.seeding import derive
 from gensweep.trainers.player import Seat
 from gensweep.trainers.streams import BatchOrder, NoiseChunks
 from gensweep.trainers.technique import RunningMean, Technique
@@ -23,7 +24,10 @@ from gensweep.trainers.technique import RunningMean, Technique
 
 @dataclass(frozen=True)
 class Progress:
-    """The end of one epoch. `parts` are means over the epoch (or over its rounds since a resume); seconds are of training."""
+    """The end of one epoch. `parts` are means over the epoch (or over its rounds since a resume); seconds are of training.
+
+    A warm-up counts to the first epoch: its seconds, and the parts of its last round.
+    """
 
     epoch: int
     step: int
@@ -42,7 +46,7 @@ class Trainee:
         device: torch.device,
         technique: Technique | None = None,
     ) -> None:
-        self.game, self.device, self.step = game, device, 0
+        self.game, self.optimizer, self.device, self.step = game, optimizer, device, 0
         self.technique = technique or Technique()
         for network in game.networks.values():
             network.to(device)
@@ -54,6 +58,14 @@ class Trainee:
     def averaged(self) -> Game:
         """The game with the networks to sample from: the running means where there are any."""
         return replace(self.game, networks=self.mean.networks) if self.mean else self.game
+
+    def before(self, n_items: int) -> Trainee:
+        """The warm-up as a game of its own on these networks, with batches of `n_items` and a constant learning rate."""
+        assert self.game.warm_up is not None
+        game = replace(self.game, players=(self.game.warm_up.player(n_items),), warm_up=None)
+        technique = Technique(grad_clip=self.technique.grad_clip, precision=self.technique.precision)
+        knobs = {name: float(value) for name, value in self.knobs.items()}
+        return Trainee(game, self.optimizer, knobs, self.device, technique)
 
     def state(self) -> dict[str, Any]:
         """Everything that training changes, as plain data and tensors."""
@@ -93,15 +105,40 @@ def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, se
     ends = [-(-epoch * order.per_pass // per_round) for epoch in range(epochs + 1)]  # in rounds
     epoch = next((e for e in range(epochs + 1) if ends[e] > trainee.step), epochs + 1)
     while epoch <= epochs:
-        began, losses = time.perf_counter(), _Means()
-        while trainee.step < ends[epoch]:
-            until = min(ends[epoch], (trainee.step // noise.rounds + 1) * noise.rounds)
-            if trainee.seats:
-                rounds = range(trainee.step, until)
-                losses.add(_play(trainee, data, order, noise, rounds, ends[epochs]), trainee.step)
-            trainee.step = until
-        yield Progress(epoch, trainee.step, losses.means(), time.perf_counter() - began)
+        began = time.perf_counter()
+        before = _warm_up(trainee, data, seed) if trainee.step == 0 else {}
+        losses = _play_until(ends[epoch], trainee, data, order, noise, ends[epochs])
+        yield Progress(epoch, trainee.step, before | losses.means(), time.perf_counter() - began)
         epoch = next((e for e in range(epoch + 1, epochs + 1) if ends[e] > trainee.step), epochs + 1)
+
+
+def _warm_up(trainee: Trainee, data: torch.Tensor, seed: int) -> dict[str, float]:
+    """Play what comes before round 0, if anything does; the parts of its last round."""
+    if (warm_up := trainee.game.warm_up) is None:
+        return {}
+    n_items, own = min(warm_up.batch_size, len(data)), derive(seed, "warm-up")
+    before = trainee.before(n_items)
+    order, noise = BatchOrder(own, len(data), n_items), NoiseChunks(own, before.game)
+    try:
+        losses = _play_until(warm_up.rounds, before, data, order, noise, warm_up.rounds)
+    except Diverged as error:
+        raise Diverged(f"{error.reason} in round {error.step} of the warm-up", trainee.step) from None
+    if trainee.mean:  # which began at networks that are no more
+        trainee.mean = RunningMean(trainee.game.networks, trainee.technique.ema)
+    return losses.last
+
+
+def _play_until(
+    end: int, trainee: Trainee, data: torch.Tensor, order: BatchOrder, noise: NoiseChunks, total: int
+) -> _Means:
+    """Play the rounds from the trainee's step to `end`, of `total` in all."""
+    losses = _Means()
+    while trainee.step < end:
+        until = min(end, (trainee.step // noise.rounds + 1) * noise.rounds)
+        if trainee.seats:
+            losses.add(_play(trainee, data, order, noise, range(trainee.step, until), total), trainee.step)
+        trainee.step = until
+    return losses
 
 
 def _play(
@@ -128,9 +165,10 @@ def _play(
 
 
 class _Means:
-    """Means of the parts over an epoch, and the watch for the first value that is not finite."""
+    """Means of the parts over an epoch, those of its last round, and the watch for the first value that is not finite."""
 
     def __init__(self) -> None:
+        self.last: dict[str, float] = {}
         self._sums: dict[str, float] = {}
         self._count = 0
 
@@ -144,6 +182,7 @@ class _Means:
             raise Diverged(f"{names[column]} became {values[row, column].item()}", first + row + 1)
         for name, total in zip(names, values.sum(0).tolist(), strict=True):
             self._sums[name] = self._sums.get(name, 0.0) + total
+        self.last = dict(zip(names, values[-1].tolist(), strict=True))
         self._count += len(history)
 
     def means(self) -> dict[str, float]:

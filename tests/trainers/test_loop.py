@@ -10,9 +10,11 @@ import torch
 from gensweep.component import build
 from gensweep.divergences.base import Draw
 from gensweep.errors import Diverged
-from gensweep.families.base import Game, Loss, Player
+from gensweep.families.base import Game, Loss, Player, WarmUp
 from gensweep.optimizers.base import Optimizer
+from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.loop import Trainee, train
+from gensweep.trainers.technique import Technique
 
 CPU = torch.device("cpu")
 
@@ -114,3 +116,105 @@ def test_the_first_value_that_is_not_finite_is_named_with_its_step(bad: float) -
     with pytest.raises(Diverged, match=r"one\.gap became (nan|-?inf) at step 5") as error:
         list(train(t, torch.ones(40, 1), epochs=1, batch_size=2, seed=0))
     assert error.value.step == 5
+
+
+class TestWarmUp:
+    """A game of one point `a`, that its player pulls to the data, after a warm-up that pulls it to 3."""
+
+    def trainee(
+        self, rounds: int, seen: dict[str, list[Any]] | None = None, technique: Technique | None = None, **sgd: float
+    ) -> Trainee:
+        seen = {"one": [], "before": []} if seen is None else seen
+
+        def pull(name: str, to: float | None) -> Any:
+            def loss(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
+                seen[name].append((batch.flatten().tolist(), noise["z"].tolist()))
+                target = batch.mean() if to is None else knobs["three"]
+                return Loss((nets["a"]() - target) ** 2 / 2, {"value": nets["a"]()})
+
+            return loss
+
+        def before(n: int) -> Player:
+            return Player("before", ("a",), pull("before", 3.0), {"z": Draw((n,))})
+
+        game = Game(
+            {"a": Point(5.0), "b": Point(7.0)},
+            (Player("one", ("a",), pull("one", None), {"z": Draw((4,))}),),
+            lambda n, z: z["z"],
+            {"z": Draw((1,))},
+            warm_up=WarmUp(before, rounds, 1000) if rounds else None,
+        )
+        optimizer = cast(Optimizer, build("optimizers", {"name": "sgd", "lr": 0.1, "momentum": 0.0, **sgd}))
+        return Trainee(game, optimizer, {"three": 3.0}, CPU, technique)
+
+    DATA = torch.arange(8.0)[:, None]
+
+    def test_it_is_played_once_before_round_0_and_its_optimiser_ends_with_it(self) -> None:
+        t = self.trainee(rounds=40, momentum=0.5)  # more than one chunk of noise
+        ends = list(train(t, torch.ones(8, 1), epochs=2, batch_size=4, seed=0))
+        assert [p.step for p in ends] == [2, 4]
+        a, velocity = 5.0, 0.0
+        for target, rounds in ((3.0, 40), (1.0, 4)):
+            velocity = 0.0  # of the optimiser that begins here
+            for _ in range(rounds):
+                velocity = 0.5 * velocity + (a - target)
+                a -= 0.1 * velocity
+        assert float(t.game.networks["a"]()) == pytest.approx(a, rel=1e-6)
+        assert float(t.game.networks["b"]()) == 7.0
+
+    def test_what_its_last_round_left_is_told_with_the_first_epoch_and_no_other(self) -> None:
+        t = self.trainee(rounds=3)
+        first, second = train(t, torch.ones(8, 1), epochs=2, batch_size=4, seed=0)
+        assert first.parts["before.value"] == pytest.approx(3 + 2 * 0.9**2, rel=1e-6)
+        assert first.parts["loss.before"] == pytest.approx((2 * 0.9**2) ** 2 / 2, rel=1e-6)
+        assert set(second.parts) == {"loss.one", "one.value"}
+
+    def test_the_rounds_see_the_same_data_and_noise_with_it_and_without(self) -> None:
+        with_it: dict[str, list[Any]] = {"one": [], "before": []}
+        without: dict[str, list[Any]] = {"one": [], "before": []}
+        list(train(self.trainee(5, with_it), self.DATA, 3, 4, seed=1))
+        list(train(self.trainee(0, without), self.DATA, 3, 4, seed=1))
+        assert with_it["one"] == without["one"]
+        assert (len(with_it["one"]), len(with_it["before"]), len(without["before"])) == (6, 5, 0)
+
+    def test_its_batches_are_all_the_data_where_they_are_few_in_an_order_of_their_own(self) -> None:
+        seen: dict[str, list[Any]] = {"one": [], "before": []}
+        list(train(self.trainee(5, seen), self.DATA, 3, 8, seed=1))
+        batches = [batch for batch, _ in seen["before"]]
+        assert all(sorted(batch) == list(range(8)) for batch in batches)
+        assert len({tuple(batch) for batch in batches}) == 5
+        assert batches[:3] != [batch for batch, _ in seen["one"]]
+        noises = [tuple(noise) for _, noise in seen["before"]]
+        assert all(len(noise) == 8 for noise in noises)
+        assert len(set(noises)) == 5
+
+    def test_one_that_goes_on_from_a_checkpoint_does_not_warm_up_again(self) -> None:
+        t = self.trainee(5)
+        running = train(t, self.DATA, 3, 4, seed=1)
+        next(running)
+        saved = to_bytes(t.state())
+        rest = [p.parts for p in running]
+        seen: dict[str, list[Any]] = {"one": [], "before": []}
+        again = self.trainee(5, seen)
+        again.restore(from_bytes(saved, CPU))
+        assert [p.parts for p in train(again, self.DATA, 3, 4, seed=1)] == rest
+        assert not seen["before"]
+        assert to_bytes(again.state()) == to_bytes(t.state())
+
+    def test_the_running_mean_begins_where_it_ended(self) -> None:
+        t = self.trainee(50, technique=Technique(ema=0.5))
+        list(train(t, torch.full((4, 1), 3.0), epochs=1, batch_size=4, seed=0))
+        assert float(t.averaged().networks["a"]()) == pytest.approx(3, abs=0.02)  # and not halfway from 5
+
+    def test_its_rate_is_the_optimisers_and_its_gradient_is_clipped(self) -> None:
+        t = self.trainee(1, technique=Technique(rate=lambda _: 1e-9, grad_clip=0.5))
+        list(train(t, torch.ones(4, 1), epochs=1, batch_size=4, seed=0))
+        assert float(t.game.networks["a"]()) == pytest.approx(5 - 0.1 * 0.5)
+
+    def test_a_loss_of_it_that_is_not_finite_is_named_with_its_round(self) -> None:
+        t = self.trainee(500, lr=1e3)
+        with pytest.raises(
+            Diverged, match=r"(loss\.before|before\.value) became .* in round \d+ of the warm-up"
+        ) as error:
+            list(train(t, torch.ones(4, 1), epochs=1, batch_size=4, seed=0))
+        assert error.value.step == 0
