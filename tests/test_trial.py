@@ -14,8 +14,8 @@ from gensweep.trial import Report, run_pack, run_trial, trial_key
 from tests.conftest import assignment, small_configuration
 
 FAMILIES = [
-    "vae", {"name": "wae", "divergence": "jensen_shannon"}, {"name": "wgan", "critic_moves": 3},
-    {"name": "gan", "loss": "minimax"},
+    "vae", {"name": "wae", "divergence": "jensen_shannon", "encoder": "gaussian", "pretraining_steps": 3},
+    {"name": "wgan", "critic_moves": 3}, {"name": "gan", "loss": "minimax"},
 ]  # fmt: skip
 
 
@@ -51,6 +51,25 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
     for network in a["networks"]:
         assert all(torch.equal(a["networks"][network][k], b["networks"][network][k]) for k in a["networks"][network])
     assert str(a["optimizers"]) == str(b["optimizers"])
+
+
+@pytest.mark.parametrize("family", FAMILIES[:2], ids=["vae", "wae"])
+def test_a_trial_that_died_before_its_first_checkpoint_begins_again_with_the_same_numbers(
+    tmp_path: Path, family: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration = small_configuration(family, epochs=4)
+    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
+    with monkeypatch.context() as patch:
+        patch.setattr("gensweep.trial.evaluate", _die)
+        with pytest.raises(KeyboardInterrupt):
+            next(run_trial(assignment(tmp_path / "cut", configuration)))
+    again = list(run_trial(assignment(tmp_path / "cut", configuration)))
+    assert [report.scores for report in again] == [report.scores for report in whole]
+    assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def test_a_torn_checkpoint_costs_one_interval_and_changes_no_number(tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from gensweep.trainers.technique import Technique
 
 SHAPE, BATCH, MEMBERS = (2,), 6, 3
 
-# A family is tried with its defaults and with every divergence, constraint and literal option that one of its fields has.
+# A family is tried with its defaults, with every divergence, constraint and literal option that one of its fields has, and
+# with every count that is 0 by default, which turns something off, at 3.
 MEMBER_FIELDS = {"divergence": "divergences", "constraint": "constraints"}
 
 
@@ -37,6 +38,8 @@ def variants() -> list[dict[str, Any]]:
             options = getattr(info.annotation, "__args__", ())
             if field != "name" and all(isinstance(option, str) for option in options):
                 found += [{"name": name, field: option} for option in options]
+            if info.annotation is int and info.default == 0:
+                found.append({"name": name, field: 3})
     return found
 
 
@@ -69,6 +72,11 @@ def loss_of(game: Game, player: Player, trained: dict[str, torch.Tensor], fixed:
     return player.loss({name: net(name) for name in game.networks}, batch, noise, knobs)
 
 
+def everyone(game: Game) -> list[Player]:
+    """The players of a game, and that of its warm-up."""
+    return [*game.players, *([game.warm_up.player(BATCH)] if game.warm_up else [])]
+
+
 def parameters(game: Game, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
     return {f"{n}/{k}": p.detach().clone() for n in names for k, p in game.networks[n].named_parameters()}
 
@@ -77,7 +85,7 @@ def parameters(game: Game, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
 def test_a_stack_of_three_members_equals_the_three_members_alone(node: dict[str, Any]) -> None:
     games = [make_game(node, seed) for seed in range(MEMBERS)]
     family, game = games[0]
-    for player in game.players:
+    for player in everyone(game):
         others = tuple(name for name in game.networks if name not in player.trains)
         members = []
         for i, (_, one) in enumerate(games):
@@ -117,7 +125,7 @@ def test_every_player_trains_something_and_every_gradient_is_finite(node: dict[s
     trained = [name for player in game.players for name in player.trains]
     assert sorted(set(trained)) == sorted(trained), "two players train one network"
     knobs = {name: torch.tensor(value, dtype=torch.float64) for name, value in family.knobs().items()}
-    for player in game.players:
+    for player in everyone(game):
         noise = {name: draw(wanted, 3).double() for name, wanted in player.noise.items()}
         batch = torch.rand(BATCH, *SHAPE, dtype=torch.float64)
         gradients = grad(lambda p, player=player, noise=noise, batch=batch: loss_of(
@@ -141,6 +149,25 @@ def test_samples_have_the_datas_shape_and_range_and_depend_on_their_own_noise_al
         assert samples.max() <= 1
     first = sample(game.networks, {name: values[:4] for name, values in noise.items()})
     torch.testing.assert_close(first, samples[:4])
+
+
+@every_variant
+def test_codes_are_points_of_the_latent_space_and_depend_on_their_own_item_and_noise_alone(
+    node: dict[str, Any],
+) -> None:
+    _, game = make_game(node, 0)
+    assert (game.encode is None) == (game.reconstruct is None)
+    if game.encode is None:
+        assert not game.encode_noise
+        return
+    x = torch.rand(9, *SHAPE, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    noise = {name: draw(wanted, 5, 9).double() for name, wanted in game.encode_noise.items()}
+    codes = game.encode(game.networks, x, noise)
+    assert codes.shape == (9, 2)
+    first = game.encode(game.networks, x[:4], {name: values[:4] for name, values in noise.items()})
+    torch.testing.assert_close(first, codes[:4])
+    other = game.encode(game.networks, x, {name: -values for name, values in noise.items()})
+    assert torch.equal(other, codes) == (not noise)
 
 
 @every_variant
