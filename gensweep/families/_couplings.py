@@ -39,7 +39,7 @@ class Couplings(nn.Module):
         log_determinant = torch.zeros_like(y[:, 0])
         for k in reversed(range(len(self.nets))) if invert else range(len(self.nets)):
             kept, moved = y[:, self.kept[k]], y[:, self.moved[k]]
-            raw, t = self.nets[k](kept).unbind(1)
+            raw, t = self.nets[k](kept).to(y.dtype).unbind(1)  # the perceptron's may be bfloat16
             s = self.bound * torch.tanh(raw)
             moved, change = ((moved - t) * torch.exp(-s), -s) if invert else (moved * torch.exp(s) + t, s)
             y = torch.cat([kept, moved], 1)[:, self.back[k]]

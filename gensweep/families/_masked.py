@@ -138,7 +138,8 @@ class LevelConditionals(nn.Module):
     def logits(self, level: torch.Tensor) -> torch.Tensor:
         """[n, d, n_levels] for levels [n, *shape], or for the first rows of images."""
         centred = 2 * level / (self.n_levels - 1) - 1
-        return self.network(centred if len(self.shape) == 3 else centred.flatten(1))  # type: ignore[no-any-return]
+        logits: torch.Tensor = self.network(centred if len(self.shape) == 3 else centred.flatten(1))
+        return logits.to(level.dtype)  # the network's may be bfloat16, in which a sum over many values is no likelihood
 
     def sample(self, noise: Noise) -> torch.Tensor:
         """Items [n, *shape], value by value, from `uniform` noise [n, d]."""
@@ -188,6 +189,6 @@ class MixtureConditionals(nn.Module):
 
     def _mixture(self, flat: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Log weights, means and log scales, each [n, d, k]."""
-        logits, means, log_scales = torch.chunk(self.network(flat), 3, -1)
+        logits, means, log_scales = torch.chunk(self.network(flat).to(flat.dtype), 3, -1)
         # at e^-7 of a unit a density is a spike on one training value, and its gradient overflows soon after
         return torch.log_softmax(logits, -1), means, log_scales.clamp(min=-7)

@@ -24,7 +24,7 @@ class Training(Node):
         0.0, ge=0, lt=1, description="decay a round of the running mean of the weights that samples come from; 0 is off"
     )
     precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of the networks' products in a loss; weights and optimisers stay float32"
+        "float32", description="of the networks' products; losses, weights and optimisers stay float32"
     )
 
 

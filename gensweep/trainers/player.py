@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
-from gensweep.divergences.base import Knobs, Noise
+from gensweep.divergences.base import Knobs, Nets, Noise
 from gensweep.families.base import Player
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.technique import Technique
@@ -43,8 +43,7 @@ class Seat:
         if not self.alone:  # the others' parameters are constants here: no graph is built through them
             _require_grad(self._others, required=False)
         self.optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(batch.device.type, torch.bfloat16, enabled=self.technique.precision == "bfloat16"):
-            loss = self.player.loss(self.networks, batch, noise, knobs)
+        loss = self.player.loss(self._nets(batch.device), batch, noise, knobs)
         parts = {name: part.detach().clone() for name, part in loss.parts.items()}  # a part may be a parameter itself
         loss.total.backward()  # type: ignore[no-untyped-call]
         if self.technique.grad_clip:
@@ -56,6 +55,12 @@ class Seat:
             self._correct(parts, knobs)
         named = {f"{self.player.name}.{name}": part for name, part in parts.items()}
         return {f"loss.{self.player.name}": loss.total.detach(), **named}
+
+    def _nets(self, device: torch.device) -> Nets:
+        """The networks as a loss calls them."""
+        if self.technique.precision == "float32":
+            return self.networks
+        return {name: in_bfloat16(network, device) for name, network in self.networks.items()}
 
     @torch.no_grad()
     def _correct(self, parts: Noise, knobs: Knobs) -> None:
@@ -73,6 +78,20 @@ class Seat:
     def restore(self, state: dict[str, Any]) -> None:
         """Take the state that `state` gave."""
         self.optimizer.load_state_dict(state)
+
+
+def in_bfloat16(network: torch.nn.Module, device: torch.device) -> Callable[..., Any]:
+    """The network with its products in bfloat16, and what it gives back in float32.
+
+    The loss around it is then float32: in bfloat16, with 8 bits, distances between nearby points are mostly rounding.
+    """
+
+    def call(*inputs: torch.Tensor, **options: Any) -> Any:
+        with torch.autocast(device.type, torch.bfloat16):
+            outputs = network(*inputs, **options)
+        return tuple(output.float() for output in outputs) if isinstance(outputs, tuple) else outputs.float()
+
+    return call
 
 
 def _require_grad(parameters: list[torch.nn.Parameter], *, required: bool) -> None:

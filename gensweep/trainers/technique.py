@@ -15,7 +15,8 @@ class Technique:
     """The options of `training`, all off by default.
 
     `rate(progress)` is the factor on every learning rate; `grad_clip` the largest norm of a player's gradient, 0 for
-    any; `ema` the decay a round of the running mean of the weights, 0 for none; `precision` that of the products.
+    any; `ema` the decay a round of the running mean of the weights, 0 for none; `precision` that of the networks'
+    products: what they give back, losses, weights and optimisers are float32.
     """
 
     rate: Callable[[float], float] = lambda _progress: 1.0

@@ -79,20 +79,22 @@ def test_the_schedule_scales_each_round_by_the_share_that_is_past() -> None:
     assert float(moved) == pytest.approx(0.1 * (1 + 0.75 + 0.5 + 0.25))
 
 
-def test_bfloat16_rounds_the_products_and_not_the_weights() -> None:
+def test_bfloat16_rounds_the_products_and_neither_the_weights_nor_what_a_loss_makes_of_them() -> None:
     seen = []
 
     def loss(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
-        out = nets["a"](batch)
-        seen.append(out.dtype)
-        return Loss(out.float().square().mean(), {})
+        seen.append(nets["a"](batch).detach())
+        return Loss(nets["a"](batch).square().mean(), {})
 
     game = Game({"a": torch.nn.Linear(3, 3)}, (Player("one", ("a",), loss),), lambda n, z: z["z"], {"z": Draw((1,))})
     for precision in ("float32", "bfloat16"):
         technique = Technique(precision=precision)  # type: ignore[arg-type]
-        trainee = Trainee(game, cast(Optimizer, build("optimizers", "adam")), {}, CPU, technique)
-        list(train(trainee, torch.ones(4, 3), 1, 4, seed=0))
-    assert seen == [torch.float32, torch.bfloat16]
+        trainee = Trainee(game, cast(Optimizer, build("optimizers", {"name": "adam", "lr": 1e-12})), {}, CPU, technique)
+        list(train(trainee, torch.rand(4, 3), 1, 4, seed=0))
+    exact, found = seen
+    assert found.dtype == torch.float32
+    assert torch.equal(found, found.bfloat16().float())
+    assert not torch.equal(exact, exact.bfloat16().float())
     assert all(p.dtype == torch.float32 for p in game.networks["a"].parameters())
 
 
