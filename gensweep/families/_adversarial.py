@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import torch
 
 from gensweep.constraints.base import Constraint
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise, scoped
-from gensweep.families.base import Game, Loss, Parameters, Player, Setting
+from gensweep.families.base import Game, Limit, Loss, Parameters, Player, Setting
 
 Critic: TypeAlias = "Callable[..., torch.Tensor]"
 
@@ -22,7 +22,8 @@ class Adversarial:
     `critic_loss(critic, real, fake, knobs)` and `generator_loss(critic, real, fake, knobs)` see the critic, [n, *shape]
     -> [n, critic_outputs], and batches of data and of samples [n, *shape]; both are minimised. The constraint holds
     `witness(critic, real, fake, knobs)`, [n, *shape] -> [n, 1], which is the critic itself unless it has many outputs.
-    `constraint_knobs` says where the constraint's knobs are among the family's.
+    `constraint_knobs` says where the constraint's knobs are among the family's. `limits` are those of the game, besides
+    one on the critic's loss.
     """
 
     critic_loss: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Loss]
@@ -33,6 +34,7 @@ class Adversarial:
     critic_outputs: int = 1
     witness: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Critic] = lambda critic, _real, _fake, _knobs: critic
     constraint_knobs: Callable[[Knobs], Knobs] = lambda knobs: scoped(knobs, "constraint")
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
     def game(self, setting: Setting) -> Game:
         """The critic's moves, then one of the generator, with fresh latents for each."""
@@ -67,6 +69,7 @@ class Adversarial:
             ),
             sample=lambda nets, noise: generate(setting, nets, noise["latent"]),
             sample_noise={"latent": Draw((setting.latent_size,))},
+            limits={"loss.critic": _EXPLODED, **self.limits},
         )
 
     def _critic(self, setting: Setting) -> Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]:
@@ -83,6 +86,9 @@ class Adversarial:
             return Loss(loss.total + penalty.total, parts)
 
         return critic
+
+
+_EXPLODED = Limit(1e10, "the critic has exploded. Lower the learning rate, or bound the critic more tightly")
 
 
 def generate(setting: Setting, nets: Nets, latent: torch.Tensor) -> torch.Tensor:

@@ -89,6 +89,13 @@ class WarmUp:
     batch_size: int
 
 
+class Limit(NamedTuple):
+    """The largest size of a logged part of a loss, and what it means where the part is beyond it: the trial diverged."""
+
+    largest: float
+    meaning: str
+
+
 Sampler: TypeAlias = "Callable[[Nets, Noise], torch.Tensor]"
 
 
@@ -126,6 +133,9 @@ class Game:
     `likelihood`. A game without players is fitted only, and evaluated once, at the end.
 
     `warm_up` is played before the first round of all, and not again where a training goes on.
+
+    `limits` says of which parts, as they are logged (`player.part`), a value may be finite and still be the end of a
+    training.
     """
 
     networks: Mapping[str, torch.nn.Module]
@@ -138,6 +148,7 @@ class Game:
     likelihood: Likelihood | None = None
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
     warm_up: WarmUp | None = None
+    limits: Mapping[str, Limit] = field(default_factory=dict)
 
     @property
     def batches_per_round(self) -> int:
@@ -160,6 +171,16 @@ class Family(Component, ABC):
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
         """Why this family cannot model data of this shape and range; None where it can."""
         return None
+
+    def critic_misfit(self, network: Network) -> str | None:
+        """Why the field `constraint` of a family that has one cannot hold the critic that `network` makes; None where it can."""
+        constraint: Any = getattr(self, "constraint", None)
+        if constraint is None or not (constraint.needs_plain_layers and network.normalises):
+            return None
+        return (
+            f"{constraint.name} bounds a critic by its weight matrices, and layers that normalise undo that. "
+            "Write network.norm: none, or give another constraint"
+        )
 
     def population_objective(self) -> PopulationObjective | None:
         """What the family minimises in the population; None where that has no name of its own."""

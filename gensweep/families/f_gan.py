@@ -12,7 +12,7 @@ from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
 from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Limit, Loss, Setting
 
 if TYPE_CHECKING:
     from gensweep.divergences._f_divergences import FDivergence
@@ -31,7 +31,8 @@ class FGAN(Family):
     gan (the same less log 4), total_variation (half the L1 distance), alpha (with the field `alpha`: KL as it goes to 1).
     `bound` in the log is F: of a critic that is not optimal it lies below D_f, and values of two `f` do not compare.
     Where Q misses mass of P, kl, jeffrey, pearson and alpha above 1 are infinite, and pearson between Gaussians needs
-    2 Var Q > Var P: start the generator wide, or the trial diverges. neyman needs the opposite.
+    2 Var Q > Var P: start the generator wide. neyman needs the opposite. A critic of an infinite divergence climbs as far
+    as its network and the batches let it: a bound beyond 1e5 ends the trial as diverged, below that the fit may be off.
 
     Source: S. Nowozin, B. Cseke, R. Tomioka, "f-GAN", 2016, arXiv:1606.00709, equations 4 and 6, tables 1, 2 and 6, and
     section 3.2 (the generator that ascends); Adam with rate 2e-4 and beta_1 0.5 as for its images.
@@ -94,9 +95,15 @@ class FGAN(Family):
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
+            limits={"critic.bound": Limit(_EXPLODED, f"the critic of {self.f} has exploded. {_CURE}")},
         ).game(setting)
 
 
+_EXPLODED = 1e5  # no two batches that a generator can still learn from are so far apart
+_CURE = (
+    "The divergence may be infinite here: start the generator wider (narrower for neyman), lower the learning rate, "
+    "give a constraint, or take an f that is bounded, as squared_hellinger"
+)
 _NAMED_ALPHAS = {-1.0: "neyman", 0.5: "squared_hellinger", 2.0: "pearson"}  # up to factors
 
 

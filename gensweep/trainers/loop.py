@@ -7,14 +7,14 @@ epoch. Nothing is read back from the device between the ends of chunks.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from gensweep.errors import Diverged
-from gensweep.families.base import Game
+from gensweep.families.base import Game, Limit
 from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
 from gensweep.trainers.player import Seat
@@ -97,7 +97,7 @@ def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, se
         seed: of the trial.
 
     Raises:
-        Diverged: a loss was not finite; with its name and the step.
+        Diverged: a loss was not finite, or beyond a limit of the game; with its name and the step.
     """
     order = BatchOrder(seed, len(data), batch_size)
     noise = NoiseChunks(seed, trainee.game)
@@ -132,7 +132,7 @@ def _play_until(
     end: int, trainee: Trainee, data: torch.Tensor, order: BatchOrder, noise: NoiseChunks, total: int
 ) -> _Means:
     """Play the rounds from the trainee's step to `end`, of `total` in all."""
-    losses = _Means()
+    losses = _Means(trainee.game.limits)
     while trainee.step < end:
         until = min(end, (trainee.step // noise.rounds + 1) * noise.rounds)
         if trainee.seats:
@@ -165,9 +165,10 @@ def _play(
 
 
 class _Means:
-    """Means of the parts over an epoch, those of its last round, and the watch for the first value that is not finite."""
+    """Means of the parts over an epoch, those of its last round, and the watch for the first value that has no future."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Mapping[str, Limit]) -> None:
+        self._limits = limits
         self.last: dict[str, float] = {}
         self._sums: dict[str, float] = {}
         self._count = 0
@@ -180,6 +181,12 @@ class _Means:
         if len(bad):
             row, column = bad[0].tolist()
             raise Diverged(f"{names[column]} became {values[row, column].item()}", first + row + 1)
+        for name, limit in self._limits.items():
+            beyond = (values[:, names.index(name)].abs() > limit.largest).nonzero() if name in names else []
+            if len(beyond):
+                row = int(beyond[0])
+                value = values[row, names.index(name)].item()
+                raise Diverged(f"{name} became {value:.3g}: {limit.meaning}", first + row + 1)
         for name, total in zip(names, values.sum(0).tolist(), strict=True):
             self._sums[name] = self._sums.get(name, 0.0) + total
         self.last = dict(zip(names, values[-1].tolist(), strict=True))

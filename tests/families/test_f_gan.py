@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 import torch
 from scipy import integrate, stats
 
+from gensweep.component import build
 from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
+from gensweep.errors import Diverged
 from gensweep.families import f_gan
+from gensweep.families.base import Family, Setting
+from gensweep.networks.base import Network
+from gensweep.optimizers.base import Optimizer
+from gensweep.trainers.loop import Trainee, train
 
 X = np.linspace(-14, 15, 200_001)
 P = stats.norm(0, 1)
@@ -50,3 +58,17 @@ def test_alpha_at_two_and_a_half_are_pearson_and_hellinger_up_to_a_factor() -> N
     u = torch.logspace(-2, 2, 50, dtype=torch.float64)
     torch.testing.assert_close(2 * alpha_divergence(2.0).f(u), F_DIVERGENCES["pearson"].f(u))
     torch.testing.assert_close(alpha_divergence(0.5).f(u), 2 * F_DIVERGENCES["squared_hellinger"].f(u))
+
+
+def test_an_exploding_chi_squared_diverges_with_the_reason() -> None:
+    """Neyman's is infinite where the variance of the model is more than twice that of the data: here four times."""
+    family = cast(Family, build("families", {"name": "f_gan", "f": "neyman", "critic_moves": 3}))
+    network = cast(Network, build("networks", {"name": "affine", "spread": 4.0}))
+    torch.manual_seed(0)
+    game = family.game(Setting((1,), None, 1, 256, network))
+    optimizer = cast(Optimizer, build("optimizers", {"name": "adam", "lr": 1e-3, "betas": (0.5, 0.999)}))
+    data = torch.randn(5120, 1, generator=torch.Generator().manual_seed(1))
+    with pytest.raises(
+        Diverged, match=r"critic\.bound became .*: the critic of neyman has exploded.*start the generator"
+    ):
+        list(train(Trainee(game, optimizer, family.knobs(), torch.device("cpu")), data, 30, 256, seed=0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from gensweep.component import build
 from gensweep.divergences.base import Draw
 from gensweep.errors import Diverged
-from gensweep.families.base import Game, Loss, Player, WarmUp
+from gensweep.families.base import Game, Limit, Loss, Player, WarmUp
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.loop import Trainee, train
@@ -116,6 +117,21 @@ def test_the_first_value_that_is_not_finite_is_named_with_its_step(bad: float) -
     with pytest.raises(Diverged, match=r"one\.gap became (nan|-?inf) at step 5") as error:
         list(train(t, torch.ones(40, 1), epochs=1, batch_size=2, seed=0))
     assert error.value.step == 5
+
+
+def test_a_part_beyond_a_limit_of_the_game_ends_the_training_with_its_meaning() -> None:
+    calls: list[int] = []
+
+    def loss(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
+        calls.append(0)
+        return Loss(nets["a"]() * 0, {"gap": torch.tensor(-11.0 if len(calls) == 3 else 10.0)})
+
+    t = trainee(Player("one", ("a",), loss), a=1.0)
+    limits = {"one.gap": Limit(10.0, "the critic has exploded"), "other.gap": Limit(0.0, "nobody's")}
+    t.game = replace(t.game, limits=limits)
+    with pytest.raises(Diverged, match=r"one\.gap became -11: the critic has exploded") as error:
+        list(train(t, torch.ones(40, 1), epochs=1, batch_size=2, seed=0))
+    assert error.value.step == 3
 
 
 class TestWarmUp:
