@@ -19,15 +19,17 @@ class MADE(nn.Module):
     """x [n, d] -> parameters [n, d, per_value], those of dimension i from x_1 … x_(i-1) alone.
 
     Hidden unit h has a degree m(h) in 1 … d-1 and sees inputs up to m(h) and units of no higher degree; the output of
-    dimension i sees units below i.
+    dimension i sees units below i. The degrees of a layer run through 1 … d-1 in turn. A narrower layer has some of them,
+    evenly spread: through it value i sees the values up to the highest degree below i, which need not be all.
 
     Source: M. Germain et al., 2015, arXiv:1502.03509, equations 8 and 9.
+    Differs: the paper draws the degrees at random.
     """
 
     def __init__(self, d: int, hidden: Sequence[int], per_value: int) -> None:
         super().__init__()
         self.per_value = per_value
-        degrees = [torch.arange(d) + 1, *(torch.arange(width) % max(1, d - 1) + 1 for width in hidden)]
+        degrees = [torch.arange(d) + 1, *(_degrees(d, width) for width in hidden)]
         layers: list[nn.Module] = []
         for seen, own in pairwise(degrees):
             layers += [_MaskedLinear(own[:, None] >= seen[None], 2.0), nn.ReLU()]
@@ -37,6 +39,13 @@ class MADE(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[n, d] -> [n, d, per_value]."""
         return self.layers(x).unflatten(1, (-1, self.per_value))  # type: ignore[no-any-return]
+
+
+def _degrees(d: int, width: int) -> torch.Tensor:
+    """Those of a hidden layer, [width], each in 1 … d-1; with both ends, so that no input is hidden from all outputs."""
+    if width < d - 1:
+        return 1 + torch.arange(width) * (d - 2) // max(1, width - 1)
+    return torch.arange(width) % max(1, d - 1) + 1
 
 
 class _MaskedLinear(nn.Module):

@@ -90,6 +90,17 @@ def test_a_conditional_sees_the_values_before_it_and_no_others(shape: tuple[int,
     assert (seen[earlier] > 0).float().mean() == 1  # and nothing before it is hidden
 
 
+def test_layers_narrower_than_an_item_hide_no_value_from_the_last_one() -> None:
+    d = 9
+    game = shaken(make({"name": "autoregressive", "levels": 2, "hidden": [4, 5]}, (d,), UNIT))
+    network = game.networks["conditionals"].network
+    points = 2 * torch.rand(200, d, dtype=torch.float64) - 1  # at one point a unit may be off
+    seen = vmap(jacrev(lambda x: network(x[None])[0].sum(-1)))(points).abs().sum(0)
+    assert (seen.triu() == 0).all()
+    assert (seen[-1, :-1] > 0).all()
+    assert float(log_likelihood(game, binary(d)).exp().sum()) == pytest.approx(1, abs=1e-10)
+
+
 @pytest.mark.parametrize("shape", [(3,), (1, 2, 2)], ids=str)
 def test_ancestral_samples_occur_as_often_as_their_probability(shape: tuple[int, ...]) -> None:
     node = {"name": "autoregressive", "levels": 2, "hidden": [30], "channels": 4, "layers": 2}
