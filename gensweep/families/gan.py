@@ -34,7 +34,7 @@ class GAN(Family):
       sqrt:           sqrt x. V* = int sqrt(p^2 + q^2) at D / (1 - D) = p^2 / q^2;
       least_squares: -(1 - x)^2. V* = -1/2 + 1/4 int (p - q)^2 / (p + q), the coding 0 and 1 of LSGAN.
     `value` in the log is V; values of two forms do not compare. `jensen_shannon` is (log 4 + V) / 2 for log, a lower
-    bound in [0, log 2]; never rank models by it.
+    bound, cut into [0, log 2], where the divergence lies; never rank models by it.
 
     Source: Goodfellow et al., Generative Adversarial Nets, 2014, arXiv:1406.2661, equation 1 and section 3;
     Mao et al., Least Squares Generative Adversarial Networks, 2017, arXiv:1611.04076, equation 9;
@@ -105,7 +105,9 @@ def discriminator_loss(real: torch.Tensor, fake: torch.Tensor, form: FormName = 
     """-V from the critic's outputs [n, 1] on data and on samples."""
     phi = FORMS[form]
     value = phi.real(real).mean() + phi.fake(fake).mean()
-    parts = {"value": value} | ({"jensen_shannon": (math.log(4) + value) / 2} if form == "log" else {})
+    parts = {"value": value}
+    if form == "log":  # a critic that does worse than by chance gives a bound below zero
+        parts["jensen_shannon"] = ((math.log(4) + value) / 2).clamp(0, math.log(2))
     return Loss(-value, parts)
 
 

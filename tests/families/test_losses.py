@@ -37,6 +37,16 @@ def test_the_discriminators_loss_at_its_optimum_is_log_4_minus_twice_jensen_shan
     assert found.parts["jensen_shannon"].item() == pytest.approx((math.log(4) - found.total.item()) / 2)
 
 
+def test_a_discriminator_that_is_worse_than_chance_shows_no_divergence_and_keeps_its_loss() -> None:
+    real = torch.tensor([[-2.0], [-3.0]], requires_grad=True)
+    found = discriminator_loss(real, -real.detach())
+    assert found.parts["jensen_shannon"].item() == 0
+    assert found.total.item() == pytest.approx(float(2 * torch.nn.functional.softplus(-real).mean()))
+    found.total.backward()
+    assert real.grad is not None
+    assert (real.grad < 0).all()
+
+
 FORM_VALUES = {
     # N(0, 1) against N(1, 1), at D* = argmax of phi(D) p + phi(1 - D) q, in the critic's own output s
     "log": (-1.163451, lambda r: r),
