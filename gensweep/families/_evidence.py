@@ -100,7 +100,7 @@ class Variational:
         if self.likelihood == "bernoulli":
             is_on: torch.Tensor = torch.special.ndtr(noise["observation"]) < x
             return is_on.to(x.dtype)
-        return x + torch.exp(0.5 * self._log_variance(nets, x)) * noise["observation"]
+        return self.setting.cut(x + torch.exp(0.5 * self._log_variance(nets, x)) * noise["observation"])
 
     def _log_variance(self, nets: Nets, like: torch.Tensor) -> torch.Tensor:
         if self.likelihood == "learned_gaussian":

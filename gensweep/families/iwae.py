@@ -22,7 +22,7 @@ class IWAE(Family):
 
     Fields:
         particles: K, >= 1. A step costs K decodings of the batch.
-        likelihood, variance, samples: as for `vae`.
+        likelihood, variance, samples: as for `vae`; a draw outside the data's bounds is moved onto them.
 
     The likelihood that it reports is the bound of 64 draws, as for `vae`.
 

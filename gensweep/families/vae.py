@@ -28,7 +28,8 @@ class VAE(Family):
             variance answers to the reconstruction error alone, and grows as a larger beta worsens it.
         variance: of the observation noise a value, in squared units of the data, > 0; a knob where it is fixed.
         samples: what a sample is: the decoder's `mean`, as is usual for images, or a draw from p(x|z), the
-            `observation`. Only the second is a draw from the model whose likelihood is trained.
+            `observation`. Only the second is a draw from the model whose likelihood is trained. The Gaussian knows no
+            bounds: on data that have them, a value of the draw that lies outside is moved onto the bound.
 
     The likelihood that it reports is the importance-weighted bound of 64 draws, whatever beta was trained with.
 
