@@ -145,7 +145,20 @@ def member_schema(kind: str) -> JsonSchemaValue:
 
 def _unknown(cls: type[BaseModel], key: str, known: set[str]) -> Any:
     name = cls.model_fields["name"].default if "name" in cls.model_fields else cls.__name__.lower()
-    return f"unknown field '{key}' of {name}. {suggest(key, known)}"
+    return f"unknown field '{key}' of {name}. {suggest(key, known)}{_owners(getattr(cls, 'kind', ''), key)}"
+
+
+def _owners(kind: str, key: str) -> str:
+    """The sentence that says which members of `kind` have a field of this name; empty where none has."""
+    owners = []
+    for name in registry.names(kind) if kind else []:
+        try:
+            fields = cast(type[Component], registry.load(kind, name)).model_fields
+        except ConfigError:  # what it needs is not installed
+            continue
+        if key in {field.alias or own for own, field in fields.items()}:
+            owners.append(name)
+    return f" It is a field of {', '.join(owners)}." if owners else ""
 
 
 def _again(error: Any) -> dict[str, Any]:

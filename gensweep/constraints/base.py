@@ -10,6 +10,8 @@ import torch
 from gensweep.component import Component
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise
 
+NO_WEIGHT = "{name} of weight 0 holds nothing, and the critic's gap has no upper bound. Give a weight above 0"
+
 
 class Penalty(NamedTuple):
     """A 0-d term of the critic's loss, and the named 0-d parts that are logged beside it and read by `after_move`."""
@@ -21,13 +23,17 @@ class Penalty(NamedTuple):
 class Constraint(Component, ABC):
     """A constraint on a critic. Both ways default to doing nothing; a member overrides the one it uses.
 
-    `bounds_the_critic`: under it E_P f - E_Q f has a finite supremum.
     `is_an_equality`: it holds a norm of the critic AT a value, so that the critic can never be flat.
+    `needs_plain_layers`: it holds the critic through its weight matrices alone, which layers that normalise undo.
     """
 
     kind: ClassVar[str] = "constraints"
-    bounds_the_critic: ClassVar[bool] = True
     is_an_equality: ClassVar[bool] = False
+    needs_plain_layers: ClassVar[bool] = False
+
+    def unbounded(self) -> str | None:
+        """Why the supremum of E_P f - E_Q f under it is infinite, and the cure; None where it is finite."""
+        return None
 
     def state(self) -> dict[str, torch.nn.Module]:
         """Networks that no optimiser trains and `after_move` changes, by name: a multiplier."""

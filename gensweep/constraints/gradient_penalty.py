@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import Constraint, Penalty
+from gensweep.constraints.base import NO_WEIGHT, Constraint, Penalty
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise
 
 _EPS = 1e-8  # inside the root, whose slope at 0 is infinite; a slope of 1 becomes 1 + 5e-9
@@ -23,9 +23,12 @@ class GradientPenalty(Constraint):
     It is also a barrier: in one dimension a critic that starts with the wrong sign may stay at -1 + delta / (2 weight);
     lipschitz_penalty has no such optimum. At the data with target 0 it is R1 with gamma = 2 weight.
 
+    The gap E_P f - E_Q f is bounded by slopes on the way from samples to data. A weight of 0 leaves them free, and so does
+    a penalty at the data: both are for the discriminators of gan and f_gan, whose losses need no bound.
+
     Fields:
         weight: lambda of the paper, >= 0; a knob. 10 for images; the authors take 0.1 on their toys.
-        target: the slope pulled towards, >= 0; a knob.
+        target: the slope pulled towards, >= 0; a knob. Only at 1 is the gap that of Wasserstein-1.
         at: interpolates, or data.
 
     Source: I. Gulrajani, F. Ahmed, M. Arjovsky, V. Dumoulin, A. Courville, "Improved Training of Wasserstein GANs",
@@ -38,6 +41,20 @@ class GradientPenalty(Constraint):
     weight: Annotated[float, Knob(), Field(ge=0, description="weight of the penalty")] = 10.0
     target: Annotated[float, Knob(), Field(ge=0, description="the slope pulled towards")] = 1.0
     at: Literal["interpolates", "data"] = Field("interpolates", description="where the slope is taken")
+
+    @property
+    def is_of_slope_1(self) -> bool:
+        """Whether it stands for the bound 1 on the slope everywhere between data and samples."""
+        return self.target == 1 and self.at == "interpolates"
+
+    def unbounded(self) -> str | None:
+        """Nothing bounds the critic at the samples, or at all."""
+        if self.at == "data":
+            return (
+                "gradient_penalty at the data leaves the critic free at the samples, so its gap has no upper bound. "
+                "Write at: interpolates"
+            )
+        return NO_WEIGHT.format(name=self.name) if self.weight == 0 else None
 
     def noise(self, shape: tuple[int, ...], batch_size: int) -> dict[str, Draw]:
         """Where between its two ends each point lies."""

@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import Constraint, Penalty
+from gensweep.constraints.base import NO_WEIGHT, Constraint, Penalty
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise
 
 _EPS = 1e-8  # inside the root, whose slope at 0 is infinite
@@ -23,7 +23,7 @@ class LipschitzPenalty(Constraint):
     flat. The bias upwards remains: a shift delta gives the slope 1 + delta / (2 weight).
 
     Fields:
-        weight: lambda of the paper, >= 0; a knob.
+        weight: lambda of the paper, >= 0; a knob. At 0 nothing bounds the critic's gap.
 
     Source: H. Petzka, A. Fischer, D. Lukovnikov, "On the regularization of Wasserstein GANs", 2018, arXiv:1709.08894,
     eq. 8, WGAN-LP.
@@ -32,6 +32,10 @@ class LipschitzPenalty(Constraint):
 
     name: Literal["lipschitz_penalty"] = "lipschitz_penalty"
     weight: Annotated[float, Knob(), Field(ge=0, description="weight of the penalty")] = 10.0
+
+    def unbounded(self) -> str | None:
+        """Nothing bounds the critic without a weight."""
+        return NO_WEIGHT.format(name=self.name) if self.weight == 0 else None
 
     def noise(self, shape: tuple[int, ...], batch_size: int) -> dict[str, Draw]:
         """Where between its two ends each point lies."""

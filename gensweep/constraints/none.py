@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from gensweep.constraints.base import Constraint
 
@@ -10,6 +10,11 @@ from gensweep.constraints.base import Constraint
 class NONE(Constraint):
     """Leaves the critic as it is: no term in its loss, no correction after its moves."""
 
-    bounds_the_critic: ClassVar[bool] = False
-
     name: Literal["none"] = "none"
+
+    def unbounded(self) -> str:
+        """Nothing bounds it."""
+        return (
+            "without a constraint the critic's gap has no upper bound. "
+            "Give constraint: gradient_penalty, lipschitz_penalty, spectral_norm or clip"
+        )

@@ -9,6 +9,7 @@ from pydantic import model_validator
 
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
+from gensweep.constraints.gradient_penalty import GradientPenalty
 from gensweep.constraints.lipschitz_penalty import LipschitzPenalty
 from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective
 from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
@@ -52,11 +53,8 @@ class WassersteinDual(LatentCritic):
     @model_validator(mode="after")
     def _the_slope_is_bounded(self) -> WassersteinDual:
         given = self.constraint.dump()["name"]
-        if not self.constraint.bounds_the_critic:
-            raise ValueError(
-                "without a constraint the critic's gap has no upper bound. "
-                "Give constraint: lipschitz_penalty, gradient_penalty, spectral_norm or clip"
-            )
+        if reason := self.constraint.unbounded():
+            raise ValueError(reason)
         if self.constraint.is_an_equality:
             raise ValueError(
                 f"constraint {given} bounds no slope: its gap is another distance than Wasserstein's. "
@@ -72,6 +70,8 @@ class WassersteinDual(LatentCritic):
         """The gap on x [n, d] and y [n, d], 0-d."""
         return gap(nets["latent_critic"](y), nets["latent_critic"](x))
 
-    def population_objective(self) -> PopulationObjective:
-        """W1."""
+    def population_objective(self) -> PopulationObjective | None:
+        """W1, where the constraint is for a slope of 1."""
+        if isinstance(self.constraint, GradientPenalty) and not self.constraint.is_of_slope_1:
+            return None
         return PopulationObjective("wasserstein_1", bias=_BIASES.get(self.constraint.dump()["name"], ""))

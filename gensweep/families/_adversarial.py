@@ -101,10 +101,6 @@ def prefixed(prefix: str, draws: dict[str, Draw]) -> dict[str, Draw]:
     return {f"{prefix}.{name}": draw for name, draw in draws.items()}
 
 
-UNBOUNDED = (
-    "without a constraint the critic's gap has no upper bound. "
-    "Give constraint: gradient_penalty, lipschitz_penalty, spectral_norm or clip"
-)
 EQUALITY = (
     "constraint {name} holds a norm of the critic at 1, while the best critic of this family goes flat as the fit "
     "improves. Use family: wgan with it, or give another constraint"
@@ -113,8 +109,8 @@ EQUALITY = (
 
 def misfit_of(constraint: Constraint, *, needs_bound: bool, allows_equality: bool) -> str | None:
     """Why a family's critic cannot be held by `constraint`; None where it can."""
-    if needs_bound and not constraint.bounds_the_critic:
-        return UNBOUNDED
+    if needs_bound and (reason := constraint.unbounded()):
+        return reason
     if constraint.is_an_equality and not allows_equality:
         return EQUALITY.format(name=getattr(constraint, "name", ""))
     return None

@@ -13,6 +13,7 @@ from gensweep.constraints.gradient_penalty import GradientPenalty
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise
 from gensweep.families._adversarial import Adversarial, Critic, generate, misfit_of
 from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.networks.base import Network
 
 if TYPE_CHECKING:
     from gensweep.divergences._kernels import Kernel
@@ -61,6 +62,10 @@ class MMDGAN(Family):
         """Features could grow without end under two of the kernels; the others are bounded."""
         grows = self.space == "features" and self.kernel in ("rational_quadratic_linear", "energy")
         return misfit_of(self.constraint, needs_bound=grows, allows_equality=False)
+
+    def critic_misfit(self, network: Network) -> str | None:
+        """On the data there is no critic."""
+        return super().critic_misfit(network) if self.space == "features" else None
 
     def game(self, setting: Setting) -> Game:
         """See the class."""

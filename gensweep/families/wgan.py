@@ -10,6 +10,7 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.clip import Clip
+from gensweep.constraints.gradient_penalty import GradientPenalty
 from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Loss, Setting
@@ -45,9 +46,11 @@ class WGAN(Family):
         return misfit_of(self.constraint, needs_bound=True, allows_equality=True)
 
     def population_objective(self) -> PopulationObjective | None:
-        """W1, or for a constraint that moves with the model the point where its game rests."""
+        """W1 for a slope of 1, or for a constraint that moves with the model the point where its game rests."""
         constraint = self.constraint.dump()
         if constraint.get("measure") == "interpolates":
+            return None
+        if isinstance(self.constraint, GradientPenalty) and not self.constraint.is_of_slope_1:
             return None
         return _OBJECTIVES.get(str(constraint["name"]), PopulationObjective("wasserstein_1"))
 

@@ -27,6 +27,11 @@ class Network(Component, ABC):
     def encoder(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
         """[batch, *shape] -> [batch, n_outputs]. Also a critic, with one output."""
 
+    @property
+    def normalises(self) -> bool:
+        """Whether an encoder has layers that normalise: whether a field `norm` says so."""
+        return getattr(self, "norm", "none") != "none"
+
     def misfit(self, shape: tuple[int, ...]) -> str | None:
         """Why this architecture cannot take items of `shape`; None where it can."""
         return None

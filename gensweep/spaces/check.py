@@ -1,11 +1,13 @@
 """Everything that can be known to be wrong before anything starts, all at once.
 
 Not every combination is tried, which could be millions: every option of each choice, both ends of each range and every
-branch are, each with the first option of all other axes, and everything once for each family.
+branch are, and every two options of two choices together, each with the first option of all other axes, and everything
+once for each family.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -17,9 +19,9 @@ from gensweep import registry
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.spaces import space as spaces
 from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.distributions import Distribution
+from gensweep.spaces.distributions import Choice, Distribution
 from gensweep.spaces.messages import explain
-from gensweep.spaces.space import Ask, OneOf
+from gensweep.spaces.space import Ask, Axis, OneOf
 from gensweep.spaces.sweep import Sweep
 
 _NEEDED = {"dataset": "datasets", "network": "networks", "family": "families"}
@@ -75,9 +77,20 @@ def _asks(space: dict[str, Any]) -> Iterator[Ask]:
     for label in family.branches if isinstance(family, OneOf) else [None]:
         fixed = {} if label is None else {"family": label}
         yield _answering(fixed)
-        for axis in spaces.axes(space):
-            if axis.given.get("family", label) == label and axis.name not in fixed:
-                yield from (_answering({**axis.given, **fixed, axis.name: end}) for end in axis.distribution.ends())
+        axes = [a for a in spaces.axes(space) if a.given.get("family", label) == label and a.name not in fixed]
+        for axis in axes:
+            yield from (_answering({**axis.given, **fixed, axis.name: end}) for end in axis.distribution.ends())
+        for pair in itertools.combinations((a for a in axes if isinstance(a.distribution, Choice)), 2):
+            yield from (_answering({**fixed, **both}) for both in _together(*pair))
+
+
+def _together(one: Axis, other: Axis) -> Iterator[dict[str, Any]]:
+    """Every two options of two choices, with what has to be chosen for both to exist."""
+    for options in itertools.product(one.distribution.ends(), other.distribution.ends()):
+        chosen = dict(zip((one.name, other.name), options, strict=True))
+        wanted = [*one.given.items(), *other.given.items(), *chosen.items()]
+        if all(dict(wanted)[name] == value for name, value in wanted):
+            yield dict(wanted)
 
 
 def _answering(chosen: dict[str, Any]) -> Ask:
@@ -147,6 +160,7 @@ def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Itera
     for location, misfit in (
         (("network",), parts.network.misfit(shape)),
         (("family",), parts.family.misfit(shape, bounds)),
+        (("family", "constraint"), parts.family.critic_misfit(parts.network)),
         *((("evaluation", "metrics", i), m.misfit(parts.dataset)) for i, m in enumerate(parts.evaluation.metrics)),
     ):
         if misfit:

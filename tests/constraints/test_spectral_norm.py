@@ -37,6 +37,36 @@ def test_a_zero_matrix_stays_zero():
     assert torch.equal(project({"w": torch.zeros(3, 2)}, bound=1.0)["w"].float(), torch.zeros(3, 2))
 
 
+def trained_gaps(norm, moves):
+    """The gap before, half way and after so many moves of a critic in the plane, between a sample and itself moved by 5."""
+    torch.manual_seed(0)
+    critic = build("networks", {"name": "mlp", "hidden": [16, 16], "norm": norm}).encoder((2,), 1).double()
+    adam = torch.optim.Adam(critic.parameters(), lr=0.02)
+    fake = torch.randn(200, 2, dtype=torch.float64)
+    real, gaps = fake + torch.tensor([3.0, 4.0]), []
+    for _ in range(moves):
+        gap = critic(real).mean() - critic(fake).mean()
+        gaps.append(gap.item())
+        adam.zero_grad()
+        (-gap).backward()
+        adam.step()
+        critic.load_state_dict(project({name: p.detach() for name, p in critic.named_parameters()}, iterations=30))
+    return gaps[0], gaps[moves // 2], gaps[-1]
+
+
+def test_a_trained_critic_reaches_the_distance_and_stays_below_it():
+    """W_1 is 5, and each of three matrices has a norm of at most 1.016: see the class."""
+    start, half, end = trained_gaps("none", 160)
+    assert start < 2
+    assert 4 < half < end < 5 * 1.016**3
+
+
+def test_layers_that_normalise_undo_it():
+    """The reason why `Family.critic_misfit` refuses them."""
+    _, half, end = trained_gaps("layer", 160)
+    assert end > 1.3 * half > 5 * 2
+
+
 def test_a_projected_perceptron_is_1_lipschitz():
     torch.manual_seed(0)
     critic = build("networks", {"name": "mlp", "hidden": [32, 32]}).encoder((5,), 1).double()

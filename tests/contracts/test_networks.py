@@ -74,6 +74,12 @@ def test_there_is_no_state_but_parameters_and_no_chance(network):
             assert torch.equal(training, net.eval()(batch))
 
 
+def test_it_says_whether_an_encoder_normalises(network):
+    for shape in fitting(network):
+        layers = {type(module).__name__ for module in network.encoder(shape, 1).modules()}
+        assert network.normalises == any("Norm" in name for name in layers)
+
+
 def test_an_item_does_not_depend_on_its_batch(network):
     for make, batch, _ in both_ways(network, fitting(network)[0]):
         net, batch = make().double(), batch.double()  # noqa: PLW2901

@@ -134,6 +134,57 @@ def test_parts_that_do_not_go_together(study: Path) -> None:
     ]
 
 
+HELD = """\
+defaults: [base, dataset: digits, _self_]
+name: held
+objective: {metric: fid}
+trial:
+  network: {name: conv, norm: choice(none, layer)}
+  family:
+    one_of:
+      - name: wgan
+        constraint:
+          one_of:
+            - {name: clip}
+            - {name: spectral_norm}
+      - {name: mmd_gan, constraint: spectral_norm}
+      - {name: mmd_gan, constraint: spectral_norm, space: data}
+      - {name: gan, constraint: {name: gradient_penalty, at: data, weight: choice(0, 1)}}
+      - {name: wgan, constraint: {name: gradient_penalty, weight: uniform(0, 10)}}
+      - {name: cramer_gan, constraint: {name: gradient_penalty, at: choice(interpolates, data)}}
+      - {name: mmd_gan, kernel: energy, constraint: {name: lipschitz_penalty, weight: 0}}
+      - {name: wae, divergence: {name: wasserstein_dual, constraint: {name: lipschitz_penalty, weight: choice(0, 1)}}}
+      - {name: vae, constraint: clip}
+  evaluation: {metrics: [fid]}
+"""
+PLAIN = (
+    "trial.family.constraint: spectral_norm bounds a critic by its weight matrices, and layers that normalise undo that. "
+    "Write network.norm: none, or give another constraint"
+)
+AT_DATA = (
+    "gradient_penalty at the data leaves the critic free at the samples, so its gap has no upper bound. "
+    "Write at: interpolates"
+)
+WEIGHTLESS = "of weight 0 holds nothing, and the critic's gap has no upper bound. Give a weight above 0"
+
+
+def test_a_constraint_that_does_not_hold_the_critic_is_refused_with_the_cure(write: Write) -> None:
+    """One end of a range, one option, or two of two choices are enough: a search would come to them."""
+    assert found(write(HELD, "held.yaml")) == [
+        f"held.yaml:12 {PLAIN}",
+        f"held.yaml:13 {PLAIN}",
+        f"held.yaml:16 trial.family: gradient_penalty {WEIGHTLESS}",
+        f"held.yaml:17 trial.family: {AT_DATA}",
+        f"held.yaml:18 trial.family: lipschitz_penalty {WEIGHTLESS}",
+        f"held.yaml:19 trial.family.divergence: lipschitz_penalty {WEIGHTLESS}",
+        "held.yaml:20 trial.family: unknown field 'constraint' of vae. Known: beta, likelihood, name, samples, variance. "
+        "It is a field of cramer_gan, f_gan, gan, mmd_gan, wgan.",
+    ]
+    sound = HELD.replace("choice(none, layer)", "none").replace("choice(0, 1)", "1").replace("uniform(0, 10)", "3")
+    sound = sound.replace("at: choice(interpolates, data)", "weight: 1").replace("weight: 0", "weight: 1")
+    assert found(write(sound.replace("vae, constraint: clip", "vae"), "held.yaml")) == []
+
+
 def test_a_batch_larger_than_the_training_split(study: Path) -> None:
     plane = (
         "trial.dataset={name: gaussian_mixture, n_train: 50}",
@@ -176,7 +227,7 @@ def test_every_axis_is_tried_once_for_each_family(study: Path) -> None:
     lines = found(study, "trial.training.optimizer={momentum: 0.9}")
     assert lines == [
         "trial.training.optimizer={momentum: 0.9} trial.training.optimizer: unknown field 'momentum' of "
-        "walk. Known: lr, name."
+        "walk. Known: lr, name. It is a field of sgd."
     ]
 
 
