@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from gensweep.divergences._alpha import objective_of, refuse_limits
 from gensweep.divergences._latent_critic import RatioCritic
 from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
 
@@ -26,8 +28,9 @@ class FDivergence(RatioCritic):
     twice_jensen_shannon less log 4; divergence jensen_shannon also has the model's non-saturating loss.
 
     Fields:
-        f: kl, reverse_kl, jeffrey (their sum), pearson, neyman, squared_hellinger, twice_jensen_shannon, gan or
-            total_variation, as in family f_gan.
+        f: kl, reverse_kl, jeffrey (their sum), pearson, neyman, squared_hellinger, twice_jensen_shannon, gan,
+            total_variation or alpha, as in family f_gan.
+        alpha: of f: alpha; any number but 0 and 1, its limits reverse_kl and kl.
         hidden: widths of the critic's hidden layers, each >= 1.
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
@@ -36,7 +39,9 @@ class FDivergence(RatioCritic):
 
     Source: S. Nowozin, B. Cseke, R. Tomioka, "f-GAN", 2016, arXiv:1606.00709, equations 4 and 6, tables 1, 2 and 6.
     Differs: on the latent space; and 30 tanh(s / 30) stands for s where g or f* is an exponential (kl, reverse_kl, jeffrey,
-    neyman, squared_hellinger), which overflows. Ratios beyond e^15 are then not told apart.
+    neyman, squared_hellinger, alpha between 0 and 1), which overflows. Ratios beyond e^15 are then not told apart. Above
+    1 alpha has a power, which may be a high one: the number for 30 is the s at which f* is e^30. Between 0 and 1 its g is
+    that of family f_gan, which is not the paper's.
     """
 
     name: Literal["f_divergence"] = "f_divergence"
@@ -50,7 +55,15 @@ class FDivergence(RatioCritic):
         "twice_jensen_shannon",
         "gan",
         "total_variation",
+        "alpha",
     ] = Field("reverse_kl", description="the divergence of the target from the model")
+
+    alpha: float = Field(0.5, description="of f: alpha; any number but 0 and 1")
+
+    @model_validator(mode="after")
+    def _alpha_has_a_divergence(self) -> FDivergence:
+        refuse_limits(self.alpha)
+        return self
 
     def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
         """-F."""
@@ -66,12 +79,21 @@ class FDivergence(RatioCritic):
         """D_f, for a free critic."""
         if self.constraint.dump()["name"] != "none":
             return None
+        if self.f == "alpha":
+            return objective_of(self.alpha)
         return PopulationObjective("jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f)
 
     def _bound(self, target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-        from gensweep.divergences._f_divergences import F_DIVERGENCES
+        from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
 
-        divergence = F_DIVERGENCES[self.f]
-        if self.f in _EXPONENTIAL:
-            target, model = (_LARGEST * torch.tanh(values / _LARGEST) for values in (target, model))
+        divergence = alpha_divergence(self.alpha) if self.f == "alpha" else F_DIVERGENCES[self.f]
+        if (largest := self._largest_output()) is not None:
+            target, model = (largest * torch.tanh(values / largest) for values in (target, model))
         return divergence.activation(target).mean() - divergence.composite(model).mean()
+
+    def _largest_output(self) -> float | None:
+        """What the critic's outputs are bent to stay below, so that nothing overflows; None where nothing does."""
+        if self.f == "alpha" and self.alpha > 1:  # ((alpha - 1) s + 1)^(alpha / (alpha - 1)) = e^30
+            return math.expm1(_LARGEST * (self.alpha - 1) / self.alpha) / (self.alpha - 1)
+        is_exponential = self.f in _EXPONENTIAL or (self.f == "alpha" and self.alpha > 0)
+        return _LARGEST if is_exponential else None

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.none import NONE
+from gensweep.divergences._alpha import objective_of, refuse_limits
 from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Limit, Loss, Setting
@@ -36,7 +37,8 @@ class FGAN(Family):
 
     Source: S. Nowozin, B. Cseke, R. Tomioka, "f-GAN", 2016, arXiv:1606.00709, equations 4 and 6, tables 1, 2 and 6, and
     section 3.2 (the generator that ascends); Adam with rate 2e-4 and beta_1 0.5 as for its images.
-    Differs: the moves alternate; Algorithm 1 makes both from one gradient.
+    Differs: the moves alternate; Algorithm 1 makes both from one gradient. For alpha between 0 and 1, V is log p / q at
+    the optimum, so that a critic starts near p = q; the paper's starts at a ratio of e^67 where alpha is 0.95.
     """
 
     summary: ClassVar[str] = "generator against a critic that bounds any f-divergence: KL, reverse KL, chi-squared, …"
@@ -64,9 +66,7 @@ class FGAN(Family):
 
     @model_validator(mode="after")
     def _alpha_has_a_divergence(self) -> FGAN:
-        if self.alpha in (0.0, 1.0):
-            cure = "reverse_kl" if self.alpha == 0 else "kl"
-            raise ValueError(f"alpha {self.alpha:g} is the limit that has a name of its own. Write f: {cure}")
+        refuse_limits(self.alpha)
         return self
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
@@ -78,8 +78,7 @@ class FGAN(Family):
         if self.generator == "ascend" or not isinstance(self.constraint, NONE):
             return None
         if self.f == "alpha":
-            name = _NAMED_ALPHAS.get(self.alpha, "alpha")
-            return PopulationObjective(name, self.alpha if name == "alpha" else 1.0)
+            return objective_of(self.alpha)
         name = "jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f
         return PopulationObjective(name, bias=SATURATES if name == "total_variation" else "")
 
@@ -104,7 +103,6 @@ _CURE = (
     "The divergence may be infinite here: start the generator wider (narrower for neyman), lower the learning rate, "
     "give a constraint, or take an f that is bounded, as squared_hellinger"
 )
-_NAMED_ALPHAS = {-1.0: "neyman", 0.5: "squared_hellinger", 2.0: "pearson"}  # up to factors
 
 
 SATURATES = (

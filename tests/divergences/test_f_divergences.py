@@ -13,7 +13,8 @@ from gensweep.divergences._f_divergences import F_DIVERGENCES, FDivergence, alph
 
 X = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 MEMBERS = {**F_DIVERGENCES, "alpha=0.5": alpha_divergence(0.5), "alpha=2": alpha_divergence(2.0),
-           "alpha=-0.5": alpha_divergence(-0.5), "alpha=1.5": alpha_divergence(1.5)}  # fmt: skip
+           "alpha=-0.5": alpha_divergence(-0.5), "alpha=1.5": alpha_divergence(1.5),
+           "alpha=0.9": alpha_divergence(0.9)}  # fmt: skip
 
 # D(N(0, 1) || N(1, 1)) and D(N(0, 1) || N(1, 2^2))
 SHIFTED = {
@@ -115,3 +116,11 @@ def test_jeffreys_conjugate_is_that_of_lamberts_function() -> None:
         above = middle + middle.exp() > 1 - far
         low, high = torch.where(above, low, middle), torch.where(above, middle, high)
     torch.testing.assert_close(jeffrey_conjugate(far), (-low).exp() - low - 1, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.5, 0.9, 0.99, 1.01, 1.5, 2.0])
+def test_above_zero_a_critic_that_knows_nothing_is_at_the_ratio_1(alpha: float) -> None:
+    zero = torch.zeros(1, requires_grad=True)
+    value = alpha_divergence(alpha).composite(zero)
+    assert value.item() == pytest.approx(0, abs=1e-6)
+    assert torch.autograd.grad(value, zero)[0].item() == pytest.approx(1, abs=1e-4)

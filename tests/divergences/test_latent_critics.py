@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from gensweep.component import build
-from gensweep.divergences._f_divergences import F_DIVERGENCES
+from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
 
 # D_f(N(0, 1) || N(1, 1)) with the target first; the f of `gan` is twice Jensen-Shannon less log 4.
 KNOWN = {
@@ -87,7 +87,8 @@ def test_a_trained_critic_gives_kl_in_two_dimensions():
 
 def test_every_f_divergence_is_a_field():
     field = type(build("divergences", "f_divergence")).model_fields["f"]
-    assert set(get_args(field.annotation)) == set(F_DIVERGENCES) == set(KNOWN)
+    assert set(get_args(field.annotation)) == {*F_DIVERGENCES, "alpha"}
+    assert set(F_DIVERGENCES) == set(KNOWN)
 
 
 @pytest.mark.parametrize("f", KNOWN)
@@ -121,6 +122,39 @@ def test_the_optimal_critic_gives_the_f_divergence_and_any_other_gives_less(f):
 def test_a_trained_critic_gives_the_f_divergence():
     node = {"name": "f_divergence", "f": "squared_hellinger"}
     assert trained(node, quantiles(1.0, n=501), quantiles(0.0, n=501), 200)["bound"] == pytest.approx(0.235, abs=0.01)
+
+
+@pytest.mark.parametrize("alpha", [-0.5, 0.5, 0.9, 1.01, 1.5])
+def test_a_trained_critic_gives_the_alpha_divergence(alpha):
+    # E_q (p / q)^alpha = e^(alpha (alpha - 1) / 2) between N(0, 1) and N(1, 1)
+    known = math.expm1(alpha * (alpha - 1) / 2) / (alpha * (alpha - 1))
+    node = {"name": "f_divergence", "f": "alpha", "alpha": alpha}
+    found = trained(node, quantiles(1.0, n=501), quantiles(0.0, n=501), 200)
+    assert found["bound"] == pytest.approx(known, rel=0.05)
+    assert found["penalty"] == pytest.approx(known, rel=0.05)
+
+
+@pytest.mark.parametrize("alpha", [-3.0, 0.1, 0.5, 0.9, 0.99, 1.01, 1.2, 2.0, 5.0])
+def test_alpha_stays_finite_for_large_outputs_and_bends_no_ordinary_one(alpha):
+    member = build("divergences", {"name": "f_divergence", "f": "alpha", "alpha": alpha})
+    far, critic = torch.tensor([[1e4], [-1e4]]), {"latent_critic": lambda z: z}
+    slope, value = torch.func.grad_and_value(lambda x: member.penalty(x, far, critic, {}, {}))(far)
+    assert value.isfinite()
+    assert slope.isfinite().all()
+    assert slope.square().isfinite().all()  # as Adam has it
+    near, divergence = torch.full((2, 1), 0.5), alpha_divergence(alpha)
+    expected = divergence.activation(near).mean() - divergence.composite(near).mean()
+    assert float(member.penalty(near, near, critic, {}, {})) == pytest.approx(float(expected), abs=1e-3)
+
+
+def test_the_limits_of_alpha_are_refused_and_its_named_members_are_known():
+    with pytest.raises(ValidationError, match="Write f: reverse_kl"):
+        build("divergences", {"name": "f_divergence", "f": "alpha", "alpha": 0})
+    objectives = [
+        build("divergences", {"name": "f_divergence", "f": "alpha", "alpha": alpha}).population_objective()
+        for alpha in (2.0, 0.5, 1.5)
+    ]
+    assert objectives == [("pearson", 1.0, ""), ("squared_hellinger", 1.0, ""), ("alpha", 1.5, "")]
 
 
 @pytest.mark.parametrize("f", ["kl", "reverse_kl", "pearson", "neyman", "jeffrey", "squared_hellinger"])
