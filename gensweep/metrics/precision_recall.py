@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from gensweep.metrics._featured import Featured
-from gensweep.metrics._neighbours import balls_around, radii
+from gensweep.metrics._neighbours import radii, reached
 from gensweep.metrics._sample_metric import Reference, SampleMetric, Statistic
 from gensweep.metrics.base import Score
 
@@ -45,9 +45,8 @@ class PrecisionRecall(Featured, SampleMetric):
         real_radii = radii(reference.real, k)
 
         def of(features: torch.Tensor) -> Score:
-            among_real, _ = balls_around(features, reference.real, real_radii)
-            among_drawn, _ = balls_around(reference.real, features, radii(features, k))
-            precision, recall = (float((counts > 0).double().mean()) for counts in (among_real, among_drawn))
+            precise, recalled = reached(features, radii(features, k), reference.real, real_radii)
+            precision, recall = float(precise.double().mean()), float(recalled.double().mean())
             mean = 2 * precision * recall / (precision + recall) if precision + recall else 0.0
             return Score(mean, {"precision": precision, "recall": recall})
 

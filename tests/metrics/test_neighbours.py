@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from sklearn.neighbors import NearestNeighbors
 
 from gensweep.datasets.base import load
@@ -50,6 +51,41 @@ def test_equal_laws_have_the_expected_density_and_coverage():
     assert coverage == pytest.approx(1 - 2**-k, abs=2e-3)
     assert np.all(np.abs(means - (1, coverage)) < 4.5 * errors)
     assert np.all(errors < (0.02, 0.004))
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+def test_all_four_are_the_authors_formulas(k):
+    real, fake = normal(1200, 20).numpy(), 0.8 + 1.1 * normal(1200, 20, seed=1).numpy()
+    real_radii, fake_radii = (np.partition(cdist(x, x), k, axis=1)[:, k] for x in (real, fake))
+    between = cdist(real, fake)  # open balls here and closed ones in ours: no two distances are equal
+    among_real = between < real_radii[:, None]
+    found = score(PrecisionRecall(k=k), torch.from_numpy(fake), torch.from_numpy(real)).details
+    assert found["precision"] == among_real.any(0).mean()
+    assert found["recall"] == (between < fake_radii).any(1).mean()
+    assert len({0, 1, found["precision"], found["recall"]}) == 4
+    found = score(DensityCoverage(k=k), torch.from_numpy(fake), torch.from_numpy(real))
+    assert found.value == (between.min(1) < real_radii).mean()
+    assert found.details["density"] == pytest.approx(among_real.sum(0).mean() / k, rel=1e-12)
+
+
+@pytest.mark.slow
+def test_the_published_values_of_equal_laws_in_a_thousand_dimensions():
+    """The one run in the README of clovaai/generative-evaluation-prdc: N(0, I), N = 10,000, k = 5.
+
+    Its values move with the draw, as a few items of small norm are near to many. Eight draws of ours have the standard
+    deviations 0.011, 0.014, 0.09 and 0.008, and the published run lies within one of them of their means. Two runs differ
+    by less than 3 √2 of them.
+    """
+    x, y = normal(10_000, 1000), normal(10_000, 1000, seed=1)
+    found = score(PrecisionRecall(k=5), x, y).details
+    assert found["precision"] == pytest.approx(0.4772, abs=0.048)
+    assert found["recall"] == pytest.approx(0.4705, abs=0.058)
+    found = score(DensityCoverage(k=5), x, y)
+    assert found.details["density"] == pytest.approx(1.0555, abs=0.38)
+    assert found.value == pytest.approx(0.9735, abs=0.035)
+    # The expectations are exact: 1 and 0.96877, which four standard deviations hold.
+    assert found.details["density"] == pytest.approx(1, abs=0.36)
+    assert found.value == pytest.approx(1 - math.prod((1e4 - i) / (2e4 - i) for i in range(1, 6)), abs=0.032)
 
 
 def test_one_of_two_clusters_is_precise_and_half_recalled():
