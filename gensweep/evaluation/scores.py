@@ -43,8 +43,8 @@ def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: S
     """Each metric's score of `model` against `split` of `dataset`, as soon as it is known.
 
     Where fewer samples are given than a metric takes by default, it takes them all, and its protocol says so. How given
-    samples were prepared, as files of 8 bits or resized, is in the protocol under `samples`, so that such a score has a
-    hash of its own. Samples as they are, of a trained model or from an array of floats, have the metric's protocol.
+    samples were prepared, as files of 8 bits or resized, is in the protocol under `preparation`, so that such a score has
+    a hash of its own. Samples as they are, of a trained model or from an array of floats, have the metric's protocol.
 
     Raises:
         ConfigError: a metric has no meaning on the dataset, or was asked for more samples than are given.
@@ -65,7 +65,7 @@ def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: S
 
 def _with_preparation(protocol: ScoreProtocol, model: Model) -> ScoreProtocol:
     preparation = model.preparation if isinstance(model, GivenSamples) else None
-    return ScoreProtocol({**protocol.content, "samples": preparation}) if preparation else protocol
+    return ScoreProtocol({**protocol.content, "preparation": preparation}) if preparation else protocol
 
 
 def _refuse_few(metric: Metric, model: Model) -> None:
@@ -83,11 +83,11 @@ def _with_all(metric: Metric, model: GivenSamples, dataset: Dataset, split: Spli
         ConfigError: the number was given, or they are too few for any.
     """
     fields, node = type(metric).model_fields, metric.dump()
-    size = next((name for name in ("n_fake", "n") if name in fields), None)
+    size = next((name for name in ("n_fake", "samples", "n") if name in fields), None)
     if size is None or (size in metric.model_fields_set and node[size] is not None):
         raise ConfigError(f"metric {node['name']}: {error}. Give more samples, or a smaller {size or 'number'}.")
     n = len(model.items) // node.get("replicates", 1)
-    n = n if size == "n_fake" else min(n, len(load(dataset).split(split)))
+    n = min(n, len(load(dataset).split(split))) if size == "n" else n
     try:
         return scorer(cast(Metric, component.build("metrics", {**node, size: n})), dataset, split)
     except ValidationError:

@@ -10,9 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from gensweep import registry
 from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
+from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
 from gensweep.evaluation import sanity, sanity_rows
 from gensweep.evaluation.given import GivenSamples
@@ -25,6 +27,7 @@ from gensweep.metrics.base import scorer
 from gensweep.trial import Assignment, run_trial
 
 DIGITS = Digits()
+PARZEN = "log_likelihood,estimator=parzen,samples=200"
 LEVELS = (load(DIGITS).train[:300, 0] * 255).round().numpy().astype(np.uint8)
 
 
@@ -138,7 +141,7 @@ def test_how_samples_were_prepared_is_in_the_protocol_and_its_hash(tmp_path):
     own, hashes = scorer(metric, DIGITS, "test").protocol, {}
     for what, preparation in said.items():
         (row,) = evaluate(subject(what, tmp_path, DIGITS, resize=True).model, DIGITS, [metric], "test")
-        assert row.protocol.content == own.content | ({"samples": preparation} if preparation else {})
+        assert row.protocol.content == own.content | ({"preparation": preparation} if preparation else {})
         hashes[preparation] = row.protocol.hash
     assert hashes[None] == own.hash
     assert len(set(hashes.values())) == len(hashes) == 7
@@ -154,7 +157,20 @@ def test_fewer_samples_than_a_metric_takes_are_all_used_and_the_protocol_says_so
     assert math.isfinite(of_few.score.value)
 
 
-@pytest.mark.parametrize("metric", ["fid,n_fake=200", "kid,n=200", "wasserstein,n=50,replicates=4"])
+@pytest.mark.parametrize("name", registry.names("metrics"))
+def test_every_metric_scores_what_few_samples_there_are(name):
+    metric = build("metrics", {"name": name} | ({"estimator": "parzen"} if name == "log_likelihood" else {}))
+    line = GaussianMixture(n_train=300, n_validation=200, n_test=200)
+    dataset = next(d for d in (DIGITS, dataset_of("ring"), line) if metric.misfit(d) is None)
+    given = GivenSamples(load(dataset).train[:150], "some way")
+    (found,) = evaluate(given, dataset, [metric], "test")
+    content = found.protocol.content
+    assert content["preparation"] == "some way"
+    assert content["n_fake"] in (0, 150)
+    assert math.isfinite(found.score.value) == (name not in ("reconstruction", "latent_gap"))
+
+
+@pytest.mark.parametrize("metric", ["fid,n_fake=200", "kid,n=200", "wasserstein,n=50,replicates=4", PARZEN])
 def test_more_samples_than_there_are_cannot_be_asked_for(metric):
     given = GivenSamples(load(DIGITS).train[:150])
     with pytest.raises(ConfigError, match="200 samples are needed, 150 are given"):
