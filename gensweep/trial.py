@@ -316,6 +316,7 @@ def build_game(configuration: TrialConfiguration) -> Game:
         configuration.training.batch_size,
         cast(Network, configuration.network),
         dataset.labels_of_train(),
+        dataset.levels,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(configuration.seed, "initialisation"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tokenize
 import zipfile
 import zlib
@@ -18,6 +19,7 @@ Bounds = tuple[float, float]
 _BLOCK = 1024
 _CHANNELS = (1, 3)
 _LOOKED_AT = 1000
+_MOST_LEVELS = 2**16
 # What numpy and the modules that unpack raise for a damaged file: a header that is no Python, a length beyond memory, a
 # flag of a cipher or of an unknown compression, bytes that do not unpack.
 _UNREADABLE = (
@@ -41,6 +43,18 @@ class Items:
         """Whether the file's values are the data, so that it can be mapped as it is."""
         a = self.array
         return bool(a.dtype == "float32" and a.flags["C_CONTIGUOUS"] and a.shape[1:] == self.shape)
+
+    @property
+    def levels(self) -> int:
+        """How many integers there are from one bound to the other; 0 without bounds, or where the type is no integer's.
+
+        More than 16 bits are as good as continuous.
+        """
+        if self.bounds is None or self.array.dtype.kind not in "bui":
+            return 0
+        low, high = (bound / self.scale for bound in self.bounds)
+        n = round(high - low) + 1
+        return n if math.isclose(low, round(low)) and math.isclose(high, round(high)) and n <= _MOST_LEVELS else 0
 
     def blocks(self, chosen: torch.Tensor) -> Iterator[torch.Tensor]:
         """The items at `chosen` [m] in order, as checked float32 blocks [k, *shape].

@@ -36,6 +36,11 @@ class IdxImages(Dataset):
         """Black is 0, white is 1."""
         return (0.0, 1.0)
 
+    @property
+    def levels(self) -> int:
+        """8 bits."""
+        return 256
+
     def problem(self) -> str | None:
         """Why the files cannot be read, with the cures."""
         return None if self.files.find(self.path) else self.files.missing(self.path)

@@ -26,7 +26,8 @@ class Array(Fractions):
 
     Fields: `path` of the file; `key` of the array in a .npz (null: its only one); `value_range` [low, high] that all
     values keep (null: bytes are divided by 255, other images lie in [0, 1] or [−1, 1] if their first thousand do, vectors
-    are unbounded); `shuffle`, whether the items of a split are a random choice or, in the file's order, the first ones
+    are unbounded; integers within a range are so many grey levels, whole numbers stored as floating point are not);
+    `shuffle`, whether the items of a split are a random choice or, in the file's order, the first ones
     train and the last ones test; `validation` and `test`, fractions of the items; `seed` of the choice.
 
     Source: the format: NumPy enhancement proposal 1, "A simple file format for NumPy arrays", 2007.
@@ -55,6 +56,11 @@ class Array(Fractions):
     def bounds(self) -> tuple[float, float] | None:
         """The range, given or inferred from the type and the first thousand items."""
         return self.value_range or self._items().bounds
+
+    @property
+    def levels(self) -> int:
+        """256 for bytes that are divided by 255; for other integers as many as their range has; 0 for floating point."""
+        return self._items().levels
 
     def problem(self) -> str | None:
         """Why there is no file."""

@@ -30,7 +30,7 @@ class Splits:
 
 
 class Dataset(Component, ABC):
-    """A source of data. Shape and bounds are known without reading it, so that a search space can be checked first."""
+    """A source of data. Shape, bounds and levels are known without reading it, so that a search space can be checked first."""
 
     kind: ClassVar[str] = "datasets"
 
@@ -43,6 +43,11 @@ class Dataset(Component, ABC):
     @abstractmethod
     def bounds(self) -> tuple[float, float] | None:
         """The closed range of every value, or None where the data are unbounded."""
+
+    @property
+    def levels(self) -> int:
+        """How many values there are from one bound to the other, evenly spaced, each number being one; 0: continuous."""
+        return 0
 
     def problem(self) -> str | None:
         """Why the data cannot be loaded here, with the cures; None where they can. Reads no more than file names."""

@@ -51,6 +51,11 @@ class CIFAR10(Dataset):
         """Dark is 0, bright is 1."""
         return (0.0, 1.0)
 
+    @property
+    def levels(self) -> int:
+        """8 bits."""
+        return 256
+
     def problem(self) -> str | None:
         """Why the files cannot be read, with the cures."""
         return None if FILES.find(self.path) else FILES.missing(self.path)

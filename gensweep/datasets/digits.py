@@ -39,6 +39,11 @@ class Digits(Dataset):
         """Black is 0, white is 1."""
         return (0.0, 1.0)
 
+    @property
+    def levels(self) -> int:
+        """From 0 to 16."""
+        return 17
+
     def problem(self) -> str | None:
         """Why the digits cannot be read."""
         return None if importlib.util.find_spec("sklearn") else f"scikit-learn is not installed. {_CURE}"

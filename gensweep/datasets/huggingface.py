@@ -53,6 +53,11 @@ class HuggingFace(Fractions):
         """Dark is 0, bright is 1."""
         return (0.0, 1.0)
 
+    @property
+    def levels(self) -> int:
+        """8 bits, after resampling too."""
+        return 256
+
     def problem(self) -> str | None:
         """Why the library cannot be used."""
         return None if importlib.util.find_spec("datasets") else f"dataset huggingface: {_CURE}"

@@ -48,6 +48,11 @@ class ImageFolder(Fractions):
         """Dark is 0, bright is 1."""
         return (0.0, 1.0)
 
+    @property
+    def levels(self) -> int:
+        """8 bits, after resampling too."""
+        return 256
+
     def problem(self) -> str | None:
         """Why there are no images."""
         try:

@@ -126,23 +126,38 @@ class Conditionals(Protocol):
 
 
 class LevelConditionals(nn.Module):
-    """P(level of value i | values before it) for items [n, *shape] within bounds, as logits over the levels."""
+    """P(level of value i | values before it) for items [n, *shape] within bounds, as logits over the levels.
 
-    def __init__(self, network: nn.Module, shape: tuple[int, ...], bounds: tuple[float, float], n_levels: int) -> None:
+    `levels` are the model's and the data's own. A value is on the nearest of the data's, and so on the nearest of the
+    model's to that. A level stands for the cells of all of the data's levels that are on it.
+    """
+
+    level_of: torch.Tensor
+    log_volume: torch.Tensor
+
+    def __init__(
+        self, network: nn.Module, shape: tuple[int, ...], bounds: tuple[float, float], levels: tuple[int, int]
+    ) -> None:
         super().__init__()
-        self.network, self.shape, self.bounds, self.n_levels = network, shape, bounds, n_levels
+        self.network, self.shape, self.bounds = network, shape, bounds
+        self.n_levels, self.n_own = levels
+        own = torch.arange(self.n_own, dtype=torch.float64)
+        level_of = torch.round(own * (self.n_levels - 1) / (self.n_own - 1))
+        cells = torch.bincount(level_of.long(), minlength=self.n_levels)
+        self.register_buffer("level_of", level_of.float(), persistent=False)  # of each of the data's levels
+        self.register_buffer("log_volume", (self._width(self.n_own) * cells).log().float(), persistent=False)
 
-    @property
-    def step(self) -> float:
-        """Between two levels, in units of the data."""
-        return (self.bounds[1] - self.bounds[0]) / (self.n_levels - 1)
+    def _width(self, n: int) -> float:
+        """Between two of n levels, in units of the data."""
+        return (self.bounds[1] - self.bounds[0]) / (n - 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """log P(levels of x [n, *shape]), [n], in nats."""
-        level = torch.round((x - self.bounds[0]) / self.step).clamp(0, self.n_levels - 1).detach()
-        logits = self.logits(level)
-        chosen = torch.gather(torch.log_softmax(logits, -1), -1, level.flatten(1).long()[..., None])
-        return chosen[..., 0].sum(1)
+        """log p(x) of x [n, *shape] spread over its cells, [n], in nats."""
+        own = torch.round((x - self.bounds[0]) / self._width(self.n_own)).clamp(0, self.n_own - 1).detach()
+        level = self.level_of[own.long()].to(x.dtype)
+        logits, chosen = self.logits(level), level.flatten(1).long()
+        log_p = torch.gather(torch.log_softmax(logits, -1), -1, chosen[..., None])[..., 0]
+        return (log_p - self.log_volume[chosen]).sum(1)
 
     def logits(self, level: torch.Tensor) -> torch.Tensor:
         """[n, d, n_levels] for levels [n, *shape], or for the first rows of images."""
@@ -166,7 +181,7 @@ class LevelConditionals(nn.Module):
                     level[:, 0, row, column] = drawn
                 else:
                     level = torch.where(place == column, drawn[:, None], level.flatten(1)).reshape(level.shape)
-        return self.bounds[0] + self.step * level
+        return self.bounds[0] + self._width(self.n_levels) * level
 
 
 class MixtureConditionals(nn.Module):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, ClassVar, Literal, cast
 
 import torch
@@ -22,13 +21,19 @@ class Autoregressive(Family):
       unbounded data, laid flat: MADE, and a mixture of Gaussians for each value.
 
     Grey values are rounded to the nearest of the levels, and samples have these levels only: 2 binarises. The
-    likelihood is log P(levels) less the log of a level's cell, (high - low) / (levels - 1) a value: a density per unit
-    of x of data that are spread over their cells. There is no latent space: `latent_size` and `network` do not count.
+    likelihood is a density per unit of x of data that are spread over the cells of their own grey levels, each
+    (high - low) / (levels - 1) wide: log P(levels) less the log of the cells' volume. Fewer levels than the data's make a
+    coarser model of the same data: one stands for all of theirs that round to it, as if these were equally likely. So
+    the number of levels cannot raise the likelihood, and it compares with that of other families; but samples are as
+    coarse as the model. Data that are continuous are spread over the model's cells. There is no latent space:
+    `latent_size` and `network` do not count.
 
     Fields:
-        levels: grey levels of bounded data, >= 2: 256 for 8 bits, 17 for digits, 2 for binarised data.
+        levels: grey levels of bounded data, >= 2 and at most the data's own, if they have any; 2 for binarised data.
+            null: the data's own, and 256 for continuous data.
         components: Gaussians for each unbounded value, >= 1.
-        hidden: widths of MADE's hidden layers.
+        hidden: widths of MADE's hidden layers. In one that is narrower than an item has numbers, less one, not every
+            value is seen by all later ones.
         channels, layers: of the PixelCNN. A layer reaches one pixel further, the first two.
 
     Source: M. Germain et al., "MADE", 2015, arXiv:1502.03509; A. van den Oord et al., "Conditional Image Generation with
@@ -42,7 +47,7 @@ class Autoregressive(Family):
     paper: ClassVar[str] = "Germain et al. 2015, arXiv:1502.03509; van den Oord et al. 2016, arXiv:1606.05328"
 
     name: Literal["autoregressive"] = "autoregressive"
-    levels: int = Field(256, ge=2, le=65536, description="grey levels of bounded data")
+    levels: int | None = Field(None, ge=2, le=65536, description="grey levels of bounded data; null: the data's own")
     components: int = Field(10, ge=1, description="Gaussians for each value of unbounded data")
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="hidden layers of MADE")
     channels: int = Field(32, ge=1, description="channels of the PixelCNN")
@@ -54,38 +59,44 @@ class Autoregressive(Family):
             return f"autoregressive needs grey images, given {shape[0]} channels; use family: flow"
         return None
 
+    def levels_misfit(self, levels: int) -> str | None:
+        """A level that no value has."""
+        if not levels or self.levels is None or self.levels <= levels:
+            return None
+        return f"the data have {levels} grey levels, fewer than {self.levels}. Write levels: null, or {levels} or less"
+
     def game(self, setting: Setting) -> Game:
         """One player, the conditionals."""
         from gensweep.families._masked import Conditionals
 
         d = setting.n_dimensions
-        network, log_of_cell = self._conditionals(setting)
         uniform = {"uniform": Draw((d,), "uniform")}
 
         def log_likelihood(nets: Nets, x: torch.Tensor, noise: Noise) -> torch.Tensor:
-            return nets["conditionals"](x) - log_of_cell
+            log_p: torch.Tensor = nets["conditionals"](x)
+            return log_p
 
         def loss(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             return Loss(-log_likelihood(nets, batch, noise).mean(), {})
 
         return Game(
-            {"conditionals": network},
+            {"conditionals": self._conditionals(setting)},
             (Player("conditionals", ("conditionals",), loss),),
             lambda nets, noise: cast(Conditionals, nets["conditionals"]).sample(noise),
             uniform if setting.bounds is not None else {**uniform, "normal": Draw((d,))},
             likelihood=Likelihood(log_likelihood, is_exact=True),
         )
 
-    def _conditionals(self, setting: Setting) -> tuple[torch.nn.Module, float]:
-        """The network, and the log of the volume that an item stands for."""
+    def _conditionals(self, setting: Setting) -> torch.nn.Module:
         from gensweep.families._masked import MADE, GatedPixelCNN, LevelConditionals, MixtureConditionals
 
         d = setting.n_dimensions
         if setting.bounds is None:
-            return MixtureConditionals(MADE(d, self.hidden, 3 * self.components), setting.shape, self.components), 0.0
+            return MixtureConditionals(MADE(d, self.hidden, 3 * self.components), setting.shape, self.components)
+        levels = self.levels or setting.levels or _OF_CONTINUOUS_DATA
         is_image = len(setting.shape) == 3
-        network = (
-            GatedPixelCNN(self.channels, self.layers, self.levels) if is_image else MADE(d, self.hidden, self.levels)
-        )
-        conditionals = LevelConditionals(network, setting.shape, setting.bounds, self.levels)
-        return conditionals, d * math.log(conditionals.step)
+        network = GatedPixelCNN(self.channels, self.layers, levels) if is_image else MADE(d, self.hidden, levels)
+        return LevelConditionals(network, setting.shape, setting.bounds, (levels, setting.levels or levels))
+
+
+_OF_CONTINUOUS_DATA = 256

@@ -35,6 +35,8 @@ class Setting:
     network: Network
     labels: Callable[[], torch.Tensor] | None = None
     """The class of each training item, [n], for baselines that need it; None where the data have no classes."""
+    levels: int = 0
+    """How many values there are from one bound to the other, evenly spaced, each number being one; 0: continuous."""
 
     @property
     def n_dimensions(self) -> int:
@@ -170,6 +172,15 @@ class Family(Component, ABC):
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
         """Why this family cannot model data of this shape and range; None where it can."""
+        return None
+
+    @classmethod
+    def optimizer_for(cls, node: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG003
+        """The optimiser where a trial names none. `node` is the family's in the configuration: variants have their own."""
+        return cls.default_optimizer
+
+    def levels_misfit(self, levels: int) -> str | None:
+        """Why the field `levels` of a family that has one does not go with data of `levels`; None where it does."""
         return None
 
     def critic_misfit(self, network: Network) -> str | None:

@@ -31,7 +31,9 @@ class Flow(Family):
         hidden: widths of the perceptrons for s and t.
         activation: of these perceptrons.
         log_scale_bound: largest |s|, > 0.
-        levels: grey levels of bounded data (256 for 8 bits, 17 for digits); 0 for continuous data.
+        levels: grey levels of bounded data, or 0 where they are continuous; null: the data's own. Data that have levels
+            take no other number, since every finer one would raise the likelihood. It is for data in floating point that
+            do not say: with too many levels for them, the likelihood means nothing.
         alpha: how far v stays from 0 and 1, in [0, 0.5).
 
     Source: L. Dinh, J. Sohl-Dickstein, S. Bengio, "Density Estimation Using Real NVP", 2016, arXiv:1605.08803,
@@ -48,7 +50,7 @@ class Flow(Family):
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="hidden layers of each coupling")
     activation: Activation = Field("relu", description="non-linearity of the couplings")
     log_scale_bound: float = Field(2.0, gt=0, description="largest log scale of a coupling")
-    levels: int = Field(256, ge=0, description="grey levels of bounded data; 0: continuous")
+    levels: int | None = Field(None, ge=0, description="of bounded data; 0: continuous; null: the data's own")
     alpha: float = Field(0.05, ge=0, lt=0.5, description="distance from the bounds, as a share, before the logit")
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
@@ -57,13 +59,23 @@ class Flow(Family):
             return "a flow of couplings needs data of two dimensions or more; use family: autoregressive"
         return None
 
+    def levels_misfit(self, levels: int) -> str | None:
+        """Noise over other cells than the data's own gives another likelihood."""
+        if not levels or self.levels in (None, levels):
+            return None
+        return (
+            f"the data have {levels} grey levels, and a density of {self.levels or 'none'} is of other data. "
+            "Write levels: null, or leave it out"
+        )
+
     def game(self, setting: Setting) -> Game:
         """One player, the flow."""
         from gensweep.families._couplings import Couplings
         from gensweep.families._unbounded import Unbounded
 
         d = setting.n_dimensions
-        space = Unbounded(setting.shape, setting.bounds, self.levels, self.alpha)
+        levels = setting.levels if self.levels is None else self.levels
+        space = Unbounded(setting.shape, setting.bounds, levels, self.alpha)
 
         def log_likelihood(nets: Nets, x: torch.Tensor, noise: Noise) -> torch.Tensor:
             y, log_slope = space.forward(x, noise.get("cell"))

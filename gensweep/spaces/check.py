@@ -160,6 +160,7 @@ def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Itera
     for location, misfit in (
         (("network",), parts.network.misfit(shape)),
         (("family",), parts.family.misfit(shape, bounds)),
+        (("family", "levels"), parts.family.levels_misfit(parts.dataset.levels)),
         (("family", "constraint"), parts.family.critic_misfit(parts.network)),
         *((("evaluation", "metrics", i), m.misfit(parts.dataset)) for i, m in enumerate(parts.evaluation.metrics)),
     ):

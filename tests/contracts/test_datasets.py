@@ -77,6 +77,14 @@ def test_the_splits_have_the_declared_shape_and_bounds(dataset):
             assert low <= float(data.min()) < float(data.max()) <= high
 
 
+def test_every_value_is_on_one_of_the_declared_levels(dataset):
+    assert not dataset.levels or (dataset.bounds and dataset.levels > 1)
+    for name in SPLITS if dataset.levels else ():
+        data, (low, high) = load(dataset).split(name)[:500].double(), dataset.bounds
+        level = (data - low) / (high - low) * (dataset.levels - 1)
+        torch.testing.assert_close(level, level.round(), rtol=0, atol=1e-4)
+
+
 def test_the_digest_is_of_the_shapes_and_bytes(dataset):
     splits, digest = load(dataset), hashlib.sha256()
     for name in SPLITS:
@@ -110,8 +118,9 @@ def test_an_equal_dataset_is_loaded_once_and_survives_plain_data(dataset):
     assert load(again) is load(dataset)
 
 
-def test_shape_and_bounds_are_known_without_reading(dataset, monkeypatch):
+def test_shape_bounds_and_levels_are_known_without_reading(dataset, monkeypatch):
     monkeypatch.setattr(type(dataset), "read", lambda self: pytest.fail("read"))
     assert dataset.shape
     assert dataset.bounds is None or len(dataset.bounds) == 2
+    assert dataset.levels >= 0
     assert dataset.problem() is None

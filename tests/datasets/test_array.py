@@ -181,3 +181,22 @@ def test_damage_that_the_unpacking_modules_find_is_that_error_too(tmp_path):
 def test_a_range_is_low_before_high():
     with pytest.raises(ValidationError, match="low < high"):
         build("datasets", {"name": "array", "path": "x.npy", "value_range": [1, 0]})
+
+
+@pytest.mark.parametrize(
+    ("values", "value_range", "levels"),
+    [
+        (np.zeros((9, 4, 4), np.uint8), None, 256),
+        (np.zeros((9, 3), np.uint8), None, 256),
+        (np.zeros((9, 3), np.uint8), (0, 255), 256),
+        (np.zeros((9, 3), np.int64), (0, 16), 17),
+        (np.zeros((9, 3), np.int64), (-0.5, 16.5), 0),
+        (np.zeros((9, 3), np.int64), (-(2**31), 2**31), 0),
+        (np.zeros((9, 3), np.int64), None, 0),
+        (np.zeros((9, 4, 4), bool), None, 2),
+        (np.zeros((9, 4, 4), np.float32), None, 0),
+        (np.zeros((9, 3), np.float32), (0, 1), 0),
+    ],
+)
+def test_integers_within_a_range_are_so_many_grey_levels(save, values, value_range, levels):
+    assert Array(path=save(values), value_range=value_range).levels == levels

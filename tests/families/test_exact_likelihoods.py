@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -13,22 +14,27 @@ from torch.func import jacrev, vmap
 from gensweep.component import build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError
 from gensweep.families._unbounded import Unbounded
 from gensweep.families.base import Family, Game, Setting
 from gensweep.lr_schedules.cosine import Cosine
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
+from gensweep.spaces.check import load_and_check
+from gensweep.spaces.configuration import TrialConfiguration
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
+from gensweep.trial import build_game
+from tests.conftest import small_configuration
 
 UNIT = (0.0, 1.0)
 
 
-def make(node: Any, shape: tuple[int, ...], bounds: Any = None, batch: int = 100) -> Game:
+def make(node: Any, shape: tuple[int, ...], bounds: Any = None, batch: int = 100, levels: int = 0) -> Game:
     torch.manual_seed(0)
     family = cast(Family, build("families", node))
-    return family.game(Setting(shape, bounds, 2, batch, cast(Network, build("networks", "mlp"))))
+    return family.game(Setting(shape, bounds, 2, batch, cast(Network, build("networks", "mlp")), levels=levels))
 
 
 def fit(game: Game, data: torch.Tensor, epochs: int, lr: float = 3e-3, batch: int = 100) -> None:
@@ -129,6 +135,57 @@ def test_a_mixture_of_conditionals_is_a_density_and_the_one_that_is_sampled() ->
     x = samples(game, 40_000).double()
     mean = (mass[:, None] * grid).sum(0)
     assert x.mean(0).tolist() == pytest.approx(mean.tolist(), abs=5 * float(x.std(0).max()) / 200)
+
+
+@pytest.mark.parametrize("levels", [None, 2, 3, 4])
+def test_whatever_the_levels_of_a_model_its_density_is_one_on_the_cells_of_the_data(levels: int | None) -> None:
+    """On data of five levels: with four, two of the data's round to one, and with two the middle goes to the darker."""
+    own = torch.linspace(-1, 1, 5, dtype=torch.float64)
+    node = {"name": "autoregressive", "levels": levels, "hidden": [20]}
+    game = shaken(make(node, (2,), (-1.0, 1.0), levels=5))
+    density = log_likelihood(game, torch.cartesian_prod(own, own)).exp()
+    assert float(density.sum()) * 0.5**2 == pytest.approx(1, abs=1e-6)
+    game.networks["conditionals"].float()
+    assert len(samples(game, 500).unique()) == (levels or 5)
+
+
+@pytest.mark.parametrize("name", ["flow", "autoregressive"])
+def test_the_levels_are_the_datas_own_unless_they_are_given(name: str) -> None:
+    x = torch.randint(17, (40, 6)) / 16
+    silent, told = make(name, (6,), UNIT, levels=17), make({"name": name, "levels": 17}, (6,), UNIT)
+    torch.testing.assert_close(log_likelihood(silent, x), log_likelihood(told, x))
+
+
+@pytest.mark.parametrize(
+    ("node", "levels", "says"),
+    [
+        ({"name": "flow", "levels": 256}, 17, "the data have 17 grey levels, and a density of 256 is of other data"),
+        ({"name": "flow", "levels": 2}, 17, "Write levels: null"),
+        ({"name": "flow", "levels": 0}, 17, "of none is of other data"),
+        ({"name": "autoregressive", "levels": 18}, 17, "Write levels: null, or 17 or less"),
+        ({"name": "flow"}, 17, ""),
+        ({"name": "flow", "levels": 17}, 17, ""),
+        ({"name": "flow", "levels": 256}, 0, ""),
+        ({"name": "autoregressive", "levels": 2}, 17, ""),
+        ({"name": "autoregressive"}, 17, ""),
+        ({"name": "autoregressive", "levels": 300}, 0, ""),
+    ],
+)
+def test_levels_that_would_give_another_likelihood_are_refused(node: dict[str, Any], levels: int, says: str) -> None:
+    found = cast(Family, build("families", node)).levels_misfit(levels) or ""
+    assert says in found
+    assert bool(says) == bool(found)
+
+
+def test_a_trial_hands_the_levels_of_its_data_to_the_family() -> None:
+    c = TrialConfiguration.model_validate({**small_configuration("autoregressive"), "latent_size": 1})
+    assert build_game(c).networks["conditionals"].n_levels == 17
+
+
+def test_finer_levels_than_the_datas_are_found_before_anything_starts() -> None:
+    file = Path(__file__).parents[2] / "search_spaces" / "flow.yaml"
+    with pytest.raises(ConfigError, match=r"trial.family.levels: the data have 17 grey levels"):
+        load_and_check(file, ["trial.family.levels=256"])
 
 
 def correlated(n: int) -> tuple[torch.Tensor, torch.distributions.MultivariateNormal]:
