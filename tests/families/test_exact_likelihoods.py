@@ -17,6 +17,7 @@ from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError
 from gensweep.families._unbounded import Unbounded
 from gensweep.families.base import Family, Game, Setting
+from gensweep.families.flow import Flow
 from gensweep.lr_schedules.cosine import Cosine
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
@@ -209,6 +210,15 @@ def test_a_trained_model_reaches_the_entropy_of_the_data(node: dict[str, Any]) -
     assert -0.01 < float(gap) < 0.03
     drawn = samples(game, 20_000)
     torch.testing.assert_close(drawn.T.cov(), law.covariance_matrix, atol=0.2, rtol=0)
+
+
+def test_a_flow_with_its_defaults_keeps_its_samples_near_the_ring_while_it_learns() -> None:
+    data = datasets.load(cast(Dataset, build("datasets", {"name": "ring", "n_train": 1600}))).train
+    game = make("flow", (2,), batch=64)
+    optimizer = cast(Optimizer, build("optimizers", Flow.default_optimizer))
+    for progress in train(Trainee(game, optimizer, {}, torch.device("cpu")), data, 3, 64, seed=1):
+        assert progress.parts["loss.flow"] < 5
+        assert float(samples(game, 2000).abs().max()) < 30  # of data within 1.5; 1e5 where a coupling may scale by e^2
 
 
 def test_a_flow_is_undone_by_its_inverse_and_its_determinant_is_that_of_autograd() -> None:
