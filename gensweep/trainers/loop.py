@@ -182,9 +182,10 @@ class _Means:
             row, column = bad[0].tolist()
             raise Diverged(f"{names[column]} became {values[row, column].item()}", first + row + 1)
         for name, limit in self._limits.items():
-            beyond = (values[:, names.index(name)].abs() > limit.largest).nonzero() if name in names else []
+            sizes = values[:, [i for i, other in enumerate(names) if other == name]].abs()
+            beyond = (sizes > limit.largest).nonzero()
             if len(beyond):
-                row = int(beyond[0])
+                row = int(beyond[0, 0])
                 value = values[row, names.index(name)].item()
                 raise Diverged(f"{name} became {value:.3g}: {limit.meaning}", first + row + 1)
         for name, total in zip(names, values.sum(0).tolist(), strict=True):
