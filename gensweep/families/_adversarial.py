@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import torch
 
 from gensweep.constraints.base import Constraint
 from gensweep.divergences.base import Draw, Knobs, Nets, Noise, scoped
-from gensweep.families.base import Game, Limit, Loss, Parameters, Player, Setting
+from gensweep.families.base import Game, Limit, Loss, Parameters, Player, Setting, WarmUp
 
 Critic: TypeAlias = "Callable[..., torch.Tensor]"
 
@@ -22,7 +22,8 @@ class Adversarial:
     `critic_loss(critic, real, fake, knobs)` and `generator_loss(critic, real, fake, knobs)` see the critic, [n, *shape]
     -> [n, critic_outputs], and batches of data and of samples [n, *shape]; both are minimised. The constraint holds
     `witness(critic, real, fake, knobs)`, [n, *shape] -> [n, 1], which is the critic itself unless it has many outputs.
-    `constraint_knobs` says where the constraint's knobs are among the family's. `limits` are those of the game, besides
+    `constraint_knobs` says where the constraint's knobs are among the family's. `critic_warm_up` moves of the critic come
+    before everything, on batches and latents of their own. `limits` are those of the game, besides
     one on the critic's loss.
     """
 
@@ -34,45 +35,53 @@ class Adversarial:
     critic_outputs: int = 1
     witness: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Critic] = lambda critic, _real, _fake, _knobs: critic
     constraint_knobs: Callable[[Knobs], Knobs] = lambda knobs: scoped(knobs, "constraint")
+    critic_warm_up: int = 0
     limits: Mapping[str, Limit] = field(default_factory=dict)
 
     def game(self, setting: Setting) -> Game:
         """The critic's moves, then one of the generator, with fresh latents for each."""
-        latent, state = Draw((setting.batch_size, setting.latent_size)), self.constraint.state()
-        extra = self.constraint.noise(setting.shape, setting.batch_size)
+        latent = Draw((setting.batch_size, setting.latent_size))
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             fake = generate(setting, nets, noise["latent"])
             return Loss(self.generator_loss(nets["critic"], batch, fake, knobs), {})
 
-        def constrain(parameters: Parameters, parts: Noise, knobs: Knobs) -> Parameters:
-            return self.constraint.after_move(parameters, dict(parts), self.constraint_knobs(knobs))
-
         return Game(
             networks={
                 "generator": setting.network.decoder(setting.latent_size, setting.shape),
                 "critic": setting.network.encoder(setting.shape, self.critic_outputs),
-                **state,
+                **self.constraint.state(),
             },
-            players=(
-                Player(
-                    "critic",
-                    ("critic",),
-                    self._critic(setting),
-                    {"latent": latent, **prefixed("constraint", extra)},
-                    moves=self.critic_moves,
-                    lr_ratio=self.critic_lr_ratio,
-                    after_move=constrain,
-                    corrects=("critic", *state),
-                ),
-                Player("generator", ("generator",), generator, {"latent": latent}),
-            ),
+            players=(self._critic(setting), Player("generator", ("generator",), generator, {"latent": latent})),
             sample=lambda nets, noise: generate(setting, nets, noise["latent"]),
             sample_noise={"latent": Draw((setting.latent_size,))},
-            limits={"loss.critic": _EXPLODED, **self.limits},
+            warm_up=self._warm_up(setting) if self.critic_warm_up else None,
+            limits={"loss.critic": _EXPLODED, f"loss.{_WARM_UP}": _EXPLODED, **self.limits},
         )
 
-    def _critic(self, setting: Setting) -> Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]:
+    def _warm_up(self, setting: Setting) -> WarmUp:
+        def player(n: int) -> Player:
+            return replace(self._critic(replace(setting, batch_size=n)), name=_WARM_UP, moves=1)
+
+        return WarmUp(player, self.critic_warm_up, setting.batch_size)
+
+    def _critic(self, setting: Setting) -> Player:
+        def constrain(parameters: Parameters, parts: Noise, knobs: Knobs) -> Parameters:
+            return self.constraint.after_move(parameters, dict(parts), self.constraint_knobs(knobs))
+
+        extra = self.constraint.noise(setting.shape, setting.batch_size)
+        return Player(
+            "critic",
+            ("critic",),
+            self._loss(setting),
+            {"latent": Draw((setting.batch_size, setting.latent_size)), **prefixed("constraint", extra)},
+            moves=self.critic_moves,
+            lr_ratio=self.critic_lr_ratio,
+            after_move=constrain,
+            corrects=("critic", *self.constraint.state()),
+        )
+
+    def _loss(self, setting: Setting) -> Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]:
         def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             fake = generate(setting, nets, noise["latent"]).detach()
             loss = self.critic_loss(nets["critic"], batch, fake, knobs)
@@ -88,6 +97,7 @@ class Adversarial:
         return critic
 
 
+_WARM_UP = "critic_warm_up"
 _EXPLODED = Limit(1e10, "the critic has exploded. Lower the learning rate, or bound the critic more tightly")
 
 

@@ -26,8 +26,9 @@ class FisherGAN(Family):
 
     Source: Y. Mroueh, T. Sercu, "Fisher GAN", 2017, arXiv:1705.09675, eq. 4, eq. 9 and Algorithm 1; the defaults are
     those with which the authors' code reproduces their images (Adam with rate 2e-4, two critic moves, rho 1e-6).
-    Differs: the code's 100 critic moves at the start are an option there, and are not here; its weight decay (1e-6, and
-    1e-3 on the critic's last layer) is left out.
+    Differs: the code's 100 critic moves at the start are `critic_warm_up` 100, which is off by default, because it reads
+    batches beyond the epochs that a comparison gives every family; its weight decay (1e-6, and 1e-3 on the critic's last
+    layer) is left out.
     """
 
     summary: ClassVar[str] = "generator against a critic of bounded second moment: a chi-squared metric"
@@ -37,6 +38,7 @@ class FisherGAN(Family):
     name: Literal["fisher_gan"] = "fisher_gan"
     rho: Annotated[float, Knob(), Field(gt=0, description="weight of the square and step of the multiplier")] = 1e-6
     critic_moves: int = Field(2, ge=1, description="critic moves for each generator move")
+    critic_warm_up: int = Field(0, ge=0, description="critic moves before the first generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="critic learning rate as a multiple of the trial's")
 
     def population_objective(self) -> PopulationObjective:
@@ -50,6 +52,7 @@ class FisherGAN(Family):
             generator_loss=lambda critic, _real, fake, _knobs: wgan.generator_loss(critic(fake)),
             constraint=Fisher(rho=self.rho),
             critic_moves=self.critic_moves,
+            critic_warm_up=self.critic_warm_up,
             critic_lr_ratio=self.critic_lr_ratio,
             constraint_knobs=lambda knobs: knobs,
         ).game(setting)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -23,13 +24,22 @@ class WGAN(Family):
     Under weight clipping the slope is bounded by an unknown constant K, so the logged `critic_gap` E_P f - E_Q f is
     about K W1: comparable within a trial, not between trials, and never called a Wasserstein distance.
 
-    The constraint makes the variant: clip is the paper's; gradient_penalty is WGAN-GP, for which its authors give Adam
-    with rate 1e-4 and betas (0.5, 0.9) and 5 critic moves; lipschitz_penalty is WGAN-LP. Without any there is no finite
-    supremum, so none is refused.
+    The constraint makes the variant, and the default optimiser goes with it:
+      clip: the paper's, RMSProp with rate 5e-5;
+      gradient_penalty: WGAN-GP, Adam with rate 1e-4 and betas (0.5, 0.9), as in its authors' code for images;
+      lipschitz_penalty: WGAN-LP, with WGAN-GP's Adam;
+      spectral_norm: the same, which with 5 critic moves is setting A of its paper; its settings B and C have 1 move, betas
+        (0.5, 0.999) and rates of 1e-4 and 2e-4;
+      sobolev, fisher: the games of sobolev_gan and fisher_gan, with their Adam.
+    Without any there is no finite supremum, so none is refused.
 
-    Source: Arjovsky, Chintala and Bottou, Wasserstein GAN, 2017, arXiv:1701.07875, Algorithm 1 and its defaults.
+    Source: Arjovsky, Chintala and Bottou, Wasserstein GAN, 2017, arXiv:1701.07875, Algorithm 1 and its defaults;
+    I. Gulrajani et al., "Improved Training of Wasserstein GANs", 2017, arXiv:1704.00028, Algorithm 1, and its code; T. Miyato
+    et al., "Spectral Normalization for Generative Adversarial Networks", 2018, arXiv:1802.05957, table 1.
     Differs: the authors' code gives the critic 100 moves in each of the first 25 rounds and in every 500th; Algorithm 1
-    and we do not. An epoch counts the critic's batches, so the generator moves once in `critic_moves` batches.
+    does not. `critic_warm_up` 2500 is about what the first 25 rounds are. It is off by default, because it reads batches
+    beyond the epochs that a comparison gives every family. An epoch counts the critic's batches, so the generator moves
+    once in `critic_moves` of them.
     """
 
     summary: ClassVar[str] = "generator against a critic of bounded slope: the dual of Wasserstein-1"
@@ -39,7 +49,15 @@ class WGAN(Family):
     name: Literal["wgan"] = "wgan"
     constraint: Annotated[Constraint, Member("constraints")] = Clip()
     critic_moves: int = Field(5, ge=1, description="critic moves for each generator move")
+    critic_warm_up: int = Field(0, ge=0, description="critic moves before the first generator move")
     critic_lr_ratio: float = Field(1.0, gt=0, description="critic learning rate as a multiple of the trial's")
+
+    @classmethod
+    def optimizer_for(cls, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """That of the constraint: see the class."""
+        given = node.get("constraint")
+        name = given.get("name") if isinstance(given, Mapping) else given
+        return _OPTIMIZERS.get(str(name), cls.default_optimizer)
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
         """The supremum needs a constraint."""
@@ -61,10 +79,19 @@ class WGAN(Family):
             generator_loss=lambda critic, _real, fake, _knobs: generator_loss(critic(fake)),
             constraint=self.constraint,
             critic_moves=self.critic_moves,
+            critic_warm_up=self.critic_warm_up,
             critic_lr_ratio=self.critic_lr_ratio,
         ).game(setting)
 
 
+_WGAN_GP = {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.9)}
+_OPTIMIZERS: dict[str, Mapping[str, Any]] = {
+    "gradient_penalty": _WGAN_GP,
+    "lipschitz_penalty": _WGAN_GP,
+    "spectral_norm": _WGAN_GP,
+    "sobolev": {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.999)},
+    "fisher": {"name": "adam", "lr": 2e-4, "betas": (0.5, 0.999)},
+}
 _OBJECTIVES = {
     "clip": PopulationObjective(
         "wasserstein_1",

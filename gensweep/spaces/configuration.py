@@ -54,7 +54,8 @@ class TrialConfiguration(Node):
         if not isinstance(data, Mapping):
             return data
         try:
-            default = dict(registry.load("families", _name(data["family"])).default_optimizer)  # type: ignore[attr-defined]
+            family = {"name": data["family"]} if isinstance(data["family"], str) else data["family"]
+            default = dict(registry.load("families", family["name"]).optimizer_for(family))  # type: ignore[attr-defined]
         except (ConfigError, KeyError, TypeError):
             return data  # the family's own error is reported where the family is
         training = data.get("training") or {}
@@ -100,7 +101,3 @@ class Resources(Node):
     gpu: float = Field(0, ge=0)
     max_concurrent: int | None = Field(None, ge=1)
     time_budget: float | None = Field(None, gt=0)
-
-
-def _name(node: object) -> str:
-    return node if isinstance(node, str) else node["name"]  # type: ignore[index]
