@@ -54,6 +54,37 @@ def test_the_descending_generator_follows_the_gradient_of_the_divergence(name: s
     assert gradient == pytest.approx((value(1.001) - value(0.999)) / 0.002, abs=2e-4)
 
 
+# -E_Q g(V*) = -E_Q f'(p/q), held fixed, has the gradient of these integrals of p and q; c is their factor.
+ASCENDS = {
+    "kl": (lambda r: 1 + r, lambda p, q: q * np.log(q / p), 1),  # KL(Q || P)
+    "reverse_kl": (lambda r: r, lambda p, q: q**2 / p, 1 / 2),
+    "gan": (lambda r: r, lambda p, q: (p + q) * np.log((p + q) / 2 / p), 1),  # 2 KL((P + Q)/2 || P)
+    "twice_jensen_shannon": (lambda r: r, lambda p, q: (p + q) * np.log((p + q) / 2 / p), 1),
+    "squared_hellinger": (lambda r: r / 2, lambda p, q: q**1.5 * p**-0.5, 2 / 3),
+    "pearson": (lambda r: 2 * (r.exp() - 1), lambda p, q: p * np.log(p / q), 2),  # 2 KL(P || Q)
+    "neyman": (lambda r: 2 * r, lambda p, q: q**3 / p**2, 1 / 3),
+}
+
+
+@pytest.mark.parametrize("name", ASCENDS)
+def test_the_ascending_generator_follows_a_gradient_of_its_own(name: str) -> None:
+    """d/dm and d/ds of -E_Q g(V*) for Q = N(m, s^2) at (0.6, 1.1), with the optimal critic against N(0, 1) held fixed."""
+    v, integrand, factor = ASCENDS[name]
+    x = np.linspace(-9, 10, 100_001)  # beyond which p^2 leaves the floats
+    p, q = stats.norm(0, 1).pdf(x), stats.norm(0.6, 1.1)
+
+    def value(m: float, s: float) -> float:
+        return factor * float(integrate.trapezoid(integrand(p, stats.norm(m, s).pdf(x)), x))
+
+    outputs = v(torch.tensor(stats.norm(0, 1).logpdf(x) - q.logpdf(x)))
+    z = (x - 0.6) / 1.1
+    losses = -F_DIVERGENCES[name].activation(outputs).numpy()
+    for score, steps in ((z / 1.1, (1e-4, 0.0)), ((z**2 - 1) / 1.1, (0.0, 1e-4))):
+        gradient = float(integrate.trapezoid(losses * score * q.pdf(x), x))
+        ahead, behind = (value(0.6 + sign * steps[0], 1.1 + sign * steps[1]) for sign in (1, -1))
+        assert gradient == pytest.approx((ahead - behind) / 2e-4, rel=1e-5, abs=1e-6)
+
+
 def test_alpha_at_two_and_a_half_are_pearson_and_hellinger_up_to_a_factor() -> None:
     u = torch.logspace(-2, 2, 50, dtype=torch.float64)
     torch.testing.assert_close(2 * alpha_divergence(2.0).f(u), F_DIVERGENCES["pearson"].f(u))
