@@ -35,7 +35,8 @@ class FDivergence(RatioCritic):
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
         critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
-        constraint: what holds the critic; F stays a lower bound. clip, sobolev and fisher are refused.
+        constraint: what holds the critic; F stays a lower bound. sobolev and fisher are refused, and clip is weak at its
+            default.
 
     Source: S. Nowozin, B. Cseke, R. Tomioka, "f-GAN", 2016, arXiv:1606.00709, equations 4 and 6, tables 1, 2 and 6.
     Differs: on the latent space; and 30 tanh(s / 30) stands for s where g or f* is an exponential (kl, reverse_kl, jeffrey,

@@ -27,7 +27,8 @@ class JensenShannon(RatioCritic):
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
         critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
-        constraint: what holds the critic; none is the paper's. One that bounds it makes the bound looser.
+        constraint: what holds the critic; none is the paper's. One that bounds it makes the bound looser. sobolev and
+            fisher are refused, and clip is weak at its default.
 
     Source: I. Tolstikhin, O. Bousquet, S. Gelly, B. Schoelkopf, "Wasserstein Auto-Encoders", 2018, arXiv:1711.01558,
     Algorithm 1, with the loss and the ratio 5e-4 / 1e-3 of the authors' code; A. Makhzani et al., "Adversarial

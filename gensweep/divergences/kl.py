@@ -27,8 +27,8 @@ class KL(RatioCritic):
         activation: the critic's non-linearity.
         lr_ratio: learning rate of the critic as a multiple of the model's, > 0.
         critic_moves: moves of the critic for each of the model, >= 1; an epoch counts the critic's batches.
-        constraint: what holds the critic; a bounded slope also bounds the ratio that it can see. clip, sobolev and fisher
-            are refused.
+        constraint: what holds the critic; a bounded slope also bounds the ratio that it can see. sobolev and fisher are
+            refused, and clip is weak at its default.
 
     Source: M. Sugiyama, T. Suzuki, T. Kanamori, "Density Ratio Estimation in Machine Learning", 2012, chapter 4
     (classification); L. Mescheder, S. Nowozin, A. Geiger, "Adversarial Variational Bayes", 2017, arXiv:1701.04722,

@@ -194,8 +194,34 @@ def test_a_clipped_critic_of_the_dual_stays_clipped():
     assert found["penalty"] > 0
 
 
+@pytest.mark.parametrize(("bound", "low", "high"), [(0.01, 0, 0.01), (0.1, 0.1, 0.1125)])
+def test_a_clipped_critic_of_a_ratio_is_weak_or_not_by_its_bound(bound, low, high):
+    node = {
+        "name": "jensen_shannon",
+        "constraint": {"name": "clip", "bound": bound},
+        "hidden": [64, 64],
+        "activation": "relu",
+    }
+    found = trained(node, quantiles(1.0, n=501), quantiles(0.0, n=501), 200)
+    assert found["largest weight"] <= bound
+    assert low < found["jensen_shannon"] < high  # of 0.1114
+
+
+@pytest.mark.parametrize("constraint", ["sobolev", "fisher", "clip", "spectral_norm", "gradient_penalty"])
+def test_critics_of_a_ratio_take_the_same_constraints_on_the_data_and_on_a_latent_space(constraint):
+    on_data = {bool(build("families", {"name": name, "constraint": constraint}).misfit((2,), None))
+               for name in ("gan", "f_gan")}  # fmt: skip
+    latent = set()
+    for name in ("jensen_shannon", "kl", "f_divergence"):
+        try:
+            build("divergences", {"name": name, "constraint": constraint})
+            latent.add(False)
+        except ValidationError:
+            latent.add(True)
+    assert on_data == latent == {constraint in ("sobolev", "fisher")}
+
+
 REFUSED = [
-    ("kl", "clip", "all but flat"), ("jensen_shannon", "clip", "all but flat"), ("f_divergence", "clip", "all but flat"),
     ("kl", "fisher", "goes flat as the laws come together"), ("f_divergence", "sobolev", "divergence: sobolev_ipm"),
     ("wasserstein_dual", "none", "no upper bound"), ("wasserstein_dual", "sobolev", "divergence: sobolev_ipm"),
     ("wasserstein_dual", "fisher", "divergence: fisher_ipm"),
@@ -215,5 +241,5 @@ def test_a_wrong_constraint_is_found_before_anything_starts(tmp_path):
     from gensweep.spaces.check import load_and_check
 
     file = Path(__file__).parents[2] / "search_spaces" / "latent_divergences.yaml"
-    with pytest.raises(ConfigError, match="constraint clip does not go with kl"):
-        load_and_check(file, ["trial.family.divergence={name: kl, constraint: clip}"])
+    with pytest.raises(ConfigError, match="constraint fisher does not go with kl"):
+        load_and_check(file, ["trial.family.divergence={name: kl, constraint: fisher}"])
