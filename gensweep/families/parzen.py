@@ -20,7 +20,8 @@ class Parzen(Family):
     """p(x) = (1/n) sum_j N(x; x_j, sigma^2 I) over the training items: the empirical distribution, smoothed.
 
     Maximum likelihood of a model on this distribution is the minimum of KL(p | model), at each fixed sigma. Smoothing
-    is a bias: a Gaussian fitted to it has the variance of the data plus sigma^2. Nothing is trained.
+    is a bias: a Gaussian fitted to it has the variance of the data plus sigma^2. Where the data have bounds, values of
+    samples that lie outside are moved onto them. Nothing is trained.
 
     Fields:
         sigma: standard deviation of each kernel in units of the data, >= 0; 0 chooses the best of ten from 0.1 to 1, in
@@ -50,7 +51,7 @@ class Parzen(Family):
 
             def sample(nets: Nets, noise: Noise) -> torch.Tensor:
                 item = (noise["item"] * len(centres)).long().clamp(max=len(centres) - 1)
-                return centres[item].to(noise["item"]) + sigma * noise["observation"]
+                return setting.cut(centres[item].to(noise["item"]) + sigma * noise["observation"])
 
             exact = Likelihood(lambda _nets, x, _noise: log_density(x, centres, sigma), is_exact=True)
             return Fitted(sample, exact)
