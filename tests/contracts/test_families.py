@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 import torch
@@ -43,21 +43,53 @@ def variants() -> list[dict[str, Any]]:
     return found
 
 
-def accepted(node: dict[str, Any]) -> bool:
+class Data(NamedTuple):
+    """What a family is tried on, and with which network."""
+
+    shape: tuple[int, ...] = SHAPE
+    bounds: tuple[float, float] | None = (0.0, 1.0)
+    levels: int = 0
+    network: tuple[tuple[str, Any], ...] = (("name", "mlp"), ("hidden", [7]))
+
+    def items(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        """Data [n, *shape]."""
+        if self.bounds is None:
+            return 2 * torch.randn(n, *self.shape, generator=generator, dtype=torch.float64)
+        if self.levels:
+            return torch.randint(self.levels, (n, *self.shape), generator=generator).double() / (self.levels - 1)
+        return torch.rand(n, *self.shape, generator=generator, dtype=torch.float64)
+
+
+BOUNDED = Data()
+OTHERS = {
+    "unbounded": Data((3,), None),
+    "images": Data((1, 8, 8), levels=17, network=(("name", "conv"), ("channels", 2))),
+}
+
+
+def accepted(node: dict[str, Any], data: Data = BOUNDED) -> bool:
     family = cast(Family, build("families", node))
-    return family.misfit(SHAPE, (0.0, 1.0)) is None
+    return family.misfit(data.shape, data.bounds) is None
 
 
 VARIANTS = [node for node in variants() if accepted(node)]
 ids = [" ".join(f"{k}={v}" for k, v in node.items() if k != "name") + "@" + node["name"] for node in VARIANTS]
 every_variant = pytest.mark.parametrize("node", VARIANTS, ids=ids)
+# on other data, a family with its defaults
+ELSEWHERE = [(f"{name} on {label}", {"name": name}, data) for name in registry.names("families")
+             for label, data in OTHERS.items() if accepted({"name": name}, data)]  # fmt: skip
+everywhere = pytest.mark.parametrize(
+    ("node", "data"),
+    [*((node, BOUNDED) for node in VARIANTS), *((node, data) for _, node, data in ELSEWHERE)],
+    ids=[*ids, *(label for label, _, _ in ELSEWHERE)],
+)
 
 
-def make_game(node: Mapping[str, Any], seed: int) -> tuple[Family, Game]:
+def make_game(node: Mapping[str, Any], seed: int, data: Data = BOUNDED) -> tuple[Family, Game]:
     family = cast(Family, build("families", node))
-    network = cast(Network, build("networks", {"name": "mlp", "hidden": [7]}))
+    network = cast(Network, build("networks", dict(data.network)))
     torch.manual_seed(seed)
-    game = family.game(Setting(SHAPE, (0.0, 1.0), 2, BATCH, network))
+    game = family.game(Setting(data.shape, data.bounds, 2, BATCH, network, levels=data.levels))
     for net in game.networks.values():
         net.double()
     return family, game
@@ -81,9 +113,9 @@ def parameters(game: Game, names: tuple[str, ...]) -> dict[str, torch.Tensor]:
     return {f"{n}/{k}": p.detach().clone() for n in names for k, p in game.networks[n].named_parameters()}
 
 
-@every_variant
-def test_a_stack_of_three_members_equals_the_three_members_alone(node: dict[str, Any]) -> None:
-    games = [make_game(node, seed) for seed in range(MEMBERS)]
+@everywhere
+def test_a_stack_of_three_members_equals_the_three_members_alone(node: dict[str, Any], data: Data) -> None:
+    games = [make_game(node, seed, data) for seed in range(MEMBERS)]
     family, game = games[0]
     for player in everyone(game):
         others = tuple(name for name in game.networks if name not in player.trains)
@@ -92,7 +124,7 @@ def test_a_stack_of_three_members_equals_the_three_members_alone(node: dict[str,
             generator = torch.Generator().manual_seed(i)
             members.append((
                 parameters(one, player.trains), parameters(one, others),
-                torch.rand(BATCH, *SHAPE, generator=generator, dtype=torch.float64),
+                data.items(BATCH, generator),
                 {name: draw(wanted, 10 * i).double() for name, wanted in player.noise.items()},
                 {name: torch.tensor(value * (1 + 0.3 * i), dtype=torch.float64) for name, value in family.knobs().items()},
             ))  # fmt: skip
@@ -135,17 +167,20 @@ def test_every_player_trains_something_and_every_gradient_is_finite(node: dict[s
         assert any(g.abs().max() > 0 for g in gradients.values())
 
 
-@every_variant
-def test_samples_have_the_datas_shape_and_range_and_depend_on_their_own_noise_alone(node: dict[str, Any]) -> None:
-    _, game = make_game(node, 0)
+@everywhere
+def test_samples_have_the_datas_shape_and_range_and_depend_on_their_own_noise_alone(
+    node: dict[str, Any], data: Data
+) -> None:
+    _, game = make_game(node, 0, data)
     noise = {name: draw(wanted, 5, 9).double() for name, wanted in game.sample_noise.items()}
-    data = torch.rand(40, *SHAPE, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
-    sample = game.sample if game.fit is None else game.fit(game.networks, data).sample
+    items = data.items(40, torch.Generator().manual_seed(2))
+    sample = game.sample if game.fit is None else game.fit(game.networks, items).sample
     samples = sample(game.networks, noise)
-    assert samples.shape == (9, *SHAPE)
+    assert samples.shape == (9, *data.shape)
     assert torch.isfinite(samples).all()
-    assert samples.min() >= 0
-    assert samples.max() <= 1
+    if data.bounds is not None:
+        assert samples.min() >= data.bounds[0]
+        assert samples.max() <= data.bounds[1]
     first = sample(game.networks, {name: values[:4] for name, values in noise.items()})
     torch.testing.assert_close(first, samples[:4])
 
@@ -169,17 +204,17 @@ def test_codes_are_points_of_the_latent_space_and_depend_on_their_own_item_and_n
     assert torch.equal(other, codes) == (not noise)
 
 
-@every_variant
-def test_training_is_finite_and_the_same_seed_gives_the_same_numbers(node: dict[str, Any]) -> None:
+@everywhere
+def test_training_is_finite_and_the_same_seed_gives_the_same_numbers(node: dict[str, Any], data: Data) -> None:
     def trained() -> dict[str, torch.Tensor]:
         family = cast(Family, build("families", node))
         torch.manual_seed(1)
-        network = cast(Network, build("networks", {"name": "mlp", "hidden": [16]}))
-        game = family.game(Setting(SHAPE, (0.0, 1.0), 2, 16, network))
+        network = cast(Network, build("networks", dict(data.network)))
+        game = family.game(Setting(data.shape, data.bounds, 2, 16, network, levels=data.levels))
         optimizer = cast(Optimizer, build("optimizers", family.default_optimizer))
         trainee = Trainee(game, optimizer, family.knobs(), torch.device("cpu"))
-        data = torch.rand(80, *SHAPE, generator=torch.Generator().manual_seed(2))
-        for progress in train(trainee, data, 3, 16, seed=7):
+        items = data.items(80, torch.Generator().manual_seed(2)).float()
+        for progress in train(trainee, items, 3, 16, seed=7):
             assert all(torch.isfinite(torch.tensor(list(progress.parts.values()))))
         return {f"{n}.{k}": v for n, net in game.networks.items() for k, v in net.state_dict().items()}
 
