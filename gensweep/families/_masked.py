@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
 from torch import nn
@@ -39,6 +39,34 @@ class MADE(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """[n, d] -> [n, d, per_value]."""
         return self.layers(x).unflatten(1, (-1, self.per_value))  # type: ignore[no-any-return]
+
+    def reader(self, first: torch.Tensor) -> Reader:
+        """What reads items like `first` [n, d] value by value."""
+        return _Whole(self, first)
+
+
+class Reader(Protocol):
+    """A network that reads items value by value, in order: `answer` for the next value, `put` the value, and so on."""
+
+    def answer(self) -> torch.Tensor:
+        """What the network says of the next value, [n, per_value], from those put before."""
+
+    def put(self, value: torch.Tensor) -> None:
+        """The next value of every item, [n]."""
+
+
+class _Whole:
+    """Asks the whole network again for every value."""
+
+    def __init__(self, network: MADE, first: torch.Tensor) -> None:
+        self.network, self.x, self.i = network, torch.zeros_like(first), 0
+
+    def answer(self) -> torch.Tensor:
+        return self.network(self.x)[:, self.i]  # type: ignore[no-any-return]
+
+    def put(self, value: torch.Tensor) -> None:
+        self.x[:, self.i] = value
+        self.i += 1
 
 
 def _degrees(d: int, width: int) -> torch.Tensor:
@@ -84,11 +112,15 @@ class GatedPixelCNN(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[n, 1, h, w] -> [n, h w, n_levels]; h may be fewer rows than the image has."""
+        """[n, 1, h, w] -> [n, h w, n_levels]."""
         vertical, horizontal = x, x
         for layer in self.layers:
             vertical, horizontal = layer(vertical, horizontal)
         return self.out(horizontal).flatten(2).transpose(1, 2)  # type: ignore[no-any-return]
+
+    def reader(self, first: torch.Tensor) -> Reader:
+        """What reads images like `first` [n, 1, h, w] pixel by pixel."""
+        return _ByPixel(self, first)
 
 
 class _Gated(nn.Module):
@@ -118,6 +150,49 @@ def _gate(x: torch.Tensor) -> torch.Tensor:
     return torch.tanh(a) * torch.sigmoid(b)
 
 
+class _ByPixel:
+    """Keeps what the layers have computed, so that an image costs one pass of the network and not one for each pixel.
+
+    `rows` are the last inputs of each layer's vertical stack, [n, c, reach, w]; `own` those of its horizontal stack in
+    the present row, [n, c, 1, reach + w], zero on the left; `above` what the vertical stack says to that row.
+    """
+
+    def __init__(self, network: GatedPixelCNN, first: torch.Tensor) -> None:
+        self.network, self.column = network, 0
+        self.layers = cast(list[_Gated], list(network.layers))
+        (n, _, _, self.width), make = first.shape, first.new_zeros
+        depths = [layer.vertical.in_channels for layer in self.layers]
+        self.rows = [make(n, c, layer.reach, self.width) for c, layer in zip(depths, self.layers, strict=True)]
+        self.own = [make(n, c, 1, layer.reach + self.width) for c, layer in zip(depths, self.layers, strict=True)]
+        nothing = [make(n, layer.across.in_channels, 1, self.width) for layer in self.layers]
+        self.above = [layer.across(v) for layer, v in zip(self.layers, nothing, strict=True)]
+
+    def answer(self) -> torch.Tensor:
+        horizontal = torch.empty(0)
+        for k, layer in enumerate(self.layers):
+            c = self.column
+            if k:
+                self.own[k][..., layer.reach + c] = horizontal[..., 0]
+            seen = self.own[k][..., c : c + layer.horizontal.kernel_size[1]]
+            gated = layer.mix(_gate(layer.horizontal(seen) + self.above[k][..., c : c + 1]))
+            horizontal = gated if layer.first else horizontal + gated
+        return self.network.out(horizontal)[:, :, 0, 0]  # type: ignore[no-any-return]
+
+    def put(self, value: torch.Tensor) -> None:
+        self.own[0][:, 0, 0, self.layers[0].reach + self.column] = value
+        self.column += 1
+        if self.column == self.width:
+            self._end_row()
+
+    def _end_row(self) -> None:
+        row = self.own[0][..., self.layers[0].reach :].clone()
+        for k, layer in enumerate(self.layers):
+            rows = torch.cat([self.rows[k], row], 2)
+            v = layer.vertical(nn.functional.pad(rows, (layer.reach, layer.reach, 0, 0)))
+            self.rows[k], self.above[k], row = rows[:, :, 1:], layer.across(v), _gate(v)
+        self.column = 0
+
+
 class Conditionals(Protocol):
     """What samples from its conditionals."""
 
@@ -136,7 +211,11 @@ class LevelConditionals(nn.Module):
     log_volume: torch.Tensor
 
     def __init__(
-        self, network: nn.Module, shape: tuple[int, ...], bounds: tuple[float, float], levels: tuple[int, int]
+        self,
+        network: MADE | GatedPixelCNN,
+        shape: tuple[int, ...],
+        bounds: tuple[float, float],
+        levels: tuple[int, int],
     ) -> None:
         super().__init__()
         self.network, self.shape, self.bounds = network, shape, bounds
@@ -160,28 +239,26 @@ class LevelConditionals(nn.Module):
         return (log_p - self.log_volume[chosen]).sum(1)
 
     def logits(self, level: torch.Tensor) -> torch.Tensor:
-        """[n, d, n_levels] for levels [n, *shape], or for the first rows of images."""
-        centred = 2 * level / (self.n_levels - 1) - 1
+        """[n, d, n_levels] for levels [n, *shape]."""
+        centred = self._centred(level)
         logits: torch.Tensor = self.network(centred if len(self.shape) == 3 else centred.flatten(1))
         return logits.to(level.dtype)  # the network's may be bfloat16, in which a sum over many values is no likelihood
 
+    @torch.no_grad()
     def sample(self, noise: Noise) -> torch.Tensor:
         """Items [n, *shape], value by value, from `uniform` noise [n, d]."""
         uniform = noise["uniform"]
-        level = uniform.new_zeros((len(uniform), *self.shape))
-        n_rows, width = (self.shape[1], self.shape[2]) if len(self.shape) == 3 else (1, math.prod(self.shape))
-        place = torch.arange(width, device=level.device)
-        for row in range(n_rows):
-            for column in range(width):
-                i = row * width + column
-                seen = level[:, :, : row + 1] if len(self.shape) == 3 else level
-                cumulated = torch.softmax(self.logits(seen)[:, i], -1).cumsum(-1)
-                drawn = (cumulated < uniform[:, i, None]).sum(-1).clamp(max=self.n_levels - 1).to(level)
-                if len(self.shape) == 3:
-                    level[:, 0, row, column] = drawn
-                else:
-                    level = torch.where(place == column, drawn[:, None], level.flatten(1)).reshape(level.shape)
-        return self.bounds[0] + self._width(self.n_levels) * level
+        level = torch.zeros_like(uniform)
+        reader = self.network.reader(level.reshape(-1, *self.shape) if len(self.shape) == 3 else level)
+        for i in range(uniform.shape[1]):
+            cumulated = torch.softmax(reader.answer().to(uniform.dtype), -1).cumsum(-1)
+            level[:, i] = (cumulated < uniform[:, i, None]).sum(-1).clamp(max=self.n_levels - 1)
+            reader.put(self._centred(level[:, i]))
+        return self.bounds[0] + self._width(self.n_levels) * level.reshape(-1, *self.shape)
+
+    def _centred(self, level: torch.Tensor) -> torch.Tensor:
+        """Levels as the network sees them, in [-1, 1]."""
+        return 2 * level / (self.n_levels - 1) - 1
 
 
 class MixtureConditionals(nn.Module):

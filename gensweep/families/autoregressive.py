@@ -14,8 +14,9 @@ from gensweep.families.base import Family, Game, Likelihood, Loss, Player, Setti
 class Autoregressive(Family):
     """log p(x) = sum_i log p(x_i | x_1 … x_(i-1)), trained by exact maximum likelihood: loss = -E log p(x), in nats.
 
-    All conditionals of an item are computed at once, by a masked network, so training is parallel; sampling is one pass
-    of the network for each value, in order. What fits the data is used:
+    All conditionals of an item are computed at once, by a masked network, so training is parallel; samples are drawn
+    value by value, by MADE with a pass for each value, by the PixelCNN, which keeps what its layers have seen, with the
+    work of one pass in all. What fits the data is used:
       grey images within bounds: a gated PixelCNN, in order of rows, and a softmax over `levels` grey levels;
       vectors within bounds: MADE, and the same softmax (at 2 levels a Bernoulli);
       unbounded data, laid flat: MADE, and a mixture of Gaussians for each value.

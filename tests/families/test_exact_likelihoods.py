@@ -15,6 +15,7 @@ from gensweep.component import build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError
+from gensweep.families._masked import GatedPixelCNN
 from gensweep.families._unbounded import Unbounded
 from gensweep.families.base import Family, Game, Setting
 from gensweep.families.flow import Flow
@@ -120,6 +121,19 @@ def test_ancestral_samples_occur_as_often_as_their_probability(shape: tuple[int,
     found = torch.bincount(codes, minlength=2**d) / n
     # bound: five standard errors of a frequency
     assert ((found - p).abs() <= 5 * (p * (1 - p) / n).sqrt() + 1e-9).all()
+
+
+@pytest.mark.parametrize("layers", [1, 2, 4])
+def test_a_pixel_cnn_that_reads_pixel_by_pixel_says_what_the_whole_network_says(layers: int) -> None:
+    torch.manual_seed(0)
+    network = GatedPixelCNN(channels=3, n_layers=layers, n_levels=4).double()
+    x = torch.randn(2, 1, 5, 7, dtype=torch.float64)
+    with torch.no_grad():
+        reader, answers = network.reader(torch.ones_like(x)), []
+        for i in range(5 * 7):
+            answers.append(reader.answer())
+            reader.put(x.flatten(1)[:, i])
+        torch.testing.assert_close(torch.stack(answers, 1), network(x), rtol=1e-12, atol=1e-12)
 
 
 def test_a_mixture_of_conditionals_is_a_density_and_the_one_that_is_sampled() -> None:
