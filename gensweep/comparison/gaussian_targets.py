@@ -1,8 +1,7 @@
 """The best Gaussian for a one-dimensional mixture, by each objective that a family may minimise: computed, not looked up.
 
-`best_gaussian(objective, mixture)` minimises the objective over mean and deviation, with integrals by Gauss-Legendre
-quadrature on panels that follow the components. P is the mixture with density p and distribution function F, Q the
-Gaussian with q and G.
+`best_gaussian(objective, mixture)` minimises the objective over mean and deviation of Q, with integrals by quadrature.
+Letters are those of gaussian_pair.py.
 
 Source: S. Nowozin, B. Cseke, R. Tomioka, "f-GAN", 2016, arXiv:1606.00709, section 2.5 (the experiment, for
 f-divergences).
@@ -11,139 +10,17 @@ f-divergences).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import optimize
-from scipy.special import logsumexp, ndtr, ndtri
 
-Array: TypeAlias = NDArray[np.float64]
+from gensweep.comparison.gaussian_pair import Array, Mixture, Pair
 
-_REACH = 14.0  # deviations on each side of each component that the integrals cover
-_PANEL = 0.25  # deviations a panel
-_SAME = 0.01  # of the mixture's deviation: optima closer than this are one
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
-_BETWEEN = np.linspace(-1.0, 1.0, 2001)
-_ONTO = np.polynomial.legendre.legvander(_BETWEEN, 7) @ np.linalg.inv(np.polynomial.legendre.legvander(_NODES, 7))
-
-
-@dataclass(frozen=True)
-class Mixture:
-    """sum_k w_k N(m_k, s_k^2) in one dimension."""
-
-    weights: tuple[float, ...]
-    means: tuple[float, ...]
-    deviations: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        """E X."""
-        return math.fsum(w * m for w, m in zip(self.weights, self.means, strict=True))
-
-    @property
-    def variance(self) -> float:
-        """Var X."""
-        parts = zip(self.weights, self.means, self.deviations, strict=True)
-        return math.fsum(w * (s * s + (m - self.mean) ** 2) for w, m, s in parts)
-
-    @property
-    def deviation(self) -> float:
-        """The standard deviation of X."""
-        return math.sqrt(self.variance)
-
-    @cached_property
-    def quadrature(self) -> tuple[Array, Array]:
-        """Points and their weights, on panels as fine as the narrowest component where it is."""
-        steps = np.arange(-_REACH, _REACH + _PANEL / 2, _PANEL)
-        centres = (*zip(self.means, self.deviations, strict=True), (self.mean, self.deviation))
-        edges = np.unique(np.concatenate([m + s * steps for m, s in centres]))
-        edges = edges[np.concatenate([[True], np.diff(edges) > 1e-9 * self.deviation])]
-        half = np.diff(edges) / 2
-        points = (edges[:-1] + half)[:, None] + half[:, None] * _NODES
-        return points.ravel(), (half[:, None] * _WEIGHTS).ravel()
-
-    @cached_property
-    def log_density(self) -> Array:
-        """log p at the points."""
-        x = self.quadrature[0]
-        logs = [
-            math.log(w) + _log_normal(x, m, s)
-            for w, m, s in zip(self.weights, self.means, self.deviations, strict=True)
-        ]
-        return np.asarray(logsumexp(logs, axis=0))
-
-    @cached_property
-    def tails(self) -> tuple[Array, Array]:
-        """F and 1 - F at the points, each exact where it is small."""
-        x = self.quadrature[0]
-        parts = list(zip(self.weights, self.means, self.deviations, strict=True))
-        return (
-            np.asarray(sum(w * ndtr((x - m) / s) for w, m, s in parts)),
-            np.asarray(sum(w * ndtr((m - x) / s) for w, m, s in parts)),
-        )
-
-    @cached_property
-    def quantile_covariance(self) -> float:
-        """The covariance of X and the standard normal that has X's rank: the deviation of the best Gaussian in W_2."""
-        x, weights = self.quadrature
-        lower, upper = self.tails
-        normal = np.where(lower < 0.5, ndtri(lower), -ndtri(upper))
-        return float(weights @ (np.exp(self.log_density) * (x - self.mean) * normal))
-
-
-@dataclass(frozen=True)
-class Pair:
-    """P and one Gaussian Q at the points of the quadrature."""
-
-    mixture: Mixture
-    mu: float
-    sigma: float
-
-    def integral(self, values: Array) -> float:
-        """int values dx; infinite where it does not converge within the reach of the points."""
-        total = float(self.mixture.quadrature[1] @ values)
-        ends = max(abs(values[0]), abs(values[-1])) * self.mixture.deviation
-        return total if math.isfinite(total) and ends <= 1e-6 * max(1.0, abs(total)) else math.inf
-
-    def absolute_integral(self, values: Array) -> float:
-        """int |values| dx. A panel with a change of sign, hence a kink, is integrated along its interpolating polynomial."""
-        panels, weights = values.reshape(-1, len(_NODES)), self.mixture.quadrature[1].reshape(-1, len(_NODES))
-        parts = (np.abs(panels) * weights).sum(1)
-        for i in np.flatnonzero((panels.min(1) < -1e-14) & (panels.max(1) > 1e-14)):
-            parts[i] = np.trapezoid(np.abs(_ONTO @ panels[i]), _BETWEEN) * weights[i].sum() / 2
-        return float(parts.sum())
-
-    @cached_property
-    def log_p(self) -> Array:
-        """log p."""
-        return self.mixture.log_density
-
-    @cached_property
-    def log_q(self) -> Array:
-        """log q."""
-        return _log_normal(self.mixture.quadrature[0], self.mu, self.sigma)
-
-    @cached_property
-    def log_middle(self) -> Array:
-        """log (p + q) / 2."""
-        return np.logaddexp(self.log_p, self.log_q) - math.log(2)
-
-    @cached_property
-    def gap(self) -> Array:
-        """F - G, exact in both tails."""
-        z = (self.mixture.quadrature[0] - self.mu) / self.sigma
-        lower, upper = self.mixture.tails
-        return np.asarray(np.where(lower < 0.5, lower - ndtr(z), ndtr(-z) - upper))
-
-    def kl(self, first: Array, second: Array) -> float:
-        """KL of two densities, given by their logarithms."""
-        return self.integral(np.exp(first) * (first - second))
-
-
+_SAME = 0.01  # of the deviation: optima closer than this are one
 Objective: TypeAlias = Callable[[Pair, float], float]  # of P and Q, and of the objective's own scale where it has one
 
 
@@ -196,37 +73,41 @@ OBJECTIVES: dict[str, Objective] = {
     "wasserstein_1": lambda on, _: on.absolute_integral(on.gap),
     "wasserstein_2": _wasserstein_2_squared,
     "relaxed_wasserstein_2": _relaxed_wasserstein_2,
-    "sobolev": lambda on, _: math.sqrt(on.integral(on.gap**2 * np.exp(-on.log_middle))),
+    "sobolev": lambda on, _: math.sqrt(on.integral(np.exp(2 * np.log(np.abs(on.gap)) - on.log_middle))),
     "cramer": lambda on, _: on.integral(on.gap**2),
     "mmd_rbf": _mmd_squared_rbf,
 }
 
 
 def _sobolev_force(on: Pair) -> Array:
-    """-E d/dtheta f*(Y) up to a factor, by mu and sigma: the generator sees f*' = (G - F) / ((p + q) / 2) as fixed."""
-    slope = -on.gap * np.exp(on.log_q - on.log_middle)
-    z = (on.mixture.quadrature[0] - on.mu) / on.sigma
-    return np.array([on.integral(slope), on.integral(slope * z)])
+    """E df*(Y)/dtheta up to a factor, by mu and sigma: the generator sees f*' = (G - F) / ((p + q) / 2) as fixed."""
+    slope = -on.gap * np.exp(on.log_q - on.log_middle) / on.sigma
+    return np.array([on.integral(slope), on.integral(slope * on.z)])
 
 
 def _fisher_force(on: Pair) -> Array:
-    """The same for f* = (p - q) / ((p + q) / 2): int dq/dtheta f*, by mu and sigma."""
+    """The same for f* = (p - q) / ((p + q) / 2): int f* dq/dtheta, by mu and sigma."""
     witness = np.exp(on.log_q) * (np.exp(on.log_p - on.log_middle) - np.exp(on.log_q - on.log_middle))
-    z = (on.mixture.quadrature[0] - on.mu) / on.sigma
-    return np.array([on.integral(witness * z), on.integral(witness * (z**2 - 1))])
+    return np.array([on.integral(witness * on.z), on.integral(witness * (on.z**2 - 1))])
 
 
 # A game whose constraint moves with the model does not minimise its own value. It rests where the generator's force is
-# zero: name -> the force, and the objective whose best Gaussian is near.
-FIXED_POINTS: dict[str, tuple[Callable[[Pair], Array], str]] = {
-    "sobolev_fixed_point": (_sobolev_force, "sobolev"),
-    "fisher_fixed_point": (_fisher_force, "least_squares"),
+# zero, and pulls back on all sides.
+FORCES: dict[str, Callable[[Pair], Array]] = {
+    "sobolev_fixed_point": _sobolev_force,
+    "fisher_fixed_point": _fisher_force,
+}
+# What is often taken for the objective, and is near: name -> the value of the game, or the limit of a large scale.
+NEIGHBOURS = {
+    "sobolev_fixed_point": "sobolev",
+    "fisher_fixed_point": "least_squares",
+    "relaxed_wasserstein_2": "wasserstein_2",
 }
 
 
 @dataclass(frozen=True)
 class BestGaussian:
-    """The mean and deviation of the best Gaussian, and the objective there (of a fixed point, not a number).
+    """The mean and deviation of the best Gaussian, and the objective there (where a game rests, that of its neighbour).
 
     `others` are further optima that were found, the best first: local ones, or as good by symmetry.
     """
@@ -239,55 +120,90 @@ class BestGaussian:
 
 def known() -> list[str]:
     """The names that `best_gaussian` takes."""
-    return [*OBJECTIVES, *FIXED_POINTS]
+    return [*OBJECTIVES, *FORCES]
 
 
 @lru_cache(maxsize=256)
-def best_gaussian(objective: str, mixture: Mixture, scale: float = 1.0) -> BestGaussian:
-    """The Gaussian at which `objective` is smallest, or at which a game of that name rests.
+def best_gaussian(objective: str, mixture: Mixture, scale: float = 1.0) -> BestGaussian | None:
+    """The Gaussian at which `objective` is smallest, or at which a game of that name rests; None where none was found.
 
-    Starts at the mixture's moments, narrower, wider, and at each component, because some objectives have a second, local
-    optimum on one component. `scale` is the kernel's width of mmd_rbf, alpha, or lambda of relaxed_wasserstein_2.
+    Starts at the mixture's moments, narrower and wider, and at each component, because some objectives have a second, local
+    optimum on one component; a game also starts at its neighbour's optima. `scale` is the kernel's width of mmd_rbf,
+    alpha, or lambda of relaxed_wasserstein_2.
     """
-    if objective in FIXED_POINTS:
-        return _fixed_point(*FIXED_POINTS[objective], mixture)
-    unit = mixture.deviation
+    starts = [(mixture.mean, factor * mixture.deviation) for factor in (0.7, 1.4)]
+    starts += [(m, s) for _, m, s in mixture.components]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        if objective not in FORCES:
+            optima = _minima(OBJECTIVES[objective], mixture, scale, starts)
+        else:
+            near = best_gaussian(NEIGHBOURS[objective], mixture)
+            starts += [(one.mu, one.sigma) for one in (near, *near.others)] if near else []
+            optima = _rests(FORCES[objective], OBJECTIVES[NEIGHBOURS[objective]], mixture, starts)
+    return replace(optima[0], others=tuple(optima[1:])) if optima else None
 
-    def value(at: Array) -> float:
-        sigma = unit * math.exp(at[1])
-        return (
-            OBJECTIVES[objective](Pair(mixture, float(at[0]) * unit, sigma), scale)
-            if 1e-3 < sigma / unit < 5
-            else math.inf
-        )
 
-    starts = [(mixture.mean / unit, math.log(factor)) for factor in (0.6, 1.0, 1.4)]
-    starts += [(m / unit, math.log(s / unit)) for m, s in zip(mixture.means, mixture.deviations, strict=True)]
-    with np.errstate(over="ignore", invalid="ignore"):
-        options = {"xatol": 1e-7, "fatol": 1e-12, "maxiter": 2000}
-        found = [
-            optimize.minimize(value, start, method="Nelder-Mead", options=options)
-            for start in starts
-            if math.isfinite(value(np.array(start)))
-        ]
+Place: TypeAlias = tuple[float, float]  # mean and deviation
+# by which it is tried whether an optimum or a rest is one
+_AROUND = np.array([[0.03, 0.0], [-0.03, 0.0], [0.0, 0.03], [0.0, -0.03]])
+
+
+def _minima(objective: Objective, mixture: Mixture, scale: float, starts: list[Place]) -> list[BestGaussian]:
+    """The local minima near `starts`, the best first; none where the lowest value is that of many Gaussians.
+
+    So it is of total variation between components far apart: every Gaussian above one of them all along is as good.
+    """
+
+    def value(place: Place) -> float:
+        return objective(Pair(mixture, *place), scale)
+
+    def rise(at: BestGaussian) -> float:
+        return min(value(_moved((at.mu, at.sigma), step)) for step in _AROUND) - at.value
+
+    finite = [start for start in starts if math.isfinite(value(start))]
+    found = _distinct(_lowest(value, start) for start in finite)
+    optima = [one for one in found if rise(one) > 1e-6 * abs(one.value)]
+    is_flat = bool(optima) and found[0].value < optima[0].value - 1e-6 * abs(optima[0].value)
+    return [] if is_flat else optima
+
+
+def _lowest(value: Callable[[Place], float], start: Place) -> BestGaussian:
+    """Where a search from `start` ends."""
+    options = {"xatol": 1e-5, "fatol": 1e-11 * abs(value(start)), "initial_simplex": [(0, 0), (0.3, 0), (0, 0.2)]}
+    found = optimize.minimize(lambda step: value(_moved(start, step)), (0, 0), method="Nelder-Mead", options=options)
+    return BestGaussian(*_moved(start, found.x), float(found.fun))
+
+
+def _rests(
+    force: Callable[[Pair], Array], value: Objective, mixture: Mixture, starts: list[Place]
+) -> list[BestGaussian]:
+    """The places without force near `starts`, to which small steps lead back."""
+
+    def forces(place: Place) -> Array:
+        return force(Pair(mixture, *place))
+
+    def pull(place: Place) -> float:
+        """The largest real part of an eigenvalue of the force's slope: below 0 where every step is pulled back."""
+        right, left, wider, narrower = (forces(_moved(place, step)) for step in _AROUND)
+        return float(np.linalg.eigvals(np.stack([right - left, wider - narrower], 1) / 0.06).real.max())
+
+    found = [
+        _moved(start, optimize.root(lambda step, start=start: forces(_moved(start, step)), (0, 0), tol=1e-10).x)
+        for start in starts
+    ]
+    held = [place for place in found if np.abs(forces(place)).max() < 1e-8 and pull(place) < -1e-6]
+    return _distinct(BestGaussian(*place, value(Pair(mixture, *place), 1.0)) for place in held)
+
+
+def _moved(place: Place, step: Array) -> Place:
+    """`place` after a step, of the mean in units of the deviation and of the logarithm of the deviation."""
+    return place[0] + place[1] * float(step[0]), place[1] * math.exp(np.clip(step[1], -20, 20))
+
+
+def _distinct(found: Iterable[BestGaussian]) -> list[BestGaussian]:
+    """Each once, the best first."""
     optima: list[BestGaussian] = []
-    for result in sorted(found, key=lambda one: float(one.fun)):
-        at = BestGaussian(float(result.x[0]) * unit, unit * math.exp(result.x[1]), float(result.fun))
-        if all(math.hypot(at.mu - o.mu, at.sigma - o.sigma) > _SAME * unit for o in optima):
-            optima.append(at)
-    return replace(optima[0], others=tuple(optima[1:]))
-
-
-def _fixed_point(force: Callable[[Pair], Array], near: str, mixture: Mixture) -> BestGaussian:
-    start, unit = best_gaussian(near, mixture), mixture.deviation
-
-    def forces(at: Array) -> Array:
-        return force(Pair(mixture, float(at[0]) * unit, unit * math.exp(at[1])))
-
-    with np.errstate(over="ignore", invalid="ignore"):
-        found = optimize.root(forces, [start.mu / unit, math.log(start.sigma / unit)], tol=1e-10)
-    return BestGaussian(float(found.x[0]) * unit, unit * math.exp(found.x[1]), math.nan)
-
-
-def _log_normal(x: Array, mean: float, deviation: float) -> Array:
-    return np.asarray(-0.5 * ((x - mean) / deviation) ** 2 - math.log(deviation * math.sqrt(2 * math.pi)))
+    for one in sorted(found, key=lambda one: one.value):
+        if all(math.hypot(one.mu - o.mu, one.sigma - o.sigma) > _SAME * o.sigma for o in optima):
+            optima.append(one)
+    return optima

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gensweep.comparison.collect import as_csv
-from gensweep.comparison.gaussian_targets import FIXED_POINTS, Mixture, best_gaussian, known
+from gensweep.comparison.gaussian_pair import Mixture
+from gensweep.comparison.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 from gensweep.comparison.report import markdown_table
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.divergences.base import PopulationObjective
@@ -37,7 +38,10 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Fit:
-    """One trained model against the best Gaussian by one objective. mu and sigma are not numbers if it did not end well."""
+    """One trained model against the best Gaussian by one objective.
+
+    `trained` are not numbers where the trial did not end well, nor `target` where no Gaussian is best.
+    """
 
     objective: str
     trial: int
@@ -54,6 +58,11 @@ class Fit:
         return self.trained[0] - self.target[0], self.trained[1] - self.target[1]
 
     @property
+    def has_target(self) -> bool:
+        """Whether a best Gaussian is known."""
+        return not math.isnan(self.target[0])
+
+    @property
     def is_within(self) -> bool:
         """Whether both differences are within the bounds."""
         return all(abs(d) < bound for d, bound in zip(self.differences, self.bounds, strict=True))
@@ -65,25 +74,28 @@ class Fit:
         return {
             "objective": self.objective, "trial": self.trial, "family": self.family,
             **dict(zip(names, values, strict=True)),
-            "within": "yes" if self.is_within else "no", "seconds": self.seconds, "note": self.note,
+            "within": ("yes" if self.is_within else "no") if self.has_target else "-", "seconds": self.seconds, "note": self.note,
         }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The table of a sweep: a line a trial, and one more where a game is often taken to minimise what it does not."""
+    """The table of a sweep: a line a trial, and one more where what it minimises is often taken for something else."""
 
     fits: tuple[Fit, ...]
 
     def sentence(self) -> str:
-        """How many are within the bounds, and which are not."""
-        outside = [f"{fit.objective} (trial {fit.trial})" for fit in self.fits if not fit.is_within]
+        """How many are within the bounds, which are not, and which have no target."""
+        aimed = [fit for fit in self.fits if fit.has_target]
+        outside = [f"{fit.objective} (trial {fit.trial})" for fit in aimed if not fit.is_within]
+        aimless = [f"{fit.objective} (trial {fit.trial})" for fit in self.fits if not fit.has_target]
         mu, sigma = self.fits[0].bounds
         said = (
-            f"Ground truth: {len(self.fits) - len(outside)} of {len(self.fits)} trained Gaussians lie within {mu:.3g} "
+            f"Ground truth: {len(aimed) - len(outside)} of {len(aimed)} trained Gaussians lie within {mu:.3g} "
             f"(mu) and {sigma:.3g} (sigma) of the best Gaussian by their own objective"
         )
-        return f"{said}; not: {', '.join(outside)}." if outside else f"{said}."
+        lists = {"not": outside, "without a target": aimless}
+        return "; ".join([said, *(f"{what}: {', '.join(names)}" for what, names in lists.items() if names)]) + "."
 
     def columns(self) -> list[str]:
         """The columns of the printed table; the notes stand below it."""
@@ -125,51 +137,56 @@ def ground_truth(folder: SweepFolder) -> GroundTruth | None:
 
 _MOVING = (
     "no family minimises this: the critic's constraint moves with the model, and the generator does not feel that, so the "
-    "game rests at {fixed}, a row of its own; the difference here is the theory's"
+    "game rests at {own}, a row of its own; the difference here is the theory's"
 )
+_LIMIT = "reached as lambda grows; here it is {scale:g}"
+_BESIDE = {"relaxed_wasserstein_2": _LIMIT + ", for which {own} is a row of its own"}  # of other games it is _MOVING
 _SECOND = "the objective has {n} optima; the target is the best, and ({mu:.4f}, {sigma:.4f}) is the nearest to where this ended"
+_NO_TARGET = "no target: on this mixture no one Gaussian was found that is better than all around it and than the rest"
 
 
 def _fits(record: TrialRecord) -> list[Fit]:
-    """The fits of one trial: none, one, or two for a game that rests beside the optimum of its value."""
+    """The fits of one trial: none, one, or two where the objective has a neighbour for which it is often taken."""
     configuration = _configuration(record)
     objective = _objective(configuration) if configuration else None
     if configuration is None or objective is None:
         return []
-    ended = (
-        ""
-        if record.outcome is Outcome.COMPLETED
-        else f"{str(record.outcome and record.outcome.name).lower()}: {record.reason}"
-    )
-    fits = [_fit(record, configuration, objective, "; ".join(filter(None, (ended, objective.bias))))]
-    if objective.name in FIXED_POINTS:
-        near = PopulationObjective(FIXED_POINTS[objective.name][1])
-        fits.append(_fit(record, configuration, near, _MOVING.format(fixed=objective.name)))
-    return fits
+    objectives = [objective]
+    if objective.name in NEIGHBOURS:
+        note = _BESIDE.get(objective.name, _MOVING).format(own=objective.name, scale=objective.scale)
+        objectives.append(PopulationObjective(NEIGHBOURS[objective.name], bias=note))
+    return [_fit(record, configuration, one) for one in objectives]
 
 
-def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: PopulationObjective, note: str) -> Fit:
+def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: PopulationObjective) -> Fit:
     mixture = Mixture(*_components(configuration))
-    bounds = (_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation)
     scores: Mapping[str, float] = record.reports[-1].scores if record.reports else {}
-    mu, sigma = (scores.get(f"{METRIC}.{moment}", math.nan) for moment in ("mean", "deviation"))
-    best = best_gaussian(objective.name, mixture, objective.scale)
-    optima = [best, *best.others]
-    nearest = min(optima, key=lambda o: math.hypot(o.mu - mu, o.sigma - sigma))
-    if nearest.value - best.value < _AS_GOOD:  # by symmetry; also where there is one optimum
-        best = nearest
-    elif nearest is not best:
-        note = "; ".join(filter(None, (note, _SECOND.format(n=len(optima), mu=nearest.mu, sigma=nearest.sigma))))
+    trained = scores.get(f"{METRIC}.mean", math.nan), scores.get(f"{METRIC}.deviation", math.nan)
+    target, aside = _target(mixture, objective, trained)
+    ended = "" if record.outcome is Outcome.COMPLETED or not record.outcome else record.outcome.name.lower()
+    notes = (f"{ended}: {record.reason}" if ended else "", objective.bias, aside)
     return Fit(
         objective=objective.name,
         trial=record.number,
         family=str(configuration.family.dump()["name"]),
-        target=(best.mu, best.sigma),
-        trained=(mu, sigma),
-        bounds=bounds,
+        target=target,
+        trained=trained,
+        bounds=(_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation),
         seconds=record.seconds,
-        note=note,
+        note="; ".join(filter(None, notes)),
     )
+
+
+def _target(mixture: Mixture, objective: PopulationObjective, trained: Place) -> tuple[Place, str]:
+    """The best Gaussian, of several as good the nearest to the trained one, and what there is to say of it."""
+    best = best_gaussian(objective.name, mixture, objective.scale)
+    if best is None:
+        return (math.nan, math.nan), _NO_TARGET
+    optima = [best, *best.others]
+    nearest = min(optima, key=lambda one: math.dist((one.mu, one.sigma), trained))
+    if nearest.value - best.value < _AS_GOOD:  # by symmetry; also where there is one optimum
+        return (nearest.mu, nearest.sigma), ""
+    return (best.mu, best.sigma), _SECOND.format(n=len(optima), mu=nearest.mu, sigma=nearest.sigma)
 
 
 def _configuration(record: TrialRecord) -> TrialConfiguration | None:
@@ -194,6 +211,8 @@ def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
     objective = configuration.family.population_objective()
     if not (is_measured and _components(configuration)[0]) or objective is None:
         return None
+    if objective.name == "relaxed_wasserstein_2" and configuration.latent_size > 1:  # slices of the codes are not W_2
+        return PopulationObjective(NEIGHBOURS[objective.name], bias=_LIMIT.format(scale=objective.scale))
     return objective if objective.name in known() else None
 
 

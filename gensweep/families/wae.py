@@ -50,9 +50,15 @@ class WAE(Family):
     encoder: Literal["deterministic", "gaussian"] = "deterministic"
     pretraining_steps: int = Field(0, ge=0, description="moves of the encoder alone before training; 0: none")
 
-    def population_objective(self) -> PopulationObjective:
-        """W_2^2, in the limit of a large lambda."""
-        weight = self.lambda_ / self.recon_scale
+    def population_objective(self) -> PopulationObjective | None:
+        """W_2^2 in the limit of a large lambda, and at any lambda its relaxed form where the divergence is W_2^2 of codes."""
+        weight, between = self.lambda_ / self.recon_scale, self.divergence.population_objective()
+        if weight == 0:
+            return None
+        if between is not None and between.name == "wasserstein_2":
+            return PopulationObjective(
+                "relaxed_wasserstein_2", weight, between.bias and f"of the codes: {between.bias}"
+            )
         return PopulationObjective("wasserstein_2", bias=f"reached as lambda grows; here it is {weight:g}")
 
     def game(self, setting: Setting) -> Game:

@@ -15,6 +15,7 @@ from written_sweep import Writer
 from gensweep.comparison.ground_truth import GroundTruth, ground_truth
 from gensweep.spaces.configuration import TrialConfiguration
 
+HALVES = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [-5, 5], "covariances": [0.09, 0.09]}
 DEFINITION = {"name": "truth", "objective": {"metric": "gaussian_fit", "mode": "min"}, "trial": {}}
 
 
@@ -93,11 +94,60 @@ def test_the_sobolev_game_has_two_rows_and_says_why_one_is_off(write) -> None:
 
 
 def test_one_of_two_equally_good_optima_is_the_target_and_a_worse_one_is_named(write) -> None:
-    halves = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [-5, 5], "covariances": [0.09, 0.09]}
     family = {"name": "f_gan", "f": "reverse_kl"}
-    truth = table(write, (family, (5.01, 0.3)), (family, (-5.01, 0.3)), dataset=halves)
+    truth = table(write, (family, (5.01, 0.3)), (family, (-5.01, 0.3)), dataset=HALVES)
     assert truth is not None
     assert all(fit.is_within and not fit.note for fit in truth.fits)
+
+
+def test_a_game_may_rest_at_either_of_two_places(write) -> None:
+    truth = table(write, ({"name": "fisher_gan"}, (5.01, 0.3)), ({"name": "fisher_gan"}, (-5.01, 0.3)), dataset=HALVES)
+    assert truth is not None
+    rests = [fit for fit in truth.fits if fit.objective == "fisher_fixed_point"]
+    assert [fit.target[0] for fit in rests] == pytest.approx([5, -5], abs=1e-4)
+    assert all(fit.is_within and not fit.note for fit in rests)
+
+
+def test_where_no_gaussian_is_best_the_table_says_so_and_counts_none(write, tmp_path) -> None:
+    """By total variation every Gaussian above one half is as good; by the others on the same data there is a best one."""
+    families = ({"name": "f_gan", "f": "total_variation"}, {"name": "f_gan", "f": "kl"})
+    truth = table(write, *((family, (0.0, 5.0)) for family in families), dataset=HALVES)
+    assert truth is not None
+    rows = {row["objective"]: row for row in truth.table()}
+    assert [rows["total_variation"][column] for column in ("target_mu", "target_sigma", "within")] == ["-", "-", "-"]
+    assert "no target" in truth.footnotes()[0]
+    assert rows["kl"]["within"] == "yes"
+    assert "1 of 1 trained" in truth.sentence()
+    assert truth.sentence().endswith("; without a target: total_variation (trial 0).")
+    truth.write(tmp_path / "report")
+    assert "no target" in (tmp_path / "report" / "ground_truth.csv").read_text()
+
+
+@pytest.mark.parametrize("divergence", ["sliced_wasserstein", "max_sliced_wasserstein", "exact_transport"])
+def test_a_wae_has_a_row_of_its_lambda_and_one_of_the_limit(write, divergence) -> None:
+    """lambda / recon_scale counts: 10 and 2 are 5, whose best deviation is 1.8183 by the root of c s^2 + (5 - Var) s = 5 c."""
+    family = {"name": "wae", "lambda": 10, "recon_scale": 2, "divergence": divergence}
+    truth = table(write, (family, (1.01, 1.8183)), latent_size=1)
+    assert truth is not None
+    rows = {fit.objective: fit for fit in truth.fits}
+    assert set(rows) == {"relaxed_wasserstein_2", "wasserstein_2"}
+    assert rows["relaxed_wasserstein_2"].differences == pytest.approx((0, 0), abs=2e-4)
+    assert rows["wasserstein_2"].target == pytest.approx((1.01, 1.7705), abs=1e-3)
+    assert "here it is 5" in rows["wasserstein_2"].note
+    assert ("narrower" in rows["relaxed_wasserstein_2"].note) is (divergence == "exact_transport")
+
+
+@pytest.mark.parametrize(
+    ("family", "latent_size"),
+    [({"name": "wae", "divergence": "mmd"}, 1), ({"name": "wae", "divergence": "sliced_wasserstein"}, 2)],
+    ids=["another divergence", "slices of two codes"],
+)
+def test_of_a_wae_whose_divergence_is_not_that_of_transport_only_the_limit_is_known(write, family, latent_size) -> None:
+    truth = table(write, (family, (1.01, 1.77)), latent_size=latent_size)
+    assert truth is not None
+    (fit,) = truth.fits
+    assert fit.objective == "wasserstein_2"
+    assert "reached as lambda grows; here it is 10" in fit.note
 
 
 def test_a_trial_at_a_local_optimum_is_told_so(write) -> None:
@@ -135,9 +185,16 @@ def test_where_the_model_is_no_gaussian_on_a_line_there_is_no_table(write, chang
     assert table(write, ({"name": "wgan"}, (1.0, 1.8)), **changes) is None
 
 
-@pytest.mark.parametrize("family", [{"name": "f_gan", "f": "kl", "generator": "ascend"}, {"name": "vae"}])
+@pytest.mark.parametrize(
+    "family",
+    [
+        {"name": "f_gan", "f": "kl", "generator": "ascend"},
+        {"name": "vae"},
+        {"name": "wae", "lambda": 0, "divergence": "sliced_wasserstein"},
+    ],
+)
 def test_a_model_without_a_named_objective_has_no_row(write, family) -> None:
-    """The other generator has other fixed points; a VAE's means are not its model."""
+    """The other generator has other fixed points; a VAE's means are not its model; without lambda a WAE may do anything."""
     assert table(write, (family, (1.0, 1.8))) is None
 
 
