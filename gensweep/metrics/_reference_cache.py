@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 Tensors = dict[str, torch.Tensor]
+WORTH_A_FILE = 2000  # items, whose features take seconds
 _DIGEST_BYTES = 32
 
 

@@ -29,7 +29,7 @@ def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> 
     costs = torch.cdist(x, y) ** p
     with warnings.catch_warnings():
         # With its default limit POT gives a value that is not optimal from about n = 2000 on, and only warns.
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", UserWarning)
         try:
             cost = float(ot.emd2([], [], costs.numpy(), numItermax=_MAX_ITERATIONS))
         except UserWarning as warning:

@@ -13,7 +13,6 @@ from gensweep.metrics._featured import Featured
 from gensweep.metrics.base import Model, Score, Scorer
 
 _MAX_FAKE = 5000
-_CACHED_FROM = 2000
 
 
 class FID(Featured):
@@ -48,7 +47,7 @@ class FID(Featured):
 class _Scorer(Scorer):
     def __init__(self, metric: FID, dataset: Dataset, split: SplitName) -> None:
         from gensweep.metrics import _frechet
-        from gensweep.metrics._reference_cache import cached
+        from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
         from gensweep.metrics._samples import protocol, warn_of_few
 
         splits = load(dataset)
@@ -59,7 +58,7 @@ class _Scorer(Scorer):
             metric, dataset, split, (len(self.real), self.n_fake), **self.extractor.described,
             estimator="biased V-statistic, covariances over n - 1, float64",
         )  # fmt: skip
-        large = len(self.real) >= _CACHED_FROM
+        large = len(self.real) >= WORTH_A_FILE
         prepared = cached(self.protocol.content, self._prepare) if large else self._prepare()
         self.mean, self.root = prepared["mean"], _frechet.root(prepared["covariance"])
         warn_of_few("fid", min(len(self.real), self.n_fake), len(self.mean))

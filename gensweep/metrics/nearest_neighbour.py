@@ -12,6 +12,7 @@ from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.metrics._featured import Featured
 from gensweep.metrics._neighbours import nearest, radii
+from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
 from gensweep.metrics._samples import fakes, protocol, subset
 from gensweep.metrics.base import Model, Score, Scorer
 
@@ -44,7 +45,7 @@ class NearestNeighbour(Featured):
     seed: int = Field(0, ge=0, description="seed of the choice of training items where there are over 50,000")
 
     def against(self, dataset: Dataset, split: SplitName) -> Scorer:
-        """The scorer; takes the features of the training and held-out items once."""
+        """The scorer; takes the features of the training and held-out items once, and keeps what they show on disk."""
         if reason := self.misfit(dataset):
             raise ConfigError(reason)
         if split == "train":
@@ -58,12 +59,13 @@ class _Scorer(Scorer):
         self.extractor, self.n_fake = metric.features(dataset), metric.n_fake
         train = subset(splits.train, _MAX_TRAIN, metric.seed, "train")
         self.train, self.held = (self.extractor.features(items).double() for items in (train, splits.split(split)))
-        self.expected = _ratio(nearest(self.held, self.train), radii(self.held, 1))
-        self.close = float(radii(self.train, 1).quantile(0.01)) if len(train) > 1 else 0.0
         self.protocol = protocol(
             metric, dataset, split, (len(self.held), metric.n_fake), **self.extractor.described, n_train=len(train),
             estimator="ratio of mean nearest distances to train and to held-out, over that of held-out items; float64",
         )  # fmt: skip
+        large = len(self.train) >= WORTH_A_FILE
+        prepared = cached(self.protocol.content, self._prepare) if large else self._prepare()
+        self.expected, self.close = float(prepared["expected"]), float(prepared["close"])
 
     def score(self, model: Model) -> Score:
         drawn = fakes(model, self.n_fake)
@@ -77,6 +79,11 @@ class _Scorer(Scorer):
         copies = float((to_train < self.close).double().mean())
         value = ratio / self.expected if self.expected else math.nan
         return Score(value, {"copies": copies, "to_train": float(to_train.mean())})
+
+    def _prepare(self) -> dict[str, torch.Tensor]:
+        expected = _ratio(nearest(self.held, self.train), radii(self.held, 1))
+        close = radii(self.train, 1).quantile(0.01) if len(self.train) > 1 else torch.tensor(0.0)
+        return {"expected": torch.tensor(expected, dtype=torch.float64), "close": close.double()}
 
 
 def _ratio(a: torch.Tensor, b: torch.Tensor) -> float:

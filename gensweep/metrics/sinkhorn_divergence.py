@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal, Self
 
 import torch
@@ -19,7 +20,8 @@ class SinkhornDivergence(SampleMetric):
     S_ε = OT_ε(X, Y) − ½ OT_ε(X, X) − ½ OT_ε(Y, Y), OT_ε = min over couplings π of ⟨π, |x − y|²⟩ + ε KL(π ‖ P ⊗ Q).
 
     It goes to W₂² for a small ε and to |E X − E Y|² for a large one. The entropy makes up for most of the bias that an
-    exact distance has from the finite n; `floor` is what is left.
+    exact distance has from the finite n; `floor` is what is left. The default steps have converged to 1e-5 of the value on
+    images; at the floor of data in separate clumps, such as ring, 1 % is missing, and 300 steps find it.
 
     Fields: `epsilon` ε, a squared length in units of the data (null: 5 % of the mean squared distance between two
     training items, to three digits; the protocol has the number); `iterations` in the log domain; `n` items on each side
@@ -34,8 +36,8 @@ class SinkhornDivergence(SampleMetric):
     mode: ClassVar[Literal["min", "max"]] = "min"
     estimator: ClassVar[str] = "biased; OT with KL regularisation, debiased by both self terms"
     default_n: ClassVar[int] = 500
-    # Potentials after finitely many steps are a lower bound of each term: the difference may round below 0.
-    bounds: ClassVar[tuple[float, float]] = (-1e-3, float("inf"))
+    # Potentials after finitely many steps are a lower bound of each term, so the difference may lie below 0.
+    bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     name: Literal["sinkhorn_divergence"] = "sinkhorn_divergence"
     epsilon: float | None = Field(

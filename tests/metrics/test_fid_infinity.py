@@ -51,6 +51,14 @@ def test_fewer_items_than_dimensions_are_warned_of_once(metric, caplog):
         assert "no full rank" in records[0].getMessage()
 
 
+def test_a_reference_of_few_items_is_warned_of_however_many_samples_there_are(caplog):
+    _samples._warn.cache_clear()
+    few = GaussianMixture(weights=(1.0,), means=((0.0,) * 60,), covariances=(1.0,), n_train=2000, n_validation=50)
+    for metric in (FID(n_fake=1000), FIDInfinity(n_fake=1000)):
+        metric.against(few, "validation")
+    assert [record.args for record in caplog.records] == [("fid", 50, 60), ("fid_infinity", 50, 60)]
+
+
 def test_enough_items_are_not_warned_of(caplog):
     _samples._warn.cache_clear()
     FID().against(WIDE, "validation")

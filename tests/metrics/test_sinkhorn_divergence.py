@@ -61,6 +61,12 @@ def test_its_limits_are_the_means_and_the_exact_distance():
     assert score(x, y, 0.01, 3000) == pytest.approx(float(ot.emd2([], [], cdist(x, y, "sqeuclidean"))), rel=0.02)
 
 
+def test_equal_samples_score_zero_and_too_few_steps_less_which_the_bounds_allow():
+    x = torch.cat([normal(60, 1), 5 + normal(60, 1, seed=1)])
+    assert score(x, x, 1.0, 1000) == pytest.approx(0, abs=1e-9)
+    assert SinkhornDivergence.bounds[0] < score(x, x, 1.0, 1) < -0.1
+
+
 def test_the_protocol_says_cost_and_epsilon():
     content = scorer(SinkhornDivergence(), Digits(), "validation").protocol.content
     assert content["cost"] == "squared_euclidean"

@@ -1,4 +1,5 @@
 import math
+import warnings
 
 import numpy as np
 import ot
@@ -63,6 +64,24 @@ def test_the_known_values_of_the_digits():
     assert wasserstein_distance(train.mean(0, keepdim=True), test, 1) == pytest.approx(2.163, abs=0.03)
     noise = torch.rand(1000, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     assert wasserstein_distance(noise, test, 1) == pytest.approx(3.670, abs=0.03)
+
+
+def test_two_thousand_points_are_solved_where_pots_default_stops_short():
+    x, y = normal(2000, 64), normal(2000, 64, seed=1)
+    costs = cdist(x, y)
+    best = costs[linear_sum_assignment(costs)].mean()
+    assert wasserstein_distance(x, y, 1) == pytest.approx(best, rel=1e-9)
+    with pytest.warns(UserWarning, match="numItermax"):
+        assert ot.emd2([], [], costs) > best + 1e-3
+
+
+def test_a_warning_that_says_nothing_of_the_optimum_is_none_of_ours(monkeypatch):
+    def old(*arguments, **named):
+        warnings.warn("an argument is going to change", DeprecationWarning, stacklevel=1)
+        return 2.0
+
+    monkeypatch.setattr(ot, "emd2", old)
+    assert wasserstein_distance(normal(5, 2), normal(5, 2), 1) == 2
 
 
 def test_a_value_that_is_not_optimal_is_an_error(monkeypatch):
