@@ -22,8 +22,8 @@ class DensityCoverage(Featured, SampleMetric):
     exceed 1 where samples crowd. For equal laws E density = 1 and E coverage = 1 − Π_{i=1..k} (n − i)/(2n − i), nearly
     1 − 2^−k, in any dimension.
 
-    Fields: `k`; `extractor` as in Featured; `n` items on each side (null: 5000, or as many as the split has); `seed` of
-    the choice of items.
+    Fields: `k` (n − 1 where n is not above it); `extractor` as in Featured; `n` items on each side (null: 5000, or as
+    many as the split has); `seed` of the choice of items.
 
     Source: M. F. Naeem, S. J. Oh, Y. Uh, Y. Choi, J. Yoo, "Reliable Fidelity and Diversity Metrics for Generative
     Models", 2020, arXiv:2002.09797, equations 3 to 6.

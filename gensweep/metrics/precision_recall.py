@@ -20,10 +20,11 @@ class PrecisionRecall(Featured, SampleMetric):
     The manifold of a set is the union of the balls around its items that reach to the k-th nearest other item.
     `precision` is the share of samples in the data's manifold, `recall` the share of the data in the samples'; the
     score is 2 · precision · recall / (precision + recall). All lie in [0, 1]. In many dimensions both are far below 1
-    even for equal laws (0.48 for N(0, I) in 1000): compare with `floor`, the same for n training items.
+    even for equal laws (0.48 for N(0, I) in 1000, with n = 10,000 and k = 5): compare with `floor`, the same for n
+    training items.
 
-    Fields: `k`; `extractor` as in Featured; `n` items on each side (null: 5000, or as many as the split has); `seed` of
-    the choice of items.
+    Fields: `k` (n − 1 where n is not above it); `extractor` as in Featured; `n` items on each side (null: 5000, or as
+    many as the split has); `seed` of the choice of items.
 
     Source: T. Kynkäänniemi, T. Karras, S. Laine, J. Lehtinen, T. Aila, "Improved Precision and Recall Metric for
     Assessing Generative Models", 2019, arXiv:1904.06991, equations 1 to 3.

@@ -29,7 +29,7 @@ class SinkhornDivergence(SampleMetric):
 
     Source: J. Feydy, T. Séjourné, F.-X. Vialard, S. Amari, A. Trouvé, G. Peyré, "Interpolating between Optimal Transport
     and MMD using Sinkhorn Divergences", 2019, arXiv:1810.08278, equation 3.
-    Differs: the cost is |x − y|², twice geomloss's for p = 2, and ε is geomloss's blur², not halved. POT's
+    Differs: the cost is |x − y|², twice geomloss's for p = 2: our value at ε is twice its value at blur = √(ε/2). POT's
     `empirical_sinkhorn_divergence` is another number: ⟨π, C⟩ without the entropy, not below 0.
     """
 
