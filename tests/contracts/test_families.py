@@ -211,7 +211,7 @@ def test_training_is_finite_and_the_same_seed_gives_the_same_numbers(node: dict[
         torch.manual_seed(1)
         network = cast(Network, build("networks", dict(data.network)))
         game = family.game(Setting(data.shape, data.bounds, 2, 16, network, levels=data.levels))
-        optimizer = cast(Optimizer, build("optimizers", family.default_optimizer))
+        optimizer = cast(Optimizer, build("optimizers", family.optimizer_for(node)))
         trainee = Trainee(game, optimizer, family.knobs(), torch.device("cpu"))
         items = data.items(80, torch.Generator().manual_seed(2)).float()
         for progress in train(trainee, items, 3, 16, seed=7):
@@ -232,7 +232,7 @@ def test_training_that_stops_and_goes_on_from_a_checkpoint_is_the_same_bit_for_b
         torch.manual_seed(1)
         network = cast(Network, build("networks", {"name": "mlp", "hidden": [16]}))
         game = family.game(Setting(SHAPE, (0.0, 1.0), 2, 16, network))
-        optimizer = cast(Optimizer, build("optimizers", family.default_optimizer))
+        optimizer = cast(Optimizer, build("optimizers", family.optimizer_for(node)))
         return Trainee(game, optimizer, family.knobs(), torch.device("cpu"), Technique(ema=0.9))
 
     through, before, after = fresh(), fresh(), fresh()
