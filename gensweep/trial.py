@@ -38,7 +38,7 @@ from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
 
-TRIAL_SCHEMA = 1  # raised when the same configuration would no longer give the same numbers
+TRIAL_SCHEMA = 2  # raised when the same configuration would no longer give the same numbers
 _PICTURED = 64
 _SAMPLED_AT_ONCE = 1000
 
