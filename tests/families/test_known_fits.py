@@ -21,7 +21,7 @@ from gensweep.trainers.technique import Technique
 FALLING = Technique(rate=Cosine().factor)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def _one_thread() -> None:
     torch.set_num_threads(1)
 
