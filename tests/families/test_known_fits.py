@@ -26,11 +26,11 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def mixture() -> torch.Tensor:
+def mixture(n_train: int = 20_000) -> torch.Tensor:
     """0.33 N(-1, 0.0625) + 0.67 N(2, 2): mean 1.01, variance 3.350525."""
     dataset = cast(Dataset, build("datasets", {
         "name": "gaussian_mixture", "weights": [0.33, 0.67], "means": [[-1.0], [2.0]], "covariances": [0.0625, 2.0],
-        "n_train": 20000, "n_validation": 100, "n_test": 100,
+        "n_train": n_train, "n_validation": 100, "n_test": 100,
     }))  # fmt: skip
     return datasets.load(dataset).train
 
@@ -59,10 +59,10 @@ def moments(game: Game) -> tuple[float, float]:
     return float(x.mean()), float(x.std())
 
 
-def affine_of(game: Game) -> tuple[float, float]:
-    """b and |a| of the decoder a z + b."""
+def affine_of(game: Game, name: str = "decoder") -> tuple[float, float]:
+    """b and |a| of the network a z + b of this name."""
     with torch.no_grad():
-        at_zero, at_one = game.networks["decoder"](torch.tensor([[0.0], [1.0]])).flatten().tolist()
+        at_zero, at_one = game.networks[name](torch.tensor([[0.0], [1.0]])).flatten().tolist()
     return at_zero, abs(at_one - at_zero)
 
 
