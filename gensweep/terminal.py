@@ -98,7 +98,7 @@ class Display:
                 record.family,
                 f"{record.epoch}/{self.epochs}",
                 number(record.best.get(self.metric)),
-                what,
+                Text(what),
                 style=style,
             )
         return Group(counts, table)
@@ -126,14 +126,14 @@ def print_table(
     console = console or Console()
     if not console.is_terminal:
         console = Console(width=220)
-    table = Table(title=title or None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    table = Table(title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=column != "parameters", overflow="fold")
     for row in rows:
-        table.add_row(*(number(row.get(column)) for column in columns))
+        table.add_row(*(Text(number(row.get(column))) for column in columns))  # Text: brackets are no markup
     console.print(table, soft_wrap=not console.is_terminal)
 
 
 def waiting(what: str) -> AbstractContextManager[object]:
     """A line on stderr that says what takes so long, where it is a terminal; gone afterwards."""
-    return Console(stderr=True).status(what)
+    return Console(stderr=True).status(Text(what))
