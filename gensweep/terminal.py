@@ -126,7 +126,9 @@ def print_table(
     console = console or Console()
     if not console.is_terminal:
         console = Console(width=220)
-    table = Table(title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False)
+    table = Table(
+        title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False
+    )
     for column in columns:
         table.add_column(column, no_wrap=column != "parameters", overflow="fold")
     for row in rows:
