@@ -7,6 +7,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# one worker a core, each test on one thread; a module stays with one worker, which sets up once what its tests share
+WORKERS := -n auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test test-all data postgresql bench-metrics lint clean
@@ -15,10 +17,10 @@ run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
 
 test: $(VENV)/.ready-to-test data postgresql
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
 test-all: $(VENV)/.ready-to-test data postgresql
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(WORKERS)
 
 data: $(VENV)/.ready
 	$(BIN)/python -m gensweep.datasets._fetch fashion_mnist

@@ -12,6 +12,11 @@ from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.trial import Assignment
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The file that takes minutes first, so that no worker is alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_survival.py")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     torch.set_num_threads(1)
