@@ -191,6 +191,8 @@ def compare(
         print(comparison.sentence() + "\n")
     rows = comparison.table()
     _print(list(rows[0]), rows, as_json)
+    if not as_json and (lines := comparison.namesakes()):
+        print("\n".join(lines))
 
 
 @app.command()
@@ -380,16 +382,16 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)
+    print("\n".join([*comparison.namesakes(), ""]))
     if meaning := sanity(folder):
-        print()
         _print(list(dict.fromkeys(key for row in meaning for key in row)), meaning, as_json=False)
-    if truth := ground_truth(folder):
         print()
+    if truth := ground_truth(folder):
         _print(truth.columns(), truth.table(), as_json=False)
-        print("\n".join(["", *truth.footnotes(), "", truth.sentence()]))
+        print("\n".join(["", *truth.footnotes(), "", truth.sentence(), ""]))
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
     report = folder.path / "report" / "comparison.md"
-    print(f"\n{comparison.sentence()}\n\nReport: {report}\nIn MLflow: gensweep ui{option}")
+    print(f"{comparison.sentence()}\n\nReport: {report}\nIn MLflow: gensweep ui{option}")
 
 
 def _print_plan(sweep: Any) -> None:

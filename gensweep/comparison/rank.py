@@ -74,6 +74,11 @@ class Pair:
         return self.probability.low <= 0.5 <= self.probability.high
 
     @property
+    def tells_nothing(self) -> bool:
+        """Whether there were too few trials for any interval but [0, 1]."""
+        return self.probability.low <= 0 and self.probability.high >= 1
+
+    @property
     def verdict(self) -> str:
         """`tie`, or the name of the better group."""
         if self.is_tie:

@@ -21,6 +21,7 @@ from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.sweep_folder import SweepFolder
 
 _STEP = re.compile(r" at step \d+$")  # the same reason, whenever it came
+_NUMBER = re.compile(r"-\d+$")  # of a second branch with the name of the first
 _CSV_COLUMNS = (
     "group", "trials", "usable", "diverged", "failed", "best", "best_trial", "median", "iqm",
     "expected_best", "expected_best_low", "expected_best_high", "budget", "seconds",
@@ -50,11 +51,32 @@ class Comparison:
             opening = f"No clear winner: {first.name} is ahead with {estimate}"
         else:
             opening = f"{first.name} leads with {estimate}"
-        return "; ".join([opening, *map(_against, pairs)]) + "."
+        told = [_against(pair) for pair in pairs if not pair.tells_nothing]
+        untold = ", ".join(pair.second for pair in pairs if pair.tells_nothing)
+        return "; ".join([opening, *told, *([f"too few trials to tell it from {untold}"] if untold else [])]) + "."
 
     def table(self) -> list[dict[str, str]]:
         """One row a group, ready to print: column -> text. The best group first."""
         return [_table_row(group, self.by, self.ranking.budget) for group in self.ranking.groups]
+
+    def namesakes(self) -> list[str]:
+        """What tells apart the branches that share a family's name, one line each: `wgan-2: constraint=clip`."""
+        if self.by != "family":
+            return []
+        names = sorted((group.name for group in self.ranking.groups), key=lambda name: (len(name), name))
+        lines = []
+        for name in names:
+            own = self._values(name)
+            others = [self._values(o) for o in names if o != name and _NUMBER.sub("", o) == _NUMBER.sub("", name)]
+            telling = [axis for axis in self.axes if own[axis] != {"–"} and any(own[axis] != o[axis] for o in others)]
+            if telling:
+                lines.append(f"{name}: " + ", ".join(_setting(axis, own[axis]) for axis in telling))
+        return lines
+
+    def _values(self, group: str) -> dict[str, set[str]]:
+        """Axis -> the values that it has in a group; – where a trial has no such axis."""
+        rows = [row for row in self.rows if row["group"] == group]
+        return {axis: {_text(row.get(axis)) for row in rows} for axis in self.axes}
 
     def pairs(self) -> list[dict[str, str]]:
         """One row a pair of groups: the probability that a trial of the first is better than one of the second."""
@@ -160,6 +182,7 @@ def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequen
     ranking = comparison.ranking
     parts = [f"# {', '.join(comparison.sweeps)}: which {comparison.by} is best?", f"**{comparison.sentence()}**"]
     parts += [markdown_table(comparison.table())]
+    parts += ["\n".join(f"- {_escape(line)}" for line in branches)] if (branches := comparison.namesakes()) else []
     parts += [_markdown_link(name) for name in figures]
     if ranking.pairs:
         parts += ["## How sure", markdown_table(comparison.pairs())]
@@ -236,6 +259,10 @@ def _grouping(rows: Sequence[dict[str, Any]], axes: Sequence[str], by: str | Non
         return by
     one_family = len({row["family"] for row in rows}) == 1
     return "divergence" if one_family and "divergence" in axes else "family"
+
+
+def _setting(axis: str, values: set[str]) -> str:
+    return f"{axis}={next(iter(values))}" if len(values) == 1 else f"{axis} searched"
 
 
 def _against(pair: Pair) -> str:

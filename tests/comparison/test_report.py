@@ -38,6 +38,30 @@ def test_where_all_are_ties_nobody_leads(write: Write) -> None:
     assert compare([sweep.folder]).sentence().startswith("No clear winner: wae is ahead")
 
 
+def test_one_trial_each_tells_nothing_and_says_so_once(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[2.0], wae=[1.0], gan=[3.0])
+    assert compare([sweep.folder]).sentence() == (
+        "No clear winner: wae is ahead with expected best FID 1 at 1 trial; too few trials to tell it from vae, gan."
+    )
+
+
+def test_branches_of_one_name_are_told_apart_by_what_differs(write: Write) -> None:
+    sweep = write()
+    for name, constraint, lr in (
+        ("wgan", {"name": "clip"}, 0.1), ("wgan-2", {"name": "gradient_penalty"}, 0.1),
+        ("wgan-10", {"name": "clip"}, 0.2), ("wgan-10", {"name": "clip"}, 0.3), ("gan", {"name": "none"}, 0.1),
+    ):  # fmt: skip
+        sweep.trial(name, 1.0, configuration={"family": {"name": name[:4], "constraint": constraint}, "lr": lr})
+    found = compare([sweep.folder])
+    assert found.namesakes() == [
+        "wgan: constraint=clip, lr=0.1",
+        "wgan-2: constraint=gradient_penalty, lr=0.1",
+        "wgan-10: constraint=clip, lr searched",
+    ]
+    assert compare([sweep.folder], by="lr").namesakes() == []
+
+
 def test_one_family_is_compared_by_its_divergence(write: Write) -> None:
     sweep = write()
     for name, value in (("mmd", 3.0), ("sinkhorn", 2.0), ("mmd", 4.0), ("sinkhorn", 1.0)):
