@@ -7,8 +7,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# one worker a core, each test on one thread; a module stays with one worker, which sets up once what its tests share
-WORKERS := -n auto --maxprocesses 8 --dist loadscope --no-loadscope-reorder
+# one worker a core, each test on one thread
+WORKERS := -n auto --maxprocesses 8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: run test test-all data postgresql bench-metrics lint clean

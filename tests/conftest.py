@@ -11,10 +11,35 @@ import torch
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.trial import Assignment
 
+# These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
+PROCESSES = (
+    "orchestration/test_survival.py",
+    "test_cli.py",
+    "deploy/",
+    "tracking/",
+    "evaluation/",
+    "test_benchmark.py",
+)
+SHARED = ("families/test_known_fits.py", "contracts/test_datasets.py")  # what their tests share takes long to set up
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The file that takes minutes first, so that no worker is alone with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_survival.py")
+    """Those that take longest first, so that no worker is alone with them at the end."""
+    items.sort(key=lambda item: [part not in item.nodeid for part in PROCESSES])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Which tests stay together, where several workers run them."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            if any(part in nodeid for part in PROCESSES):
+                return "processes"
+            return next((part for part in SHARED if part in nodeid), nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -162,8 +162,11 @@ def test_members_with_different_knobs_differ(divergence):
     assert len(set(values)) == (3 if divergence.knobs() else 1)
 
 
-def test_shifted_laws_are_further_apart_than_equal_ones(divergence):
-    n = 128
+@pytest.mark.parametrize(
+    "node", [v for v in variants() if "activation" not in v], ids=lambda node: "-".join(node.values())
+)
+def test_shifted_laws_are_further_apart_than_equal_ones(node):
+    n, divergence = 128, build("divergences", node)
     values = []
     for shift in (0.0, 2.0):
         noise = noise_for(divergence, n=n)

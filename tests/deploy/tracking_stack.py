@@ -54,7 +54,7 @@ def postgres_bin() -> Path:
     return found[0]
 
 
-def wait_for(ready: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def wait_for(ready: Callable[[], bool], what: str, seconds: float = 120) -> None:
     """Poll until it is ready; an error of the connection is "not yet"."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -211,8 +211,8 @@ def start_stack() -> TrackingStack:
 
 
 def _wait_for_mlflow(stack: TrackingStack, name: str, service: Mapping[str, Any]) -> None:
-    wait_for(lambda: _connects(stack.ports[name]), name, seconds=120)
-    wait_for(lambda: stack.healthy(name, service), name, seconds=120)
+    wait_for(lambda: _connects(stack.ports[name]), name, seconds=300)
+    wait_for(lambda: stack.healthy(name, service), name, seconds=300)
 
 
 def _connects(port: int) -> bool:
