@@ -16,7 +16,7 @@ import typer
 
 from gensweep import __version__, registry
 from gensweep.deferred import defer
-from gensweep.errors import ConfigError, GensweepError, suggest
+from gensweep.errors import ConfigError, GensweepError, gathered, suggest
 
 if TYPE_CHECKING:
     from gensweep.ledger.sweep_folder import SweepFolder
@@ -232,12 +232,13 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.evaluation.words import dataset_of, members
     from gensweep.terminal import waiting
 
-    if split not in (splits := ("train", "validation", "test")):
-        raise ConfigError(f"--split {split}: {suggest(split, splits)}")
-    chosen = members("metrics", metrics)
-    dataset = dataset_of(reference) if reference else None
     if sanity == bool(what):
         raise ConfigError("name what to evaluate, or give --sanity and --reference alone.")
+    _, chosen, dataset = gathered(
+        lambda: _split_named(split),
+        lambda: members("metrics", metrics),
+        lambda: dataset_of(reference) if reference else None,
+    )
     subject = subject_of(what, runs, dataset, latest=latest, resize=resize) if what else None
     dataset = dataset or (subject.dataset if subject else None)
     if dataset is None:
@@ -248,6 +249,11 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
         else:
             rows = [found.row() for found in scored(subject.model, dataset, chosen, split)]  # type: ignore[arg-type]
     _print(list(dict.fromkeys(key for row in rows for key in row)), rows, as_json)
+
+
+def _split_named(split: str) -> None:
+    if split not in (splits := ("train", "validation", "test")):
+        raise ConfigError(f"--split {split}: {suggest(split, splits)}")
 
 
 @app.command()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class GensweepError(Exception):
@@ -37,6 +38,23 @@ class ConfigError(GensweepError):
     def __init__(self, problems: Sequence[Problem] | str) -> None:
         self.problems = [Problem("", "", problems)] if isinstance(problems, str) else list(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+def gathered(*attempts: Callable[[], Any]) -> list[Any]:
+    """What each attempt returns.
+
+    Raises:
+        ConfigError: one or more of them did, with the mistakes of all.
+    """
+    results, problems = [], list[Problem]()
+    for attempt in attempts:
+        try:
+            results.append(attempt())
+        except ConfigError as error:
+            problems += error.problems
+    if problems:
+        raise ConfigError(problems)
+    return results
 
 
 class CannotRun(GensweepError):

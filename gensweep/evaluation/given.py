@@ -98,7 +98,10 @@ def array_in(what: str, reference: Dataset) -> GivenSamples:
     file, _, key = what.partition(":") if ".npz:" in what else (what, "", "")
     items = _arrays.open_items(Path(file).expanduser(), key or None, None)
     if items.shape != reference.shape:
-        raise ConfigError(f"{file}: items of shape {items.shape}, and the {_named(reference)}.")
+        raise ConfigError(
+            f"{file}: items of shape {items.shape}, and the {_named(reference)}. Name the data that they are to be "
+            "compared with, or save items of that shape; --resize is for folders of images."
+        )
     everything = torch.arange(len(items.array))
     if items.array.dtype == "uint8" and reference.bounds:
         low, high = reference.bounds

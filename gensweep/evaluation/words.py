@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any, cast
 
 from pydantic import ValidationError
 
 from gensweep import component, registry
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, suggest
+from gensweep.errors import ConfigError, Problem, gathered, suggest
 from gensweep.spaces.messages import explain
 
 
@@ -30,7 +31,7 @@ def members(kind: str, text: str) -> list[Any]:
             nodes[-1][name] = _plain(value)
     if not nodes:
         raise ConfigError(f"'{text}' names none of {kind}. {suggest('', registry.names(kind))}")
-    return [_built(kind, node) for node in nodes]
+    return gathered(*(partial(_built, kind, node) for node in nodes))
 
 
 def dataset_of(text: str) -> Dataset:
@@ -71,5 +72,8 @@ def _built(kind: str, node: dict[str, Any]) -> Any:
     try:
         return component.build(kind, node)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, line['loc']))}: {explain(line)}" for line in error.errors()]
-        raise ConfigError("\n".join(f"{node['name']} {line}" for line in lines)) from None
+        problems = []
+        for line in error.errors():
+            field = ".".join(str(part) for part in line["loc"] if part != "name")
+            problems.append(Problem("", f"{node['name']} {field}".strip(), explain(line)))
+        raise ConfigError(problems) from None

@@ -296,6 +296,8 @@ def test_the_command_prints_json_for_programs_and_exits_2_on_bad_usage(images):
     assert (fid["metric"], fid["n_fake"], fid["n_real"], fid["split"]) == ("fid", 300, 400, "test")
     assert len(fid["protocol"]) == 8
     assert "floor" in sliced["details"]
-    done = command(str(images), "--reference", "digit")
+    done = command(str(images), "--reference", "digit", "--split", "tests", "--metrics", "fidd,kid,n=many")
     assert done.returncode == 2
+    for mistake in ("Did you mean 'test'", "fidd: unknown metric 'fidd'. Did you mean 'fid'", "kid n: "):
+        assert mistake in done.stderr
     assert "Did you mean 'digits'" in done.stderr
