@@ -42,8 +42,13 @@ def draw(rows: Sequence[Row], ranking: Ranking, axes: Sequence[str]) -> dict[str
     return {name: _png(figure) for name, figure in figures.items() if figure is not None}
 
 
-def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure:
-    """What a budget buys, up to half of a group's trials: beyond it the bands are not to be trusted."""
+def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
+    """What a budget buys, up to half of a group's trials: beyond it the bands are not to be trusted.
+
+    Nothing where that is one trial for every group: there is no curve to draw.
+    """
+    if all(len(_finished(rows, group.name)) < 4 for group in ranking.groups):
+        return None
     figure, axes = _figure(1, 1)
     curves = []
     for group, style in _styles(ranking):
@@ -54,7 +59,7 @@ def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure:
     axes[0].set_ylim(_limits(curves, ranking))
     _label(axes[0], "budget: trials of a group", f"expected best {ranking.metric}")
     _whole_numbers(axes[0])
-    axes[0].legend(frameon=False)
+    _legend(figure, axes[0])
     return figure
 
 
@@ -78,7 +83,7 @@ def curves_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
     _scale_y(axes[0], shown)
     _label(axes[0], "epoch", ranking.metric)
     _whole_numbers(axes[0])
-    axes[0].legend(frameon=False)
+    _legend(figure, axes[0])
     return figure
 
 
@@ -183,7 +188,7 @@ def _styles(ranking: Ranking) -> Iterator[tuple[str, dict[str, Any]]]:
             name,
             {
                 "color": _COLOURS[i % len(_COLOURS)],
-                "marker": _MARKERS[i % len(_MARKERS)],
+                "marker": _MARKERS[(i + i // len(_COLOURS)) % len(_MARKERS)],
                 "linestyle": _LINES[i // len(_COLOURS) % len(_LINES)],
                 "label": name,
             },
@@ -215,6 +220,14 @@ def _figure(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
         panel.spines[["top", "right"]].set_visible(False)
         panel.grid(alpha=0.25, linewidth=0.6)
     return figure, panels
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    """Within the panel where it is small, else beside it."""
+    if len(axes.get_legend_handles_labels()[1]) <= 5:
+        axes.legend(frameon=False)
+    else:
+        figure.legend(loc="outside right upper", frameon=False)
 
 
 def _label(axes: Axes, x: str, y: str) -> None:

@@ -46,6 +46,13 @@ def test_one_trial_each_tells_nothing_and_says_so_once(write: Write) -> None:
     )
 
 
+def test_a_curve_of_one_point_is_not_drawn(write: Write) -> None:
+    sweep = write()
+    families(sweep, **{f"family{i}": [float(i)] for i in range(1, 8)})
+    names = {path.name for path in compare([sweep.folder]).write(sweep.folder.path / "report")}
+    assert names == {"comparison.md", "comparison.csv", "curves.png"}
+
+
 def test_branches_of_one_name_are_told_apart_by_what_differs(write: Write) -> None:
     sweep = write()
     for name, constraint, lr in (
@@ -183,7 +190,7 @@ def test_a_sweep_in_which_everything_diverged_has_no_answer(write: Write) -> Non
 
 def test_figures_survive_a_group_without_any_score(write: Write) -> None:
     sweep = write()
-    families(sweep, vae=[2.0, 4])
+    families(sweep, vae=[2.0, 4, 6, 8])
     sweep.trial("gan", None, outcome="DIVERGED", configuration={"latent_size": 16})
     assert len(compare([sweep.folder]).write(sweep.folder.path / "report")) == 5
 
