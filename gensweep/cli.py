@@ -394,7 +394,8 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
         print()
     if truth := ground_truth(folder):
         _print(truth.columns(), truth.table(), as_json=False)
-        print("\n".join(["", *truth.footnotes(), *([""] if truth.footnotes() else []), truth.sentence(), ""]))
+        notes = truth.footnotes()
+        print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
     report = folder.path / "report" / "comparison.md"
     print(f"{comparison.sentence()}\n\nReport: {report}\nIn MLflow: gensweep ui{option}")

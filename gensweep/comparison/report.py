@@ -63,20 +63,22 @@ class Comparison:
         """What tells apart the branches that share a family's name, one line each: `wgan-2: constraint=clip`."""
         if self.by != "family":
             return []
-        names = sorted((group.name for group in self.ranking.groups), key=lambda name: (len(name), name))
+        together: dict[str, dict[str, dict[str, set[str]]]] = {}
+        for name in sorted((group.name for group in self.ranking.groups), key=lambda name: (len(name), name)):
+            together.setdefault(_NUMBER.sub("", name), {})[name] = self._values(name)
         lines = []
-        for name in names:
-            own = self._values(name)
-            others = [self._values(o) for o in names if o != name and _NUMBER.sub("", o) == _NUMBER.sub("", name)]
-            telling = [axis for axis in self.axes if own[axis] != {"–"} and any(own[axis] != o[axis] for o in others)]
-            if telling:
-                lines.append(f"{name}: " + ", ".join(_setting(axis, own[axis]) for axis in telling))
+        for namesakes in together.values():
+            for name, own in namesakes.items():
+                telling = [axis for axis in own if any(own[axis] != o.get(axis) for o in namesakes.values())]
+                if telling:
+                    lines.append(f"{name}: " + ", ".join(_setting(axis, own[axis]) for axis in telling))
         return lines
 
     def _values(self, group: str) -> dict[str, set[str]]:
-        """Axis -> the values that it has in a group; – where a trial has no such axis."""
+        """Axis -> the values that it has in a group, for the axes that the group has."""
         rows = [row for row in self.rows if row["group"] == group]
-        return {axis: {_text(row.get(axis)) for row in rows} for axis in self.axes}
+        values = {axis: {_text(row[axis]) for row in rows if row.get(axis) is not None} for axis in self.axes}
+        return {axis: found for axis, found in values.items() if found}
 
     def pairs(self) -> list[dict[str, str]]:
         """One row a pair of groups: the probability that a trial of the first is better than one of the second."""

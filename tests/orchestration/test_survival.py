@@ -127,7 +127,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tmp_path: Path, undisturbe
     driver = gensweep(tmp_path, "run", "space.yaml")
     wait_until(lambda: len(events(tmp_path, "reported")) >= 10, driver)
     os.kill(driver.pid, signal.SIGINT)
-    code, _, err = finish(driver, timeout=200)
+    code, _, err = finish(driver, timeout=60)
     assert code == 130, err
     assert "gensweep resume survivor" in err
     assert not [run for run in mlflow_runs(tmp_path) if run[1] == "RUNNING"]
@@ -146,7 +146,7 @@ def test_sigterm_is_resumable_with_exit_75(tmp_path: Path) -> None:
     assert code == 4, err
     assert f"locked by {os.uname().nodename}:{driver.pid}" in err
     os.kill(driver.pid, signal.SIGTERM)
-    code, _, err = finish(driver, timeout=200)
+    code, _, err = finish(driver, timeout=60)
     assert code == 75, err
     assert "SIGTERM" in err
 
