@@ -169,6 +169,21 @@ def test_a_bernoulli_reports_no_likelihood() -> None:
         assert family.game(Setting((4,), (0.0, 1.0), 2, 8, network)).likelihood is None
 
 
+@pytest.mark.parametrize("name", ["vae", "iwae"])
+def test_observations_of_a_bernoulli_are_on_as_often_as_the_decoder_says(name: str) -> None:
+    node = {"name": name, "likelihood": "bernoulli", "samples": "observation"}
+    network = cast(Network, build("networks", {"name": "mlp", "hidden": [4]}))
+    game = cast(Family, build("families", node)).game(Setting((3,), (0.0, 1.0), 2, 1, network))
+    bias = torch.tensor([-2.0, 0.0, 1.0])  # 0.12, 0.5 and 0.73 after the sigmoid
+    for parameter in game.networks["decoder"].parameters():
+        torch.nn.init.zeros_(parameter)
+    list(game.networks["decoder"].parameters())[-1].data = bias
+    torch.manual_seed(0)
+    samples = game.sample(game.networks, {"latent": torch.randn(20000, 2), "observation": torch.randn(20000, 3)})
+    assert set(samples.unique().tolist()) == {0.0, 1.0}
+    torch.testing.assert_close(samples.mean(0), bias.sigmoid(), atol=0.015, rtol=0)  # 4 standard errors
+
+
 def test_a_mixture_fitted_by_expectation_maximisation_finds_the_mixture() -> None:
     from gensweep.families._mixture import fit_mixture
 
