@@ -66,6 +66,15 @@ def test_the_mmd_witness_rises_from_samples_to_data_by_the_discrepancy(kernel: s
     assert (f(x).mean() - f(y).mean()).item() == pytest.approx(biased.item(), abs=1e-9)
 
 
+def test_the_critic_ascends_the_discrepancy_that_the_generator_descends_and_neither_has_a_factor() -> None:
+    """A factor on the critic's side would be a weight of the penalty that no configuration shows."""
+    x, y = gaussians(40, 1.0)
+    family, knobs = cast(mmd_gan.MMDGAN, build("families", {"name": "mmd_gan", "kernel": "rbf"})), {"bandwidth": ONE}
+    squared = mmd_gan.mmd_squared("rbf", x, y, ONE).item()
+    assert family._critic_loss(lambda z: z, x, y, knobs).total.item() == pytest.approx(-squared, abs=1e-12)
+    assert family._generator_loss(lambda z: z, x, y, knobs).item() == pytest.approx(squared, abs=1e-12)
+
+
 def test_the_losses_of_the_cramer_gan_by_hand() -> None:
     real, fake = torch.tensor([[0.0], [4.0]]), torch.tensor([[1.0], [3.0]])
     # across: 1, 3, 3, 1; within the data 4, within the samples 2; mean lengths 2 and 2

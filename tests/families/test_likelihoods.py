@@ -72,6 +72,14 @@ def test_an_affine_autoencoder_is_principal_component_analysis() -> None:
     assert float(error) == pytest.approx(1.5, abs=2e-3)
 
 
+def test_the_loss_of_an_autoencoder_is_the_squared_error_summed_over_an_item() -> None:
+    game = trained("autoencoder", exact_data(), 1)
+    assert game.reconstruct is not None
+    x = torch.randn(7, 4)
+    expected = (x - game.reconstruct(game.networks, x)).square().sum(1).mean()
+    torch.testing.assert_close(game.players[0].loss(game.networks, x, {}, {}).total, expected)
+
+
 @pytest.mark.parametrize("family", ["vae", {"name": "iwae", "particles": 5}], ids=["vae", "iwae"])
 @pytest.mark.parametrize(
     ("likelihood_name", "optimum"), [("gaussian", -7.32918), ("learned_gaussian", -6.42779)], ids=["fixed", "learned"]
