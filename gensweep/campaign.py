@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from gensweep.errors import CannotRun, ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.executors.base import Executor
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.spaces.check import data_problems
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
@@ -55,16 +56,21 @@ def conduct(sweep: Sweep, where: Where) -> SweepFolder:
         return folder
     _refuse_unwritable(path)
     check_reachable(resolve_uri(where.tracking_uri))
-    n_at_once, surroundings = 1, dict[str, object]()
-    if not where.in_process:
-        from gensweep.orchestration import ray_executor
-
-        n_at_once = ray_executor.connect(where.address, sweep.resources)
-        surroundings = {"ray_address": where.address, "nodes": ray_executor.nodes()}
-    folder = _folder(sweep, path, surroundings)
-    with folder.hold():
-        _run(sweep, folder, where, n_at_once)
+    with _executor(sweep, where, path) as executor:
+        folder = _folder(sweep, path, executor.surroundings())
+        with folder.hold():
+            _run(sweep, folder, where, executor)
     return folder
+
+
+def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
+    if where.in_process:
+        from gensweep.executors.in_process import InProcess
+
+        return InProcess()
+    from gensweep.executors.ray_tune import RayTune
+
+    return RayTune(where.address, sweep.resources, path.resolve() / ".ray")
 
 
 def is_done(path: Path, sweep: Sweep) -> bool:
@@ -72,7 +78,7 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     if not (path / "sweep.yaml").exists():
         return False
     state = SweepFolder.open(path).state()
-    return len(state.trials) >= sum(sweep.counts().values()) and not state.live()
+    return len(state.trials) >= sum(sweep.counts.values()) and not state.live()
 
 
 def _continuing(sweep: Sweep, path: Path) -> Sweep:
@@ -98,29 +104,22 @@ def _folder(sweep: Sweep, path: Path, surroundings: dict[str, object]) -> SweepF
     return folder
 
 
-def _run(sweep: Sweep, folder: SweepFolder, where: Where, n_at_once: int) -> None:
-    from gensweep.orchestration import local, ray_executor
+def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) -> None:
     from gensweep.orchestration.driver import Driver
     from gensweep.tracking.background import Background
     from gensweep.tracking.projection import Projection
 
-    counts = sum(sweep.counts().values())
+    counts = sum(sweep.counts.values())
     display = Display(sweep.name, counts, sweep.objective.metric, sweep.objective.mode, _epochs(sweep))
     driver = Driver(sweep, folder, display.changed)
     display.known(driver.state.trials.values())
     background = Background(Projection(folder, where.tracking_uri), say=display.say)
     background.start()
-    folder.events.append({"event": "started", "pid": os.getpid(), "at_once": n_at_once})
+    driver.start(pid=os.getpid(), at_once=executor.n_at_once)
     try:
         with display:
-            if where.in_process:
-                local.execute(driver)
-            else:
-                ray_executor.execute(driver, n_at_once)
-        if driver.stop_reason:
-            folder.events.append({"event": "stopped", "reason": driver.stop_reason})
-        elif driver.is_done:
-            folder.events.append({"event": "finished"})
+            executor.run(driver)
+        driver.finish()
     finally:
         _write_results(folder)
         background.close(final=driver.is_done)

@@ -7,7 +7,6 @@ that `--help` and `check` answer at once.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -92,8 +91,8 @@ def check(file: File, overrides: Overrides = None) -> None:
     sweep = load_and_check(file, overrides or [])
     if problems := data_problems(sweep):
         raise ConfigError(problems)
-    counts = ", ".join(f"{n} x {family}" for family, n in sweep.counts().items())
-    print(f"{file}: sound. {sum(sweep.counts().values())} trials ({counts}).")
+    counts = ", ".join(f"{n} x {family}" for family, n in sweep.counts.items())
+    print(f"{file}: sound. {sum(sweep.counts.values())} trials ({counts}).")
 
 
 @app.command()
@@ -350,7 +349,7 @@ def _conduct(sweep: Any, runs: Path, address: str | None, tracking_uri: str | No
 
     if is_done(runs / sweep.name, sweep):
         print(
-            f"{sweep.name} is done: all its {sum(sweep.counts().values())} trials have ended. "
+            f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. "
             f"For more: gensweep resume {sweep.name} --samples N",
             file=sys.stderr,
         )
@@ -363,6 +362,7 @@ def _conduct(sweep: Any, runs: Path, address: str | None, tracking_uri: str | No
 
 
 def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
+    from gensweep.axes.axis import AxisPath
     from gensweep.campaign import sanity
     from gensweep.comparison.collect import trials
     from gensweep.comparison.ground_truth import ground_truth
@@ -375,7 +375,7 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
     rows = sorted(
         table.rows, key=lambda r: (r.get(objective["metric"]) is None, sign * (r.get(objective["metric"]) or 0))
     )
-    paths = {re.sub(r"\[[^]]*\]", "", name) for r in folder.state().trials.values() for name in r.parameters}
+    paths = {AxisPath(name).place for r in folder.state().trials.values() for name in r.parameters}
     chosen = [
         axis for axis, path in table.axes.items() if path.removesuffix(".name") in paths and path.endswith(".name")
     ]
@@ -384,7 +384,7 @@ def _print_results(folder: SweepFolder, tracking_uri: str | None) -> None:
         given = [(axis, row[axis]) for axis in values if row.get(axis) is not None]
         row["parameters"] = ", ".join(f"{axis}={number(value)}" for axis, value in given)
     scores = [score for score in table.scores if "." not in score]
-    _print(["number", "family", *chosen, *scores, "epoch", "outcome", "seconds", "parameters"], rows, as_json=False)
+    _print(["number", "arm", *chosen, *scores, "epoch", "outcome", "seconds", "parameters"], rows, as_json=False)
     print()
     groups = comparison.table()
     _print(list(groups[0]), groups, as_json=False)
@@ -433,7 +433,7 @@ def _print_plan(sweep: Any) -> None:
     total, n = sum(p.seconds for p in probes), sum(p.trials for p in probes)
     print(
         f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
-        f"stopping ({sweep.schedule.name}); {sum(p.disk for p in probes) / 1e6:.0f} MB of checkpoints. Nothing was started."
+        f"stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in probes) / 1e6:.0f} MB of checkpoints. Nothing was started."
     )
 
 
@@ -473,6 +473,7 @@ def _show_trial(folder: SweepFolder, number: int, as_json: bool) -> None:
         "number": number,
         "outcome": record.outcome.name if record.outcome else "RUNNING",
         "reason": record.reason,
+        "arm": record.arm,
         "family": record.family,
         "parameters": record.parameters,
         "epoch": record.epoch,

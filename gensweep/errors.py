@@ -96,7 +96,6 @@ class Outcome(enum.Enum):
     PRUNED = "stopped early: worse than its own family at the same epoch"
     DIVERGED = "training left the finite numbers"
     FAILED = "an error of the code or of the machine"
-    INTERRUPTED = "not finished: the sweep was stopped; resume continues it"
 
     @property
     def is_result(self) -> bool:

@@ -15,7 +15,19 @@ from types import ModuleType
 
 from gensweep.errors import ConfigError, suggest
 
-KINDS = ("families", "divergences", "constraints", "metrics", "datasets", "networks", "optimizers", "lr_schedules")
+KINDS = (
+    "families",
+    "divergences",
+    "constraints",
+    "metrics",
+    "datasets",
+    "networks",
+    "optimizers",
+    "lr_schedules",
+    "searchers",
+    "early_stopping",
+)
+_SINGULAR = {"families": "family", "early_stopping": "early-stopping rule"}
 _NOT_MEMBERS = {"base", "__init__"}
 
 
@@ -61,4 +73,4 @@ def _class_of(module: ModuleType, name: str) -> type:
 
 
 def _singular(kind: str) -> str:
-    return f"{kind[:-3]}y" if kind.endswith("ies") else kind.removesuffix("s")
+    return _SINGULAR.get(kind, kind.removesuffix("s"))

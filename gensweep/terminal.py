@@ -15,8 +15,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from gensweep.axes.axis import AxisPath
 from gensweep.errors import Outcome
-from gensweep.ledger.state import TrialRecord
+from gensweep.ledger.history import TrialRecord
 
 _COLOURS = {Outcome.COMPLETED: "green", Outcome.PRUNED: "yellow", Outcome.DIVERGED: "magenta", Outcome.FAILED: "red"}
 _SHOWN = 8
@@ -70,7 +71,7 @@ class Display:
         score = f"{self.metric} {number(record.best.get(self.metric))}"
         why = f" ({record.reason})" if record.reason else ""
         return (
-            f"[{ended}/{self.total}] {record.number:04d} {record.family} {record.outcome.name.lower()} at epoch "
+            f"[{ended}/{self.total}] {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
             f"{record.epoch}, {score}, {record.seconds:.1f} s: {what}{why}"
         )
 
@@ -86,7 +87,7 @@ class Display:
             if n := sum(r.outcome is outcome for r in ended):
                 counts.append(f"  {n} {outcome.name.lower()}", style=colour)
         table = Table(box=None, pad_edge=False)
-        for column in ("trial", "family", "epoch", f"best {self.metric}", "what"):
+        for column in ("trial", "arm", "epoch", f"best {self.metric}", "what"):
             table.add_column(column, justify="right" if column in ("trial", "epoch") else "left", no_wrap=True)
         sign = 1 if self.mode == "min" else -1
         ranked = sorted((r for r in ended if self.metric in r.best), key=lambda r: sign * r.best[self.metric])
@@ -95,7 +96,7 @@ class Display:
             what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
             table.add_row(
                 f"{record.number:04d}",
-                record.family,
+                record.arm,
                 f"{record.epoch}/{self.epochs}",
                 number(record.best.get(self.metric)),
                 Text(what),
@@ -106,7 +107,7 @@ class Display:
 
 def parameters(record: TrialRecord) -> dict[str, str]:
     """The searched values of a trial by the last part of their axis' name, short enough to read."""
-    shown = {axis.rsplit(".", 1)[-1]: value for axis, value in record.parameters.items()}
+    shown = {AxisPath(axis).name: value for axis, value in record.parameters.items()}
     return {axis: number(value) if isinstance(value, float) else str(value) for axis, value in shown.items()}
 
 

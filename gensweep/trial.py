@@ -12,52 +12,78 @@ import hashlib
 import json
 import math
 import time
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
 
 from gensweep import pictures
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.divergences.base import Draw
-from gensweep.errors import ConfigError, Diverged, Outcome
+from gensweep.errors import ConfigError, Diverged, GensweepError, Outcome
 from gensweep.families.base import Family, Fitted, Game, Setting
+from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.lr_schedules.base import LrSchedule
 from gensweep.metrics.base import Metric, Scorer, scorer
 from gensweep.networks.base import Network
+from gensweep.objective import Objective
 from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
-from gensweep.spaces.configuration import TrialConfiguration
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
 
 TRIAL_SCHEMA = 2  # raised when the same configuration would no longer give the same numbers
+STATE = "state.pt"  # the file of a checkpoint that holds all of a trial's state
 _PICTURED = 64
 _SAMPLED_AT_ONCE = 1000
 
 
 @dataclass(frozen=True)
-class Assignment:
-    """A trial to run: its number in the sweep, its resolved configuration, its folder, and what "best" means."""
+class Job:
+    """A trial as an executor gets it: plain data. `metric` and `mode` say what "best" means.
+
+    `folder` is the trial's, `sweep` the sweep's, of which driver `generation` handed it out. `copies` counts how often the
+    trial has taken the weights of another one.
+    """
 
     number: int
     key: str
-    configuration: Mapping[str, Any]
-    folder: TrialFolder
-    objective: str
+    configuration: dict[str, Any]
+    folder: str
+    sweep: str
+    generation: int
+    metric: str
     mode: Literal["min", "max"]
+    copies: int = 0
+    threads: int = 1
+    device: str = "cpu"
+
+    @property
+    def objective(self) -> Objective:
+        """What "best" means."""
+        return Objective(metric=self.metric, mode=self.mode)
+
+    def trial_folder(self) -> TrialFolder:
+        """Its folder, which refuses to be written once another driver took the sweep."""
+        return TrialFolder(Path(self.folder), Fence(Path(self.sweep), self.generation))
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends."""
+    """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends.
+
+    Seconds count from the trial's beginning, those of the last, unfinished epoch too.
+    """
 
     number: int
     epoch: int
@@ -80,6 +106,15 @@ class Failure:
     reason: str
     details: str
 
+    @classmethod
+    def of(cls, number: int, error: Exception) -> Failure:
+        """The only place where an exception becomes a failure."""
+        reason = str(error) if isinstance(error, GensweepError) else f"{type(error).__name__}: {error}"
+        return cls(number, reason, "".join(traceback.format_exception(error)))
+
+
+Said = Report | Failure
+
 
 def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
     """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers."""
@@ -87,22 +122,30 @@ def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def run_pack(assignments: Sequence[Assignment], device: str = "cpu") -> Iterator[list[Report]]:
-    """Trials of one shape, in step: each turn yields a report of every member that is still running."""
-    for reports in zip_longest(*(run_trial(assignment, device) for assignment in assignments)):
-        yield [report for report in reports if report is not None]
+def run_pack(jobs: Sequence[Job]) -> Iterator[list[Said]]:
+    """Trials of one shape, in step: each turn yields what every member that is still running has to say."""
+    for said in zip_longest(*(_told(job) for job in jobs)):
+        yield [one for one in said if one is not None]
 
 
-def run_trial(assignment: Assignment, device: str = "cpu") -> Iterator[Report]:
+def _told(job: Job) -> Iterator[Said]:
+    """The reports of a trial, and the error that ends them if one does."""
+    try:
+        yield from run_trial(job)
+    except Exception as error:
+        yield Failure.of(job.number, error)
+
+
+def run_trial(job: Job) -> Iterator[Report]:
     """Train and evaluate one configuration, continuing from its newest verified checkpoint.
 
     Yields a report at every evaluation, only after rows and checkpoint are durable; the last one has an outcome. A
     trial that continues first repeats the report of its checkpoint.
     """
-    if (ended := assignment.folder.outcome()) is not None:
-        yield Report(**{**ended, "number": assignment.number, "outcome": Outcome[ended["outcome"]]})
+    if (ended := job.trial_folder().outcome()) is not None:
+        yield Report(**{**ended, "number": job.number, "outcome": Outcome[ended["outcome"]]})
         return
-    run = _Run(assignment, torch.device(device))
+    run = _Run(job)
     if run.resume():
         yield run.reached()  # said again, for a driver that died before it heard
     try:
@@ -116,9 +159,10 @@ def run_trial(assignment: Assignment, device: str = "cpu") -> Iterator[Report]:
 class _Run:
     """The state of one trial while it runs."""
 
-    def __init__(self, assignment: Assignment, device: torch.device) -> None:
-        self.assignment, self.folder, self.device = assignment, assignment.folder, device
-        self.configuration = c = TrialConfiguration.model_validate(assignment.configuration)
+    def __init__(self, job: Job) -> None:
+        self.job, self.folder, self.objective = job, job.trial_folder(), job.objective
+        self.device = device = torch.device(job.device)
+        self.configuration = c = TrialConfiguration.model_validate(job.configuration)
         self.dataset = cast(Dataset, c.dataset)
         self.data = _on(self.dataset, device)
         if len(self.data) < c.training.batch_size:
@@ -136,7 +180,7 @@ class _Run:
         self.scores: dict[str, float] = {}
         self.best: dict[str, float] = {}
         self.best_epoch: int | None = None
-        self.epoch, self.seconds, self.evaluation_seconds = 0, 0.0, 0.0
+        self.epoch, self.seconds, self.evaluation_seconds, self.copies = 0, 0.0, 0.0, 0
         self.rows: list[Row] = []
 
     def resume(self) -> bool:
@@ -146,12 +190,20 @@ class _Run:
         self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
         if (checkpoint := self.folder.newest()) is None:
             return False
-        state = from_bytes(checkpoint.read("state.pt"), self.device)
+        state = from_bytes(checkpoint.read(STATE), self.device)
         self.trainee.restore(state["trainee"])
         self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
         self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
-        self.scores = state["scores"]
+        self.scores, self.copies = state["scores"], state.get("copies", 0)
+        if self.copies < self.job.copies:
+            self._copy()
         return True
+
+    def _copy(self) -> None:
+        """Take the weights that the driver put here from another trial; everything else stays this trial's own."""
+        source = from_bytes(self.folder.copied(self.job.copies).read(STATE), self.device)
+        self.trainee.adopt(source["trainee"])
+        self.copies = self.job.copies
 
     def reached(self) -> Report:
         """The report of the checkpoint that the trial stands at."""
@@ -162,7 +214,16 @@ class _Run:
     def train(self) -> Iterator[Progress]:
         """The epochs that are left; each leaves a row."""
         training = self.configuration.training
-        for progress in train(self.trainee, self.data, training.epochs, training.batch_size, self.configuration.seed):
+        epochs = train(self.trainee, self.data, training.epochs, training.batch_size, self.configuration.seed)
+        while True:
+            began = time.perf_counter()
+            try:
+                progress = next(epochs)
+            except StopIteration:
+                return
+            except Diverged:
+                self.seconds += time.perf_counter() - began  # what it cost counts, though no epoch came of it
+                raise
             self.epoch = progress.epoch
             self.seconds += progress.seconds
             self.rows.append(_row(progress, progress.parts))
@@ -176,18 +237,20 @@ class _Run:
     def report(self, progress: Progress) -> Report:
         """Evaluate, make everything durable, and say what was found."""
         began = time.perf_counter()
-        self.scores = scores = self._evaluate()
-        self.evaluation_seconds += time.perf_counter() - began
-        objective = scores[self.assignment.objective]
+        try:
+            self.scores = scores = self._evaluate()
+        finally:
+            self.evaluation_seconds += time.perf_counter() - began
+        objective = self.objective.of(scores)
         if not math.isfinite(objective):
-            raise Diverged(f"{self.assignment.objective} of the samples became {objective}", progress.step)
-        is_best = not self.best or _better(objective, self.best[self.assignment.objective], self.assignment.mode)
+            raise Diverged(f"{self.objective.metric} of the samples became {objective}", progress.step)
+        is_best = not self.best or self.objective.better(objective, self.objective.of(self.best))
         if is_best:
             self.best, self.best_epoch = scores, progress.epoch
         self.rows[-1] = _row(progress, progress.parts | scores)
         self.folder.append(self.rows)
         self.rows = []
-        self.folder.save(progress.step, {"state.pt": to_bytes(self._state())}, best=is_best)
+        self.folder.save(progress.step, {STATE: to_bytes(self._state())}, best=is_best)
         return self.reached()
 
     def end(self, outcome: Outcome, reason: str, step: int, scores: Mapping[str, float] | None = None) -> Report:
@@ -225,13 +288,14 @@ class _Run:
             "epoch": self.epoch,
             "seconds": self.seconds,
             "evaluation_seconds": self.evaluation_seconds,
+            "copies": self.copies,
         }
 
     def _describe(
         self, scores: dict[str, float], step: int, outcome: Outcome | None = None, reason: str = ""
     ) -> Report:
         return Report(
-            self.assignment.number,
+            self.job.number,
             self.epoch,
             step,
             scores,
@@ -343,10 +407,6 @@ def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, fl
 
 def _row(progress: Progress, values: dict[str, float]) -> Row:
     return Row(progress.epoch, progress.step, int(time.time() * 1000), progress.seconds, values)
-
-
-def _better(a: float, b: float, mode: str) -> bool:
-    return a < b if mode == "min" else a > b
 
 
 _device_copies: dict[tuple[Dataset, str], torch.Tensor] = {}

@@ -12,11 +12,11 @@ import torch
 
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.spaces import space as spaces
+from gensweep.axes import space as spaces
 from gensweep.spaces.check import load_and_check
-from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.distributions import Distribution
-from gensweep.spaces.space import OneOf
+from gensweep.configuration import TrialConfiguration
+from gensweep.axes.distributions import Distribution
+from gensweep.axes.space import OneOf
 from gensweep.trainers.loop import train
 from gensweep.trainers.streams import draw
 from gensweep.trial import build_game, build_trainee

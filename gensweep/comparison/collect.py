@@ -9,24 +9,21 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gensweep.axes.axis import AxisPath
 from gensweep.errors import Outcome
 from gensweep.ledger.durable import write_atomic
-from gensweep.ledger.state import TrialRecord
+from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IDENTITY = ("number", "key", "family", "outcome", "epoch", "best_epoch")
+IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
 _ASIDE = ("trial", "sweep", "group", "seconds", "reason", "reports", "folder")
-_BRANCH = re.compile(
-    r"\[[^\]]*\]"
-)  # the axis family.divergence[mmd].kernel is family.divergence.kernel where it exists
 
 
 @dataclass(frozen=True)
@@ -104,6 +101,7 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         **{f"protocol.{name}": digest for name, digest in record.protocol.items()},
         "number": record.number,
         "key": record.key,
+        "arm": record.arm,
         "family": record.family,
         "outcome": record.outcome.name if isinstance(record.outcome, Outcome) else "",
         "epoch": record.epoch,
@@ -120,7 +118,7 @@ def _axes(
     records: Sequence[TrialRecord], configurations: Sequence[Mapping[str, Any]], taken: set[str]
 ) -> dict[str, str]:
     """Column -> path of what was searched or differs. The family has its own column."""
-    asked = {_BRANCH.sub("", axis) for record in records for axis in record.parameters}
+    asked = {AxisPath(axis).place for record in records for axis in record.parameters}
     searched = asked | {f"{axis}.name" for axis in asked}  # the axis that chooses a branch is its node's name
     paths = sorted({path for configuration in configurations for path in configuration}, key=_name_first)
     varying = []

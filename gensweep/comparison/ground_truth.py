@@ -16,14 +16,14 @@ from gensweep.comparison.collect import as_csv
 from gensweep.comparison.gaussian_pair import Mixture
 from gensweep.comparison.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 from gensweep.comparison.report import markdown_table
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.divergences.base import PopulationObjective
 from gensweep.errors import Outcome
 from gensweep.families.base import Family
 from gensweep.ledger.durable import write_atomic
-from gensweep.ledger.state import TrialRecord
+from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.spaces.configuration import TrialConfiguration
 
 METRIC = "gaussian_fit"
 Components: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]

@@ -89,7 +89,7 @@ def curves_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
 
 def axes_figure(rows: Sequence[Row], ranking: Ranking, names: Sequence[str]) -> Figure | None:
     """One panel a hyperparameter: a scatter for numbers, a strip for choices; None where nothing was searched."""
-    finished = [row for row in rows if row["outcome"] not in ("", "INTERRUPTED")]
+    finished = [row for row in rows if row["outcome"] != ""]
     names = [name for name in names if len({repr(row.get(name)) for row in finished if row.get(name) is not None}) > 1]
     if not names:
         return None
@@ -200,7 +200,7 @@ def _of(rows: Sequence[Row], group: str) -> list[Row]:
 
 
 def _finished(rows: Sequence[Row], group: str) -> list[Row]:
-    return [row for row in _of(rows, group) if row["outcome"] not in ("", "INTERRUPTED")]
+    return [row for row in _of(rows, group) if row["outcome"] != ""]
 
 
 def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -118,7 +118,7 @@ def rank(rows: Sequence[Row], metric: str, mode: Mode, *, budget: int | None = N
         NoUsableTrial: no finished trial has a finite score.
         ConfigError: scores of different protocols are among them, or the budget is more than the smallest group has.
     """
-    finished = [row for row in rows if row["outcome"] not in ("", "INTERRUPTED")]
+    finished = [row for row in rows if row["outcome"] != ""]
     refuse_mixed(finished, metric)
     groups = {str(name): [row for row in finished if row["group"] == name] for name in _in_order(finished)}
     costs = {name: np.array([cost(row, metric, mode) for row in members]) for name, members in groups.items()}

@@ -9,6 +9,7 @@ from typing import cast
 
 import torch
 
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, suggest
 from gensweep.evaluation.given import array_in, images_in
@@ -17,7 +18,6 @@ from gensweep.ledger.checkpoints import Checkpoint
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.metrics.base import Model
-from gensweep.spaces.configuration import TrialConfiguration
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import TrainedModel, build_game, build_trainee
 

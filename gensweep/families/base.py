@@ -165,6 +165,7 @@ class Family(Component, ABC):
     summary: ClassVar[str]
     paper: ClassVar[str]
     default_optimizer: ClassVar[Mapping[str, Any]] = {"name": "adam", "lr": 1e-3}
+    ignores: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def game(self, setting: Setting) -> Game:

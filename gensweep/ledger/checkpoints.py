@@ -33,6 +33,11 @@ class Checkpoint:
     path: Path
     _digests: dict[str, str] = field(repr=False)
 
+    @property
+    def files(self) -> list[str]:
+        """The names of its files."""
+        return list(self._digests)
+
     def read(self, name: str) -> bytes:
         """The bytes of one of its files, verified again.
 
@@ -90,6 +95,29 @@ class Checkpoints:
         names = ("best", ".old-best", "best")  # again, because a writer may swap them between two looks
         return next((found for name in names if (found := _verify(self.directory / name))), None)
 
+    def adopt(self, name: str, source: Checkpoint) -> None:
+        """Copy a verified checkpoint of another trial here, durably, under a name of its own.
+
+        Raises:
+            DamagedSweep: it changed since it was verified.
+        """
+        self._check_fence()
+        make_directory(self.directory)
+        self._publish(name, source.step, {file: source.read(file) for file in source.files})
+
+    def named(self, name: str) -> Checkpoint | None:
+        """The checkpoint that was adopted under this name, or None if it is not there or does not verify."""
+        return _verify(self.directory / name)
+
+    def keep_best(self) -> None:
+        """Delete all but the best, for a trial that has ended; all stay where no best one verifies."""
+        self._check_fence()
+        if _verify(self.directory / "best") is None:
+            return
+        for path in _children(self.directory):
+            if path.name != "best" and not path.name.startswith("torn-"):
+                _discard(path)
+
     def torn(self) -> list[str]:
         """The names of the checkpoints that were moved aside."""
         return sorted(path.name for path in self.directory.glob("torn-*"))
@@ -127,11 +155,7 @@ class Checkpoints:
         for path in self._steps():
             step = int(_STEP.fullmatch(path.name)[1])  # type: ignore[index]
             if whole >= 2:
-                # Renamed first: a kill while deleting must not leave what looks like a torn checkpoint.
-                gone = path.with_name(f".gone-{path.name}")
-                with contextlib.suppress(OSError):
-                    os.rename(path, gone)
-                shutil.rmtree(gone, ignore_errors=True)
+                _discard(path)
             elif step in self._verified or _verify(path) is not None:
                 self._verified.add(step)
                 whole += 1
@@ -204,6 +228,14 @@ def _verify(directory: Path) -> Checkpoint | None:
 def _whole(directory: Path, name: str, entry: Mapping[str, Any]) -> bool:
     path = directory / name
     return bool(path.stat().st_size == entry["size"] and _digest(path.read_bytes()) == entry["sha256"])
+
+
+def _discard(path: Path) -> None:
+    # Renamed first: a kill while deleting must not leave what looks like a torn checkpoint.
+    gone = path if path.name.startswith(".gone-") else path.with_name(f".gone-{path.name}")
+    with contextlib.suppress(OSError):
+        os.rename(path, gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _children(directory: Path) -> Iterator[Path]:

@@ -1,141 +1,176 @@
-"""What a log of events says: a pure fold, so that every start rebuilds the same sweep."""
+"""What a log of events says. `SweepState.apply` is the only thing that changes a sweep's state, live or rebuilt."""
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep.errors import DamagedSweep, Outcome
+from gensweep.ledger.history import Change, Copied, History, Reported, TrialRecord
 
-
-@dataclass(frozen=True)
-class Reported:
-    """The scores of one trial at the end of one epoch."""
-
-    epoch: int
-    step: int
-    scores: dict[str, float]
-
-
-@dataclass
-class TrialRecord:
-    """One trial as the driver knows it. `best` holds every score at `best_epoch`, where the objective was best."""
-
-    number: int
-    key: str
-    family: str
-    parameters: dict[str, Any] = field(default_factory=dict)
-    configuration: dict[str, Any] = field(default_factory=dict)
-    attempt: int = 1
-    outcome: Outcome | None = None
-    reason: str = ""
-    reports: list[Reported] = field(default_factory=list)
-    epoch: int = 0
-    step: int = 0
-    best: dict[str, float] = field(default_factory=dict)
-    best_epoch: int | None = None
-    seconds: float = 0.0
-    protocol: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def folder_name(self) -> str:
-        """The name of its folder in trials/."""
-        return folder_name(self.number, self.family, self.key)
-
-    @property
-    def is_live(self) -> bool:
-        """Whether it still has to train: it has no outcome, or was only interrupted."""
-        return self.outcome in (None, Outcome.INTERRUPTED)
+Event = Mapping[str, Any]
 
 
 @dataclass
 class SweepState:
-    """Every trial by its number, and whether the sweep finished or was stopped (then why)."""
+    """Every trial by its number, each arm's history, and how the sweep stands.
+
+    `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
+    of them failed; `stopped` says why the sweep was stopped.
+    """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
+    arms: dict[str, History] = field(default_factory=dict)
+    running: set[int] = field(default_factory=set)
+    errors: list[str] = field(default_factory=list)
     finished: bool = False
     stopped: str | None = None
-    _early: dict[int, list[Mapping[str, Any]]] = field(
-        default_factory=dict, repr=False
-    )  # before their trial's "issued"
+    _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
     def live(self) -> list[TrialRecord]:
         """The trials that still have to train, by number."""
         return [self.trials[number] for number in sorted(self.trials) if self.trials[number].is_live]
 
+    def waiting(self) -> TrialRecord | None:
+        """The first trial that has to go on and that nobody trains; None where there is none."""
+        return min(self._unplaced.values(), key=lambda record: record.number, default=None)
 
-def folder_name(number: int, family: str, key: str) -> str:
-    """The name of a trial's folder in trials/: `0007-wae-3fa94c01`."""
-    return f"{number:04d}-{family}-{key[:8]}"
+    def history(self, arm: str) -> History:
+        """What came of an arm; an empty one before its first trial."""
+        return self.arms.setdefault(arm, History())
+
+    def apply(self, event: Event) -> None:
+        """Enter one event. An unknown kind is left out: a newer gensweep may have written it.
+
+        Raises:
+            DamagedSweep: it speaks of a trial that was never issued, or ends one in a way that is not known.
+        """
+        kind = event["event"]
+        if kind in _OF_THE_SWEEP:
+            _OF_THE_SWEEP[kind](self, event)
+        elif kind in _OF_A_TRIAL:
+            record = self.trials.get(event["number"])
+            if record is None:
+                raise _damaged(event, f"speaks of trial {event['number']}, which was never issued")
+            if record.outcome is None:  # what ended has ended: an orphan's last words change nothing
+                _OF_A_TRIAL[kind](self, record, event)
 
 
-def fold(events: Iterable[Mapping[str, Any]], onto: SweepState | None = None) -> SweepState:
-    """The state after these events; `onto` is the state before them, which is changed and returned.
-
-    The first report of an epoch counts, as for a trial that trained it again after a crash. An unknown kind of event is
-    left out.
-    """
+def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
+    """The state after these events; `onto` is the state before them, which is changed and returned."""
     state = SweepState() if onto is None else onto
     for event in events:
-        match event["event"]:
-            case "started":
-                state.stopped = None
-            case "issued":
-                _issued(state, event)
-            case "reported" | "ended":
-                _of_trial(state, event)
-            case "stopped":
-                state.stopped = event.get("reason", "")
-            case "finished":
-                state.finished, state.stopped = True, None
+        state.apply(event)
     return state
 
 
-def _issued(state: SweepState, event: Mapping[str, Any]) -> None:
-    number, attempt = event["number"], event.get("attempt", 1)
+def _started(state: SweepState, event: Event) -> None:
+    state.stopped, state.errors = None, []
+    state._unplaced.update({number: state.trials[number] for number in state.running})
+    state.running.clear()
+
+
+def _issued(state: SweepState, event: Event) -> None:
+    number = event["number"]
+    if number in state.trials:
+        raise _damaged(event, f"issues trial {number} a second time")
+    arm = event.get("arm", event.get("family", ""))
+    history = state.history(arm)
+    record = TrialRecord(number, event["key"], arm, event.get("position", len(history)))
+    record.parameters, record.configuration = event.get("parameters", {}), event.get("configuration", {})
+    state.trials[number] = record
+    state.running.add(number)
     state.finished, state.stopped = False, None
-    record = state.trials.get(number)
-    if record is None or record.key != event["key"]:
-        record = TrialRecord(number, event["key"], event["family"], attempt=attempt)
-        record.parameters, record.configuration = event.get("parameters", {}), event.get("configuration", {})
-        state.trials[number] = record
-    elif attempt > record.attempt or record.outcome is Outcome.INTERRUPTED:
-        # A retry goes on from the checkpoint: its reports stay, its end is open again.
-        record.attempt = max(attempt, record.attempt)
-        record.outcome, record.reason, record.best, record.best_epoch = None, "", {}, None
-    for early in state._early.pop(number, []):
-        _of_trial(state, early)
+    history.add(Change("issued", record))
 
 
-def _of_trial(state: SweepState, event: Mapping[str, Any]) -> None:
-    record = state.trials.get(event["number"])
-    if record is None:
-        state._early.setdefault(event["number"], []).append(event)
-    elif event["event"] == "reported":
-        _reported(record, event)
-    elif event.get("attempt", record.attempt) >= record.attempt:
-        _ended(record, event)
+def _continued(state: SweepState, record: TrialRecord, event: Event) -> None:
+    state._unplaced.pop(record.number, None)
+    state.running.add(record.number)
 
 
-def _reported(record: TrialRecord, event: Mapping[str, Any]) -> None:
-    if event["epoch"] not in (known.epoch for known in record.reports):
-        report = Reported(event["epoch"], event["step"], dict(event.get("scores", {})))
-        insort(record.reports, report, key=lambda known: known.epoch)
-    record.epoch, record.step = max(record.epoch, event["epoch"]), max(record.step, event["step"])
+def _lost(state: SweepState, record: TrialRecord, event: Event) -> None:
+    record.losses += 1
+    _set_aside(state, record)
 
 
-def _ended(record: TrialRecord, event: Mapping[str, Any]) -> None:
+def _reported(state: SweepState, record: TrialRecord, event: Event) -> None:
+    if record.reports and event["epoch"] <= record.reports[-1].epoch:
+        return  # the first report of an epoch counts, as for a trial that trained it again after a crash
+    report = Reported(event["epoch"], event["step"], dict(event.get("scores", {})))
+    record.reports.append(report)
+    record.losses = 0
+    _reached(record, event)
+    state.history(record.arm).add(Change("reported", record, report))
+
+
+def _copied(state: SweepState, record: TrialRecord, event: Event) -> None:
+    changed = tuple(event.get("changed", ()))
+    record.copies.append(
+        Copied(event["epoch"], event["source"], event["source_step"], dict(event["parameters"]), changed)
+    )
+    record.parameters, record.configuration = dict(event["parameters"]), dict(event["configuration"])
+    _set_aside(state, record)
+    state.history(record.arm).add(Change("copied", record))
+
+
+def _ended(state: SweepState, record: TrialRecord, event: Event) -> None:
     try:
         record.outcome = Outcome[event["outcome"]]
     except KeyError:
         known = ", ".join(outcome.name for outcome in Outcome)
-        raise DamagedSweep(
-            f"ledger/events.jsonl: event {event.get('seq', '?')} ends trial {record.number} with the unknown outcome "
-            f"'{event.get('outcome')}'. Known: {known}. A newer gensweep may have written it: use that one."
+        raise _damaged(
+            event, f"ends a trial with the unknown outcome '{event.get('outcome')}' (known: {known})"
         ) from None
-    record.reason, record.seconds = event.get("reason", ""), event.get("seconds", record.seconds)
+    record.reason = event.get("reason", "")
+    _reached(record, event)
+    state.running.discard(record.number)
+    state._unplaced.pop(record.number, None)
+    state.errors = [*state.errors, event.get("error", record.reason)] if record.outcome is Outcome.FAILED else []
+    state.history(record.arm).add(Change("ended", record))
+
+
+def _stopped(state: SweepState, event: Event) -> None:
+    state.stopped = event.get("reason", "")
+
+
+def _finished(state: SweepState, event: Event) -> None:
+    state.finished, state.stopped = True, None
+
+
+def _set_aside(state: SweepState, record: TrialRecord) -> None:
+    state.running.discard(record.number)
+    state._unplaced[record.number] = record
+
+
+def _reached(record: TrialRecord, event: Event) -> None:
+    """How far the trial is, what that took, and what was best on the way: an event that does not say changes nothing."""
     record.epoch, record.step = max(record.epoch, event.get("epoch", 0)), max(record.step, event.get("step", 0))
-    record.best, record.best_epoch = dict(event.get("best") or {}), event.get("best_epoch")
-    record.protocol = dict(event.get("protocol") or {})
+    record.seconds = event.get("seconds", record.seconds)
+    record.evaluation_seconds = event.get("evaluation_seconds", record.evaluation_seconds)
+    if event.get("best"):
+        record.best, record.best_epoch = dict(event["best"]), event.get("best_epoch")
+    record.protocol = dict(event.get("protocol") or record.protocol)
+
+
+_OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
+    "started": _started,
+    "issued": _issued,
+    "stopped": _stopped,
+    "finished": _finished,
+}
+_OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
+    "continued": _continued,
+    "lost": _lost,
+    "reported": _reported,
+    "copied": _copied,
+    "ended": _ended,
+}
+
+
+def _damaged(event: Event, what: str) -> DamagedSweep:
+    return DamagedSweep(
+        f"ledger/events.jsonl: event {event.get('seq', '?')} {what}. Nothing was changed. A newer gensweep may have "
+        "written it: use that one, or restore the file from a copy."
+    )

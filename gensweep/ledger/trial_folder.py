@@ -107,6 +107,36 @@ class TrialFolder:
         """The checkpoint of the best epoch, or None."""
         return self._checkpoints.best()
 
+    def copy_from(self, source: TrialFolder, n: int) -> int:
+        """Keep the newest checkpoint of another trial as this trial's n-th copy, durably; its step.
+
+        Raises:
+            FileNotFoundError: it has none that verifies.
+        """
+        found = source.newest() or source.best()
+        if found is None:
+            raise FileNotFoundError(f"{source.path}: there is no checkpoint to copy")
+        self._checkpoints.adopt(_copy(n), found)
+        return found.step
+
+    def copied(self, n: int) -> Checkpoint:
+        """The n-th copy.
+
+        Raises:
+            DamagedSweep: it is gone or does not verify.
+        """
+        found = self._checkpoints.named(_copy(n))
+        if found is None:
+            raise DamagedSweep(
+                f"{self.path}: the ledger says that this trial took the weights of another one, and its copy {n} of them "
+                "is damaged. Restore the folder from a copy."
+            )
+        return found
+
+    def finish(self) -> None:
+        """The trial has ended: its best checkpoint alone stays."""
+        self._checkpoints.keep_best()
+
     def torn(self) -> list[str]:
         """The names of the checkpoints that were moved aside because they did not verify."""
         return self._checkpoints.torn()
@@ -153,6 +183,10 @@ class TrialFolder:
     def _check_fence(self) -> None:
         if self._fence is not None:
             self._fence.check()
+
+
+def _copy(n: int) -> str:
+    return f"copy-{n}"
 
 
 def _rising(rows: Sequence[Row], after: int) -> list[Row]:

@@ -18,11 +18,12 @@ from typing import Any
 import optuna
 from optuna.trial import Trial, TrialState
 
+from gensweep.axes.distributions import Choice, Distribution, Int, LogInt, LogUniform, QUniform, Uniform
+from gensweep.axes.space import OneOf, grid, resolve
 from gensweep.errors import Outcome
-from gensweep.ledger.state import SweepState, TrialRecord
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
 from gensweep.seeding import derive
-from gensweep.spaces.distributions import Choice, Distribution, Int, LogInt, LogUniform, QUniform, Uniform
-from gensweep.spaces.space import OneOf, grid, resolve
 from gensweep.spaces.sweep import Sweep
 
 _NUMBER = "gensweep.number"

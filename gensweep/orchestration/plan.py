@@ -10,12 +10,12 @@ from typing import cast
 
 import torch
 
+from gensweep.axes.space import answers, draw, resolve
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.metrics.base import Metric, scorer
 from gensweep.seeding import derive
-from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.space import answers, axes, draw, resolve
 from gensweep.spaces.sweep import Sweep
 from gensweep.trainers.checkpoint import to_bytes
 from gensweep.trainers.loop import train
@@ -44,13 +44,15 @@ class Probe:
 
 def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
     """Time each family of the sweep: a second or two each, once the data are read."""
-    counts = sweep.counts()
-    for label, space in sweep.families():
+    for label, arm in sweep.arms.items():
+        space = arm.space
         generator = random.Random(derive(sweep.search.seed, "plan", label))
         timed = [_time(resolve(space, answers(draw(space, generator))), device) for _ in range(_DRAWS)]
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
-        searched = {axis.name: str(axis.distribution) for axis in axes(space)}
-        yield Probe(label, counts[label], searched, training, evaluation, int(_KEPT * checkpoint * counts[label]))
+        searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
+        yield Probe(
+            label, sweep.counts[label], searched, training, evaluation, int(_KEPT * checkpoint * sweep.counts[label])
+        )
 
 
 def _time(node: object, device: str) -> tuple[float, float, float]:

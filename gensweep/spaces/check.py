@@ -8,7 +8,6 @@ once for each family.
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from gensweep import registry
+from gensweep.axes import space as spaces
+from gensweep.axes.axis import Axis, AxisPath
+from gensweep.axes.distributions import Choice
+from gensweep.axes.space import Ask, OneOf
+from gensweep.configuration import TrialConfiguration
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.spaces import space as spaces
-from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.distributions import Choice, Distribution
 from gensweep.spaces.messages import explain
-from gensweep.spaces.space import Ask, Axis, OneOf
 from gensweep.spaces.sweep import Sweep
 
 _NEEDED = {"dataset": "datasets", "network": "networks", "family": "families"}
@@ -39,7 +39,7 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     reported = {(problem.where, problem.path) for problem in problems}
     problems += [p for p in check(sweep) if (p.where, p.path) not in reported]
     if problems:
-        raise ConfigError(sorted((Problem(p.where, _shown(p.path), p.message) for p in problems), key=_line))
+        raise ConfigError(sorted((Problem(p.where, AxisPath(p.path).place, p.message) for p in problems), key=_line))
     return sweep
 
 
@@ -77,9 +77,9 @@ def _asks(space: dict[str, Any]) -> Iterator[Ask]:
     for label in family.branches if isinstance(family, OneOf) else [None]:
         fixed = {} if label is None else {"family": label}
         yield _answering(fixed)
-        axes = [a for a in spaces.axes(space) if a.given.get("family", label) == label and a.name not in fixed]
+        axes = [a for a in spaces.axes(space) if a.given.get("family", label) == label and a.path not in fixed]
         for axis in axes:
-            yield from (_answering({**axis.given, **fixed, axis.name: end}) for end in axis.distribution.ends())
+            yield from (_answering({**axis.given, **fixed, axis.path: end}) for end in axis.distribution.ends())
         for pair in itertools.combinations((a for a in axes if isinstance(a.distribution, Choice)), 2):
             yield from (_answering({**fixed, **both}) for both in _together(*pair))
 
@@ -87,15 +87,15 @@ def _asks(space: dict[str, Any]) -> Iterator[Ask]:
 def _together(one: Axis, other: Axis) -> Iterator[dict[str, Any]]:
     """Every two options of two choices, with what has to be chosen for both to exist."""
     for options in itertools.product(one.distribution.ends(), other.distribution.ends()):
-        chosen = dict(zip((one.name, other.name), options, strict=True))
+        chosen = dict(zip((one.path, other.path), options, strict=True))
         wanted = [*one.given.items(), *other.given.items(), *chosen.items()]
         if all(dict(wanted)[name] == value for name, value in wanted):
             yield dict(wanted)
 
 
 def _answering(chosen: dict[str, Any]) -> Ask:
-    def ask(name: str, distribution: Distribution) -> Any:
-        return chosen[name] if name in chosen else distribution.ends()[0]
+    def ask(axis: Axis) -> Any:
+        return chosen[axis.path] if axis.path in chosen else axis.distribution.ends()[0]
 
     return ask
 
@@ -117,14 +117,16 @@ def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:
         return Problem(problem.where, problem.path, cure)
     if error["type"] == "unknown_field":  # the line of the field, the path of the node that does not know it
         problem = Problem(
-            problem.where, _shown(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")), problem.message
+            problem.where,
+            AxisPath(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")).place,
+            problem.message,
         )
     return problem
 
 
 def _at(sweep: Sweep, ask: Ask, location: tuple[str | int, ...], message: str) -> Problem:
     name = f"trial.{spaces.locate(sweep.space, ask, location)}".strip(".")
-    return Problem(_where(sweep, name), _shown(name), message)
+    return Problem(_where(sweep, name), AxisPath(name).place, message)
 
 
 def _where(sweep: Sweep, name: str) -> str:
@@ -140,17 +142,22 @@ def _line(problem: Problem) -> tuple[bool, str, int]:
     return (line.isdigit(), file, int(line)) if line.isdigit() else (False, "", 0)
 
 
-def _shown(name: str) -> str:
-    """The path without the labels of branches: the message and the line say which branch it is."""
-    return re.sub(r"\[[^\]]*\]", "", name)
-
-
 def _settings(sweep: Sweep) -> Iterator[Problem]:
-    if sweep.search.samples is None and sweep.search.sampler != "grid":
-        where = _where(sweep, "search.samples")
-        yield Problem(
-            where, "search.samples", f"null lets {sweep.search.sampler} go on for ever. Give a number, or sampler: grid"
-        )
+    try:
+        arms = sweep.arms
+    except ConfigError as error:
+        yield Problem(_where(sweep, "compare"), "compare", str(error))
+        return
+    if sweep.search.samples is None and any(sweep.searcher.limit(arm) is None for arm in arms.values()):
+        message = f"null lets {sweep.searcher.name} go on for ever. Give a number, or sampler: grid"
+        yield Problem(_where(sweep, "search.samples"), "search.samples", message)
+    for arm in arms.values():
+        for key, misfit in (
+            ("search.sampler", sweep.searcher.misfit(arm)),
+            ("early_stopping.name", sweep.early_stopping.misfit(arm)),
+        ):
+            if misfit:
+                yield Problem(_where(sweep, key), key, f"{arm.label}: {misfit}")
 
 
 def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Iterator[Problem]:

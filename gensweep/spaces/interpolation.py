@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gensweep.axes.distributions import DistributionError, from_mapping, parse
 from gensweep.errors import Problem
-from gensweep.spaces.distributions import DistributionError, from_mapping, parse
-from gensweep.spaces.reading import Items, Map, copied
+from gensweep.reading import Items, Map, copied
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}")
 _RUNS_CODE = re.compile(r"_[a-z]+_")

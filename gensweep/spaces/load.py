@@ -33,8 +33,7 @@ from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.spaces.distributions import (
+from gensweep.axes.distributions import (
     FUNCTIONS,
     Choice,
     Distribution,
@@ -45,9 +44,10 @@ from gensweep.spaces.distributions import (
     Uniform,
     parse,
 )
+from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.reading import Map, YamlError, plain, read_file, shown
 from gensweep.spaces.interpolation import filled, has_reference
 from gensweep.spaces.overrides import Change, lay, merged
-from gensweep.spaces.reading import Map, YamlError, plain, read_file, shown
 from gensweep.spaces.sweep import Sweep, interpret
 
 SHIPPED = Path(__file__).parent / "defaults"

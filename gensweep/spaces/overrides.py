@@ -13,11 +13,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gensweep import registry
+from gensweep.axes.distributions import Choice, DistributionError, from_mapping, parse
 from gensweep.component import Component, Member, Node
+from gensweep.configuration import TrialConfiguration
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.distributions import Choice, DistributionError, from_mapping, parse
-from gensweep.spaces.reading import Items, Map, copied, located, plain
+from gensweep.reading import Items, Map, copied, located, plain
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gensweep import registry
-from gensweep.spaces.configuration import TrialConfiguration
-from gensweep.spaces.distributions import FUNCTIONS
+from gensweep.axes.distributions import FUNCTIONS
+from gensweep.configuration import TrialConfiguration
 from gensweep.spaces.sweep import SECTIONS
 
 _SEARCHED = {

@@ -5,27 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
 
-from gensweep.component import Node
+from gensweep.axes import space as spaces
+from gensweep.axes.arms import Arm, arms
+from gensweep.axes.distributions import Choice
+from gensweep.axes.space import OneOf
+from gensweep.component import Component, Node, build
+from gensweep.configuration import Resources, Search, TrialConfiguration
+from gensweep.early_stopping.base import EarlyStopping
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.spaces import space as spaces
-from gensweep.spaces.configuration import Objective, Resources, Schedule, Search, TrialConfiguration
-from gensweep.spaces.distributions import Choice
+from gensweep.objective import Objective
+from gensweep.reading import Map
+from gensweep.searchers.base import Searcher
 from gensweep.spaces.messages import explain
-from gensweep.spaces.reading import Map
-from gensweep.spaces.space import OneOf
 
-SECTIONS: dict[str, type[Node]] = {
-    "objective": Objective,
-    "search": Search,
-    "schedule": Schedule,
-    "resources": Resources,
-}
-_KEYS = ("name", *SECTIONS, "trial")
+SECTIONS: dict[str, type[Node]] = {"objective": Objective, "search": Search, "resources": Resources}
+_KEYS = ("name", "objective", "search", "early_stopping", "compare", "resources", "trial")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_RENAMED = {
+    "schedule": "is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}"
+}
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,25 @@ class Sweep:
     name: str
     objective: Objective
     search: Search
-    schedule: Schedule
+    searcher: Searcher
+    early_stopping: EarlyStopping
+    compare: str | None
     resources: Resources
     space: dict[str, Any]
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def definition(self) -> dict[str, Any]:
         """Everything as plain data; `from_definition` of it gives an equal sweep."""
-        sections = {key: getattr(self, key).dump() for key in SECTIONS}
-        return {"name": self.name, **sections, "trial": spaces.write(self.space)}
+        searcher = self.searcher.dump()
+        return {
+            "name": self.name,
+            "objective": self.objective.dump(),
+            "search": {"sampler": searcher.pop("name"), **self.search.dump(), **searcher},
+            "early_stopping": self.early_stopping.dump(),
+            "compare": self.compare,
+            "resources": self.resources.dump(),
+            "trial": spaces.write(self.space),
+        }
 
     def what_is_searched(self) -> dict[str, Any]:
         """The part of the definition that a resume may not change: all but resources and the number of samples."""
@@ -52,23 +65,23 @@ class Sweep:
         del definition["search"]["samples"]
         return definition
 
-    def families(self) -> list[tuple[str, dict[str, Any]]]:
-        """One entry a family: its label and the space with `family` decided. Each has its own searcher and budget."""
-        node = self.space.get("family")
-        if isinstance(node, OneOf):
-            return [(label, spaces.restrict(self.space, "family", label)) for label in node.branches]
-        return [(str(node.get("name")) if isinstance(node, dict) else str(node), self.space)]
+    @cached_property
+    def arms(self) -> dict[str, Arm]:
+        """The arms by label: each has its own searcher, its own early stopping and the same budget.
 
+        Raises:
+            ConfigError: there is no choice to compare where the file says.
+        """
+        return {arm.label: arm for arm in arms(self.space, self.compare, self.objective)}
+
+    @cached_property
     def counts(self) -> dict[str, int]:
-        """How many trials each family gets: `samples`, and for a grid no more than it has points."""
-        counts = {}
-        for label, space in self.families():
-            samples = self.search.samples
-            if self.search.sampler == "grid":
-                size = spaces.grid_size(space, self.search.points)
-                samples = size if samples is None else min(size, samples)
-            counts[label] = samples or 0
-        return counts
+        """How many trials each arm gets: `samples`, or fewer where it has no more different ones."""
+        return {label: min(self._ends(arm), default=0) for label, arm in self.arms.items()}
+
+    def _ends(self, arm: Arm) -> list[int]:
+        own = arm.n_configurations if arm.repeats_itself else None
+        return [n for n in (self.search.samples, self.searcher.limit(arm), own) if n is not None]
 
 
 def from_definition(definition: Mapping[str, Any]) -> Sweep:
@@ -87,14 +100,24 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     """The sweep that a tree describes and what is wrong in it; a wrong setting is replaced by its default."""
     where = tree.where if isinstance(tree, Map) else {}
     problems = [_unknown(key, where.get(key, "")) for key in tree if key not in _KEYS]
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = {"compare": tree.get("compare")}
     for key, model in SECTIONS.items():
-        settings[key], found = _section(model, key, tree.get(key), where.get(key, ""))
+        node = tree.get(key)
+        own = {k: v for k, v in node.items() if k in Search.model_fields} if key == "search" and _is_map(node) else node
+        settings[key], found = _section(model, key, own, node, where.get(key, ""))
+        problems += found
+    for field_name, key, kind, node in (
+        ("searcher", "search", "searchers", _searcher(tree.get("search"))),
+        ("early_stopping", "early_stopping", "early_stopping", tree.get("early_stopping") or "none"),
+    ):
+        settings[field_name], found = _component(kind, key, node, tree.get(key), where.get(key, ""))
         problems += found
     name, found = _name(tree.get("name", name), where.get("name", ""))
     space, wrong, sources = _trial(tree.get("trial"), where.get("trial", ""))
     sources |= {key: place for key, place in where.items() if key not in SECTIONS}
-    sources |= {path: place for key in SECTIONS for path, place in _places(tree, key, where).items()}
+    sources |= {
+        path: place for key in ("early_stopping", *SECTIONS) for path, place in _places(tree, key, where).items()
+    }
     sweep = Sweep(name=name, space=_families_as_branches(space), sources=sources, **settings)
     return sweep, [*problems, *found, *wrong]
 
@@ -119,19 +142,48 @@ def refused_changes(before: Sweep, after: Sweep) -> list[str]:
     return lines
 
 
-def _section(model: type[Node], key: str, node: object, where: str) -> tuple[Node, list[Problem]]:
+def _section(model: type[Node], key: str, own: object, node: object, where: str) -> tuple[Node, list[Problem]]:
     fallback = Objective(metric="") if model is Objective else model.model_validate({})
-    if node is None:
+    if own is None:
         return fallback, [Problem("", key, "is missing. Write objective: {metric: fid}")] if model is Objective else []
-    lines = node.where if isinstance(node, Map) else {}
     try:
-        return model.model_validate(node), []
+        return model.model_validate(own), []
     except ValidationError as error:
-        found = [
-            Problem(lines.get(str((*e["loc"], "")[0]), where), ".".join(map(str, (key, *_named(e)))), explain(e))
-            for e in error.errors()
-        ]
-        return fallback, found
+        return fallback, _problems(error, key, node, where)
+
+
+def _component(kind: str, key: str, node: object, written: object, where: str) -> tuple[Component, list[Problem]]:
+    try:
+        return build(kind, node), []
+    except ValidationError as error:
+        return build(kind, "random" if kind == "searchers" else "none"), _problems(error, key, written, where)
+
+
+def _problems(error: ValidationError, key: str, node: object, where: str) -> list[Problem]:
+    lines = node.where if isinstance(node, Map) else {}
+    return [
+        Problem(lines.get(_written(e["loc"]), where), ".".join(map(str, (key, *_named(e)))), explain(e))
+        for e in error.errors()
+    ]
+
+
+def _written(location: tuple[Any, ...]) -> str:
+    """The key of a section at which a mistake was written; a searcher's name stands at `sampler`."""
+    first = str((*location, "")[0])
+    return "sampler" if first == "name" else first
+
+
+def _searcher(node: object) -> object:
+    """The searcher's node in a search section: its name and fields stand beside samples and seed."""
+    if not _is_map(node):
+        return "tpe"
+    sampler = node.get("sampler", "tpe")  # type: ignore[attr-defined]
+    own = {k: v for k, v in node.items() if k not in {"sampler", *Search.model_fields}}  # type: ignore[attr-defined]
+    return {**(sampler if _is_map(sampler) else {"name": sampler}), **own}
+
+
+def _is_map(node: object) -> bool:
+    return isinstance(node, Mapping)
 
 
 def _named(error: Any) -> tuple[Any, ...]:
@@ -153,6 +205,8 @@ def _name(given: object, where: str) -> tuple[str, list[Problem]]:
 
 
 def _unknown(key: str, where: str) -> Problem:
+    if key in _RENAMED:
+        return Problem(where, key, _RENAMED[key])
     if key in TrialConfiguration.model_fields:
         return Problem(where, "", f"'{key}' belongs below trial: write trial.{key}")
     return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")

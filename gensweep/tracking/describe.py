@@ -9,13 +9,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gensweep.errors import Outcome
-from gensweep.ledger.state import SweepState, TrialRecord
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
 from gensweep.ledger.trial_folder import Row
 from gensweep.tracking.mlflow_log import Point
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
 _SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
-_STATUS = {None: "RUNNING", Outcome.INTERRUPTED: "KILLED", Outcome.FAILED: "FAILED"}  # every other outcome is a result
+_STATUS = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other outcome is a result
 
 
 def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -34,6 +35,7 @@ def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str,
     configuration = record.configuration
     family = configuration.get("family")
     named = {
+        "gensweep.arm": record.arm,
         "gensweep.family": record.family,
         "gensweep.divergence": _name(family.get("divergence")) if isinstance(family, Mapping) else None,
         "gensweep.dataset": _name(configuration.get("dataset")),

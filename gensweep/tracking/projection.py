@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 
 from gensweep.errors import CannotRun
-from gensweep.ledger.state import SweepState, TrialRecord
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.tracking import describe
@@ -164,7 +165,7 @@ class Projection:
     def _send_numbers(self, record: TrialRecord) -> None:
         """The run of a trial: created, described, with every row that it lacks, and how it stands."""
         run, status = self.runs.of(record), describe.status(record.outcome)
-        ending = f"{record.attempt} {record.outcome.name if record.outcome else 'RUNNING'}"
+        ending = f"{len(record.copies)} {record.outcome.name if record.outcome else 'RUNNING'}"
         is_current = run.ending == ending and run.status == status
         if is_current and run.complete:
             return

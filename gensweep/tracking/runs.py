@@ -6,7 +6,7 @@ import getpass
 import time
 from collections.abc import Iterable
 
-from gensweep.ledger.state import TrialRecord
+from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking import describe
 from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor

@@ -86,6 +86,14 @@ class Trainee:
         if self.mean:
             self.mean.restore(state["means"])
 
+    def adopt(self, state: dict[str, Any]) -> None:
+        """Take the weights and the optimisers' moments of another trainee's `state`; step and settings stay its own."""
+        step = self.step
+        self.restore(state)
+        self.step = step
+        for seat in self.seats:
+            seat.keep_settings()
+
 
 def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, seed: int) -> Iterator[Progress]:
     """Train from the trainee's step to the end of `epochs`, yielding at the end of each epoch.

@@ -28,15 +28,17 @@ class Seat:
         self.player, self.networks, self.technique, self.alone = player, networks, technique, alone
         self.parameters = [p for name in player.trains for p in networks[name].parameters()]
         self.optimizer = optimizer.over(self.parameters, player.lr_ratio)
-        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self._settings = [
+            {name: value for name, value in group.items() if name != "params"} for group in self.optimizer.param_groups
+        ]
         corrected = player.corrects or player.trains
         self._corrected = {f"{n}.{k}": p for n in corrected for k, p in networks[n].named_parameters()}
         self._others = [p for name, n in networks.items() if name not in player.trains for p in n.parameters()]
 
     def scale_rate(self, factor: float) -> None:
         """Learn at `factor` times the optimiser's own rates from now on."""
-        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
-            group["lr"] = rate * factor
+        for group, settings in zip(self.optimizer.param_groups, self._settings, strict=True):
+            group["lr"] = settings["lr"] * factor
 
     def move(self, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> dict[str, torch.Tensor]:
         """One step of the optimiser on a batch [n, *shape]; the loss and its parts, 0-d and detached."""
@@ -78,6 +80,11 @@ class Seat:
     def restore(self, state: dict[str, Any]) -> None:
         """Take the state that `state` gave."""
         self.optimizer.load_state_dict(state)
+
+    def keep_settings(self) -> None:
+        """Learn with the configuration's own learning rate and other settings, after a state of another trial."""
+        for group, settings in zip(self.optimizer.param_groups, self._settings, strict=True):
+            group.update(settings)
 
 
 def in_bfloat16(network: torch.nn.Module, device: torch.device) -> Callable[..., Any]:

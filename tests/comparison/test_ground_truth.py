@@ -13,7 +13,7 @@ import pytest
 from written_sweep import Writer
 
 from gensweep.comparison.ground_truth import GroundTruth, ground_truth
-from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.configuration import TrialConfiguration
 
 HALVES = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [-5, 5], "covariances": [0.09, 0.09]}
 DEFINITION = {"name": "truth", "objective": {"metric": "gaussian_fit", "mode": "min"}, "trial": {}}

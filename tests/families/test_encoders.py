@@ -13,7 +13,7 @@ from scipy import integrate, stats
 from gensweep.datasets import base as datasets
 from gensweep.metrics.base import scorer
 from gensweep.metrics.latent_gap import LatentGap
-from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.configuration import TrialConfiguration
 from gensweep.trial import TrainedModel, build_game
 
 STOCHASTIC: list[dict[str, Any]] = [

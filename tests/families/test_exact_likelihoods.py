@@ -23,7 +23,7 @@ from gensweep.lr_schedules.cosine import Cosine
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.spaces.check import load_and_check
-from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.configuration import TrialConfiguration
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique

@@ -14,7 +14,7 @@ from gensweep.families.fisher_gan import FisherGAN
 from gensweep.families.sobolev_gan import SobolevGAN
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
-from gensweep.spaces.configuration import TrialConfiguration
+from gensweep.configuration import TrialConfiguration
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.technique import Technique
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from gensweep.spaces.reading import YamlError, plain, read_file, read_text
+from gensweep.reading import YamlError, plain, read_file, read_text
 
 
 @pytest.mark.parametrize(

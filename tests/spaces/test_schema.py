@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gensweep.spaces.reading import plain, read_file, read_text
+from gensweep.reading import plain, read_file, read_text
 from gensweep.spaces.schema import schema
 
 SHIPPED = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))

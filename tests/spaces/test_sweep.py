@@ -10,7 +10,7 @@ import yaml
 
 from gensweep.errors import ConfigError
 from gensweep.spaces.load import load
-from gensweep.spaces.space import axes
+from gensweep.axes.space import axes
 from gensweep.spaces.sweep import difference, from_definition, refused_changes
 
 

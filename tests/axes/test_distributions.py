@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from gensweep.spaces.distributions import (
+from gensweep.axes.distributions import (
     Choice,
     Distribution,
     DistributionError,

@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from gensweep.errors import suggest
-from gensweep.spaces.reading import YamlError, read_items
+from gensweep.reading import YamlError, read_items
 
 Number = int | float
 
@@ -31,8 +31,21 @@ class Distribution(ABC):
     """What a leaf is drawn from. `str` of one is the text that `parse` reads."""
 
     @abstractmethod
+    def at(self, share: float) -> Any:
+        """The value below which this share of the draws lies, 0 <= share < 1: a uniform share makes a draw."""
+
+    @abstractmethod
+    def share(self, value: Any) -> float:
+        """A share in [0, 1] at which `at` gives this value: the middle of all of them."""
+
+    @property
+    @abstractmethod
+    def n_values(self) -> int | None:
+        """How many different values there are; None where they are continuous."""
+
     def sample(self, rng: random.Random) -> Any:
         """One value."""
+        return self.at(rng.random())
 
     @abstractmethod
     def grid(self, points: int) -> list[Any]:
@@ -65,9 +78,18 @@ class Choice(Distribution):
         """The option of this label."""
         return self.options[self.labels.index(label)]
 
-    def sample(self, rng: random.Random) -> Any:
+    @property
+    def n_values(self) -> int:
+        """Of the options."""
+        return len(self.options)
+
+    def at(self, share: float) -> Any:
         """Each option alike."""
-        return self.options[rng.randrange(len(self.options))]
+        return self.options[_step(share, len(self.options))]
+
+    def share(self, value: Any) -> float:
+        """The middle of the option's part."""
+        return (self.labels.index(write_item(value)) + 0.5) / len(self.options)
 
     def grid(self, points: int) -> list[Any]:
         """Every option, in the order in which they are written."""
@@ -94,6 +116,11 @@ class _Range(Distribution):
         if self.low > self.high:
             raise DistributionError(f"{self}: the first end is above the second. Write the smaller one first")
 
+    @property
+    def n_values(self) -> int | None:
+        """One where the ends are the same."""
+        return 1 if self.low == self.high else None
+
     def ends(self) -> list[Any]:
         """The lowest and the highest value."""
         return list(dict.fromkeys([self.low, self.high]))
@@ -110,6 +137,11 @@ class _Whole(_Range):
             if not isinstance(end, int):
                 raise DistributionError(f"{self}: {end} is not a whole number")
 
+    @property
+    def n_values(self) -> int:
+        """Of the whole numbers from end to end."""
+        return int(self.high - self.low) + 1
+
 
 def _positive(range_: _Range, least: Number, says: str) -> None:
     if range_.low < least or range_.low <= 0:
@@ -120,9 +152,13 @@ def _positive(range_: _Range, least: Number, says: str) -> None:
 class Uniform(_Range):
     """A number between low and high."""
 
-    def sample(self, rng: random.Random) -> float:
+    def at(self, share: float) -> float:
         """Uniform on the line."""
-        return rng.uniform(self.low, self.high)
+        return min(self.low + (self.high - self.low) * share, self.high)
+
+    def share(self, value: Number) -> float:
+        """The part of the way from low to high."""
+        return _part(value, self.low, self.high)
 
     def grid(self, points: int) -> list[Any]:
         """Equal steps from end to end."""
@@ -137,10 +173,14 @@ class LogUniform(_Range):
         super().__post_init__()
         _positive(self, 0, "above 0")
 
-    def sample(self, rng: random.Random) -> float:
+    def at(self, share: float) -> float:
         """Uniform on the logarithm."""
-        drawn = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
-        return min(max(drawn, self.low), self.high)  # rounding may step over an end
+        low, high = math.log(self.low), math.log(self.high)
+        return min(max(math.exp(low + (high - low) * share), self.low), self.high)  # rounding may step over an end
+
+    def share(self, value: Number) -> float:
+        """The part of the way from low to high, on the logarithm."""
+        return _part(math.log(value), math.log(self.low), math.log(self.high))
 
     def grid(self, points: int) -> list[Any]:
         """Equal ratios from end to end."""
@@ -151,9 +191,13 @@ class LogUniform(_Range):
 class Int(_Whole):
     """A whole number from low to high."""
 
-    def sample(self, rng: random.Random) -> int:
+    def at(self, share: float) -> int:
         """Each number alike."""
-        return rng.randint(int(self.low), int(self.high))
+        return int(self.low) + _step(share, self.n_values)
+
+    def share(self, value: Number) -> float:
+        """The middle of the number's part."""
+        return (value - self.low + 0.5) / self.n_values
 
     def grid(self, points: int) -> list[Any]:
         """Nearly equal steps from end to end, each number once."""
@@ -168,10 +212,14 @@ class LogInt(_Whole):
         super().__post_init__()
         _positive(self, 1, "at 1 or above")
 
-    def sample(self, rng: random.Random) -> int:
+    def at(self, share: float) -> int:
         """Uniform on the logarithm, rounded; the ends get the half steps beyond them, so that none is rare."""
-        drawn = round(math.exp(rng.uniform(math.log(self.low - 0.5), math.log(self.high + 0.5))))
-        return min(max(drawn, int(self.low)), int(self.high))
+        low, high = math.log(self.low - 0.5), math.log(self.high + 0.5)
+        return min(max(round(math.exp(low + (high - low) * share)), int(self.low)), int(self.high))
+
+    def share(self, value: Number) -> float:
+        """The part of the way between the half steps beyond the ends, on the logarithm."""
+        return _part(math.log(value), math.log(self.low - 0.5), math.log(self.high + 0.5))
 
     def grid(self, points: int) -> list[Any]:
         """Nearly equal ratios from end to end, each number once."""
@@ -194,21 +242,30 @@ class QUniform(_Range):
         """How many steps of q lie between the ends."""
         return math.floor((self.high - self.low) / self.q + 1e-9)
 
-    def at(self, k: int) -> Number:
+    @property
+    def n_values(self) -> int:
+        """One more than there are steps."""
+        return self.steps + 1
+
+    def after(self, k: int) -> Number:
         """The value after k steps, free of the noise of binary fractions."""
         return round(self.low + k * self.q, 12)
 
-    def sample(self, rng: random.Random) -> Number:
+    def at(self, share: float) -> Number:
         """Each value alike."""
-        return self.at(rng.randint(0, self.steps))
+        return self.after(_step(share, self.n_values))
+
+    def share(self, value: Number) -> float:
+        """The middle of the value's part."""
+        return (round((value - self.low) / self.q) + 0.5) / self.n_values
 
     def grid(self, points: int) -> list[Any]:
         """Values at nearly equal distances, each once."""
-        return _distinct([self.at(round(_mix(0, self.steps, k, points))) for k in range(points)])
+        return _distinct([self.after(round(_mix(0, self.steps, k, points))) for k in range(points)])
 
     def ends(self) -> list[Any]:
         """The lowest and the highest value that can be drawn."""
-        return list(dict.fromkeys([self.at(0), self.at(self.steps)]))
+        return list(dict.fromkeys([self.after(0), self.after(self.steps)]))
 
 
 FUNCTIONS: dict[str, type[Choice | _Range]] = {
@@ -290,6 +347,16 @@ def _make(name: str, items: list[Any]) -> Distribution:
         given = f"{name}({', '.join(map(write_item, items))})"
         raise DistributionError(f"{given}: takes {len(wanted)} numbers, {name}({', '.join(wanted)}), not {len(items)}")
     return FUNCTIONS[name](*items)
+
+
+def _step(share: float, n: int) -> int:
+    """Which of n equal parts of [0, 1) a share lies in."""
+    return min(int(share * n), n - 1)
+
+
+def _part(value: float, low: float, high: float) -> float:
+    """How far from low to high a value lies, within [0, 1]; the middle where they are the same."""
+    return 0.5 if low == high else min(max((value - low) / (high - low), 0.0), 1.0)
 
 
 def _mix(low: Number, high: Number, k: int, points: int) -> Number:

@@ -67,31 +67,11 @@ class TrialConfiguration(Node):
         return {**data, "training": {**training, "optimizer": merged}}
 
 
-class Objective(Node):
-    """The score that the search and early stopping look at."""
-
-    metric: str
-    mode: Literal["min", "max"] = "min"
-
-
 class Search(Node):
-    """How configurations are chosen. `samples` counts for each family: all families get the same budget.
+    """How many trials each arm gets, and the seed of every draw. `samples` may be null where the searcher has an end."""
 
-    `grid` takes every combination of choices (and `points` values of each range), at most `samples` of them if given.
-    """
-
-    sampler: Literal["tpe", "random", "grid"] = "tpe"
     samples: int | None = Field(20, ge=1)
     seed: int = Field(0, ge=0)
-    points: int = Field(3, ge=2, description="values a grid takes from a continuous range")
-
-
-class Schedule(Node):
-    """Early stopping by successive halving, in epochs, ranked within a family (ASHA: Li 2020, arXiv:1810.05934)."""
-
-    name: Literal["asha", "none"] = "none"
-    grace_period: int = Field(1, ge=1)
-    reduction_factor: int = Field(3, ge=2)
 
 
 class Resources(Node):
@@ -101,3 +81,13 @@ class Resources(Node):
     gpu: float = Field(0, ge=0)
     max_concurrent: int | None = Field(None, ge=1)
     time_budget: float | None = Field(None, gt=0)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads of one trial: its whole share, at least one."""
+        return max(1, int(self.cpu))
+
+    @property
+    def device(self) -> str:
+        """Where a trial trains, as torch names it."""
+        return "cuda" if self.gpu else "cpu"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
-from gensweep.spaces.configuration import Resources
 
 
 def places(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> int:
@@ -33,8 +33,3 @@ def _on_node(resources: Resources, node: Mapping[str, Any]) -> int:
     if resources.gpu >= 1:
         return min(fits, int(gpus / resources.gpu + 1e-9))
     return min(fits, int(gpus) * int(1 / resources.gpu + 1e-9))  # a fraction never straddles two devices
-
-
-def threads(resources: Resources) -> int:
-    """CPU threads of one trial: its whole share, at least one."""
-    return max(1, int(resources.cpu))

@@ -6,7 +6,7 @@ import pytest
 
 from gensweep.errors import CannotRun
 from gensweep.orchestration.resources import places, threads
-from gensweep.spaces.configuration import Resources
+from gensweep.configuration import Resources
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gensweep.orchestration.early_stopping import History, should_stop
-from gensweep.spaces.configuration import Objective, Schedule
+from gensweep.configuration import Objective, Schedule
 
 ASHA = Schedule(name="asha", grace_period=2, reduction_factor=3)
 FID = Objective(metric="fid", mode="min")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gensweep.errors import ConfigError
-from gensweep.spaces.distributions import Choice, Distribution, LogUniform
-from gensweep.spaces.space import (
+from gensweep.axes.distributions import Choice, Distribution, LogUniform
+from gensweep.axes.space import (
     OneOf,
     answers,
     axes,

@@ -1,0 +1,1 @@
+"""What ends trials early, or changes them while they run: one member a file."""

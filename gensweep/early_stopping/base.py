@@ -1,0 +1,63 @@
+"""What every early-stopping rule is: a pure function from what came of an arm to what becomes of one of its trials."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeAlias
+
+from gensweep.axes.arms import Arm
+from gensweep.component import Component
+from gensweep.ledger.history import History, TrialRecord
+
+
+@dataclass(frozen=True)
+class GoOn:
+    """The trial trains on."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """The trial ends here; `reason` says to a person why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Copy:
+    """The trial goes on from the weights of trial `source`, with these values on the axes in `parameters`."""
+
+    source: int
+    parameters: Mapping[str, Any]
+
+
+Decision: TypeAlias = GoOn | Stop | Copy
+
+
+class EarlyStopping(Component, ABC):
+    """A rule that is asked after every new report of a trial, and counts in epochs.
+
+    It ranks trials of one arm only, because families converge at different speeds.
+
+    `ends_trials`: some trials end before their last epoch, so their scores are not those of whole trials.
+    `moves_knobs`: it changes knobs of running trials (`Copy`).
+    """
+
+    kind: ClassVar[str] = "early_stopping"
+    summary: ClassVar[str]
+    ends_trials: ClassVar[bool] = True
+    moves_knobs: ClassVar[bool] = False
+
+    @abstractmethod
+    def decide(self, arm: Arm, history: History, trial: TrialRecord, seed: int) -> Decision:
+        """What becomes of `trial`, whose last report has just come and is in `history`.
+
+        The same arguments give the same decision. What it keeps of the past is a fold of the history (`history.fold`), so
+        that a report costs the same however many there were. A diverged trial counts as the worst wherever it would have
+        been compared.
+        """
+
+    def misfit(self, arm: Arm) -> str | None:
+        """Why it makes no sense for this arm, with the cure; None where it does."""
+        return None

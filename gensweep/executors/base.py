@@ -1,0 +1,73 @@
+"""What every executor is: something that runs jobs and says what came of them. It knows no search and no ledger.
+
+    while there is work.next(): run the job, hand every Report or Failure to work.take, and stop it where that says so
+
+A job is plain, serialisable data. What a trial needs to go on stands in its folder, so a job may run anywhere that sees
+the folder, any number of times: it continues, or repeats its last report.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from gensweep.trial import Failure, Job, Report
+
+RequestStop = Callable[[str, int], None]
+
+
+class Work(Protocol):
+    """The driver, as an executor sees it. Every call is quick, and what it decides is durable before it returns."""
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether no more jobs shall begin, and running ones shall be left where they stand."""
+        ...
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every trial of the sweep has ended."""
+        ...
+
+    def next(self) -> Job | None:
+        """The next job; None where there is none now. While others run, ask again: their end may make one."""
+        ...
+
+    def take(self, said: Report | Failure) -> bool:
+        """Note what a job said; whether it stops here. A job that stops may come again from `next`, changed."""
+        ...
+
+    def lost(self, number: int, reason: str) -> None:
+        """The machine took the process of this job."""
+        ...
+
+    def request_stop(self, reason: str, code: int) -> None:
+        """Stop at the next reports. `code` is the exit code that goes with the reason; the first request counts."""
+        ...
+
+
+class Executor(ABC):
+    """A place to run jobs. Use it as a context: `with executor: executor.run(work)`."""
+
+    @property
+    @abstractmethod
+    def n_at_once(self) -> int:
+        """How many jobs run side by side."""
+
+    def surroundings(self) -> dict[str, Any]:
+        """What it runs on, for environment.json."""
+        return {}
+
+    @abstractmethod
+    def run(self, work: Work) -> None:
+        """Run jobs until there are none left, or the work is stopping; signals become requests to stop."""
+
+    def close(self) -> None:
+        """Leave nothing running."""
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

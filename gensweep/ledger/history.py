@@ -1,0 +1,131 @@
+"""What came of one arm so far, in the ledger's order: what searchers and early stopping decide from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from gensweep.errors import Outcome
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The scores of one trial at the end of one epoch."""
+
+    epoch: int
+    step: int
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Copied:
+    """An exploit of population-based training: before the epoch after `epoch`, trial `source` gave its weights.
+
+    `parameters` are all of the trial's from there on, `changed` those that are new.
+    """
+
+    epoch: int
+    source: int
+    source_step: int
+    parameters: dict[str, Any]
+    changed: tuple[str, ...] = ()
+
+
+@dataclass
+class TrialRecord:
+    """One trial as the ledger knows it. `position` counts within its arm; `parameters` map axis paths to values.
+
+    `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
+    `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
+    last reported.
+    """
+
+    number: int
+    key: str
+    arm: str
+    position: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+    configuration: dict[str, Any] = field(default_factory=dict)
+    outcome: Outcome | None = None
+    reason: str = ""
+    reports: list[Reported] = field(default_factory=list)
+    copies: list[Copied] = field(default_factory=list)
+    epoch: int = 0
+    step: int = 0
+    best: dict[str, float] = field(default_factory=dict)
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    evaluation_seconds: float = 0.0
+    protocol: dict[str, str] = field(default_factory=dict)
+    losses: int = 0
+
+    @property
+    def folder_name(self) -> str:
+        """The name of its folder in trials/: `0007-wae-3fa94c01`."""
+        return f"{self.number:04d}-{self.arm}-{self.key[:8]}"
+
+    @property
+    def family(self) -> str:
+        """The name of its family."""
+        family = self.configuration.get("family")
+        return str(family.get("name", "")) if isinstance(family, dict) else str(family or self.arm)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it still has to train."""
+        return self.outcome is None
+
+
+class Change(NamedTuple):
+    """One thing that happened in an arm. `report` is the new one of a "reported"; the record may have gone on since."""
+
+    kind: Literal["issued", "reported", "copied", "ended"]
+    record: TrialRecord
+    report: Reported | None = None
+
+
+class History:
+    """The trials of one arm by position, and everything that happened to them in the ledger's order."""
+
+    def __init__(self) -> None:
+        self._trials: dict[int, TrialRecord] = {}
+        self._changes: list[Change] = []
+        self._folds: dict[Hashable, tuple[int, Any]] = {}
+
+    def __iter__(self) -> Iterator[TrialRecord]:
+        return iter(self._trials.values())
+
+    def __len__(self) -> int:
+        return len(self._trials)
+
+    def __contains__(self, position: object) -> bool:
+        return position in self._trials
+
+    def __getitem__(self, position: int) -> TrialRecord:
+        return self._trials[position]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, History) and (self._trials, self._changes) == (other._trials, other._changes)
+
+    __hash__ = None  # type: ignore[assignment]  # it grows
+
+    def add(self, change: Change) -> None:
+        """Enter what happened. The state does this; nobody else."""
+        self._trials[change.record.position] = change.record
+        self._changes.append(change)
+
+    def fold(self, key: Hashable, start: Callable[[], T], step: Callable[[T, Change], None]) -> T:
+        """`start()` after a `step` for every change so far. Kept under `key`, so that each change is met once.
+
+        What a reader remembers is then a function of the history, and cheap however long it grows: rung tables, a study.
+        """
+        n, value = self._folds.get(key, (0, None))
+        if value is None:
+            value = start()
+        for change in self._changes[n:]:
+            step(value, change)
+        self._folds[key] = (len(self._changes), value)
+        return value  # type: ignore[no-any-return]

@@ -1,0 +1,180 @@
+"""The driver's mind: what is said to it -> the events that follow. Pure: it changes nothing and asks no clock.
+
+Wanted (a place is free)        -> continued, else issued, else nothing
+Report                          -> reported if it is news; ended if the trial is over
+Entered (a report is entered)   -> ended or copied, where early stopping says so
+Failure                         -> ended
+Lost (the machine took it)      -> lost; ended too, when that was too often
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from gensweep.axes.arms import Arm
+from gensweep.early_stopping.base import Copy, Stop
+from gensweep.errors import Outcome
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
+from gensweep.searchers.base import proposal
+from gensweep.seeding import derive
+from gensweep.spaces.sweep import Sweep
+from gensweep.trial import Failure, Report
+
+MACHINE_RETRIES = 3  # workers that a trial may lose without a report between them
+SAME_ERRORS = 3  # the same error in the code, this often in a row and nothing else, ends the sweep early
+
+Event = dict[str, Any]
+Issue = Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]
+"""A drawn configuration -> the trial's key, and the whole configuration as plain data."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A place is free for a trial."""
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The machine took the process of a running trial."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A report of this trial has been entered, and the trial is not over."""
+
+    number: int
+
+
+Said = Wanted | Lost | Entered | Report | Failure
+
+
+class Mind:
+    """What a driver decides by: the sweep, and nothing that changes."""
+
+    def __init__(self, sweep: Sweep, issue: Issue) -> None:
+        self.sweep, self.issue = sweep, issue
+        self.arms = sweep.arms
+
+    @cached_property
+    def turns(self) -> list[tuple[str, int]]:
+        """(arm, position) of each trial number: round the arms, so that all have the same budget at any time."""
+        counts = self.sweep.counts
+        return [
+            (label, position)
+            for position in range(max(counts.values(), default=0))
+            for label in self.arms
+            if position < counts[label]
+        ]
+
+    def is_done(self, state: SweepState) -> bool:
+        """Whether every trial has ended."""
+        return len(state.trials) >= len(self.turns) and not state.running and state.waiting() is None
+
+    def decide(self, state: SweepState, said: Said) -> list[Event]:
+        """The events that follow from what was said, in order. Nothing is changed."""
+        match said:
+            case Wanted():
+                return self._wanted(state)
+            case Entered():
+                return self._judged(state, state.trials[said.number])
+            case Lost():
+                return self._lost(state.trials[said.number], said.reason)
+            case Failure():
+                return self._failed(state.trials[said.number], said.reason)
+            case Report():
+                return self._reported(state, said)
+
+    def same_error(self, state: SweepState) -> str | None:
+        """The error that ended the last trials, all alike, when that were so many that the rest would end so too."""
+        last = state.errors[-SAME_ERRORS:]
+        return last[0] if len(last) == SAME_ERRORS and len(set(last)) == 1 else None
+
+    def _wanted(self, state: SweepState) -> list[Event]:
+        if (record := state.waiting()) is not None:
+            return [{"event": "continued", "number": record.number}]
+        number = len(state.trials)
+        if number >= len(self.turns):
+            return []
+        label, position = self.turns[number]
+        arm, seed = self.arms[label], self.sweep.search.seed
+        parameters = proposal(self.sweep.searcher, arm, state.history(label), position, seed)
+        key, configuration = self.issue(arm.configuration(parameters, trial_seed(seed, position)))
+        return [
+            {
+                "event": "issued",
+                "number": number,
+                "arm": label,
+                "position": position,
+                "key": key,
+                "parameters": parameters,
+                "configuration": configuration,
+            }
+        ]
+
+    def _lost(self, record: TrialRecord, reason: str) -> list[Event]:
+        if record.outcome is not None:
+            return []
+        lost = {"event": "lost", "number": record.number, "reason": reason}
+        if record.losses < MACHINE_RETRIES:
+            return [lost]
+        return [lost, _ended(record, Outcome.FAILED, f"its worker was lost {record.losses + 1} times, last: {reason}")]
+
+    def _failed(self, record: TrialRecord, reason: str) -> list[Event]:
+        if record.outcome is not None:
+            return []
+        return [{**_ended(record, Outcome.FAILED, reason), "error": f"{reason} at step {record.step}"}]
+
+    def _reported(self, state: SweepState, report: Report) -> list[Event]:
+        record = state.trials[report.number]
+        if record.outcome is not None:
+            return []
+        is_news = bool(report.scores) and not (record.reports and report.epoch <= record.reports[-1].epoch)
+        events: list[Event] = [{"event": "reported", "scores": report.scores, **_reached(report)}] if is_news else []
+        if report.outcome is not None:
+            return [*events, {**_ended(record, report.outcome, report.reason), **_reached(report)}]
+        return events
+
+    def _judged(self, state: SweepState, record: TrialRecord) -> list[Event]:
+        arm = self.arms[record.arm]
+        seed = derive(self.sweep.search.seed, "early stopping", record.number, len(record.reports))
+        decision = self.sweep.early_stopping.decide(arm, state.history(record.arm), record, seed)
+        match decision:
+            case Stop():
+                return [_ended(record, Outcome.PRUNED, decision.reason)]
+            case Copy():
+                return [self._copied(record, arm, decision)]
+        return []
+
+    def _copied(self, record: TrialRecord, arm: Arm, copy: Copy) -> Event:
+        parameters = {**record.parameters, **copy.parameters}
+        _, configuration = self.issue(arm.configuration(parameters, record.configuration["seed"]))
+        return {
+            "event": "copied",
+            "number": record.number,
+            "epoch": record.epoch,
+            "source": copy.source,
+            "parameters": parameters,
+            "changed": sorted(path for path in parameters if parameters[path] != record.parameters.get(path)),
+            "configuration": configuration,
+        }
+
+
+def trial_seed(search_seed: int, position: int) -> int:
+    """The seed of a trial where the file fixes none: arms have the same at the same position."""
+    return derive(search_seed, "trial", position) % 2**31
+
+
+def _reached(report: Report) -> Event:
+    names = ("number", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds", "protocol")
+    return {name: getattr(report, name) for name in names}
+
+
+def _ended(record: TrialRecord, outcome: Outcome, reason: str) -> Event:
+    return {"event": "ended", "number": record.number, "outcome": outcome.name, "reason": reason}
