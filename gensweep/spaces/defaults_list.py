@@ -19,7 +19,7 @@ from gensweep.spaces.reading import Items, Map, YamlError, read_file
 
 SHIPPED = Path(__file__).parent / "defaults"
 _HEADER = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
-_ENTRY = re.compile(r"((?:(?:optional|override|delete)\s+)*)([^\s@]+)(?:@(\S+))?")
+_ENTRY = re.compile(r"((?:(?:optional|override)\s+)*)([^\s@]+)(?:@(\S+))?")
 
 
 class Part(NamedTuple):
@@ -39,7 +39,7 @@ class Entry:
     package: str
     where: str
     key: str = ""
-    words: str = ""
+    words: str = ""  # optional, override, placed (the line says the package), delete (the command line does)
 
 
 def entry(item: Any, where: str, base: str = "", inside: str = "") -> Entry:
@@ -48,10 +48,10 @@ def entry(item: Any, where: str, base: str = "", inside: str = "") -> Entry:
     Raises:
         YamlError: it is no such item.
     """
-    text, value = next(iter(item.items()), ("", "")) if isinstance(item, Map) else (item, [])
+    text, value = next(iter(item.items())) if isinstance(item, Map) and len(item) == 1 else (item, [])
     names = value if isinstance(value, list) else [] if value is None else [value]
     match = _ENTRY.fullmatch(str(text))
-    if not match or (isinstance(item, Map) and len(item) > 1) or not all(isinstance(name, str) for name in names):
+    if not match or (item is text and match[1]) or not all(isinstance(name, str) for name in [text, *names]):
         raise YamlError(where, f"defaults: {item!r} is no file. Write base, or dataset: digits, or dataset: null")
     words, group, package = match.groups()
     if item is text:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +118,9 @@ class _Asked:
         options = files.options(key)
         if options and not isinstance(value, Mapping | list):
             if override.is_delete() or value in options:
-                place = key if override.package is None else f"{key}@{override.package or '_global_'}"
-                self.groups.append(entry(Map({f"{'delete ' * override.is_delete()}{place}": value}), text))
+                names = None if value is None else str(value)
+                chosen = entry(Map({override.get_key_element().lstrip("+~"): names}), text)
+                self.groups.append(replace(chosen, words="delete") if override.is_delete() else chosen)
             else:
                 wrong = "a group takes one file" if isinstance(value, HydraSweep) else f"there is no file '{value}'"
                 self.problems.append(Problem(text, key, f"{wrong}. {suggest(str(value), options)}"))

@@ -180,8 +180,11 @@ def test_a_choice_may_be_of_a_group_that_another_choice_brings(tree: Callable[[s
         ("[{db: small, log: loud}]", [], "is no file"),
         ("[{}]", [], "is no file"),
         ("[7]", [], "is no file"),
+        ("[optional under]", [], "is no file"),
+        ("[db: small, override under]", [], "is no file"),
         ("{db: small}", [], "study.yaml:1 defaults: takes a list"),
         ("[db: small]", ["~log"], "~log defaults: no defaults list holds log."),
+        ("[db: small]", ["~db=3"], "~db=3 defaults: there is no such choice to delete: it is small"),
         ("[db: small]", ["~db=large"], "~db=large defaults: there is no such choice to delete: it is small"),
     ],
 )
@@ -198,7 +201,11 @@ def test_what_is_wrong_with_a_defaults_list(
 
 @pytest.mark.parametrize(
     ("defaults", "says"),
-    [("[db: small, log: loud, db: [small]]", "db is asked for twice"), ("[optionally db: small]", "is no file")],
+    [
+        ("[db: small, log: loud, db: [small]]", "db is asked for twice"),
+        ("[optionally db: small]", "is no file"),
+        ("[delete db: small]", "is no file"),
+    ],
 )
 def test_what_hydra_takes_and_we_do_not(tree: Callable[[str], Path], defaults: str, says: str) -> None:
     file = tree(defaults)
