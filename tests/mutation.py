@@ -65,7 +65,9 @@ def mutants(file: Path) -> list[Mutant]:
         for what, change in _changes(node):
             mutated = copy.deepcopy(tree)
             change(next(n for i, n in enumerate(ast.walk(mutated)) if i == index))
-            found.append(Mutant(file, getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(mutated))))
+            found.append(
+                Mutant(file, getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(mutated)))
+            )
     return found
 
 
@@ -103,12 +105,17 @@ def _is_effect(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
         return isinstance(statement.value, ast.Call)
     if isinstance(statement, ast.Assign):
-        return any(isinstance(t, ast.Attribute | ast.Subscript) for target in statement.targets for t in ast.walk(target))
+        return any(
+            isinstance(t, ast.Attribute | ast.Subscript) for target in statement.targets for t in ast.walk(target)
+        )
     return isinstance(statement, ast.AugAssign)
 
 
 def _is_text(node: ast.AST) -> bool:
-    return any(isinstance(n, ast.JoinedStr) or (isinstance(n, ast.Constant) and isinstance(n.value, str)) for n in ast.walk(node))
+    return any(
+        isinstance(n, ast.JoinedStr) or (isinstance(n, ast.Constant) and isinstance(n.value, str))
+        for n in ast.walk(node)
+    )
 
 
 def sample(paths: list[Path], n: int, seed: int) -> list[Mutant]:
@@ -140,9 +147,10 @@ def is_killed(mutant: Mutant, place: Path, limit: float) -> bool:
         done = subprocess.run(
             [*command, *tests], cwd=place, env=environment, capture_output=True, timeout=limit, check=False
         )
-        return done.returncode != 0
     except subprocess.TimeoutExpired:
         return True
+    else:
+        return done.returncode != 0
     finally:
         target.write_text(original)
 

@@ -44,7 +44,10 @@ def schema() -> dict[str, Any]:
     sections = {key: _closed(model.model_json_schema(by_alias=True)) for key, model in SECTIONS.items()}
     sections["search"] = _search(sections["search"])
     sections["early_stopping"] = member_schema("early_stopping")
-    sections["compare"] = {"type": ["string", "null"], "description": "the choice whose branches are the arms, as in family"}
+    sections["compare"] = {
+        "type": ["string", "null"],
+        "description": "the choice whose branches are the arms, as in family",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gensweep search space",
@@ -122,7 +125,9 @@ def _search(section: dict[str, Any]) -> dict[str, Any]:
         own = {key: value for key, value in member["properties"].items() if key != "name"}
         properties = {**section["properties"], "sampler": {"const": name}, **own}
         required = [] if name == DEFAULT_SEARCHER else ["sampler"]
-        alternatives.append({"type": "object", "properties": properties, "required": required, "additionalProperties": False})
+        alternatives.append(
+            {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        )
     return {"anyOf": alternatives, "description": section.get("description", "")}
 
 

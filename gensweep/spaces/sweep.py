@@ -113,6 +113,9 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     ):
         settings[field_name], found = _component(kind, key, node, tree.get(key), where.get(key, ""))
         problems += found
+    if _is_map(tree.get("search")) and "name" in tree["search"]:
+        place = _places(tree, "search", where).get("search.name", where.get("search", ""))
+        problems.append(Problem(place, "search", "unknown field 'name' of search. Write sampler, as in {sampler: tpe}"))
     name, found = _name(tree.get("name", name), where.get("name", ""))
     space, wrong, sources = _trial(tree.get("trial"), where.get("trial", ""))
     sources |= {key: place for key, place in where.items() if key not in SECTIONS}
@@ -181,7 +184,7 @@ def _searcher(node: object) -> object:
     if not _is_map(node):
         return DEFAULT_SEARCHER
     sampler = node.get("sampler", DEFAULT_SEARCHER)  # type: ignore[attr-defined]
-    own = {k: v for k, v in node.items() if k not in {"sampler", *Search.model_fields}}  # type: ignore[attr-defined]
+    own = {k: v for k, v in node.items() if k not in {"name", "sampler", *Search.model_fields}}  # type: ignore[attr-defined]
     return {**(sampler if _is_map(sampler) else {"name": sampler}), **own}
 
 

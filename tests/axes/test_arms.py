@@ -47,7 +47,11 @@ def test_the_compared_choice_makes_the_arms(family: Any, compare: str | None, ex
 
 def test_an_arm_has_its_own_axes_and_names_them_without_the_decided_choice() -> None:
     wae, clip, _ = arms(space(FAMILIES), None, FID)
-    assert [str(axis.path) for axis in wae.axes] == ["latent_size", "family.divergence", "family.divergence[mmd].kernel"]
+    assert [str(axis.path) for axis in wae.axes] == [
+        "latent_size",
+        "family.divergence",
+        "family.divergence[mmd].kernel",
+    ]
     assert [str(axis.path) for axis in clip.axes] == ["latent_size"]
     assert (wae.n_configurations, clip.n_configurations) == (2 * 3, 2)
     mmd, sinkhorn = arms(space(WAE), None, FID)
@@ -65,7 +69,9 @@ def test_a_seed_of_the_file_stands() -> None:
 
 
 def test_a_compared_path_without_a_choice_is_an_error_with_the_choices() -> None:
-    with pytest.raises(ConfigError, match=r"no choice at 'family.divergenc' to compare. Did you mean 'family.divergence'"):
+    with pytest.raises(
+        ConfigError, match=r"no choice at 'family.divergenc' to compare. Did you mean 'family.divergence'"
+    ):
         arms(space(WAE), "family.divergenc", FID)
     with pytest.raises(ConfigError, match="no choice at 'seed'"):
         arms(space(WAE), "seed", FID)

@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 
-from gensweep.errors import ConfigError
 from gensweep.axes.axis import Axis, AxisPath
 from gensweep.axes.distributions import Choice, LogUniform
 from gensweep.axes.space import (
-    OneOf,
     answers,
     axes,
     draw,
@@ -19,11 +17,12 @@ from gensweep.axes.space import (
     grid_point,
     grid_size,
     locate,
+    n_configurations,
     read,
     resolve,
-    n_configurations,
     write,
 )
+from gensweep.errors import ConfigError
 
 TREE: dict[str, Any] = {
     "latent_size": "choice(2, 8)",

@@ -86,7 +86,9 @@ def test_losses_are_counted_since_the_last_report() -> None:
 
 
 def test_the_first_report_of_an_epoch_counts() -> None:
-    trial = fold([issued(), reported(epoch=5), reported(epoch=10), reported(epoch=10, fid=9.0), reported(epoch=5, fid=8)])
+    trial = fold(
+        [issued(), reported(epoch=5), reported(epoch=10), reported(epoch=10, fid=9.0), reported(epoch=5, fid=8)]
+    )
     assert [(r.epoch, r.scores["fid"]) for r in trial.trials[1].reports] == [(5, 1.0), (10, 1.0)]
     assert trial.trials[1].best == {"fid": 1.0}
 
@@ -111,7 +113,9 @@ def test_a_copy_of_weights_changes_the_parameters_and_is_lineage() -> None:
 
 
 def test_errors_in_a_row_end_with_a_result_and_with_a_new_driver() -> None:
-    state = fold([STARTED, *(issued(n) for n in range(6)), ended(0, "FAILED", error="E1"), ended(1, "FAILED", error="E2")])
+    state = fold(
+        [STARTED, *(issued(n) for n in range(6)), ended(0, "FAILED", error="E1"), ended(1, "FAILED", error="E2")]
+    )
     assert state.errors == ["E1", "E2"]
     assert fold([ended(2, "DIVERGED")], state).errors == []
     state = fold([ended(3, "FAILED", reason="no error given")], state)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn, Stop
+from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn
 from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import fold
@@ -267,9 +267,7 @@ def test_what_follows_from_an_event_follows_after_it_is_durable(tmp_path: Path) 
     seen: list[bool] = []
     folder = SweepFolder.create(tmp_path / "s", sweep().definition())
     folder.hold()
-    driver = Driver(
-        sweep(), folder, lambda record: seen.append(folder.state().trials[record.number] == record)
-    )
+    driver = Driver(sweep(), folder, lambda record: seen.append(folder.state().trials[record.number] == record))
     driver.start()
     job = issue(driver)
     driver.take(report(job, 1, 1.0))
@@ -425,7 +423,9 @@ def test_the_state_is_the_fold_of_the_log_whatever_happens(tmp_path: Path, seed:
     assert world.driver.is_done
     state = fold(world.driver.folder.events.read())
     assert state == world.driver.state
-    assert sorted((r.arm, r.position) for r in state.trials.values()) == [(a, p) for a in ("vae", "wae") for p in range(6)]
+    assert sorted((r.arm, r.position) for r in state.trials.values()) == [
+        (a, p) for a in ("vae", "wae") for p in range(6)
+    ]
     log = world.driver.folder.events.read()
     reported = [(e["number"], e["epoch"]) for e in log if e["event"] == "reported"]
     assert len(reported) == len(set(reported))

@@ -19,7 +19,7 @@ def test_its_definition_is_plain_and_means_the_same(study: Path) -> None:
     text = yaml.safe_dump(sweep.definition(), sort_keys=False)
     again = from_definition(yaml.safe_load(text))
     assert again == sweep
-    assert [axis.name for axis in axes(again.space)] == [axis.name for axis in axes(sweep.space)]
+    assert {label: arm.axes for label, arm in again.arms.items()} == {label: arm.axes for label, arm in sweep.arms.items()}
     assert again.definition() == sweep.definition()
 
 
@@ -83,14 +83,20 @@ def test_a_searcher_has_its_own_fields_beside_samples_and_seed(study: Path, writ
     nested = load(write("objective: {metric: fid}\nsearch: {sampler: {name: grid, points: 4}}\ntrial: {family: vae}\n"))
     assert nested.searcher.dump() == {"name": "grid", "points": 4}
     assert from_definition(nested.definition()) == nested
-    file = write("objective: {metric: fid}\nsearch:\n  sampler: random\n  points: 9\ntrial: {family: vae}\n", "points.yaml")
-    with pytest.raises(ConfigError, match=r"^points.yaml:4 search: unknown field 'points' of random.*It is a field of grid"):
+    file = write(
+        "objective: {metric: fid}\nsearch:\n  sampler: random\n  points: 9\ntrial: {family: vae}\n", "points.yaml"
+    )
+    with pytest.raises(
+        ConfigError, match=r"^points.yaml:4 search: unknown field 'points' of random.*It is a field of grid"
+    ):
         load(file)
 
 
 def test_an_old_file_is_told_what_schedule_is_now(write: Callable[..., Path]) -> None:
     file = write("objective: {metric: fid}\nschedule: {name: asha}\ntrial: {family: vae}\n")
-    with pytest.raises(ConfigError, match=r"^study.yaml:2 schedule: is now early_stopping, so that lr_schedule is the only"):
+    with pytest.raises(
+        ConfigError, match=r"^study.yaml:2 schedule: is now early_stopping, so that lr_schedule is the only"
+    ):
         load(file)
 
 
