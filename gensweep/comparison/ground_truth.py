@@ -17,12 +17,12 @@ from gensweep.comparison.gaussian_pair import Mixture
 from gensweep.comparison.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 from gensweep.comparison.report import markdown_table
 from gensweep.datasets.gaussian_mixture import GaussianMixture
-from gensweep.divergences.base import PopulationObjective
 from gensweep.errors import Outcome
 from gensweep.families.base import Family
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.state import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.losses import PopulationObjective
 from gensweep.spaces.configuration import TrialConfiguration
 
 METRIC = "gaussian_fit"
@@ -168,7 +168,7 @@ def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: Popu
     return Fit(
         objective=objective.name,
         trial=record.number,
-        family=str(configuration.family.dump()["name"]),
+        family=configuration.family.name,
         target=target,
         trained=trained,
         bounds=(_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation),
@@ -207,7 +207,7 @@ def _components(configuration: TrialConfiguration) -> Components:
 def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
     """What the trial should have minimised, where it was measured and its model is a Gaussian on a line."""
     assert isinstance(configuration.family, Family)
-    is_measured = any(metric.dump()["name"] == METRIC for metric in configuration.evaluation.metrics)
+    is_measured = any(metric.name == METRIC for metric in configuration.evaluation.metrics)
     objective = configuration.family.population_objective()
     if not (is_measured and _components(configuration)[0]) or objective is None:
         return None

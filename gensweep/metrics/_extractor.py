@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from gensweep.errors import ConfigError
+from gensweep.metrics import _foreign
 from gensweep.metrics._cards import FOLDER, FOREIGN, IDENTITY, card
 from gensweep.metrics._preparation import Preparation
 
@@ -113,8 +114,6 @@ def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extr
         return Extractor(name, IDENTITY, torch.nn.Flatten())
     kind, _, path = name.partition(":")
     if kind in FOREIGN:
-        from gensweep.metrics import _foreign
-
         file = _foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()
         network, digest, preparation = _foreign.load(kind, file, bounds)
         return Extractor(kind, digest[:8], network, preparation, _foreign.ARGUMENTS[kind])

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import cast
 
 from gensweep.datasets import base as datasets
 from gensweep.errors import Outcome
@@ -105,7 +104,7 @@ class Driver:
 
     def _issue(self, number: int, suggestion: Suggestion) -> TrialRecord:
         configuration = TrialConfiguration.model_validate(suggestion.configuration)
-        data = datasets.load(cast(datasets.Dataset, configuration.dataset))
+        data = datasets.load(configuration.dataset)
         plain = configuration.dump()
         record = TrialRecord(
             number=number,

@@ -11,7 +11,8 @@ from torch.func import functional_call, grad, vmap
 
 from gensweep import registry
 from gensweep.component import build
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Loss
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
