@@ -18,7 +18,6 @@ from gensweep.comparison.gaussian_targets import NEIGHBOURS, Place, best_gaussia
 from gensweep.comparison.report import markdown_table
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import Outcome
-from gensweep.families.base import Family
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.state import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -206,7 +205,6 @@ def _components(configuration: TrialConfiguration) -> Components:
 
 def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
     """What the trial should have minimised, where it was measured and its model is a Gaussian on a line."""
-    assert isinstance(configuration.family, Family)
     is_measured = any(metric.name == METRIC for metric in configuration.evaluation.metrics)
     objective = configuration.family.population_objective()
     if not (is_measured and _components(configuration)[0]) or objective is None:

@@ -10,8 +10,7 @@ from pydantic import Field, field_validator
 
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, suggest
-from gensweep.metrics._cards import FOREIGN, IDENTITY, card, names
-from gensweep.metrics._extractor import Extractor, load_extractor
+from gensweep.metrics._extractor import FOREIGN, IDENTITY, Extractor, card, load_extractor, names
 from gensweep.metrics._foreign import probe
 from gensweep.metrics.base import Metric
 

@@ -13,8 +13,7 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._cards import IDENTITY
-from gensweep.metrics._extractor import load_extractor
+from gensweep.metrics._extractor import IDENTITY, load_extractor
 from gensweep.metrics._featured import Featured
 from gensweep.metrics._samples import fakes, protocol, subset
 from gensweep.metrics.base import Metric, Model, Score, Scorer

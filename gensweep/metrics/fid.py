@@ -9,9 +9,8 @@ import torch
 from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
-from gensweep.metrics import _frechet
 from gensweep.metrics._featured import Featured
-from gensweep.metrics._frechet import frechet_distance_from_root, moments
+from gensweep.metrics._frechet import frechet_distance_from_root, moments, root
 from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
 from gensweep.metrics._samples import fakes, protocol, subset, warn_of_few
 from gensweep.metrics.base import Model, Score, Scorer
@@ -60,7 +59,7 @@ class _Scorer(Scorer):
         )  # fmt: skip
         large = len(self.real) >= WORTH_A_FILE
         prepared = cached(self.protocol.content, self._prepare) if large else self._prepare()
-        self.mean, self.root = prepared["mean"], _frechet.root(prepared["covariance"])
+        self.mean, self.root = prepared["mean"], root(prepared["covariance"])
         warn_of_few("fid", min(len(self.real), self.n_fake), len(self.mean))
         self.details = {"floor": float(prepared["floor"])} if "floor" in prepared else {}
 
@@ -73,10 +72,10 @@ class _Scorer(Scorer):
         return frechet_distance_from_root(self.mean, self.root, found.mean, found.covariance)
 
     def _prepare(self) -> dict[str, torch.Tensor]:
-        found = _frechet.moments(self.extractor.batches(self.real))
+        found = moments(self.extractor.batches(self.real))
         prepared = {"mean": found.mean, "covariance": found.covariance}
         if len(self.train) >= self.n_fake:
-            self.mean, self.root = found.mean, _frechet.root(found.covariance)
+            self.mean, self.root = found.mean, root(found.covariance)
             floor = self._distance(subset(self.train, self.n_fake, self.seed, "floor"))
             prepared["floor"] = torch.tensor(floor, dtype=torch.float64)
         return prepared
