@@ -9,6 +9,7 @@ from typing import Annotated
 import torch
 from pydantic import Field, model_validator
 
+from gensweep import registry
 from gensweep.component import Member
 from gensweep.constraints.base import Bounds, Constraint, constrained
 from gensweep.constraints.none import NONE
@@ -93,12 +94,18 @@ class RatioCritic(LatentCritic, ABC):
     @model_validator(mode="after")
     def _the_ratio_can_be_reached(self) -> RatioCritic:
         if self.constraint.bounds is Bounds.NORM:
-            given = self.constraint.name
+            cures = ["Give constraint: none", *own_divergence(self.constraint)]
             raise ValueError(
-                f"constraint {given} does not go with {self.name}: it holds a norm of the critic at 1, while the best "
-                f"critic goes flat as the laws come together. Give constraint: none, or divergence: {given}_ipm"
+                f"constraint {self.constraint.name} does not go with {self.name}: it holds a norm of the critic at 1, while "
+                f"the best critic goes flat as the laws come together. {', or '.join(cures)}"
             )
         return self
+
+
+def own_divergence(constraint: Constraint) -> list[str]:
+    """What to write for the divergence that a constraint of a norm makes; nothing where there is none of its name."""
+    name = f"{constraint.name}_ipm"
+    return [f"divergence: {name}"] if name in registry.names("divergences") else []
 
 
 def gap(target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:

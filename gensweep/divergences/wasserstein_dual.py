@@ -10,7 +10,7 @@ from pydantic import model_validator
 from gensweep.component import Member
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.constraints.lipschitz_penalty import LipschitzPenalty
-from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective
+from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective, own_divergence
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
 
 
@@ -51,7 +51,7 @@ class WassersteinDual(LatentCritic):
         if self.constraint.bounds is Bounds.NORM:
             raise ValueError(
                 f"constraint {self.constraint.name} bounds no slope: its gap is another distance than Wasserstein's. "
-                f"Give divergence: {self.constraint.name}_ipm"
+                f"Give {', or '.join(['constraint: lipschitz_penalty', *own_divergence(self.constraint)])}"
             )
         return self
 

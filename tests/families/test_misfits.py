@@ -115,10 +115,20 @@ class Tight(Idle):
         return PopulationObjective("wasserstein_1", bias="by 3 %")
 
 
+class Moment(Idle):
+    """One of a norm that has no divergence of its own."""
+
+    name: Literal["moment"] = "moment"  # type: ignore[assignment]
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds.NORM
+
+
 @pytest.fixture
 def _plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = {cls.__name__.lower(): EntryPoint(cls.__name__.lower(), f"{__name__}:{cls.__name__}", "gensweep.constraints")
-               for cls in (Idle, Tight)}  # fmt: skip
+               for cls in (Idle, Tight, Moment)}  # fmt: skip
     monkeypatch.setattr(registry, "_plugins", lambda kind: entries if kind == "constraints" else {})
 
 
@@ -156,3 +166,12 @@ def test_only_a_free_critic_reaches_the_ratio(weight: float) -> None:
         held = {**node, "constraint": {"name": "gradient_penalty", "at": "data", "weight": weight}}
         free = cast(Family, build("families", {**node, "constraint": "none"})).population_objective()
         assert cast(Family, build("families", held)).population_objective() == (None if weight else free)
+
+
+@pytest.mark.usefixtures("_plugins")
+@pytest.mark.parametrize(("divergence", "cure"), [("wasserstein_dual", "lipschitz_penalty"), ("kl", "none")])
+def test_a_norm_without_a_divergence_of_its_own_is_refused_without_naming_one(divergence: str, cure: str) -> None:
+    with pytest.raises(ValueError, match=f"constraint moment .*Give constraint: {cure} \\["):
+        build("divergences", {"name": divergence, "constraint": "moment"})
+    with pytest.raises(ValueError, match=f"Give constraint: {cure}, or divergence: fisher_ipm \\["):
+        build("divergences", {"name": divergence, "constraint": "fisher"})
