@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from gensweep import __version__, registry
-from gensweep.deferred import defer
 from gensweep.errors import ConfigError, GensweepError, gathered, suggest
 
 if TYPE_CHECKING:
     from gensweep.ledger.sweep_folder import SweepFolder
-
-defer("torch")
 
 app = typer.Typer(
     name="gensweep",
