@@ -51,7 +51,8 @@ def main() -> NoReturn:
         _complain(str(error))
     except typer.TyperException as error:  # of usage
         code = error.exit_code
-        _complain(error.format_message())
+        message = error.format_message()
+        _complain(message if "\n" in message else f"{message} See gensweep --help.")
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
     except (BrokenPipeError, SystemExit):  # typer and rich leave with 1 where a pipe is broken
