@@ -162,9 +162,9 @@ def _owners(kind: str, key: str) -> str:
 
 
 def _again(error: Any) -> dict[str, Any]:
-    """A reported error as one that can be raised again, with its final text."""
-    text = error["msg"].removeprefix("Value error, ")
-    return {"type": PydanticCustomError(error["type"], text), "loc": error["loc"], "input": error["input"]}
+    """A reported error as one that can be raised again, with what it holds besides its text."""
+    kind = PydanticCustomError(error["type"], error["msg"], error.get("ctx"))
+    return {"type": kind, "loc": error["loc"], "input": error["input"]}
 
 
 def _error(title: str, loc: tuple[str, ...], text: str, given: object) -> ValidationError:

@@ -10,13 +10,13 @@ from typing import Any, cast
 import pytest
 import torch
 
-from gensweep.datasets import base as datasets
-from gensweep.datasets.base import Dataset
 from gensweep.axes import space as spaces
-from gensweep.spaces.check import load_and_check
-from gensweep.configuration import TrialConfiguration
 from gensweep.axes.distributions import Distribution
 from gensweep.axes.space import OneOf
+from gensweep.configuration import TrialConfiguration
+from gensweep.datasets import base as datasets
+from gensweep.datasets.base import Dataset
+from gensweep.spaces.check import load_and_check
 from gensweep.trainers.loop import train
 from gensweep.trainers.streams import draw
 from gensweep.trial import build_game, build_trainee

@@ -23,6 +23,8 @@ objective: {metric: gab}
 search: {sampler: tpee, samples: 0}
 schedule: {name: asha, grace_period: 30}
 latent_size: 8
+early_stopping: {name: asha, grace: 3}
+compare: family.kind
 trial:
   latent_size: int(0, 8)
   network: {name: layer}
@@ -40,10 +42,11 @@ trial:
 FINDINGS = """\
 study.yaml:2 name: 'my study' cannot name a folder. Begin with a letter or digit, and go on with letters, digits, \
 '.', '_' or '-'
-study.yaml:3 unknown key 'objectives'. Did you mean 'objective'? Known: name, objective, resources, schedule, search, \
-trial.
-study.yaml:5 search.sampler: 'tpee' is not allowed. Did you mean 'tpe'? Known: grid, random, tpe.
+study.yaml:3 unknown key 'objectives'. Did you mean 'objective'? Known: compare, early_stopping, name, \
+objective, resources, search, trial.
+study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known: cma_es, gp, grid, qmc, random, tpe.
 study.yaml:5 search.samples: 0 is not allowed: must be 1 or more
+study.yaml:6 schedule: is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}
 study.yaml:7 'latent_size' belongs below trial: write trial.latent_size
 study.yaml:9 trial.latent_size: 0 is not allowed: must be 1 or more
 study.yaml:13 trial.family.lambda: loguniform(0, 100): a logarithmic range begins above 0, not at 0
