@@ -170,7 +170,8 @@ def test_what_comes_of_another_arm_changes_nothing(rule: EarlyStopping, seed: in
             if yours.is_live:
                 second.follow(yours, second.report(yours, epoch, rng.uniform(-20, -10)))
             if twin.is_live:
-                assert first.report(mine, epoch, got) == (decision := alone.report(twin, epoch, got))
+                decision = alone.report(twin, epoch, got)
+                assert first.report(mine, epoch, got) == decision
                 first.follow(mine, decision)
                 alone.follow(twin, decision)
 

@@ -22,9 +22,9 @@ TRIAL = {
 LAMBDA, LR = "family.lambda", "training.optimizer.lr"
 
 
-def arm_of(mode: Literal["min", "max"] = "min", **trial: Any) -> Arm:
+def arm_of(mode: Literal["min", "max"] = "min", compare: str | None = None, **trial: Any) -> Arm:
     """The first arm of TRIAL with these nodes in place of its own."""
-    return arms(spaces.read({**TRIAL, **trial})[0], None, Objective(metric="fid", mode=mode))[0]
+    return arms(spaces.read({**TRIAL, **trial})[0], compare, Objective(metric="fid", mode=mode))[0]
 
 
 class Told:

@@ -248,27 +248,32 @@ def test_the_knobs_of_an_arm_are_found_below_branches_and_nothing_else_is_one() 
         "one_of": [{"name": "sinkhorn", "blur": "loguniform(0.3, 3)"}, {"name": "mmd", "kernel": "choice(imq, rbf)"}]
     }
     arm = arm_of(
-        network={"name": "mlp", "hidden": "choice([8], [16])"}, latent_size="choice(2, 4)",
+        compare="latent_size", network={"name": "mlp", "hidden": "choice([8], [16])"}, latent_size="choice(2, 4)",
         family={"name": "wae", "lambda": "choice(1, 10)", "divergence": divergence},
         training={"epochs": "choice(8, 9)", "batch_size": "choice(32, 64)", "grad_clip": "uniform(0, 1)",
-                  "optimizer": {"lr": "loguniform(1e-4, 1e-2)", "betas": ["uniform(0, 0.9)", 0.99], "eps": "loguniform(1e-9, 1e-7)"}},
+                  "optimizer": {"lr": "loguniform(1e-4, 1e-2)", "betas": ["uniform(0, 0.9)", 0.99],
+                                "eps": "loguniform(1e-9, 1e-7)"}},
     )  # fmt: skip
-    # the arm is that of sinkhorn: the divergences are what is compared
     assert {axis.path for axis in knob_axes(arm)} == {LAMBDA, "family.divergence[sinkhorn].blur", LR}
 
 
 def test_a_knob_of_a_branch_moves_only_where_the_branch_was_chosen() -> None:
     divergence = {"one_of": [{"name": "sinkhorn", "blur": "loguniform(0.3, 3)"}, {"name": "mmd"}]}
-    told = Told(RULE, arm_of(family={"name": "wae", "divergence": divergence}, latent_size=2))
-    axes = {axis.path for axis in knob_axes(told.arm)}
+    told = Told(
+        RULE,
+        arm_of(compare="latent_size", family={"name": "wae", "divergence": divergence}, latent_size="choice(2, 4)"),
+    )
+    blur = "family.divergence[sinkhorn].blur"
     for _ in range(30):
         told.issue()
     for k, trial in enumerate(told.history):
         told.tell(trial, 5, float(k))
     copied = [(t, d) for t in told.history if isinstance(d := told.decide(t), Copy)]
-    assert copied
+    assert {trial.parameters["family.divergence"] for trial, _ in copied} == {"sinkhorn", "mmd"}
     for trial, copy in copied:
-        assert set(copy.parameters) == axes & set(trial.parameters)
+        branch = trial.parameters["family.divergence"]
+        assert set(copy.parameters) == ({LR, blur} if branch == "sinkhorn" else {LR})
+        assert told.state.trials[copy.source].parameters["family.divergence"] == branch
 
 
 def test_without_a_knob_to_change_it_is_a_misfit_with_the_cure() -> None:
