@@ -5,12 +5,16 @@ from __future__ import annotations
 import random
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+import gensweep
 from gensweep import registry
 from gensweep.component import build
+from gensweep.early_stopping import base
 from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn, Stop
 from gensweep.errors import Outcome
 from gensweep.objective import Objective
@@ -19,6 +23,7 @@ from tests.early_stopping.conftest import Told, arm_of
 ENDS = ["COMPLETED", "PRUNED", "FAILED", "DIVERGED"]
 EPOCHS = 27
 SEEDS = range(12)
+GROUPS = Path(gensweep.__file__).parent / "spaces" / "defaults" / "early_stopping"
 
 
 @pytest.fixture(params=registry.names("early_stopping"))
@@ -65,6 +70,19 @@ def test_a_description_builds_the_same_again_and_says_what_it_is(rule: EarlyStop
     assert hash(build("early_stopping", rule.dump())) == hash(rule)  # it keys what is kept of a history
     assert rule.summary
     assert rule.kind == "early_stopping"
+
+
+@pytest.mark.parametrize("file", sorted(GROUPS.glob("*.yaml")), ids=lambda file: file.stem)
+def test_the_group_of_a_rule_says_its_defaults(file: Path) -> None:
+    node = yaml.safe_load(file.read_text())
+    assert node["name"] == file.stem
+    assert build("early_stopping", node) == build("early_stopping", file.stem)
+    assert set(node) == set(build("early_stopping", file.stem).dump())  # every field is there to be seen
+
+
+def test_every_rule_of_our_own_has_a_group() -> None:
+    own = {file.stem for file in Path(base.__file__).parent.glob("[a-z]*.py")} - {"base"}
+    assert {file.stem for file in GROUPS.glob("*.yaml")} == own
 
 
 @pytest.mark.parametrize("seed", SEEDS)
