@@ -6,6 +6,7 @@ import math
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,15 +39,16 @@ def runs(request: pytest.FixtureRequest) -> RunStore:
     return open_store(request.getfixturevalue("server").url)
 
 
-def content(runs: RunStore, run_id: str, tmp_path: Path) -> tuple[dict[str, str], dict[str, str], str, dict[str, str]]:
+def content(runs: RunStore, run_id: str) -> tuple[dict[str, str], dict[str, str], str, dict[str, str]]:
     """Parameters, own tags, status and files of a run, read past the contract."""
     if isinstance(runs, MemoryStore):
         run = runs.all[run_id]
         return run.parameters, run.tags, run.status, {name: data.decode() for name, data in run.files.items()}
     assert isinstance(runs, mlflow_store.MlflowStore)
     run = runs._client.get_run(run_id)
-    local = Path(runs._client.download_artifacts(run_id, "", str(tmp_path)))
-    files = {str(path.relative_to(local)): path.read_text() for path in local.rglob("*") if path.is_file()}
+    with tempfile.TemporaryDirectory() as folder:
+        local = Path(runs._client.download_artifacts(run_id, "", folder))
+        files = {str(path.relative_to(local)): path.read_text() for path in local.rglob("*") if path.is_file()}
     tags = {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")}
     return run.data.params, tags, run.info.status, files
 
@@ -75,9 +77,7 @@ def test_what_is_logged_twice_is_there_once(runs: RunStore, tmp_path: Path, requ
         runs.add_file(run_id, tmp_path / "picture.png")
         runs.add_text(run_id, "lr: 0.1\ngröße: 1\n", "configuration.yaml")
     assert points(runs, run_id, "fid") == [(30.0, START, 0), (29.0, START + 1, 1), (28.0, START + 2, 2)]
-    into = tmp_path / "into"
-    into.mkdir()
-    parameters, tags, status, files = content(runs, run_id, into)
+    parameters, tags, status, files = content(runs, run_id)
     assert (parameters, tags, status) == ({"lr": "0.1"}, {**mark(request), "arm": "wae"}, "RUNNING")
     assert files == {
         "samples/picture.png": "a picture",
@@ -86,15 +86,13 @@ def test_what_is_logged_twice_is_there_once(runs: RunStore, tmp_path: Path, requ
     }
 
 
-def test_a_parameter_keeps_its_value_and_a_tag_takes_the_newest(
-    runs: RunStore, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_a_parameter_keeps_its_value_and_a_tag_takes_the_newest(runs: RunStore, request: pytest.FixtureRequest) -> None:
     run_id = runs.create("a", mark(request), START)
     runs.log(run_id, (), {"lr": "0.1"}, {"outcome": "RUNNING"})
     runs.log(run_id, (), {"lr": "0.1"}, {"outcome": "PRUNED"})
     with pytest.raises(Refused, match="lr"):
         runs.log(run_id, (), {"lr": "0.2"})
-    parameters, tags, _, _ = content(runs, run_id, tmp_path)
+    parameters, tags, _, _ = content(runs, run_id)
     assert (parameters, tags["outcome"]) == ({"lr": "0.1"}, "PRUNED")
 
 
@@ -122,12 +120,12 @@ def test_a_deleted_run_takes_nothing_more(runs: RunStore, request: pytest.Fixtur
         runs.log(run_id, [Point("fid", 1.0, START, 1)])
 
 
-def test_a_run_that_goes_on_keeps_what_it_has(runs: RunStore, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_run_that_goes_on_keeps_what_it_has(runs: RunStore, request: pytest.FixtureRequest) -> None:
     run_id = runs.create("a", mark(request), START)
     runs.log(run_id, [Point("fid", 3.0, START, 1)])
     for status in ("KILLED", "RUNNING", "FAILED", "FINISHED"):
         runs.set_status(run_id, status, START + 5000)
-        assert content(runs, run_id, tmp_path)[2] == status
+        assert content(runs, run_id)[2] == status
     runs.log(run_id, [Point("fid", 2.0, START + 1, 2)])
     assert points(runs, run_id, "fid") == [(3.0, START, 1), (2.0, START + 1, 2)]
 
@@ -140,13 +138,13 @@ def test_a_value_that_is_no_number_is_kept(runs: RunStore, request: pytest.Fixtu
     assert (time, step) == (START, 1)
 
 
-def test_more_than_a_request_may_hold_arrives(runs: RunStore, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_more_than_a_request_may_hold_arrives(runs: RunStore, request: pytest.FixtureRequest) -> None:
     run_id = runs.create("a", mark(request), START)
     series = [Point("loss", float(step), START + step, step) for step in range(1001)]
     parameters = {f"p{n}": str(n) for n in range(101)}
     runs.log(run_id, series, parameters, {f"t{n}": str(n) for n in range(101)})
     assert len(points(runs, run_id, "loss")) == 1001
-    found, tags, _, _ = content(runs, run_id, tmp_path)
+    found, tags, _, _ = content(runs, run_id)
     assert found == parameters
     assert tags["t100"] == "100"
 
