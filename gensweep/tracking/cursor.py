@@ -126,9 +126,10 @@ def _read(path: Path) -> tuple[str, Stores]:
         data = b""
     if not data:
         return _read_old(_old(path))
-    found = [_decoded(line) for line in data.split(b"\n")]
+    *whole, _torn = data.split(b"\n")
+    found = [_decoded(line) for line in whole]
     while found and found[-1] is None:
-        found.pop()  # what was not durable when the machine died, and the nothing behind the last line
+        found.pop()  # what was not durable when the machine died
     if None in found or not found or "sweep_id" not in (found[0] or {}):
         number = found.index(None) + 1 if None in found else 1
         raise DamagedSweep(f"{path}:{number}: this line cannot be trusted. {_CURE}")
