@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import math
 import time
@@ -343,6 +344,52 @@ def test_what_a_store_that_was_away_lacks_is_sent_when_it_is_back(
     assert projection.sync(force=True).is_done
     assert [run.series("fid")[-1] for run in memory.runs().values()] == [(4, 34.0)] * 2
     assert projection._wait == 0
+
+
+def test_a_store_that_lost_everything_gets_it_again_though_the_first_new_start_was_cut_short(
+    driver: Driver, memory: MemoryStore, remember: Project
+) -> None:
+    small_sweep(driver)
+    remember().sync()
+    before = {run.name: run.points for run in memory.runs().values()}
+    memory.all.clear()
+    remember()  # and is killed before its first pass
+    assert remember().close(final=True).is_done
+    assert {run.name: run.points for run in memory.runs().values()} == before
+
+
+def test_of_the_runs_that_lost_answers_left_the_oldest_is_taken_and_the_others_are_deleted(
+    driver: Driver, memory: MemoryStore, remember: Project
+) -> None:
+    small_sweep(driver)
+    remember().sync()
+    ids = {run.name: run_id for run_id, run in memory.all.items()}
+    double = memory.create(NAME, memory.all[ids[NAME]].tags, START + 10**6)
+    cursor = cursor_of(driver, "memory://here")
+    cursor.declare({key: RunCursor(run.declared) for key, run in cursor.runs.items()})
+    assert remember().sync().is_done
+    assert memory.all[double].is_deleted
+    assert {run.name: run_id for run_id, run in memory.all.items() if not run.is_deleted} == ids
+
+
+def test_a_cursor_that_cannot_be_written_is_a_problem_until_it_can(
+    driver: Driver, memory: MemoryStore, remember: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    projection = remember()
+    small_sweep(driver)
+    save = Cursor.save
+
+    def full(self: Cursor, keys: list[str]) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Cursor, "save", full)
+    monkeypatch.setattr("gensweep.tracking.runs._SAVE_EVERY", 60.0)  # so that it is written at the end of the pass
+    assert "No space left" in str(projection.sync().problem)
+    assert projection.progress.pending == 0
+    monkeypatch.setattr(Cursor, "save", save)
+    monkeypatch.setattr(projection, "_not_before", 0.0)
+    assert projection.sync().is_done
+    assert all(run.complete for key, run in cursor_of(driver, "memory://here").runs.items() if key != "sweep")
 
 
 def test_the_wait_after_failures_grows_to_a_minute(driver: Driver, memory: MemoryStore, remember: Project) -> None:
