@@ -43,7 +43,7 @@ THIRD_PARTY = {
     "component": {"pydantic", "pydantic_core"},
     "registry": set(), "seeding": set(), "errors": set(), "losses": {"torch"},
 }  # fmt: skip
-ONE_FILE = {"mlflow": "tracking/mlflow_log.py", "hydra": "spaces/load.py", "omegaconf": "spaces/load.py"}
+ONE_FILE = {"mlflow": "tracking/mlflow_store.py", "hydra": "spaces/load.py", "omegaconf": "spaces/load.py"}
 
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
