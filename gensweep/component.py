@@ -67,6 +67,7 @@ class Component(Node):
     """A member of the registry. Every concrete class declares `name: Literal["its_file"] = "its_file"`."""
 
     kind: ClassVar[str]
+    name: str
 
     def knobs(self) -> dict[str, float]:
         """Flat name -> value of every knob in this component and the components in its fields: `divergence.blur`."""
@@ -97,7 +98,7 @@ class Member:
                 raise PydanticCustomError(
                     "wrong_member",
                     "{given} is not a {wanted}",
-                    {"given": getattr(member, "name", member), "wanted": source.__name__},
+                    {"given": member.name, "wanted": source.__name__},
                 )
             return member
 

@@ -104,7 +104,9 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     settings: dict[str, Any] = {"compare": tree.get("compare")}
     for key, model in SECTIONS.items():
         node = tree.get(key)
-        own = {k: v for k, v in node.items() if k in Search.model_fields} if key == "search" and _is_map(node) else node
+        own = node
+        if key == "search" and isinstance(node, Mapping):
+            own = {k: v for k, v in node.items() if k in Search.model_fields}
         settings[key], found = _section(model, key, own, node, where.get(key, ""))
         problems += found
     for field_name, key, kind, node in (
@@ -113,7 +115,7 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     ):
         settings[field_name], found = _component(kind, key, node, tree.get(key), where.get(key, ""))
         problems += found
-    if _is_map(tree.get("search")) and "name" in tree["search"]:
+    if isinstance(tree.get("search"), Mapping) and "name" in tree["search"]:
         place = _places(tree, "search", where).get("search.name", where.get("search", ""))
         problems.append(Problem(place, "search", "unknown field 'name' of search. Write sampler, as in {sampler: tpe}"))
     name, found = _name(tree.get("name", name), where.get("name", ""))
@@ -181,15 +183,11 @@ def _written(key: str, location: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def _searcher(node: object) -> object:
     """The searcher's node in a search section: its name and fields stand beside samples and seed."""
-    if not _is_map(node):
+    if not isinstance(node, Mapping):
         return DEFAULT_SEARCHER
-    sampler = node.get("sampler", DEFAULT_SEARCHER)  # type: ignore[attr-defined]
-    own = {k: v for k, v in node.items() if k not in {"name", "sampler", *Search.model_fields}}  # type: ignore[attr-defined]
-    return {**(sampler if _is_map(sampler) else {"name": sampler}), **own}
-
-
-def _is_map(node: object) -> bool:
-    return isinstance(node, Mapping)
+    sampler = node.get("sampler", DEFAULT_SEARCHER)
+    own = {k: v for k, v in node.items() if k not in {"name", "sampler", *Search.model_fields}}
+    return {**(sampler if isinstance(sampler, Mapping) else {"name": sampler}), **own}
 
 
 def _name(given: object, where: str) -> tuple[str, list[Problem]]:

@@ -27,7 +27,12 @@ def wrong(file: Path, *overrides: str) -> str:
 
 def test_a_file_lies_over_its_defaults(study: Path) -> None:
     sweep = load(study)
-    assert (sweep.name, sweep.search.samples, sweep.early_stopping.dump()["grace_period"], sweep.resources.gpu) == ("study", 5, 3, 0)
+    assert (sweep.name, sweep.search.samples, sweep.early_stopping.dump()["grace_period"], sweep.resources.gpu) == (
+        "study",
+        5,
+        3,
+        0,
+    )
     assert sweep.space["training"]["batch_size"] == 64, "from base"
     assert sweep.space["training"]["epochs"] == 10, "from the file"
     assert sweep.space["network"]["name"] == "layers", "another network replaces the one of base"

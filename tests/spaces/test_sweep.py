@@ -19,7 +19,9 @@ def test_its_definition_is_plain_and_means_the_same(study: Path) -> None:
     text = yaml.safe_dump(sweep.definition(), sort_keys=False)
     again = from_definition(yaml.safe_load(text))
     assert again == sweep
-    assert {label: arm.axes for label, arm in again.arms.items()} == {label: arm.axes for label, arm in sweep.arms.items()}
+    assert {label: arm.axes for label, arm in again.arms.items()} == {
+        label: arm.axes for label, arm in sweep.arms.items()
+    }
     assert again.definition() == sweep.definition()
 
 

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from gensweep.component import build
-from gensweep.divergences.base import Draw
-from gensweep.families.base import Game, Loss, Player
+from gensweep.families.base import Game, Player
 from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.losses import Draw, Loss
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trainers.loop import Trainee, train
