@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ trial:
   family: {one_of: [{name: vae}, {name: wae, lambda: loguniform(1, 10), divergence: mmd}]}
   training: {epochs: 2}
   evaluation: {metrics: [sliced_wasserstein], every: 1}
+  seed: 0
 """
 
 
@@ -76,8 +76,3 @@ def done(tmp_path_factory: pytest.TempPathFactory, store: str) -> tuple[Path, En
         patch.delenv("GENSWEEP_RUNS", raising=False)
         ended = call(folder, ("run", "space.yaml", "--in-process"), patch, lambda: ("", ""))
     return folder, Ended(ended.code, out.read_text(), err.read_text())
-
-
-def without(*names: str) -> dict[str, str]:
-    """The environment but for these."""
-    return {name: value for name, value in os.environ.items() if name not in names}

@@ -46,7 +46,8 @@ def test_a_sweep_ends_with_its_tables_and_its_answer(done: tuple[Path, Ended]) -
         "row", "floor", "training items", "memoriser", "class means", "PCA Gaussian", "uniform noise"
     ]  # fmt: skip
     assert "expected best sliced wasserstein" in answer
-    assert f"Report: {folder / 'runs/tiny/report/comparison.md'}" in ended.out
+    assert "\nReport: runs/tiny/report/comparison.md\n" in ended.out
+    assert (folder / "runs/tiny/report/comparison.md").exists()
     assert ended.out.endswith("In MLflow: gensweep ui\n")
 
 
@@ -72,8 +73,8 @@ def test_more_samples_continue_a_finished_sweep(done: tuple[Path, Ended], tmp_pa
     shutil.copytree(done[0] / "runs", tmp_path / "runs")
     more = gensweep("resume", "tiny", "--samples", "3", "--in-process")
     assert more.code == 0, more.err
-    assert more.err.count("completed") == 2
-    assert "[5/6] 0004 vae completed" in more.err
+    assert more.err.count("completed") == 1  # vae has no more configurations
+    assert "[5/5] 0004 wae completed" in more.err
     assert "is done" not in more.err
     fewer = gensweep("resume", "tiny", "--samples", "1")
     assert fewer.code == 2
@@ -172,10 +173,10 @@ def test_a_damaged_ledger_is_exit_5(done: tuple[Path, Ended], tmp_path: Path, ge
 def test_plan_prices_without_starting(gensweep: Command, tmp_path: Path, command: list[str]) -> None:
     planned = gensweep(*command, "search.samples=10")
     assert planned.code == 0, planned.err
-    assert "vae: 10 trials; searched: latent_size choice(2, 4)\n" in planned.out
+    assert "vae: 2 trials; searched: latent_size choice(2, 4)\n" in planned.out
     assert "wae: 10 trials; searched: " in planned.out
     assert "loguniform(1, 10)" in planned.out
-    assert "\n20 trials, about " in planned.out
+    assert "\n12 trials, about " in planned.out
     assert "(none)" in planned.out
     assert planned.out.endswith("Nothing was started.\n")
     assert not (tmp_path / "runs").exists()
@@ -192,21 +193,16 @@ def test_the_price_of_a_trial_grows_with_its_epochs(gensweep: Command) -> None:
 
 
 def test_check_says_what_would_be_compared(gensweep: Command) -> None:
-    checked = gensweep("check", "space.yaml", "search.samples=4", "trial.seed=0")
+    checked = gensweep("check", "space.yaml", "search.samples=4")
     assert checked.code == 0, checked.err
     assert checked.out == (
         "space.yaml: sound. 6 trials:\n  2 x vae\n  4 x wae\nvae has only 2 configurations: 2 trials instead of 4.\n"
     )
 
 
-def test_check_says_where_configurations_repeat_with_other_seeds(gensweep: Command) -> None:
-    checked = gensweep("check", "space.yaml", "search.samples=4")
-    assert checked.out.splitlines()[1:] == [
-        "  4 x vae", "  4 x wae", "vae has only 2 configurations: its 4 trials repeat them with other seeds."
-    ]  # fmt: skip
-
-
 def test_check_says_what_an_arm_does_not_search(gensweep: Command) -> None:
-    options = ["trial.family=choice(vae, flow)", "trial.training.optimizer={name: adam, lr: loguniform(1e-4, 1e-2)}"]
-    checked = gensweep("check", "space.yaml", *options)
-    assert checked.out.splitlines()[1:] == ["  2 x vae", "  2 x flow", "flow has no latent_size: not searched there."]
+    checked = gensweep("check", "space.yaml", "trial.family={one_of: [{name: vae}, {name: flow}]}")
+    assert checked.out.splitlines()[1:] == [
+        "  2 x vae", "  1 x flow", "flow has no latent_size: not searched there.",
+        "flow has only 1 configuration: 1 trial instead of 2.",
+    ]  # fmt: skip
