@@ -190,9 +190,10 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "No such command 'frobnicate'. See gensweep --help."),
+        (["frobnicate"], "No such command 'frobnicate'. See gensweep --help"),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
-        (["show", "x", "seven"], "seven"), (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),
+        (["show", "x", "seven"], "Invalid value for 'trial'"),
+        (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),
     ],
 )  # fmt: skip
 def test_wrong_usage_is_exit_2_with_its_message(gensweep: Command, arguments: list[str], says: str) -> None:
@@ -209,5 +210,5 @@ def test_the_schema_is_one(gensweep: Command) -> None:
 def test_ui_says_where_the_pages_are(gensweep: Command, monkeypatch: pytest.MonkeyPatch, store: str) -> None:
     from gensweep.tracking import store as stores
 
-    monkeypatch.setattr(stores, "open_ui", lambda uri, port: stores.Pages(f"{uri} at {port}", None))
+    monkeypatch.setattr(stores, "open_ui", lambda uri, port: stores.Ui(f"{uri} at {port}", None))
     assert gensweep("ui", "--port", "5009").out == f"MLflow: {store} at 5009\n"
