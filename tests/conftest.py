@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from gensweep.ledger.trial_folder import TrialFolder
-from gensweep.trial import Assignment
+from gensweep.trial import Job
 
 # These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
@@ -55,6 +54,7 @@ def small_configuration(family: Any = "vae", **training: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def assignment(path: Path, configuration: dict[str, Any], number: int = 0) -> Assignment:
+def job(path: Path, configuration: dict[str, Any], number: int = 0, **more: Any) -> Job:
+    """A trial outside any sweep: generation 0 is that of a folder that no driver took."""
     path.mkdir(parents=True, exist_ok=True)
-    return Assignment(number, "0" * 64, configuration, TrialFolder(path), "fid", "min")
+    return Job(number, "0" * 64, configuration, str(path), str(path), 0, more.pop("metric", "fid"), "min", **more)

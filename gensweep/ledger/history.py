@@ -67,7 +67,7 @@ class TrialRecord:
     @property
     def folder_name(self) -> str:
         """The name of its folder in trials/: `0007-wae-3fa94c01`."""
-        return f"{self.number:04d}-{self.arm}-{self.key[:8]}"
+        return folder_name(self.number, self.arm, self.key)
 
     @property
     def family(self) -> str:
@@ -79,6 +79,11 @@ class TrialRecord:
     def is_live(self) -> bool:
         """Whether it still has to train."""
         return self.outcome is None
+
+
+def folder_name(number: int, arm: str, key: str) -> str:
+    """The name of a trial's folder in trials/: `0007-wae-3fa94c01`."""
+    return f"{number:04d}-{arm}-{key[:8]}"
 
 
 class Change(NamedTuple):

@@ -15,7 +15,7 @@ from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
 from gensweep.ledger.durable import make_directory, write_atomic
 from gensweep.ledger.events import EventLog
-from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.history import TrialRecord, folder_name
 from gensweep.ledger.lease import Fence, Lease, Owner
 from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
@@ -130,20 +130,20 @@ class SweepFolder:
         """The driver that holds the sweep now, or None when it does not run."""
         return leases.holder(self.path)
 
-    def trial(self, name: str, *, generation: int | None = None) -> TrialFolder:
-        """The trial's folder of this name, created if need be; issue the trial in the log first.
+    def trial(self, number: int, arm: str, key: str, *, generation: int | None = None) -> TrialFolder:
+        """The folder of a trial, created if need be; issue the trial in the log first.
 
         It is fenced by `generation`, which a worker gets from its driver; in the driver's own process by its lease.
         """
         if generation is None and self._lease is not None and not self._lease.released:
             generation = self._lease.generation
-        path = self.path / "trials" / name
+        path = self.path / "trials" / folder_name(number, arm, key)
         make_directory(path)
         return TrialFolder(path, None if generation is None else Fence(self.path, generation))
 
     def trial_of(self, record: TrialRecord) -> TrialFolder:
         """The folder of a trial of the state."""
-        return self.trial(record.folder_name)
+        return self.trial(record.number, record.arm, record.key)
 
 
 def sweeps(root: Path) -> list[SweepFolder]:

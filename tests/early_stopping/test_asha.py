@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-
 from gensweep.orchestration.early_stopping import History, should_stop
+
 from gensweep.configuration import Objective, Schedule
 
 ASHA = Schedule(name="asha", grace_period=2, reduction_factor=3)
