@@ -20,15 +20,16 @@ class QMC(Searcher):
     first, and its scrambling comes from the seed. So both hold: arms that share an axis get the same value at the same
     position, and the points of an arm, which are a projection of the sequence, are even along each axis and along its axes
     together. Axes at one place in different branches of one arm never exist together, and share a dimension. The first 2^k
-    trials of an arm have one value in each 2^k-th of every range. In a conditional space this holds for the axes that all
-    trials have; those of a branch get the points that fall on it.
+    trials of an arm have one value in each 2^k-th of every range; that every two axes fill their square takes 32 trials or
+    so, as with any Sobol' sequence. In a conditional space this holds for the axes that all trials have; those of a branch
+    get the points that fall on it.
 
     Source: I. M. Sobol', 1967; S. Joe, F. Y. Kuo, "Constructing Sobol' sequences with better two-dimensional projections",
     SIAM J. Sci. Comput. 30, 2008; scrambling: J. Matoušek, "On the L2-discrepancy for anchored boxes", J. Complexity 14, 1998.
     The first point counts: A. B. Owen, "On dropping the first Sobol' point", 2020, arXiv:2008.08051.
     """
 
-    summary: ClassVar[str] = "scrambled Sobol' points: random search without its gaps; best with 2^k samples"
+    summary: ClassVar[str] = "scrambled Sobol' points: random search without its gaps; best with 2^k samples, 32 or more"
     paper: ClassVar[str] = "Sobol' 1967; Joe and Kuo 2008"
     is_adaptive: ClassVar[bool] = False
 

@@ -18,7 +18,8 @@ from gensweep.searchers.base import Searcher, proposal
 EVERY_KIND: dict[str, Any] = {
     "latent_size": "logint(2, 64)",
     "network": "choice([8], [16, 16], null, true, 1, 1.5, mlp)",
-    "training": {"lr": "loguniform(1e-4, 1e-1)", "batch": "int(1, 5)", "dropout": "quniform(0, 0.5, 0.1)", "fixed": "uniform(2, 2)"},
+    "training": {"lr": "loguniform(1e-4, 1e-1)", "batch": "int(1, 5)", "dropout": "quniform(0, 0.5, 0.1)"},
+    "fixed": "uniform(2, 2)",
     "family": {
         "name": "wae",
         "divergence": {"one_of": [
@@ -74,7 +75,8 @@ class Sweep:
         """It reports these values, an epoch each, and is done."""
         self.report(number, *values)
         best = self.arm.objective.best(values)
-        self.enter(event="ended", number=number, outcome="COMPLETED", best={"fid": best} if best is not None else {}, best_epoch=1)
+        scores = {} if best is None else {"fid": best}
+        self.enter(event="ended", number=number, outcome="COMPLETED", best=scores, best_epoch=1)
 
     def report(self, number: int, *values: float) -> None:
         for epoch, value in enumerate(values, start=1):
@@ -85,7 +87,15 @@ class Sweep:
         self.enter(event="ended", number=number, outcome=outcome, reason="because")
 
     def copy(self, number: int, parameters: Mapping[str, Any]) -> None:
-        self.enter(event="copied", number=number, epoch=1, source=0, source_step=1, parameters=dict(parameters), configuration={})
+        self.enter(
+            event="copied",
+            number=number,
+            epoch=1,
+            source=0,
+            source_step=1,
+            parameters=dict(parameters),
+            configuration={},
+        )
         self.enter(event="continued", number=number)
 
 
