@@ -140,7 +140,7 @@ class Projection:
         """Follow the ledger, and note which trials changed; whether anything did."""
         news = self._following.advance()
         if news.is_whole:
-            self._due, self._refused = set(self._state.trials), {}
+            self._due, self._refused = set(), {}
             self._issued, self._last_end = {}, None
         for event in news.events:
             if event["event"] == "issued":

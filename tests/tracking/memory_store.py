@@ -29,12 +29,13 @@ class Run:
 
 
 class MemoryStore(RunStore):
-    """`calls` lists every call; `is_away` and `refuses` (a run's name) make the next ones fail."""
+    """`calls` lists every call; `is_away`, `broken` (a call) and `refuses` (a run's name) make the next ones fail."""
 
     def __init__(self) -> None:
         self.all: dict[str, Run] = {}
         self.calls: list[str] = []
         self.is_away = False
+        self.broken: set[str] = set()
         self.refuses: set[str] = set()
 
     def runs(self, kind: str = "trial") -> dict[str, Run]:
@@ -94,7 +95,7 @@ class MemoryStore(RunStore):
 
     def _called(self, call: str, name: str = "") -> None:
         self.calls.append(call)
-        if self.is_away:
+        if self.is_away or call in self.broken:
             raise Away("nobody answers")
         if name in self.refuses:
             raise Refused(f"{name} is refused")

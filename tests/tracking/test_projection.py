@@ -14,7 +14,6 @@ from tracked_sweep import CONFIGURATION, START, Driver, Store, row
 
 from gensweep.errors import CannotRun, Outcome
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.tracking import projection as module
 from gensweep.tracking.cursor import Cursor, RunCursor
 from gensweep.tracking.mlflow_store import MlflowStore
 from gensweep.tracking.projection import Projection
@@ -286,7 +285,10 @@ def test_a_pass_looks_at_the_trials_that_changed_and_no_others(
     projection = remember()
     assert projection.sync() == projection.progress
     looked: list[int] = []
-    monkeypatch.setattr(module, "_size", lambda path: looked.append(int(path.parent.name[:4])) or 1)
+    send = Projection._send_numbers
+    monkeypatch.setattr(
+        Projection, "_send_numbers", lambda self, record: (looked.append(record.number), send(self, record))[1]
+    )
     driver.issue(21)
     driver.rows(21, range(1, 2))
     driver.end(21)
@@ -390,6 +392,18 @@ def test_a_cursor_that_cannot_be_written_is_a_problem_until_it_can(
     monkeypatch.setattr(projection, "_not_before", 0.0)
     assert projection.sync().is_done
     assert all(run.complete for key, run in cursor_of(driver, "memory://here").runs.items() if key != "sweep")
+
+
+def test_files_that_a_store_did_not_take_are_sent_later(driver: Driver, memory: MemoryStore, remember: Project) -> None:
+    projection = remember()
+    small_sweep(driver)
+    memory.broken = {"add_file"}
+    progress = projection.sync()
+    assert (progress.pending, progress.is_done) == (2, False)
+    assert [run.status for run in memory.runs().values()] == ["FINISHED"] * 2  # numbers do not wait for files
+    memory.broken = set()
+    assert projection.sync(force=True).is_done
+    assert [set(run.files) for run in memory.runs().values()] == [{"configuration.yaml", "samples/epoch-0004.png"}] * 2
 
 
 def test_the_wait_after_failures_grows_to_a_minute(driver: Driver, memory: MemoryStore, remember: Project) -> None:
