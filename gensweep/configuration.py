@@ -53,6 +53,15 @@ class TrialConfiguration(Node):
     evaluation: Evaluation
     seed: int = Field(0, ge=0)
 
+    @classmethod
+    def example(cls, node: Mapping[str, Any]) -> TrialConfiguration:
+        """A configuration whose seed may still be open, as one that checks and probes can use.
+
+        Raises:
+            pydantic.ValidationError: with every mistake in it.
+        """
+        return cls.model_validate({**node, "seed": 0} if node.get("seed", 0) is None else node)
+
     @model_validator(mode="before")
     @classmethod
     def _family_chooses_the_optimizer(cls, data: Any) -> Any:

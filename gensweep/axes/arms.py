@@ -75,11 +75,12 @@ def arms(space: dict[str, Any], compare: str | None, objective: Objective) -> li
     place = compare or default_compare(space)
     if place is None:
         return _placed([_arm((_named(space.get("family")),), space, objective)])
-    decided = list(_branches(space, tuple(place.split("."))))
-    if not any(labels for labels, _ in decided):
-        choices = {axis.path.place for axis in spaces.axes(space) if isinstance(axis.distribution, Choice)}
+    choices = {axis.path.place for axis in spaces.axes(space) if isinstance(axis.distribution, Choice)}
+    if place not in choices:
         raise ConfigError(f"there is no choice at '{place}' to compare. {suggest(place, choices)}")
-    return _placed([_arm(labels or (_named(space.get("family")),), decision, objective) for labels, decision in decided])
+    return _placed(
+        [_arm(labels, decision, objective) for labels, decision in _branches(space, tuple(place.split(".")))]
+    )
 
 
 def _placed(found: list[Arm]) -> list[Arm]:

@@ -26,7 +26,7 @@ def knob_places(arm: Arm, axis: Axis | None = None) -> frozenset[str]:
         return chosen[other.path] if other.path in chosen else other.distribution.ends()[0]
 
     try:
-        return TrialConfiguration.model_validate(spaces.resolve(arm.space, ask)).knob_places()
+        return TrialConfiguration.example(spaces.resolve(arm.space, ask)).knob_places()
     except ValidationError:  # `check` reports it
         return frozenset()
 

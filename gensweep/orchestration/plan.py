@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from gensweep.axes.space import answers, draw, resolve
+from gensweep.axes.space import draw
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.metrics.base import scorer
@@ -43,9 +43,8 @@ class Probe:
 def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
     """Time each family of the sweep: a second or two each, once the data are read."""
     for label, arm in sweep.arms.items():
-        space = arm.space
         generator = random.Random(derive(sweep.search.seed, "plan", label))
-        timed = [_time(resolve(space, answers(draw(space, generator))), device) for _ in range(_DRAWS)]
+        timed = [_time(arm.configuration(draw(arm.space, generator), seed=0), device) for _ in range(_DRAWS)]
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
         searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
         yield Probe(

@@ -49,7 +49,7 @@ def check(sweep: Sweep) -> list[Problem]:
     configurations: list[tuple[Ask, TrialConfiguration]] = []
     for ask in _asks(sweep.space):
         try:
-            configurations.append((ask, TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask))))
+            configurations.append((ask, TrialConfiguration.example(spaces.resolve(sweep.space, ask))))
         except ValidationError as error:
             found += [_translated(sweep, ask, line) for line in _first_causes(error)]
     for ask, configuration in configurations:
@@ -62,7 +62,7 @@ def data_problems(sweep: Sweep) -> list[Problem]:
     found = []
     for ask in _asks(sweep.space):
         try:
-            dataset: Any = TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask)).dataset
+            dataset: Any = TrialConfiguration.example(spaces.resolve(sweep.space, ask)).dataset
         except ValidationError:
             continue  # `check` reports it
         problem = dataset.problem()

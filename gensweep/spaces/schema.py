@@ -35,12 +35,14 @@ _SEARCHED = {
     ],
     "description": "a distribution, as in choice(2, 8) or loguniform(0.1, 100), or a reference ${trial.latent_size}",
 }
+_SEED = "null: each trial has its own, the same in every arm at the same position"
 
 
 def schema() -> dict[str, Any]:
     """The schema (draft 2020-12): every leaf may be a distribution, and every component a one_of."""
     definitions: dict[str, Any] = {"searched": _SEARCHED}
     trial = _Searchable(definitions).node(TrialConfiguration.model_json_schema(by_alias=True))
+    trial["properties"]["seed"] = {"anyOf": [trial["properties"]["seed"], {"type": "null"}], "description": _SEED}
     sections = {key: _closed(model.model_json_schema(by_alias=True)) for key, model in SECTIONS.items()}
     sections["search"] = _search(sections["search"])
     sections["early_stopping"] = member_schema("early_stopping")

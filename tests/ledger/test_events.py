@@ -160,7 +160,7 @@ def test_a_newer_schema_is_refused_even_in_the_last_line(sweep: SweepFolder, lin
 def test_lost_logs_of_sweeps_with_trials_are_never_empty_sweeps(sweep: SweepFolder) -> None:
     assert sweep.events.read() == []
     fill(sweep)
-    sweep.trial("0001-wae-01234567")
+    sweep.trial(1, "wae", "0123456789")
     log = without_lease(sweep)
     data = log.path.read_bytes()
     for lost in (b"", data[:10]):

@@ -161,20 +161,6 @@ def third_party(_distribution: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 
 @pytest.fixture
-def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Writes a file into the working folder and gives its path as a user would type it."""
-    monkeypatch.chdir(tmp_path)
-
-    def _write(text: str, name: str = "study.yaml") -> Path:
-        file = Path(name)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-        return file
-
-    return _write
-
-
-@pytest.fixture
 def study(third_party: Path, write: Callable[..., Path]) -> Path:
     """A sweep over the third party's members, with a group of its own beside it: dataset=plane, dataset=drawn."""
     write("# @package trial.dataset\nname: picture\npixels: 16\n", "dataset/drawn.yaml")

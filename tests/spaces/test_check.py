@@ -42,21 +42,24 @@ study.yaml:2 name: 'my study' cannot name a folder. Begin with a letter or digit
 '.', '_' or '-'
 study.yaml:3 unknown key 'objectives'. Did you mean 'objective'? Known: compare, early_stopping, name, \
 objective, resources, search, trial.
-study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known: cma_es, gp, grid, qmc, random, tpe.
 study.yaml:5 search.samples: 0 is not allowed: must be 1 or more
+study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known: cma_es, gp, grid, qmc, random, tpe.
 study.yaml:6 schedule: is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}
 study.yaml:7 'latent_size' belongs below trial: write trial.latent_size
-study.yaml:9 trial.latent_size: 0 is not allowed: must be 1 or more
-study.yaml:13 trial.family.lambda: loguniform(0, 100): a logarithmic range begins above 0, not at 0
-study.yaml:16 trial.family.divergence: unknown field 'bandwith' of near. Did you mean 'bandwidth'? Known: bandwidth, \
+study.yaml:8 early_stopping: unknown field 'grace' of asha. Known: grace_period, name, reduction_factor.
+study.yaml:9 compare: there is no choice at 'family.kind' to compare. Did you mean 'family.divergence'? Known: \
+family.divergence, family.divergence.kernel.
+study.yaml:11 trial.latent_size: 0 is not allowed: must be 1 or more
+study.yaml:15 trial.family.lambda: loguniform(0, 100): a logarithmic range begins above 0, not at 0
+study.yaml:18 trial.family.divergence: unknown field 'bandwith' of near. Did you mean 'bandwidth'? Known: bandwidth, \
 kernel, name.
-study.yaml:16 trial.family.divergence.kernel: 'rbff' is not allowed. Did you mean 'rbf'? Known: imq, rbf.
-study.yaml:17 trial.family.divergence.projections: -1 is not allowed: must be 1 or more
-study.yaml:18 trial.family.divergence: a branch of one_of is a mapping with one name of its own, as in {name: mmd}
-study.yaml:19 trial.training.epochs: 20.5 is not allowed: must be a whole number
-study.yaml:19 trial.training.batch_size: 'many' is not allowed: must be a whole number
-study.yaml:20 trial.evaluation: unknown field 'evry' of evaluation. Did you mean 'every'? Known: every, metrics, split.
-study.yaml:20 trial.evaluation.metrics: [] is not allowed: must have a length of 1 or more
+study.yaml:18 trial.family.divergence.kernel: 'rbff' is not allowed. Did you mean 'rbf'? Known: imq, rbf.
+study.yaml:19 trial.family.divergence.projections: -1 is not allowed: must be 1 or more
+study.yaml:20 trial.family.divergence: a branch of one_of is a mapping with one name of its own, as in {name: mmd}
+study.yaml:21 trial.training.epochs: 20.5 is not allowed: must be a whole number
+study.yaml:21 trial.training.batch_size: 'many' is not allowed: must be a whole number
+study.yaml:22 trial.evaluation: unknown field 'evry' of evaluation. Did you mean 'every'? Known: every, metrics, split.
+study.yaml:22 trial.evaluation.metrics: [] is not allowed: must have a length of 1 or more
 """
 
 
@@ -72,7 +75,7 @@ def test_every_mistake_of_a_file_is_said_with_its_line_and_its_cure(study: Path,
     lines = found(write(MISTAKES))
     network = [line for line in lines if "network" in line]
     assert len(network) == 1
-    assert network[0].startswith("study.yaml:10 trial.network.name: unknown network 'layer'. Did you mean 'layers'?")
+    assert network[0].startswith("study.yaml:12 trial.network.name: unknown network 'layer'. Did you mean 'layers'?")
     assert [line for line in lines if line not in network] == FINDINGS.splitlines()
 
 

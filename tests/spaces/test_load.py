@@ -58,7 +58,7 @@ def test_sources_name_the_file_and_line_or_the_override(study: Path) -> None:
 def test_a_chosen_group_replaces_the_node_and_dotted_values_lie_over_it(study: Path, order: int) -> None:
     sweep = load(study, ["early_stopping=none", "search=grid", "dataset=plane", "search.seed=7"][::order])
     assert sweep.early_stopping.dump() == {"name": "none"}
-    assert (sweep.search.sampler, sweep.search.samples, sweep.search.seed) == ("grid", None, 7)
+    assert (sweep.searcher.name, sweep.search.samples, sweep.search.seed) == ("grid", None, 7)
     assert sweep.space["dataset"] == {"name": "plane"}
 
 
@@ -80,8 +80,8 @@ def test_groups_from_another_folder(study: Path, tmp_path: Path) -> None:
 def test_a_group_of_the_whole_tree_is_laid_over_the_file(study: Path, write: Write) -> None:
     write("# @package _global_\nsearch: {samples: 1}\ntrial: {training: {epochs: 1}}\n", "budget/tiny.yaml")
     sweep = load(study, ["budget=tiny"])
-    assert (sweep.search.samples, sweep.search.sampler, sweep.space["training"]["epochs"]) == (1, "random", 1)
-    assert next(iter(sweep.arms)) == "near"
+    assert (sweep.search.samples, sweep.searcher.name, sweep.space["training"]["epochs"]) == (1, "random", 1)
+    assert next(iter(sweep.arms)) == "coder"
 
 
 @pytest.mark.parametrize(

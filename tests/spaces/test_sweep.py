@@ -41,7 +41,7 @@ def test_differences_are_lines(study: Path) -> None:
     assert difference(before, after.definition()) == [
         "search.seed: 1 -> 2",
         "trial.training.batch_size: 64 -> 8",
-        "trial.seed: 0 -> not set",
+        "trial.seed: None -> not set",
         "trial.family.[coder].lambda: loguniform(0.1, 10) -> 3",
     ]
     assert difference(before, before) == []
@@ -81,7 +81,7 @@ def test_a_fixed_seed_gives_no_more_trials_than_there_are_configurations(study: 
 def test_a_searcher_has_its_own_fields_beside_samples_and_seed(study: Path, write: Callable[..., Path]) -> None:
     sweep = load(study, ["search=grid", "search.points=2"])
     assert sweep.searcher.dump() == {"name": "grid", "points": 2}
-    assert sweep.definition()["search"] == {"sampler": "grid", "points": 2, "samples": None, "seed": 1}
+    assert sweep.definition()["search"] == {"sampler": "grid", "points": 2, "samples": None, "seed": 0}
     nested = load(write("objective: {metric: fid}\nsearch: {sampler: {name: grid, points: 4}}\ntrial: {family: vae}\n"))
     assert nested.searcher.dump() == {"name": "grid", "points": 4}
     assert from_definition(nested.definition()) == nested
