@@ -47,7 +47,7 @@ study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known:
 study.yaml:6 schedule: is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}
 study.yaml:7 'latent_size' belongs below trial: write trial.latent_size
 study.yaml:8 early_stopping: unknown field 'grace' of asha. Known: grace_period, name, reduction_factor.
-study.yaml:9 compare: there is no choice at 'family.kind' to compare. Did you mean 'family.divergence'? Known: \
+study.yaml:9 compare: there is no choice at 'family.kind' to compare. Known: \
 family.divergence, family.divergence.kernel.
 study.yaml:11 trial.latent_size: 0 is not allowed: must be 1 or more
 study.yaml:15 trial.family.lambda: loguniform(0, 100): a logarithmic range begins above 0, not at 0
