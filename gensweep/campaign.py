@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -68,9 +69,12 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
         from gensweep.executors.in_process import InProcess
 
         return InProcess()
+    from gensweep.executors.ray_cluster import RayCluster
+
+    cluster = RayCluster(where.address, sweep.resources, lambda what: print(what, file=sys.stderr, flush=True))
     from gensweep.executors.ray_tune import RayTune
 
-    return RayTune(where.address, sweep.resources, path.resolve() / ".ray")
+    return RayTune(cluster, path.resolve() / ".ray")
 
 
 def is_done(path: Path, sweep: Sweep) -> bool:
