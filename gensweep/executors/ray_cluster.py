@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import socket
 import threading
@@ -11,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._private.ray_constants import WORKER_PROCESS_SETUP_HOOK_ENV_VAR
 
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
 from gensweep.executors.resources import places
 
-_WORKERS_LOAD = "gensweep.executors._worker"  # and torch, with all that the first step of an optimiser imports
-_START = 300.0  # seconds: Ray gives up before
+_WARM_UP = "gensweep.executors._worker.warm_up"  # what each worker's process does first
 
 
 class RayCluster:
     """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that.
 
-    As soon as Ray answers, one process for each place loads what trials need. Ray keeps the processes, and the first
-    trials find them warm.
+    Workers load what trials need as soon as their processes start, which Ray does before it is asked for any.
     """
 
     def __init__(self, address: str | None, resources: Resources, say: Callable[[str], None] = lambda _: None) -> None:
@@ -70,22 +68,15 @@ class RayCluster:
             _start_here(self.resources.threads, options)
         else:
             self._say(f"joining the Ray cluster at {self.address}")
-            _join(self.address, {**options, "runtime_env": {"env_vars": _environment(self.resources.threads)}})
+            environment = {"env_vars": _environment(self.resources.threads), "worker_process_setup_hook": _WARM_UP}
+            _join(self.address, {**options, "runtime_env": environment})
         self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.places = places(self.resources, self.nodes)
-        warm = ray.remote(num_cpus=self.resources.cpu)(_load)
-        self._warming = [warm.remote(_WORKERS_LOAD) for _ in range(self.places)]
-
-
-def _load(*modules: str) -> None:
-    """In a worker's process: import what its trials will need."""
-    for module in modules:
-        importlib.import_module(module)
 
 
 def _start_here(threads: int, options: dict[str, Any]) -> None:
-    # Not a runtime_env: Ray would start an agent for it, and each worker's process would wait for that: 5 seconds.
-    os.environ.update(_environment(threads))
+    # Not in a runtime_env: the processes that Ray starts before it is asked for any have none, and would be thrown away.
+    os.environ.update({**_environment(threads), WORKER_PROCESS_SETUP_HOOK_ENV_VAR: _WARM_UP})
     try:
         ray.init(address="local", include_dashboard=False, **options)
     except (RuntimeError, OSError) as error:

@@ -14,7 +14,8 @@ from typing import Any
 
 from ray import tune
 
-from gensweep.executors._ray_search import WorkSearcher, WorkStopper
+from gensweep.executors._kept_processes import kept_processes
+from gensweep.executors._ray_search import Guarded, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import Executor, Work
 from gensweep.executors.ray_cluster import RayCluster
@@ -44,12 +45,12 @@ class RayTune(Executor):
 
     def run(self, work: Work) -> None:
         """See the contract."""
-        n = self.n_at_once
+        n, resources, guarded = self.n_at_once, self.cluster.resources, Guarded(work)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
-            tune.with_resources(Worker, {"cpu": self.cluster.resources.cpu, "gpu": self.cluster.resources.gpu}),
+            tune.with_resources(Worker, {"cpu": resources.cpu, "gpu": resources.gpu}),
             tune_config=tune.TuneConfig(
-                search_alg=WorkSearcher(work),
+                search_alg=WorkSearcher(guarded),
                 num_samples=-1,
                 max_concurrent_trials=n,
                 reuse_actors=True,
@@ -59,17 +60,19 @@ class RayTune(Executor):
             run_config=tune.RunConfig(
                 name=f"start-{os.getpid()}",
                 storage_path=str(self._scratch),
-                stop=WorkStopper(work),
+                stop=WorkStopper(guarded),
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials keep their own
             ),
         )
         try:
-            with graceful(work.request_stop, at_once=lambda: None):
+            with graceful(work.request_stop, at_once=lambda: None), kept_processes():
                 tuner.fit()
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)
+        if guarded.error is not None:
+            raise guarded.error
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started here ends."""
