@@ -30,6 +30,7 @@ class RayCluster:
         self.places = 0
         self.nodes: list[dict[str, Any]] = []
         self._error: BaseException | None = None
+        self._is_ours = False
         self._started, self._closing = threading.Event(), threading.Event()
         # Ray's processes die with the thread that started them (PR_SET_PDEATHSIG), so that it lives until `close`.
         self._thread = threading.Thread(target=self._hold, name="gensweep-ray", daemon=True)
@@ -59,7 +60,8 @@ class RayCluster:
             self._started.set()
         if self._error is None:
             self._closing.wait()
-        ray.shutdown()
+        if self._is_ours:  # not a Ray that another part of this process is connected to
+            ray.shutdown()
 
     def _start(self) -> None:
         options = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
@@ -70,6 +72,7 @@ class RayCluster:
             self._say(f"joining the Ray cluster at {self.address}")
             environment = {"env_vars": _environment(self.resources.threads), "worker_process_setup_hook": _WARM_UP}
             _join(self.address, {**options, "runtime_env": environment})
+        self._is_ours = True
         self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.places = places(self.resources, self.nodes)
 
