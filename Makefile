@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 WORKERS := -n auto --maxprocesses 8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-all data postgresql bench-metrics lint clean
+.PHONY: run test test-all data postgresql bench-metrics bench-driver lint clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -27,6 +27,9 @@ data: $(VENV)/.ready
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.metrics._benchmark
+
+bench-driver: $(VENV)/.ready
+	$(BIN)/python -m gensweep.benchmarks.driver
 
 # a server for the tests of deploy/: the system's, or Debian's packages unpacked without root
 postgresql:

@@ -16,7 +16,8 @@ ROOT = Path(gensweep.__file__).parent
 
 FLOORS = {
     "cli": 8, "__main__": 8, "campaign": 8, "terminal": 8,
-    "orchestration": 7, "comparison": 7, "evaluation": 7,
+    "benchmarks": 8,
+    "orchestration": 7, "executors": 7, "comparison": 7, "evaluation": 7,
     "trial": 6,
     "trainers": 5, "tracking": 5, "pictures": 5,
     "families": 4, "metrics": 4, "ledger": 4,
@@ -34,6 +35,7 @@ SAME_FLOOR = {  # of one floor, these may see each other: the program itself, an
 }  # fmt: skip
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "campaign": set(), "terminal": {"rich"}, "__main__": set(),
+    "benchmarks": set(), "executors": {"ray", "torch"},
     "orchestration": {"ray", "optuna", "torch"}, "comparison": {"pandas", "matplotlib", "scipy", "numpy"},
     "evaluation": {"torch", "pydantic"},
     "trial": {"torch"}, "pictures": {"torch", "PIL"},
