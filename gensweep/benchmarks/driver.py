@@ -34,7 +34,7 @@ from gensweep.trial import Job, Report
 T = TypeVar("T")
 _METRIC = "sliced_wasserstein"
 _SIZES = (100, 1_000, 10_000)
-_COLUMNS = ("early stopping", "trials", "call", "mean ms", "median ms", "p99 ms")
+_COLUMNS = ("early stopping", "trials", "call", "mean ms", "median ms", "p99 ms", "CPU ms")
 
 
 def sweep(n_trials: int, n_reports: int, early_stopping: str) -> Sweep:
@@ -57,8 +57,8 @@ class Timed:
 
     def __init__(self, driver: Driver) -> None:
         self.driver = driver
-        self.takes: list[tuple[int, float]] = []  # (trials so far, ms)
-        self.nexts: list[tuple[int, float]] = []
+        self.takes: list[tuple[int, float, float]] = []  # (trials so far, ms, ms of this process)
+        self.nexts: list[tuple[int, float, float]] = []
 
     def next(self) -> Job | None:
         """The driver's `next`."""
@@ -68,10 +68,11 @@ class Timed:
         """The driver's `take`."""
         return self._timed(self.takes, lambda: self.driver.take(report))
 
-    def _timed(self, into: list[tuple[int, float]], call: Callable[[], T]) -> T:
-        began = time.perf_counter()
+    def _timed(self, into: list[tuple[int, float, float]], call: Callable[[], T]) -> T:
+        began, busy = time.perf_counter(), time.process_time()
         answer = call()
-        into.append((len(self.driver.state.trials), 1000 * (time.perf_counter() - began)))
+        cpu, wall = time.process_time() - busy, time.perf_counter() - began
+        into.append((len(self.driver.state.trials), 1000 * wall, 1000 * cpu))
         return answer
 
 
@@ -124,12 +125,16 @@ def rows(of: Sweep, n_reports: int, folder: Path) -> Iterator[Sequence[object]]:
         issued = len(driver.state.trials)
     for size in (size for size in _SIZES if size <= issued or size == _SIZES[0]):
         for call, values in (("take", timed.takes), ("next", timed.nexts)):
-            near = [ms for trials, ms in values if size - max(100, size // 10) < trials <= size]
-            yield early_stopping, size, call, *_spread(near)
+            near = [(ms, cpu) for trials, ms, cpu in values if size - max(100, size // 10) < trials <= size]
+            cpu_ms = statistics.fmean(cpu for _, cpu in near)
+            yield early_stopping, size, call, *_spread([ms for ms, _ in near]), f"{cpu_ms:.3f}"
     yield early_stopping, issued, "log MiB", f"{place.events.path.stat().st_size / 2**20:.1f}"
+    began = time.process_time()
     seconds, state = _seconds(SweepFolder.open(place.path).state)
+    cpu_seconds = time.process_time() - began
     assert state == driver.state, "the state is not what the log says"
     yield early_stopping, issued, "rebuild s", f"{seconds:.2f}"
+    yield early_stopping, issued, "rebuild CPU s", f"{cpu_seconds:.2f}"
     yield early_stopping, issued, "peak MiB", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
@@ -194,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _print(cells: Sequence[object]) -> None:
-    widths = (15, 7, 18, 9, 9, 9)
+    widths = (15, 7, 18, 9, 9, 9, 9)
     print("  ".join(f"{cell!s:<{width}}" for cell, width in zip(cells, widths, strict=False)).rstrip(), flush=True)
 
 

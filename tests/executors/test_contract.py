@@ -282,6 +282,7 @@ def test_what_cannot_run_says_so_when_it_is_asked() -> None:
 
 def test_nothing_is_left_running_after_close(cluster: RayCluster, tmp_path: Path) -> None:
     """The last test here: it ends the cluster that the others share."""
+    cluster.ready()
     assert any("raylet" in command for command in descendants().values())
     with RayTune(cluster, tmp_path / ".ray"):
         pass
