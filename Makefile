@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 WORKERS := -n auto --maxprocesses 8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-all data postgresql bench-metrics mutate lint clean
+.PHONY: run test test-all data postgresql bench-metrics bench-driver mutate lint clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -28,6 +28,9 @@ data: $(VENV)/.ready
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.metrics._benchmark
+
+bench-driver: $(VENV)/.ready
+	$(BIN)/python -m gensweep.benchmarks.driver
 
 mutate: $(VENV)/.ready-to-test
 	$(BIN)/python -m tests.mutation

@@ -1,1 +1,26 @@
-"""Where the trials of a sweep run."""
+"""Where the trials of a sweep run.
+
+Ray and Tune read these settings when they are imported, so they stand where no file of this package can come before them.
+"""
+
+from __future__ import annotations
+
+import os
+
+SETTINGS = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_memory_monitor_refresh_ms": "0",  # the monitor's kill ends the whole Tune run; the kernel's ends one trial
+    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # what was started in advance waits for the first trials
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "100000000",
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+}
+
+for _name, _value in SETTINGS.items():
+    os.environ.setdefault(_name, _value)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from ray.tune import Stopper
 from ray.tune.search import Searcher
 
 from gensweep.executors.base import Work
+
+T = TypeVar("T")
+LOST = "the worker's process or node was lost"
 
 
 class _NotSaved:
@@ -18,19 +22,44 @@ class _NotSaved:
         return {}
 
 
+class Guarded(_NotSaved):
+    """Work whose errors end the run: inside Tune they would be logged, or come out as text in a TuneError."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.error: BaseException | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether every trial stops now."""
+        return self.error is not None or self.work.is_stopping
+
+    def ask(self, question: Callable[[Work], T], otherwise: T) -> T:
+        """What the work answers; `otherwise` once it has raised an error."""
+        if self.error is None:
+            try:
+                return question(self.work)
+            except BaseException as error:
+                self.error = error
+        return otherwise
+
+
 class WorkSearcher(_NotSaved, Searcher):
     """Gives Tune the next job, and tells the driver which workers the machine took."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, guarded: Guarded) -> None:
         super().__init__(metric=None, mode=None)
-        self.work = work
+        self.guarded = guarded
         self._numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The worker's configuration for a new Tune trial; FINISHED when nothing is left; None to ask again later."""
-        job = self.work.next()
+        if self.guarded.is_stopping:
+            return str(Searcher.FINISHED)
+        job = self.guarded.ask(lambda work: work.next(), None)
         if job is None:
-            return Searcher.FINISHED if self.work.is_stopping or self.work.is_done else None
+            is_over = self.guarded.ask(lambda work: work.is_stopping or work.is_done, True)
+            return str(Searcher.FINISHED) if is_over else None
         self._numbers[trial_id] = job.number
         return {"job": asdict(job)}
 
@@ -39,8 +68,9 @@ class WorkSearcher(_NotSaved, Searcher):
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A Tune trial is over; with `error`, its process was lost."""
+        number = self._numbers.pop(trial_id)
         if error:
-            self.work.lost(self._numbers[trial_id], "the worker's process or node was lost")
+            self.guarded.ask(lambda work: work.lost(number, LOST), None)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the ledger has it all."""
@@ -52,13 +82,13 @@ class WorkSearcher(_NotSaved, Searcher):
 class WorkStopper(_NotSaved, Stopper):
     """Hands each report to the driver, whose answer stops the trial; and stops everything when the driver says so."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, guarded: Guarded) -> None:
+        self.guarded = guarded
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether this trial stops now."""
-        return self.work.take(result["said"])
+        return self.guarded.ask(lambda work: work.take(result["said"]), True)
 
     def stop_all(self) -> bool:
         """Whether every trial stops now."""
-        return self.work.is_stopping
+        return self.guarded.is_stopping

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray.tune import Trainable
 
-from gensweep.trial import Job, Report, Said, run_pack
+from gensweep.errors import CannotRun
+from gensweep.trial import Failure, Job, Report, Said, run_pack
+
+
+def warm_up() -> None:
+    """In a new process, before any trial asks: load what its first step would load. Importing this file loads the rest."""
+    torch.optim.SGD([torch.zeros(1, requires_grad=True)]).zero_grad()  # an optimiser's first call imports torch._dynamo
 
 
 class Worker(Trainable):
@@ -22,9 +28,7 @@ class Worker(Trainable):
         """Begin the pack of `config`; nothing is trained yet."""
         job = Job(**config["job"])
         torch.set_num_threads(job.threads)
-        if not (Path(job.sweep) / "sweep.yaml").exists():
-            raise RuntimeError(f"{job.sweep} is not visible on this node: put --runs on storage that every node sees")
-        self.reports: Iterator[list[Said]] = run_pack([job])
+        self.reports = _reports(job)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next pack in the same process."""
@@ -39,4 +43,12 @@ class Worker(Trainable):
 
     def cleanup(self) -> None:
         """Leave the pack where it stands."""
-        self.reports.close()  # type: ignore[attr-defined]
+        self.reports.close()
+
+
+def _reports(job: Job) -> Generator[list[Said], None, None]:
+    if (Path(job.sweep) / "sweep.yaml").exists():
+        yield from run_pack([job])
+        return
+    unseen = CannotRun(f"{job.sweep} is not visible on this node: put --runs on storage that every node sees")
+    yield [Failure.of(job.number, unseen)]

@@ -50,6 +50,13 @@ class Work(Protocol):
 class Executor(ABC):
     """A place to run jobs. Use it as a context: `with executor: executor.run(work)`."""
 
+    def ready(self) -> None:
+        """Wait until jobs can run: an executor may have begun to start when it was made.
+
+        Raises:
+            CannotRun: they never will; says why, and the cure.
+        """
+
     @property
     @abstractmethod
     def n_at_once(self) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 
 from gensweep.executors.base import Executor, Work
 from gensweep.executors.signals import graceful
 from gensweep.trial import Job, run_pack
+
+_PAUSE = 0.1  # seconds until a driver that had no job is asked again
 
 
 class InProcess(Executor):
@@ -20,9 +24,12 @@ class InProcess(Executor):
     def run(self, work: Work) -> None:
         """See the contract."""
         with graceful(work.request_stop, at_once=lambda: None):
-            while (job := work.next()) is not None:
-                torch.set_num_threads(job.threads)
-                _run(work, job)
+            while not (work.is_stopping or work.is_done):
+                if (job := work.next()) is not None:
+                    torch.set_num_threads(job.threads)
+                    _run(work, job)
+                else:
+                    time.sleep(_PAUSE)
 
 
 def _run(work: Work, job: Job) -> None:

@@ -1,0 +1,289 @@
+"""What every executor keeps, told by a driver that follows a script; the trials are real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gensweep.configuration import Resources
+from gensweep.errors import CannotRun, Outcome
+from gensweep.executors.base import Executor
+from gensweep.executors.in_process import InProcess
+from gensweep.executors.ray_cluster import RayCluster
+from gensweep.executors.ray_tune import RayTune
+from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.trainers.checkpoint import from_bytes
+from gensweep.trial import STATE, Failure, Job, Report
+
+PLACES = 2
+
+
+class Script:
+    """A driver that hands out these jobs (None: none now), and keeps what it hears. `answers` decide on a report."""
+
+    def __init__(self, *jobs: Job | None, answer: Callable[[Report | Failure], bool] = lambda said: False) -> None:
+        self.jobs, self.answer = deque(jobs), answer
+        self.heard: list[Report | Failure] = []
+        self.told_lost: list[tuple[int, str]] = []
+        self.given: list[int] = []
+        self.running: set[int] = set()
+        self.stop: tuple[str, int] | None = None
+
+    @property
+    def is_stopping(self) -> bool:
+        return self.stop is not None
+
+    @property
+    def is_done(self) -> bool:
+        return not self.jobs and not self.running
+
+    def next(self) -> Job | None:
+        job = self.jobs.popleft() if self.jobs and not self.is_stopping else None
+        if job is not None:
+            self.given.append(job.number)
+            self.running.add(job.number)
+        return job
+
+    def take(self, said: Report | Failure) -> bool:
+        assert said.number in self.running
+        self.heard.append(said)
+        is_over = self.answer(said) or isinstance(said, Failure) or said.outcome is not None
+        if is_over:
+            self.running.discard(said.number)
+        return is_over or self.is_stopping
+
+    def lost(self, number: int, reason: str) -> None:
+        self.running.remove(number)
+        self.told_lost.append((number, reason))
+
+    def request_stop(self, reason: str, code: int) -> None:
+        self.stop = self.stop or (reason, code)
+
+    def epochs(self, number: int) -> list[int]:
+        return [said.epoch for said in self.heard if isinstance(said, Report) and said.number == number]
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RayCluster]:
+    found = RayCluster(None, Resources(max_concurrent=PLACES))
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["in_process", "ray_tune"])
+def executor(request: pytest.FixtureRequest, tmp_path: Path) -> Executor:
+    if request.param == "in_process":
+        return InProcess()
+    return RayTune(request.getfixturevalue("cluster"), tmp_path / ".ray")
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> Callable[..., Job]:
+    """Small trials of one sweep, which no driver took: generation 0."""
+    (tmp_path / "sweep.yaml").touch()
+
+    def make(number: int, epochs: int = 3, batch_size: int = 64, n: int = 1000) -> Job:
+        folder = tmp_path / "trials" / str(number)
+        folder.mkdir(parents=True, exist_ok=True)
+        configuration: dict[str, Any] = {
+            "dataset": {"name": "ring", "n_train": n}, "network": {"name": "mlp", "hidden": [8]}, "latent_size": 2,
+            "family": "gan", "training": {"epochs": epochs, "batch_size": batch_size},
+            "evaluation": {"metrics": ["sliced_wasserstein"], "every": 1}, "seed": number,
+        }  # fmt: skip
+        return Job(number, "0" * 64, configuration, str(folder), str(tmp_path), 0, "sliced_wasserstein", "min")
+
+    return make
+
+
+def descendants(name: str = "") -> dict[int, str]:
+    """The processes below this one whose command begins so, by process id."""
+    parents, commands = {}, {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (after := (entry / "stat").read_text().rpartition(")")[2].split())[0] != "Z":
+                parents[int(entry.name)] = int(after[1])
+                commands[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue  # it ended meanwhile
+    found, grown = {os.getpid()}, True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        found, grown = found | more, bool(more)
+    return {pid: commands[pid] for pid in found - {os.getpid()} if commands[pid].startswith(name)}
+
+
+def test_workers_are_the_processes_that_ray_started_in_advance(
+    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]
+) -> None:
+    """The first test here: nobody used this Ray yet."""
+    cluster.ready()
+    deadline = time.monotonic() + 60
+    while len(ready := set(descendants("ray::IDLE"))) < PLACES and time.monotonic() < deadline:
+        time.sleep(0.1)
+    seen: set[int] = set()
+
+    def look(said: Report | Failure) -> bool:
+        seen.update(descendants("ray::Worker"))
+        return False
+
+    RayTune(cluster, tmp_path / ".ray").run(Script(jobs(0), jobs(1), answer=look))
+    assert seen
+    assert seen <= ready
+
+
+def test_every_report_is_taken_once_and_in_order(executor: Executor, jobs: Callable[..., Job]) -> None:
+    script = Script(*(jobs(number) for number in range(4)))
+    executor.run(script)
+    assert script.given == [0, 1, 2, 3]
+    assert all(script.epochs(number) == [1, 2, 3] for number in range(4))
+    outcomes = [(said.epoch, said.outcome) for said in script.heard if isinstance(said, Report) and said.outcome]
+    assert outcomes == [(3, Outcome.COMPLETED)] * 4
+    assert script.told_lost == []
+
+
+def test_a_trial_stops_at_the_report_that_is_answered_so(executor: Executor, jobs: Callable[..., Job]) -> None:
+    script = Script(jobs(0, epochs=50), jobs(1, epochs=50), jobs(2), answer=lambda said: said.number < 2)
+    executor.run(script)
+    assert [script.epochs(number) for number in range(3)] == [[1], [1], [1, 2, 3]]
+    assert [row.epoch for row in TrialFolder(Path(jobs(0).folder)).rows()] == [1]  # it trained no further
+
+
+def test_a_job_that_comes_again_goes_on_with_the_weights_it_was_given(
+    executor: Executor, jobs: Callable[..., Job]
+) -> None:
+    executor.run(Script(jobs(1)))
+    first = jobs(0)
+
+    def exploit(said: Report | Failure) -> bool:
+        if script.epochs(0) != [1]:
+            return False
+        TrialFolder(Path(first.folder)).copy_from(TrialFolder(Path(jobs(1).folder)), 1)
+        script.jobs.append(replace(first, copies=1))
+        return True
+
+    script = Script(first, answer=exploit)
+    executor.run(script)
+    assert script.epochs(0) == [1, 1, 2, 3]  # what it reached is said again
+    checkpoint = TrialFolder(Path(first.folder)).newest()
+    assert checkpoint is not None
+    assert from_bytes(checkpoint.read(STATE), "cpu")["copies"] == 1
+
+
+def test_an_error_of_the_code_is_one_failure_and_the_next_job_runs(
+    executor: Executor, jobs: Callable[..., Job]
+) -> None:
+    script = Script(jobs(0, batch_size=100_000), jobs(1), jobs(2))
+    executor.run(script)
+    failures = [said for said in script.heard if isinstance(said, Failure)]
+    assert [said.number for said in failures] == [0]
+    assert failures[0].reason.startswith("training.batch_size: 100000 is more than")
+    assert "Traceback" in failures[0].details
+    assert script.epochs(1) == script.epochs(2) == [1, 2, 3]
+    assert script.told_lost == []
+
+
+def test_none_means_ask_again(executor: Executor, jobs: Callable[..., Job]) -> None:
+    script = Script(None, jobs(0), None, None, jobs(1))
+    executor.run(script)
+    assert script.epochs(0) == script.epochs(1) == [1, 2, 3]
+
+
+def test_stopping_ends_within_a_report_and_leaves_the_rest(executor: Executor, jobs: Callable[..., Job]) -> None:
+    def second(said: Report | Failure) -> bool:
+        if len(script.heard) == 2:
+            script.request_stop("enough", 75)
+        return False
+
+    script = Script(*(jobs(number, epochs=1000) for number in range(4)), answer=second)
+    executor.run(script)
+    assert 2 <= len(script.heard) <= 1 + executor.n_at_once
+    assert script.given == list(range(executor.n_at_once))
+    assert script.told_lost == []
+
+
+def test_an_error_of_the_driver_ends_the_run_as_itself(executor: Executor, jobs: Callable[..., Job]) -> None:
+    def full(said: Report | Failure) -> bool:
+        raise OSError(28, "No space left on device")
+
+    script = Script(*(jobs(number, epochs=1000) for number in range(3)), answer=full)
+    with pytest.raises(OSError, match="No space left"):
+        executor.run(script)
+    assert len(script.heard) == 1
+
+
+def test_a_killed_worker_is_told_once_and_its_trial_goes_on(
+    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]
+) -> None:
+    class Retrying(Script):
+        def lost(self, number: int, reason: str) -> None:
+            super().lost(number, reason)
+            self.jobs.append(jobs(0, epochs=5))
+
+    def kill(said: Report | Failure) -> bool:
+        if not script.told_lost and len(script.heard) == 2:
+            for pid in descendants("ray::Worker"):
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    script = Retrying(jobs(0, epochs=5), answer=kill)
+    RayTune(cluster, tmp_path / ".ray").run(script)
+    assert [number for number, _ in script.told_lost] == [0]
+    epochs = script.epochs(0)
+    assert epochs[:2] == [1, 2]
+    assert epochs[2:] == list(range(epochs[2], 6))
+    assert 2 <= epochs[2] <= 3  # it was killed before or after the checkpoint of the third epoch
+    assert [row.epoch for row in TrialFolder(tmp_path / "trials" / "0").rows()] == [1, 2, 3, 4, 5]
+
+
+def test_workers_overlap_and_are_kept(cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]) -> None:
+    seen: set[int] = set()
+
+    def look(said: Report | Failure) -> bool:
+        seen.update(descendants("ray::Worker"))
+        return False
+
+    script = Script(*(None if number % 7 == 3 else jobs(number, n=4000) for number in range(40)), answer=look)
+    RayTune(cluster, tmp_path / ".ray").run(script)
+    rows = {number: TrialFolder(Path(jobs(number).folder)).rows() for number in script.given}
+    lives = {number: (of[0].time - 1000 * of[0].seconds, of[-1].time) for number, of in rows.items()}
+    reports = [(number, row.time) for number, of in rows.items() for row in of]
+    beside = [
+        any(begin <= time <= end for other, (begin, end) in lives.items() if other != number)
+        for number, time in reports
+    ]
+    assert sum(beside) >= 0.8 * len(reports)
+    assert len(seen) == PLACES
+
+
+def test_a_sweep_that_its_node_does_not_see_is_a_failure_that_says_so(
+    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]
+) -> None:
+    script = Script(replace(jobs(0), sweep="/nowhere"))
+    RayTune(cluster, tmp_path / ".ray").run(script)
+    (failure,) = script.heard
+    assert isinstance(failure, Failure)
+    assert failure.reason.startswith("/nowhere is not visible on this node")
+
+
+def test_what_cannot_run_says_so_when_it_is_asked() -> None:
+    cluster = RayCluster("127.0.0.1:1", Resources())
+    with pytest.raises(CannotRun, match=r"--address 127\.0\.0\.1:1: no Ray cluster can be joined there"):
+        cluster.ready()
+    cluster.close()
+
+
+def test_nothing_is_left_running_after_close(cluster: RayCluster, tmp_path: Path) -> None:
+    """The last test here: it ends the cluster that the others share."""
+    cluster.ready()
+    assert any("raylet" in command for command in descendants().values())
+    with RayTune(cluster, tmp_path / ".ray"):
+        pass
+    assert not [command for command in descendants().values() if "ray" in command]
