@@ -23,10 +23,10 @@ test-all: $(VENV)/.ready-to-test data postgresql
 	$(BIN)/python -m pytest $(WORKERS)
 
 data: $(VENV)/.ready
-	$(BIN)/python -m gensweep.datasets._fetch fashion_mnist
+	$(BIN)/python -m gensweep.datasets fetch fashion_mnist
 
 bench-metrics: $(VENV)/.ready
-	$(BIN)/python -m gensweep.metrics._benchmark
+	$(BIN)/python -m gensweep.benchmarks.metrics
 
 # a server for the tests of deploy/: the system's, or Debian's packages unpacked without root
 postgresql:

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field, model_validator
 
 from gensweep.constraints.base import Bounds
-from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence, objective_of, refuse_limits
 from gensweep.divergences._latent_critic import RatioCritic
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
+from gensweep.mathematics.f_divergences import F_DIVERGENCES, alpha_divergence, objective_of, refuse_limits
 
 _EXPONENTIAL = ("kl", "reverse_kl", "jeffrey", "neyman", "squared_hellinger")  # of a critic's output
 _LARGEST = 30.0  # Adam squares what an exponential gives, and e^60 is still a float32

@@ -10,16 +10,16 @@ from pydantic import Field, model_validator
 from gensweep.component import Member
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.constraints.none import NONE
-from gensweep.divergences._f_divergences import (
+from gensweep.families._adversarial import Adversarial, misfit_of
+from gensweep.families.base import Family, Game, Limit, Setting
+from gensweep.losses import Loss, PopulationObjective
+from gensweep.mathematics.f_divergences import (
     F_DIVERGENCES,
     FDivergence,
     alpha_divergence,
     objective_of,
     refuse_limits,
 )
-from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Limit, Setting
-from gensweep.losses import Loss, PopulationObjective
 
 
 class FGAN(Family):

@@ -13,8 +13,8 @@ from gensweep.datasets.digits import Digits, labels
 from gensweep.datasets.fashion_mnist import FashionMNIST
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics import _extractor
-from gensweep.metrics._frechet import frechet_distance, moments
+from gensweep.extractors import frozen
+from gensweep.mathematics.frechet import frechet_distance, moments
 from gensweep.metrics.base import scorer
 from gensweep.metrics.fid import FID
 
@@ -77,7 +77,7 @@ def test_vectors_are_compared_as_they_are_and_the_protocol_says_so():
 
 def test_the_score_is_the_distance_of_the_features_moments():
     train, bound = load(Digits()).train, scorer(FID(n_fake=300), Digits(), "test")
-    features = _extractor.load_extractor("digits").batches
+    features = frozen.load_extractor("digits").batches
     a, b = moments(features(load(Digits()).test)), moments(features(train[:300]))
     expected = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
     assert bound.score(Drawn(lambda n: train[:n])).value == pytest.approx(expected, rel=1e-9)
@@ -92,13 +92,13 @@ def test_constant_and_absurd_images_have_a_score_or_none(value):
 
 
 class TestExtractors:
-    @pytest.mark.parametrize("name", _extractor.names())
+    @pytest.mark.parametrize("name", frozen.names())
     def test_all_features_are_alive_and_the_card_is_true(self, name):
-        dataset, described = build("datasets", name), _extractor.card(name)
+        dataset, described = build("datasets", name), frozen.card(name)
         if problem := dataset.problem():
             pytest.skip(problem)
         test = load(dataset).test
-        extractor = _extractor.load_extractor(name)
+        extractor = frozen.load_extractor(name)
         features = extractor.features(test).double()
         assert features.shape[1] == described["features"] == int(torch.linalg.matrix_rank(features.T.cov()))
         assert float(features.std(0).min()) > 0.5
@@ -110,11 +110,11 @@ class TestExtractors:
         assert described["accuracy on test"] > 0.9
 
     def test_they_stay_small(self):
-        assert sum(file.stat().st_size for file in _extractor.FOLDER.iterdir()) < 2_000_000
+        assert sum(file.stat().st_size for file in frozen.FOLDER.iterdir()) < 2_000_000
 
     @pytest.mark.parametrize("damage", ["flipped", "missing"])
     def test_other_weights_are_refused(self, damage, tmp_path, monkeypatch):
-        for file in _extractor.FOLDER.glob("digits.*"):
+        for file in frozen.FOLDER.glob("digits.*"):
             (tmp_path / file.name).write_bytes(file.read_bytes())
         weights = tmp_path / "digits.pt"
         if damage == "missing":
@@ -123,14 +123,14 @@ class TestExtractors:
             data = bytearray(weights.read_bytes())
             data[len(data) // 2] ^= 1
             weights.write_bytes(data)
-        monkeypatch.setattr(_extractor, "FOLDER", tmp_path)
-        _extractor.load_extractor.cache_clear()
+        monkeypatch.setattr(frozen, "FOLDER", tmp_path)
+        frozen.load_extractor.cache_clear()
         with pytest.raises(ConfigError, match=r"digits\.pt is (damaged or altered|missing).*could not be compared"):
             FID().against(Digits(), "validation")
-        _extractor.load_extractor.cache_clear()
+        frozen.load_extractor.cache_clear()
 
     def test_training_is_deterministic_and_writes_a_true_card(self, tmp_path):
-        from gensweep.metrics._train_extractor import Recipe, train
+        from gensweep.extractors.training import Recipe, train
 
         recipe = Recipe(n_features=16, epochs=2)
         cards = [train("digits", tmp_path / str(i), recipe) for i in (0, 1)]

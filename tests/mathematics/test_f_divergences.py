@@ -9,7 +9,7 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 
-from gensweep.divergences._f_divergences import F_DIVERGENCES, FDivergence, alpha_divergence, jeffrey_conjugate
+from gensweep.mathematics.f_divergences import F_DIVERGENCES, FDivergence, alpha_divergence, jeffrey_conjugate
 
 X = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 MEMBERS = {**F_DIVERGENCES, "alpha=0.5": alpha_divergence(0.5), "alpha=2": alpha_divergence(2.0),
