@@ -3,9 +3,11 @@ import functools
 import hashlib
 import http.server
 import io
+import runpy
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -119,3 +121,17 @@ def test_an_archive_is_kept_as_it_is_and_one_with_another_digest_is_not(home_pag
     monkeypatch.setitem(_fetch.ALL, "cifar10", dataclasses.replace(CIFAR10, homes=homes, digests=digests))
     assert _fetch.main(["fetch", "cifar10"]) == 0
     assert [file.name for file in (Path(".data") / CIFAR10.folder).iterdir()] == [CIFAR10.archive]
+
+
+@pytest.mark.usefixtures("home_page", "no_debian")
+def test_the_command_that_messages_name_is_one_that_fetches(monkeypatch, capsys):
+    python, option, module, *arguments = FASHION_MNIST.command.split()
+    assert (python, option) == ("python", "-m")
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(SystemExit) as done:
+        runpy.run_module(module, run_name="__main__")
+    assert done.value.code == 0
+    assert "fashion_mnist is in .data/fashion-mnist now" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        _fetch.main(["fetch", "unheard_of"])
+    assert "cifar10, fashion_mnist, mnist" in capsys.readouterr().err.replace("'", "")
