@@ -3,6 +3,7 @@
 # make test-all   the tests with those that train for minutes
 # make data       Fashion-MNIST, from Debian's package or by download, into .data
 # make lint       ruff and mypy
+# make bench-metrics  what the metrics cost in time and memory
 
 PYTHON ?= python3
 VENV := .venv

@@ -162,5 +162,7 @@ def test_the_command_line_loads_no_heavy_library_by_itself(arguments: list[str] 
     assert not loaded(arguments) & {*HEAVY, "torch"}
 
 
-def test_checking_a_search_space_loads_torch_and_no_other_heavy_library() -> None:
-    assert loaded(["check", "search_spaces/wae.yaml"]) & {*HEAVY, "torch"} == {"torch"}
+@pytest.mark.parametrize(("sampler", "its_own"), [("random", set()), ("tpe", {"optuna"})])
+def test_checking_a_search_space_loads_torch_and_what_its_searcher_needs(sampler: str, its_own: set[str]) -> None:
+    checked = ["check", "search_spaces/wae.yaml", f"search.sampler={sampler}"]
+    assert loaded(checked) & {*HEAVY, "torch"} == {"torch", *its_own}
