@@ -4,6 +4,7 @@
 # make data       Fashion-MNIST, from Debian's package or by download, into .data
 # make lint       ruff and mypy
 # make bench-metrics  what the metrics cost in time and memory
+# make mutate     small faults in the code, one at a time: do the tests notice?
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 WORKERS := -n auto --maxprocesses 8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-all data postgresql bench-metrics lint clean
+.PHONY: run test test-all data postgresql bench-metrics mutate lint clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -28,6 +29,9 @@ data: $(VENV)/.ready
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.metrics
+
+mutate: $(VENV)/.ready-to-test
+	$(BIN)/python -m tests.mutation
 
 # a server for the tests of deploy/: the system's, or Debian's packages unpacked without root
 postgresql:

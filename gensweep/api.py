@@ -61,4 +61,4 @@ def open(name: str, runs: str | Path = "runs") -> Verdict:  # noqa: A001 -- gens
     Raises:
         ConfigError: there is no such sweep.
     """
-    return judge(SweepFolder.open(Path(runs) / name))
+    return judge(SweepFolder.open((Path(runs) / name).resolve()))

@@ -47,7 +47,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
     if is_done(path, sweep):
-        verdict = judge(SweepFolder.open(path))
+        verdict = judge(SweepFolder.open(path.resolve()))
         if not verdict.report.exists():
             verdict.write()
         return verdict

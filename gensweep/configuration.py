@@ -72,6 +72,14 @@ class TrialConfiguration(Node):
         merged = {**default, **given} if given.get("name", default["name"]) == default["name"] else given
         return {**data, "training": {**training, "optimizer": merged}}
 
+    def knob_places(self) -> frozenset[str]:
+        """Where its knobs stand: `family.lambda`, `family.divergence.blur`, `training.optimizer.lr`.
+
+        Knobs are the family's, which reach the loss, and the optimiser's.
+        """
+        parts = {"family": self.family, "training.optimizer": self.training.optimizer}
+        return frozenset(f"{place}.{name}" for place, part in parts.items() for name in part.knobs())
+
 
 class Search(Node):
     """How many trials each arm gets, and the seed of every draw. `samples` may be null where the searcher has an end."""

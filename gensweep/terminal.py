@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,6 +23,12 @@ from gensweep.text import number
 
 _COLOURS = {Outcome.COMPLETED: "green", Outcome.PRUNED: "yellow", Outcome.DIVERGED: "magenta", Outcome.FAILED: "red"}
 _SHOWN = 8
+
+
+class _Stdout(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main` to say what it means that nobody reads any more; rich would end the process with 1."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads the output any more")
 
 
 class Display:
@@ -116,9 +123,9 @@ def print_table(
     columns: Sequence[str], rows: Iterable[Mapping[str, Any]], title: str = "", *, console: Console | None = None
 ) -> None:
     """Rows as a table on stdout, wide enough for its content where stdout is not a terminal."""
-    console = console or Console()
+    console = console or _Stdout()
     if not console.is_terminal:
-        console = Console(width=220)
+        console = _Stdout(width=220)
     table = Table(
         title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False
     )

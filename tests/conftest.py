@@ -13,7 +13,7 @@ from gensweep.trial import Job
 # These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
     "orchestration/test_survival.py",
-    "test_cli.py",
+    "cli/",
     "deploy/",
     "tracking/",
     "evaluation/",

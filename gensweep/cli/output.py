@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -50,9 +51,15 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
         notes = truth.footnotes()
         print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     if verdict.comparison:
-        print(f"{verdict.comparison.sentence()}\n\nReport: {verdict.report}")
+        print(f"{verdict.comparison.sentence()}\n\nReport: {_near(verdict.report)}")
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
     print(f"In MLflow: gensweep ui{option}")
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from this folder, where it lies below it."""
+    here = Path.cwd()
+    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
 
 
 def print_trials(table: Trials) -> None:

@@ -52,7 +52,7 @@ def main() -> NoReturn:
     except typer.TyperException as error:  # of usage
         code = error.exit_code
         message = error.format_message()
-        _complain(message if "\n" in message else f"{message} See gensweep --help.")
+        _complain(message if "\n" in message else f"{message.removesuffix('.')}. See gensweep --help")
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
     except (BrokenPipeError, SystemExit):  # typer and rich leave with 1 where a pipe is broken

@@ -38,6 +38,7 @@ class Copied:
 class TrialRecord:
     """One trial as the ledger knows it. `position` counts within its arm; `parameters` map axis paths to values.
 
+    `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
     `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
     last reported.
@@ -48,6 +49,7 @@ class TrialRecord:
     arm: str
     position: int = 0
     parameters: dict[str, Any] = field(default_factory=dict)
+    proposed: dict[str, Any] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)
     outcome: Outcome | None = None
     reason: str = ""

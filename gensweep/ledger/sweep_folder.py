@@ -14,7 +14,7 @@ from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
 from gensweep.ledger.durable import make_directory, write_atomic
-from gensweep.ledger.events import EventLog
+from gensweep.ledger.events import EventLog, News
 from gensweep.ledger.history import TrialRecord, folder_name
 from gensweep.ledger.lease import Fence, Lease, Owner
 from gensweep.ledger.state import SweepState, fold
@@ -100,6 +100,10 @@ class SweepFolder:
         """What came of the sweep so far."""
         return fold(self.events.read())
 
+    def follow(self) -> Following:
+        """The state, for a reader that comes back again and again."""
+        return Following(self.events)
+
     def hold(self) -> Lease:
         """Become the sweep's driver, until the lease is released or this process dies. A torn log is repaired first.
 
@@ -144,6 +148,30 @@ class SweepFolder:
     def trial_of(self, record: TrialRecord) -> TrialFolder:
         """The folder of a trial of the state."""
         return self.trial(record.number, record.arm, record.key)
+
+
+class Following:
+    """A sweep's state, kept level with its log: each `advance` reads and applies what was added."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.state = SweepState()
+        self._follower = log.follow()
+
+    def advance(self) -> News:
+        """Bring the state level with the log, and say which events that took.
+
+        Where `is_whole`, the state is a new object: the log was read for the first time, or is no longer what was read.
+
+        Raises:
+            DamagedSweep: the log cannot be trusted; the next call looks again.
+        """
+        news = self._follower.read()
+        try:
+            self.state = fold(news.events, SweepState() if news.is_whole else self.state)
+        except DamagedSweep:
+            self._follower.restart()
+            raise
+        return news
 
 
 def sweeps(root: Path) -> list[SweepFolder]:
