@@ -48,7 +48,7 @@ def check(sweep: Sweep) -> list[Problem]:
     configurations: list[tuple[Ask, TrialConfiguration]] = []
     for ask in _asks(sweep.space):
         try:
-            configurations.append((ask, TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask))))
+            configurations.append((ask, TrialConfiguration.model_validate(_resolved(sweep, ask))))
         except ValidationError as error:
             found += [_translated(sweep, ask, line) for line in _first_causes(error)]
     for ask, configuration in configurations:
@@ -61,13 +61,19 @@ def data_problems(sweep: Sweep) -> list[Problem]:
     found = []
     for ask in _asks(sweep.space):
         try:
-            dataset: Any = TrialConfiguration.model_validate(spaces.resolve(sweep.space, ask)).dataset
+            dataset: Any = TrialConfiguration.model_validate(_resolved(sweep, ask)).dataset
         except ValidationError:
             continue  # `check` reports it
         problem = dataset.problem()
         if problem:
             found.append(_at(sweep, ask, ("dataset",), problem))
     return list(dict.fromkeys(found))
+
+
+def _resolved(sweep: Sweep, ask: Ask) -> dict[str, Any]:
+    """The configuration of these answers, with a seed where each trial gets its own."""
+    made: dict[str, Any] = spaces.resolve(sweep.space, ask)
+    return {**made, "seed": 0} if made.get("seed") is None else made
 
 
 def _asks(space: dict[str, Any]) -> Iterator[Ask]:
