@@ -3,6 +3,7 @@
 # make test-all   the tests with those that train for minutes
 # make data       Fashion-MNIST, from Debian's package or by download, into .data
 # make lint       ruff and mypy
+# make bench-metrics  what the metrics cost in time and memory
 # make mutate     small faults in the code, one at a time: do the tests notice?
 
 PYTHON ?= python3
@@ -24,10 +25,10 @@ test-all: $(VENV)/.ready-to-test data postgresql
 	$(BIN)/python -m pytest $(WORKERS)
 
 data: $(VENV)/.ready
-	$(BIN)/python -m gensweep.datasets._fetch fashion_mnist
+	$(BIN)/python -m gensweep.datasets fetch fashion_mnist
 
 bench-metrics: $(VENV)/.ready
-	$(BIN)/python -m gensweep.metrics._benchmark
+	$(BIN)/python -m gensweep.benchmarks.metrics
 
 bench-driver: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.driver

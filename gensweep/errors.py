@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -105,8 +106,6 @@ class Outcome(enum.Enum):
 
 def suggest(given: str, known: Iterable[str]) -> str:
     """The sentence that follows an unknown name: the nearest known one, if any is near, and all that are known."""
-    import difflib
-
     names = sorted(known)
     near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
     hint = f"Did you mean '{near[0]}'? " if near else ""

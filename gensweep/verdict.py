@@ -11,7 +11,6 @@ from typing import cast
 from gensweep.comparison import collect, report
 from gensweep.comparison.collect import Trials
 from gensweep.comparison.compare import Comparison, compared
-from gensweep.comparison.ground_truth import GroundTruth, ground_truth
 from gensweep.component import build
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
@@ -20,6 +19,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.metrics.base import Metric
+from gensweep.studies.ground_truth import GroundTruth, ground_truth
 
 
 class SomeTrialsFailed(GensweepError):

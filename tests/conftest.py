@@ -18,7 +18,7 @@ PROCESSES = (
     "deploy/",
     "tracking/",
     "evaluation/",
-    "test_benchmark.py",
+    "benchmarks/",
 )
 SHARED = ("families/test_known_fits.py", "contracts/test_datasets.py")  # what their tests share takes long to set up
 

@@ -1,4 +1,4 @@
-"""Fetch a dataset that cannot ship: `python -m gensweep.datasets._fetch fashion_mnist [--into FOLDER]`.
+"""Fetch a dataset that cannot ship: `python -m gensweep.datasets fetch fashion_mnist [--into FOLDER]`.
 
 Its sources are tried in turn: the Debian package, unpacked without installing it (needs apt-get, no root), where there
 is one, and the addresses of its authors or their mirrors. Whichever serves, every file is checked against its SHA-256
@@ -128,9 +128,10 @@ def _say(text: str, end: str = "\n") -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command: 0 when the files are there, 4 when they could not be had."""
-    parser = argparse.ArgumentParser(prog="python -m gensweep.datasets._fetch", description="Fetch a dataset.")
-    parser.add_argument("dataset", choices=sorted(ALL))
-    parser.add_argument("--into", type=Path, help="default: the dataset's folder in .data")
+    parser = argparse.ArgumentParser(prog="python -m gensweep.datasets", description="Datasets that cannot ship.")
+    fetching = parser.add_subparsers(required=True, metavar="fetch").add_parser("fetch", help="put one into .data")
+    fetching.add_argument("dataset", choices=sorted(ALL))
+    fetching.add_argument("--into", type=Path, help="default: the dataset's folder in .data")
     given = parser.parse_args(arguments)
     try:
         files = ALL[given.dataset]
@@ -139,7 +140,3 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

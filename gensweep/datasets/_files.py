@@ -36,7 +36,7 @@ class FileSet:
     @property
     def command(self) -> str:
         """What fetches them."""
-        return f"python -m gensweep.datasets._fetch {self.dataset}"
+        return f"python -m gensweep.datasets fetch {self.dataset}"
 
     def folders(self, path: str | None) -> Iterator[Path]:
         """Every folder that may hold the files, the first choice first. A given `path` is the only choice."""

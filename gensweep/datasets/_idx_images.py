@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
 
 import torch
 from pydantic import Field
 
+from gensweep.datasets._file_images import FileImages
 from gensweep.datasets._files import FileSet
 from gensweep.datasets._idx import parse
 from gensweep.datasets._split import splits_of
-from gensweep.datasets.base import Dataset, SplitName, Splits
+from gensweep.datasets.base import SplitName, Splits
 
 N_TRAIN = 50_000
 
 
-class IdxImages(Dataset):
+class IdxImages(FileImages):
     """Of the 60,000 training images the first 50,000 train and the last 10,000 validate; the 10,000 others test."""
-
-    files: ClassVar[FileSet]
 
     path: str | None = Field(None, description="folder of the four IDX files, .gz or unpacked; null: the usual places")
     train_size: int | None = Field(
@@ -30,20 +28,6 @@ class IdxImages(Dataset):
     def shape(self) -> tuple[int, ...]:
         """One grey channel, 28 × 28."""
         return (1, 28, 28)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Black is 0, white is 1."""
-        return (0.0, 1.0)
-
-    @property
-    def levels(self) -> int:
-        """8 bits."""
-        return 256
-
-    def problem(self) -> str | None:
-        """Why the files cannot be read, with the cures."""
-        return None if self.files.find(self.path) else self.files.missing(self.path)
 
     def labels_of_train(self) -> Callable[[], torch.Tensor]:
         """What reads the class of each training item."""

@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import json
 import math
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,16 +14,12 @@ from typing import IO, Any
 
 import torch
 
+from gensweep import cache
 from gensweep.datasets.base import SplitName, Splits
 from gensweep.errors import ConfigError
 
 Parts = Mapping[SplitName, torch.Tensor]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
-
-
-def cache_folder() -> Path:
-    """GENSWEEP_CACHE, or ~/.cache/gensweep."""
-    return Path(os.environ.get("GENSWEEP_CACHE") or Path.home() / ".cache" / "gensweep").expanduser()
 
 
 def stored(
@@ -45,7 +40,7 @@ def stored(
         ConfigError: the cache cannot be written; or what `read` raises, and then nothing is left in the cache.
     """
     key = hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()[:32]
-    file = cache_folder() / "datasets" / f"{key}.f32"
+    file = cache.folder() / "datasets" / f"{key}.f32"
     sizes = [len(parts[split]) for split in SPLITS]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from gensweep.datasets import _arrays
 from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._split import splits_of
 from gensweep.datasets._store import SPLITS, stored
 from gensweep.datasets.base import Splits
+from gensweep.files import arrays
 
 _IN_MEMORY = 2**30
 
@@ -82,5 +82,5 @@ class Array(Fractions):
         known = {"path": str(items.file.resolve()), "size": state.st_size, "time": state.st_mtime_ns, "version": 1}
         return stored({**self.dump(), **known}, items.shape, parts, items.blocks)
 
-    def _items(self) -> _arrays.Items:
-        return _arrays.open_items(Path(self.path).expanduser(), self.key, self.value_range)
+    def _items(self) -> arrays.Items:
+        return arrays.open_items(Path(self.path).expanduser(), self.key, self.value_range)

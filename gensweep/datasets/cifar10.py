@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 
-from gensweep.datasets._files import CIFAR10 as FILES
+from gensweep.datasets import _files
+from gensweep.datasets._file_images import FileImages
 from gensweep.datasets._split import splits_of
-from gensweep.datasets.base import Dataset, SplitName, Splits
+from gensweep.datasets.base import SplitName, Splits
 from gensweep.errors import ConfigError
 
 _N_TRAIN = 45_000
@@ -20,7 +21,7 @@ _TRAINING = [f"data_batch_{number}.bin" for number in range(1, 6)]
 _TEST = ["test_batch.bin"]
 
 
-class CIFAR10(Dataset):
+class CIFAR10(FileImages):
     """60,000 colour photographs in ten classes, 32 × 32, levels divided by 255.
 
     Splits: of the 50,000 training images the first 45,000 train and the last 5,000 validate (their order is random
@@ -32,6 +33,8 @@ class CIFAR10(Dataset):
 
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009, chapter 3.
     """
+
+    files: ClassVar[_files.FileSet] = _files.CIFAR10
 
     name: Literal["cifar10"] = "cifar10"
     path: str | None = Field(
@@ -45,20 +48,6 @@ class CIFAR10(Dataset):
     def shape(self) -> tuple[int, ...]:
         """Red, green and blue, 32 × 32."""
         return (3, 32, 32)
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        """Dark is 0, bright is 1."""
-        return (0.0, 1.0)
-
-    @property
-    def levels(self) -> int:
-        """8 bits."""
-        return 256
-
-    def problem(self) -> str | None:
-        """Why the files cannot be read, with the cures."""
-        return None if FILES.find(self.path) else FILES.missing(self.path)
 
     def labels_of_train(self) -> Callable[[], torch.Tensor]:
         """What reads the class of each training item."""
@@ -79,7 +68,7 @@ def labels(split: SplitName, path: str | None = None) -> torch.Tensor:
 
 def _records(names: list[str], path: str | None) -> torch.Tensor:
     """The records of the files, one after another, [n, 3073], uint8."""
-    found = FILES.read(names, path)
+    found = _files.CIFAR10.read(names, path)
     return torch.cat([parse(*found[name]) for name in names])
 
 

@@ -9,11 +9,11 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from gensweep.datasets import _images
 from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._store import stored
 from gensweep.datasets.base import Splits
 from gensweep.errors import ConfigError
+from gensweep.files import images
 
 
 class ImageFolder(Fractions):
@@ -34,14 +34,14 @@ class ImageFolder(Fractions):
     path: str = Field(description="the folder")
     size: int | None = Field(None, ge=2, le=4096, description="height and width in pixels; null: as the images are")
     channels: Literal[1, 3] = Field(3, description="1: grey, 3: red, green and blue")
-    filter: _images.Filter = Field("bicubic", description="how images are resampled to `size`")
+    filter: images.Filter = Field("bicubic", description="how images are resampled to `size`")
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(channels, height, width); without `size`, from the header of the first image."""
         if self.size is not None:
             return (self.channels, self.size, self.size)
-        return (self.channels, *_images.size_of(_images.image_files(self._folder)[0]))
+        return (self.channels, *images.size_of(images.image_files(self._folder)[0]))
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -56,19 +56,19 @@ class ImageFolder(Fractions):
     def problem(self) -> str | None:
         """Why there are no images."""
         try:
-            _images.image_files(self._folder)
+            images.image_files(self._folder)
         except ConfigError as error:
             return f"dataset image_folder: {error}"
         return None
 
     def read(self) -> Splits:
         """The splits, each [n, channels, height, width] in [0, 1]; the first time takes about a millisecond an image."""
-        files = _images.image_files(self._folder)
-        shape = self.shape if self.size is not None else (self.channels, *_images.common_size(files))
-        form = _images.Form(self.channels, self.size, self.filter)
+        files = images.image_files(self._folder)
+        shape = self.shape if self.size is not None else (self.channels, *images.common_size(files))
+        form = images.Form(self.channels, self.size, self.filter)
 
         def read(chosen: torch.Tensor) -> Iterator[torch.Tensor]:
-            return _images.decoded([files[index] for index in chosen.tolist()], form)
+            return images.decoded([files[index] for index in chosen.tolist()], form)
 
         listing = [[str(f.relative_to(self._folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
         content = {**self.dump(), "path": str(self._folder.resolve()), "files": listing, "version": 1}

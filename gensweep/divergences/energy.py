@@ -6,9 +6,9 @@ from typing import Literal
 
 import torch
 
-from gensweep.divergences._kernels import mmd_squared_unbiased, negative_distance
 from gensweep.divergences.base import Divergence
 from gensweep.losses import Knobs, Nets, Noise, PopulationObjective
+from gensweep.mathematics.kernels import mmd_squared_unbiased, negative_distance
 
 
 class Energy(Divergence):

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import ot
 import torch
 
-from gensweep.divergences._kernels import squared_distances
 from gensweep.divergences.base import Divergence
 from gensweep.losses import Knobs, Nets, Noise, PopulationObjective
+from gensweep.mathematics.kernels import squared_distances
 
 _MOST_PIVOTS = 10**7  # POT's own 10^5 stop short of the optimum at 2,000 points, with no more than a warning
 

@@ -9,9 +9,9 @@ import torch
 from pydantic import Field, model_validator
 
 from gensweep.constraints.base import Bounds
-from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence, objective_of, refuse_limits
 from gensweep.divergences._latent_critic import RatioCritic
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
+from gensweep.mathematics.f_divergences import Name, f_divergence, objective_of, refuse_limits
 
 _EXPONENTIAL = ("kl", "reverse_kl", "jeffrey", "neyman", "squared_hellinger")  # of a critic's output
 _LARGEST = 30.0  # Adam squares what an exponential gives, and e^60 is still a float32
@@ -47,19 +47,7 @@ class FDivergence(RatioCritic):
     """
 
     name: Literal["f_divergence"] = "f_divergence"
-    f: Literal[
-        "kl",
-        "reverse_kl",
-        "jeffrey",
-        "pearson",
-        "neyman",
-        "squared_hellinger",
-        "twice_jensen_shannon",
-        "gan",
-        "total_variation",
-        "alpha",
-    ] = Field("reverse_kl", description="the divergence of the target from the model")
-
+    f: Name = Field("reverse_kl", description="the divergence of the target from the model")
     alpha: float = Field(0.5, description="of f: alpha; any number but 0 and 1")
 
     @model_validator(mode="after")
@@ -79,14 +67,10 @@ class FDivergence(RatioCritic):
 
     def population_objective(self) -> PopulationObjective | None:
         """D_f, for a free critic."""
-        if self.constraint.bounds is not Bounds.NOTHING:
-            return None
-        if self.f == "alpha":
-            return objective_of(self.alpha)
-        return PopulationObjective("jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f)
+        return objective_of(self.f, self.alpha) if self.constraint.bounds is Bounds.NOTHING else None
 
     def _bound(self, target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-        divergence = alpha_divergence(self.alpha) if self.f == "alpha" else F_DIVERGENCES[self.f]
+        divergence = f_divergence(self.f, self.alpha)
         if (largest := self._largest_output()) is not None:
             target, model = (largest * torch.tanh(values / largest) for values in (target, model))
         return divergence.activation(target).mean() - divergence.composite(model).mean()

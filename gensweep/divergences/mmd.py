@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences._kernels import gaussian, inverse_multiquadric, mmd_squared_unbiased
 from gensweep.divergences.base import Divergence
 from gensweep.losses import Knobs, Nets, Noise, PopulationObjective
+from gensweep.mathematics.kernels import gaussian, inverse_multiquadric, mmd_squared_unbiased
 
 
 class MMD(Divergence):

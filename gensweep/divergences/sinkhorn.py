@@ -9,9 +9,9 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences._kernels import squared_distances
 from gensweep.divergences.base import Divergence
 from gensweep.losses import Knobs, Nets, Noise
+from gensweep.mathematics.kernels import squared_distances
 
 
 class Sinkhorn(Divergence):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from gensweep.datasets import _arrays, _images
-from gensweep.datasets._progress import progress
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, GensweepError
+from gensweep.files import arrays, images
+from gensweep.progress import progress
 
 _LOSSY = frozenset({"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF"})
 _NAMED = 3
@@ -65,13 +65,13 @@ def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples
     Raises:
         ConfigError: no image, one that cannot be read, or one of another size; the message names the file.
     """
-    files = _images.image_files(folder)
+    files = images.image_files(folder)
     if len(reference.shape) != 3 or reference.bounds is None or reference.shape[0] not in (1, 3):
         raise ConfigError(f"{folder}: images cannot be compared with the {_named(reference)}.")
     channels, height, width = reference.shape
-    kinds: dict[_images.Header, Path] = {}
+    kinds: dict[images.Header, Path] = {}
     for file in progress(files, "reading the headers of images"):
-        kinds.setdefault(_images.header(file), file)
+        kinds.setdefault(images.header(file), file)
     strange = {kind.size: file for kind, file in kinds.items() if kind.size != (height, width)}
     if strange and not resize:
         shown = "; ".join(f"{file} has {h} x {w}" for (h, w), file in list(strange.items())[:_NAMED])
@@ -81,9 +81,9 @@ def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples
         )
     if strange and height != width:
         raise ConfigError(f"{folder}: --resize makes squares, and the {_named(reference)}. Resize the files before.")
-    form = _images.Form(1 if channels == 1 else 3, height if strange else None, "bicubic")
+    form = images.Form(1 if channels == 1 else 3, height if strange else None, "bicubic")
     low, high = reference.bounds
-    items = low + (high - low) * torch.cat(list(_images.decoded(files, form)))
+    items = low + (high - low) * torch.cat(list(images.decoded(files, form)))
     return GivenSamples(items, _preparation(list(kinds), form))
 
 
@@ -96,7 +96,7 @@ def array_in(what: str, reference: Dataset) -> GivenSamples:
         ConfigError: no array, one of another shape, or a value that is not finite or outside the range.
     """
     file, _, key = what.partition(":") if ".npz:" in what else (what, "", "")
-    items = _arrays.open_items(Path(file).expanduser(), key or None, None)
+    items = arrays.open_items(Path(file).expanduser(), key or None, None)
     if items.shape != reference.shape:
         raise ConfigError(
             f"{file}: items of shape {items.shape}, and the {_named(reference)}. Name the data that they are to be "
@@ -106,7 +106,7 @@ def array_in(what: str, reference: Dataset) -> GivenSamples:
     if items.array.dtype == "uint8" and reference.bounds:
         low, high = reference.bounds
         return GivenSamples(low + (high - low) * torch.cat(list(items.blocks(everything))), "an array of uint8")
-    as_they_are = _arrays.Items(items.file, items.array, items.shape, None, 1.0)
+    as_they_are = arrays.Items(items.file, items.array, items.shape, None, 1.0)
     given = torch.cat(list(as_they_are.blocks(everything)))
     _refuse_outside(file, given, reference)
     return GivenSamples(given)
@@ -124,7 +124,7 @@ def _refuse_outside(file: str, given: torch.Tensor, reference: Dataset) -> None:
         )
 
 
-def _preparation(kinds: list[_images.Header], form: _images.Form) -> str:
+def _preparation(kinds: list[images.Header], form: images.Form) -> str:
     """What files and reading them have done to the values of samples."""
     parts = ["files of 8 bits"]
     if lossy := sorted({kind.format for kind in kinds} & _LOSSY):

@@ -9,12 +9,11 @@ from typing import Any
 
 import torch
 
+from gensweep.cache import cached
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.evaluation.given import GivenSamples, TooFew
-from gensweep.metrics._reference_cache import cached
-from gensweep.metrics._samples import subset
-from gensweep.metrics.base import Metric, Model, Score, Scorer, scorer
+from gensweep.metrics.base import Metric, Model, Score, Scorer, scorer, subset
 from gensweep.trial import TrainedModel, build_game
 
 _BASELINES: dict[str, dict[str, Any]] = {

@@ -11,7 +11,6 @@ from pydantic import ValidationError
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.evaluation.given import GivenSamples, TooFew
-from gensweep.metrics._sample_metric import SampleMetric
 from gensweep.metrics.base import Metric, Model, Score, ScoreProtocol, Scorer, scorer
 
 
@@ -70,10 +69,9 @@ def _with_preparation(protocol: ScoreProtocol, model: Model) -> ScoreProtocol:
 
 def _refuse_few(metric: Metric, model: Model) -> None:
     """Find out before the features of a reference that is too large are computed in vain."""
-    if isinstance(metric, SampleMetric) and isinstance(model, GivenSamples):
-        wanted = metric.n or metric.default_n
-        if wanted > len(model.items):
-            raise TooFew(f"{wanted} samples are needed, {len(model.items)} are given")
+    wanted = metric.n_wanted()
+    if wanted and isinstance(model, GivenSamples) and wanted > len(model.items):
+        raise TooFew(f"{wanted} samples are needed, {len(model.items)} are given")
 
 
 def _with_all(metric: Metric, model: GivenSamples, dataset: Dataset, split: SplitName, error: TooFew) -> Scorer:

@@ -10,10 +10,10 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.gradient_penalty import GradientPenalty
-from gensweep.divergences._kernels import mean_of_pairs, mmd_squared_unbiased, negative_distance, squared_distances
 from gensweep.families._adversarial import Adversarial, Critic, misfit_of
 from gensweep.families.base import Family, Game, Setting
 from gensweep.losses import Knobs, Loss
+from gensweep.mathematics.kernels import mean_of_pairs, mmd_squared_unbiased, negative_distance, squared_distances
 
 
 class CramerGAN(Family):

@@ -10,16 +10,10 @@ from pydantic import Field, model_validator
 from gensweep.component import Member
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.constraints.none import NONE
-from gensweep.divergences._f_divergences import (
-    F_DIVERGENCES,
-    FDivergence,
-    alpha_divergence,
-    objective_of,
-    refuse_limits,
-)
 from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Limit, Setting
 from gensweep.losses import Loss, PopulationObjective
+from gensweep.mathematics.f_divergences import FDivergence, Name, f_divergence, objective_of, refuse_limits
 
 
 class FGAN(Family):
@@ -49,18 +43,7 @@ class FGAN(Family):
     default_optimizer: ClassVar[dict[str, object]] = {"name": "adam", "lr": 2e-4, "betas": (0.5, 0.999)}
 
     name: Literal["f_gan"] = "f_gan"
-    f: Literal[
-        "kl",
-        "reverse_kl",
-        "jeffrey",
-        "pearson",
-        "neyman",
-        "squared_hellinger",
-        "twice_jensen_shannon",
-        "gan",
-        "total_variation",
-        "alpha",
-    ] = Field("twice_jensen_shannon", description="the divergence")
+    f: Name = Field("twice_jensen_shannon", description="the divergence")
     alpha: float = Field(0.5, description="of f: alpha; any number but 0 and 1")
     generator: Literal["descend", "ascend"] = Field("descend", description="the generator's loss")
     constraint: Annotated[Constraint, Member("constraints")] = NONE()
@@ -80,14 +63,11 @@ class FGAN(Family):
         """D_f, for a free critic and the generator that descends F itself."""
         if self.generator == "ascend" or self.constraint.bounds is not Bounds.NOTHING:
             return None
-        if self.f == "alpha":
-            return objective_of(self.alpha)
-        name = "jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f
-        return PopulationObjective(name, bias=SATURATES if name == "total_variation" else "")
+        return objective_of(self.f, self.alpha)._replace(bias=SATURATES if self.f == "total_variation" else "")
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
-        divergence = alpha_divergence(self.alpha) if self.f == "alpha" else F_DIVERGENCES[self.f]
+        divergence = f_divergence(self.f, self.alpha)
         generator_loss = descend if self.generator == "descend" else ascend
         return Adversarial(
             critic_loss=lambda critic, real, fake, _knobs: critic_loss(divergence, critic(real), critic(fake)),

@@ -12,8 +12,8 @@ from torch import nn
 
 from gensweep.families._unbounded import Unbounded
 from gensweep.families.base import Family, Game, Likelihood, Player, Setting
+from gensweep.layers import Perceptron
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
-from gensweep.networks._layers import Perceptron
 from gensweep.networks.base import Activation
 
 

@@ -10,7 +10,10 @@ from pydantic import Field
 from gensweep.component import Knob, Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.gradient_penalty import GradientPenalty
-from gensweep.divergences._kernels import (
+from gensweep.families._adversarial import Adversarial, Critic, generate, misfit_of
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
+from gensweep.mathematics.kernels import (
     Kernel,
     gaussian,
     mmd_squared_unbiased,
@@ -18,9 +21,6 @@ from gensweep.divergences._kernels import (
     rational_quadratic,
     squared_distances,
 )
-from gensweep.families._adversarial import Adversarial, Critic, generate, misfit_of
-from gensweep.families.base import Family, Game, Player, Setting
-from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 from gensweep.networks.base import Network
 
 

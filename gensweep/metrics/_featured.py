@@ -10,8 +10,8 @@ from pydantic import Field, field_validator
 
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, suggest
-from gensweep.metrics._extractor import FOREIGN, IDENTITY, Extractor, card, load_extractor, names
-from gensweep.metrics._foreign import probe
+from gensweep.extractors.foreign import probe
+from gensweep.extractors.frozen import FOREIGN, IDENTITY, Extractor, card, load_extractor, names
 from gensweep.metrics.base import Metric
 
 
@@ -19,7 +19,7 @@ class Featured(Metric, ABC):
     """A metric in the features of a frozen network.
 
     `extractor` is `auto` (the one that ships for the dataset; `identity` for vectors), `identity` (the raw values), the
-    name of one that ships, `inception` or `inception:PATH` (the literature's; see _foreign.py), or `file:PATH` (any
+    name of one that ships, `inception` or `inception:PATH` (the literature's; see extractors/foreign.py), or `file:PATH` (any
     TorchScript or torch.export file). Its hash is part of the protocol.
     """
 

@@ -11,8 +11,8 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import protocol, subset
-from gensweep.metrics.base import Metric, Model, Score, Scorer
+from gensweep.metrics._samples import protocol
+from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 
 
 class ItemMetric(Metric, ABC):

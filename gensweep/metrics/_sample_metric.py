@@ -13,10 +13,10 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._extractor import IDENTITY, load_extractor
+from gensweep.extractors.frozen import IDENTITY, load_extractor
 from gensweep.metrics._featured import Featured
-from gensweep.metrics._samples import fakes, protocol, subset
-from gensweep.metrics.base import Metric, Model, Score, Scorer
+from gensweep.metrics._samples import fakes, protocol
+from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 
 Statistic: TypeAlias = Callable[[torch.Tensor], Score]  # of n samples [n, d]
 _TRAIN_ITEMS = 2000
@@ -45,6 +45,10 @@ class SampleMetric(Metric, ABC):
     @abstractmethod
     def statistic(self, reference: Reference) -> Statistic:
         """The function that scores samples; what depends on the reference only is computed here, once."""
+
+    def n_wanted(self) -> int:
+        """`n`, or the default, of which a small split may have fewer."""
+        return self.n or self.default_n
 
     def settled(self, reference: Reference) -> Self:
         """This metric with a value for each field whose null means `from the data`."""

@@ -1,4 +1,4 @@
-"""What the metrics share: samples of a model, the fixed part of the data that is the reference, and the protocol."""
+"""What the metrics share: samples of a model, the protocol, and a warning of too few items."""
 
 from __future__ import annotations
 
@@ -10,19 +10,12 @@ import torch
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.metrics.base import Metric, Model, ScoreProtocol
-from gensweep.seeding import derive
 
 
 def fakes(model: Model, n: int) -> torch.Tensor | None:
     """Samples of `model` on the CPU, float32 [n, *shape]; None where one of their values is not finite."""
     drawn = model.samples(n).detach().to("cpu", torch.float32)
     return drawn if bool(torch.isfinite(drawn).all()) else None
-
-
-def subset(data: torch.Tensor, n: int, seed: int, name: str) -> torch.Tensor:
-    """At most n items of data [N, *shape], by a permutation that depends on `seed`, `name` and N only."""
-    generator = torch.Generator().manual_seed(derive(seed, "subset", name))
-    return data[torch.randperm(len(data), generator=generator)[:n]]
 
 
 def reference(dataset: Dataset, split: SplitName) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import torch
 
 from gensweep.component import Component
 from gensweep.datasets.base import Dataset, SplitName
+from gensweep.seeding import derive
 
 
 class Model(Protocol):
@@ -101,8 +102,18 @@ class Metric(Component, ABC):
         """Why this metric has no meaning on `dataset`; None where it has. Reads no data."""
         return None
 
+    def n_wanted(self) -> int | None:
+        """How many samples a score takes, where that is known before any data are read; None where it is not."""
+        return None
+
 
 @lru_cache(maxsize=64)
 def scorer(metric: Metric, dataset: Dataset, split: SplitName) -> Scorer:
     """The scorer of `metric` on `split` of `dataset`, prepared once a process and shared by every trial in it."""
     return metric.against(dataset, split)
+
+
+def subset(data: torch.Tensor, n: int, seed: int, name: str) -> torch.Tensor:
+    """At most n items of data [N, *shape], by a permutation that depends on `seed`, `name` and N only."""
+    generator = torch.Generator().manual_seed(derive(seed, "subset", name))
+    return data[torch.randperm(len(data), generator=generator)[:n]]

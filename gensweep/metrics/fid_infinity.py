@@ -9,13 +9,13 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
+from gensweep.cache import WORTH_A_FILE, cached
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
+from gensweep.mathematics.frechet import frechet_distance_from_root, moments, root
 from gensweep.metrics._featured import Featured
-from gensweep.metrics._frechet import frechet_distance_from_root, moments, root
-from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
-from gensweep.metrics._samples import fakes, protocol, subset, warn_of_few
-from gensweep.metrics.base import Model, Score, Scorer
+from gensweep.metrics._samples import fakes, protocol, warn_of_few
+from gensweep.metrics.base import Model, Score, Scorer, subset
 from gensweep.seeding import derive
 
 _DEFAULT_N = 5000

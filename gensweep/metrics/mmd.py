@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import torch
 from pydantic import Field
 
-from gensweep.divergences._kernels import gaussian, inverse_multiquadric, squared_distances
+from gensweep.mathematics.kernels import gaussian, inverse_multiquadric, squared_distances
 from gensweep.metrics._kernel_statistics import mmd_squared, within
 from gensweep.metrics._sample_metric import Reference, SampleMetric, Statistic
 from gensweep.metrics.base import Score

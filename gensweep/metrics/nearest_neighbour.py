@@ -8,13 +8,13 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
+from gensweep.cache import WORTH_A_FILE, cached
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.metrics._featured import Featured
 from gensweep.metrics._neighbours import nearest, radii
-from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
-from gensweep.metrics._samples import fakes, protocol, subset
-from gensweep.metrics.base import Model, Score, Scorer
+from gensweep.metrics._samples import fakes, protocol
+from gensweep.metrics.base import Model, Score, Scorer, subset
 
 _DEFAULT_FAKE = 1000
 _MAX_TRAIN = 50_000

@@ -9,9 +9,9 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import fakes, protocol, subset
+from gensweep.metrics._samples import fakes, protocol
 from gensweep.metrics._transport import directions, projected, sliced_distance
-from gensweep.metrics.base import Metric, Model, Score, Scorer
+from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 from gensweep.seeding import derive
 
 _DEFAULT_N = 5000

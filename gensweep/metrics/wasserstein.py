@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import fakes, protocol, subset
+from gensweep.metrics._samples import fakes, protocol
 from gensweep.metrics._transport import wasserstein_distance
-from gensweep.metrics.base import Metric, Model, Score, Scorer
+from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 
 _DEFAULT_N = 1000
 

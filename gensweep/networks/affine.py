@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from gensweep.networks._layers import AffineMap
+from gensweep.layers import AffineMap
 from gensweep.networks.base import Activation, Network
 from gensweep.networks.mlp import MLP
 

@@ -9,7 +9,7 @@ import torch
 
 from gensweep.component import Component
 
-Activation = Literal["relu", "leaky_relu", "tanh", "elu", "gelu", "silu"]  # `_layers` has the functions
+Activation = Literal["relu", "leaky_relu", "tanh", "elu", "gelu", "silu"]  # `layers.py` has the functions
 
 
 class Network(Component, ABC):

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from gensweep.networks._layers import ConvolutionalDecoder, ConvolutionalEncoder
+from gensweep.layers import ConvolutionalDecoder, ConvolutionalEncoder
 from gensweep.networks.base import Activation, Network
 
 
@@ -23,7 +23,7 @@ class Conv(Network):
         norm: `group` normalises groups of 8 channels (one group where 8 does not divide them), `layer` all channels
             of an item together, `none` nothing. An encoder's first stage is never normalised.
 
-    Weights start normal with variance gain^2 / fan_in; see `_layers`.
+    Weights start normal with variance gain^2 / fan_in; see layers.py.
 
     Source: A. Radford, L. Metz, S. Chintala, "Unsupervised Representation Learning with Deep Convolutional Generative
     Adversarial Networks", 2016, arXiv:1511.06434, section 3; Y. Wu, K. He, "Group Normalization", 2018,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from gensweep.networks._layers import Perceptron
+from gensweep.layers import Perceptron
 from gensweep.networks.base import Activation, Network
 
 
@@ -22,7 +22,7 @@ class MLP(Network):
         activation: relu, leaky_relu (slope 0.2 below zero), tanh, elu, gelu or silu.
         norm: `layer` normalises every hidden layer before its activation; `none` does not.
 
-    Weights start normal with variance gain^2 / fan_in; see `_layers`.
+    Weights start normal with variance gain^2 / fan_in; see layers.py.
 
     Source: K. He, X. Zhang, S. Ren, J. Sun, "Delving Deep into Rectifiers", 2015, arXiv:1502.01852, eq. 10 (the start);
     J. Ba, J. Kiros, G. Hinton, "Layer Normalization", 2016, arXiv:1607.06450.

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from gensweep.networks._layers import _ACTIVATIONS, _hidden, _last
+from gensweep.layers import ACTIVATIONS, hidden_layer, last_layer
 from gensweep.networks.base import Activation, Network
 
 Style = tuple[str, str]  # activation and norm
@@ -73,10 +73,10 @@ class ResidualPerceptron(nn.Module):
 
     def __init__(self, n_inputs: int, shape: tuple[int, ...], width: int, blocks: int, style: Style) -> None:
         super().__init__()
-        self.first = _last(nn.Linear(n_inputs, width), n_inputs)
+        self.first = last_layer(nn.Linear(n_inputs, width), n_inputs)
         self.blocks = nn.Sequential(*(_LinearBlock(width, 1 / math.sqrt(blocks), style) for _ in range(blocks)))
         self.out = nn.Sequential(_normed(style, width, images=False), _function(style))
-        self.last = _last(nn.Linear(width, math.prod(shape)), width)
+        self.last = last_layer(nn.Linear(width, math.prod(shape)), width)
         self.shape = shape
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -93,13 +93,13 @@ class ResidualEncoder(nn.Module):
         depth, height, width = shape
         n_features = 2 * channels * (height // 4) * (width // 4)
         share = 1 / math.sqrt(3 * blocks)
-        layers: list[nn.Module] = [_last(nn.Conv2d(depth, channels, 3, padding=1), 9 * depth)]
+        layers: list[nn.Module] = [last_layer(nn.Conv2d(depth, channels, 3, padding=1), 9 * depth)]
         layers += [_ConvBlock(channels, share, style) for _ in range(blocks)]
-        layers += [nn.AvgPool2d(2), _last(nn.Conv2d(channels, 2 * channels, 1), channels)]
+        layers += [nn.AvgPool2d(2), last_layer(nn.Conv2d(channels, 2 * channels, 1), channels)]
         layers += [_ConvBlock(2 * channels, share, style) for _ in range(blocks)]
         layers += [nn.AvgPool2d(2), *(_ConvBlock(2 * channels, share, style) for _ in range(blocks))]
         layers += [_normed(style, 2 * channels, images=True), _function(style), nn.Flatten()]
-        self.layers = nn.Sequential(*layers, _last(nn.Linear(n_features, n_outputs), n_features))
+        self.layers = nn.Sequential(*layers, last_layer(nn.Linear(n_features, n_outputs), n_features))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         """[batch, channels, height, width] -> [batch, n_outputs]."""
@@ -114,13 +114,13 @@ class ResidualDecoder(nn.Module):
         depth, height, width = shape
         self.start = (2 * channels, height // 4, width // 4)
         share = 1 / math.sqrt(3 * blocks)
-        self.linear = _last(nn.Linear(latent_size, math.prod(self.start)), latent_size)
+        self.linear = last_layer(nn.Linear(latent_size, math.prod(self.start)), latent_size)
         layers: list[nn.Module] = [_ConvBlock(2 * channels, share, style) for _ in range(blocks)]
         layers += [nn.Upsample(scale_factor=2), *(_ConvBlock(2 * channels, share, style) for _ in range(blocks))]
-        layers += [nn.Upsample(scale_factor=2), _last(nn.Conv2d(2 * channels, channels, 1), 2 * channels)]
+        layers += [nn.Upsample(scale_factor=2), last_layer(nn.Conv2d(2 * channels, channels, 1), 2 * channels)]
         layers += [_ConvBlock(channels, share, style) for _ in range(blocks)]
         layers += [_normed(style, channels, images=True), _function(style)]
-        last = _last(nn.Conv2d(channels, depth, 3, padding=1), 9 * channels)
+        last = last_layer(nn.Conv2d(channels, depth, 3, padding=1), 9 * channels)
         self.layers = nn.Sequential(*layers, last)
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
@@ -133,14 +133,14 @@ class _LinearBlock(nn.Module):
 
     def __init__(self, width: int, share: float, style: Style) -> None:
         super().__init__()
-        gain = _ACTIVATIONS[style[0]][1]
+        gain = ACTIVATIONS[style[0]][1]
         self.layers = nn.Sequential(
             _normed(style, width, images=False),
             _function(style),
-            _hidden(nn.Linear(width, width), width, gain),
+            hidden_layer(nn.Linear(width, width), width, gain),
             _normed(style, width, images=False),
             _function(style),
-            _hidden(nn.Linear(width, width), width, gain * share),
+            hidden_layer(nn.Linear(width, width), width, gain * share),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -152,14 +152,14 @@ class _ConvBlock(nn.Module):
 
     def __init__(self, channels: int, share: float, style: Style) -> None:
         super().__init__()
-        gain = _ACTIVATIONS[style[0]][1]
+        gain = ACTIVATIONS[style[0]][1]
         self.layers = nn.Sequential(
             _normed(style, channels, images=True),
             _function(style),
-            _hidden(nn.Conv2d(channels, channels, 3, padding=1), 9 * channels, gain),
+            hidden_layer(nn.Conv2d(channels, channels, 3, padding=1), 9 * channels, gain),
             _normed(style, channels, images=True),
             _function(style),
-            _hidden(nn.Conv2d(channels, channels, 3, padding=1), 9 * channels, gain * share),
+            hidden_layer(nn.Conv2d(channels, channels, 3, padding=1), 9 * channels, gain * share),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -167,7 +167,7 @@ class _ConvBlock(nn.Module):
 
 
 def _function(style: Style) -> nn.Module:
-    return _ACTIVATIONS[style[0]][0]()
+    return ACTIVATIONS[style[0]][0]()
 
 
 def _normed(style: Style, n: int, *, images: bool) -> nn.Module:

@@ -21,6 +21,7 @@ from gensweep.axes.distributions import Choice
 from gensweep.axes.space import Ask, OneOf
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.spaces.load import read
 from gensweep.spaces.messages import explain
 from gensweep.spaces.sweep import Sweep
 
@@ -33,8 +34,6 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     Raises:
         ConfigError: with every mistake in the file, the overrides and what they mean.
     """
-    from gensweep.spaces.load import read
-
     sweep, problems = read(file, overrides, groups)
     reported = {(problem.where, problem.path) for problem in problems}
     problems += [p for p in check(sweep) if (p.where, p.path) not in reported]

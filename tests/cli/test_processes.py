@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import SPACE
-from tests.comparison.written_sweep import Writer
+from tests.written_sweep import Writer
 
 
 def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from gensweep import __version__, registry
 from tests.cli.conftest import Command, Ended
-from tests.comparison.written_sweep import DEFINITION, Writer
+from tests.written_sweep import DEFINITION, Writer
 
 Done = tuple[Path, Ended]
 

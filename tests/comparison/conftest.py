@@ -4,7 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from written_sweep import DEFINITION, Writer
+
+from tests.written_sweep import DEFINITION, Writer
 
 
 @pytest.fixture

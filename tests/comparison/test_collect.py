@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from written_sweep import DEFINITION, Writer
 
 from gensweep.comparison import collect
 from gensweep.comparison.frame import results
 from gensweep.errors import ConfigError
+from tests.written_sweep import DEFINITION, Writer
 
 Write = Callable[..., Writer]
 

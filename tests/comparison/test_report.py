@@ -6,12 +6,12 @@ from collections.abc import Callable
 
 import pytest
 from PIL import Image
-from written_sweep import DEFINITION, Writer
 
 from gensweep.comparison.compare import compare
 from gensweep.comparison.report import markdown
 from gensweep.comparison.report import write as write_report
 from gensweep.errors import ConfigError, NoUsableTrial
+from tests.written_sweep import DEFINITION, Writer
 
 Write = Callable[..., Writer]
 

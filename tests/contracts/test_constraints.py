@@ -6,9 +6,9 @@ from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.utils._pytree import tree_map
 
 from gensweep import registry
-from gensweep.comparison.gaussian_targets import known
 from gensweep.component import build
 from gensweep.constraints.base import Bounds, Constraint
+from gensweep.studies.gaussian_targets import known
 
 N, SHAPE = 8, (3,)
 

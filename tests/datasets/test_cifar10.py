@@ -75,7 +75,7 @@ def test_the_archive_gives_the_same_data_in_a_given_folder_and_in_the_usual_one(
 
 
 def test_missing_files_are_one_error_with_the_cures(nowhere):
-    for cure in ("field `path`", "GENSWEEP_DATA", "_fetch cifar10", ARCHIVE, "test_batch.bin"):
+    for cure in ("field `path`", "GENSWEEP_DATA", "gensweep.datasets fetch cifar10", ARCHIVE, "test_batch.bin"):
         assert cure in CIFAR10().problem()
     with pytest.raises(ConfigError, match="dataset cifar10"):
         CIFAR10().read()
@@ -90,7 +90,9 @@ def test_a_damaged_file_is_one_error_that_names_it(damage, folder):
     else:
         data[12345] ^= 1
     file.write_bytes(data)
-    with pytest.raises(ConfigError, match=r"not the data_batch_3\.bin of cifar10.*_fetch cifar10") as error:
+    with pytest.raises(
+        ConfigError, match=r"not the data_batch_3\.bin of cifar10.*gensweep\.datasets fetch cifar10"
+    ) as error:
         CIFAR10(path=str(folder)).read()
     assert str(file) in str(error.value)
 
@@ -105,7 +107,7 @@ def test_a_damaged_archive_is_one_error_that_names_it(damage, packed):
         archive.write_bytes(b"<html>not found</html>" * 100)
     else:
         archive.write_bytes(gzip.compress(bytes(10_240)))  # an archive of nothing
-    with pytest.raises(ConfigError, match="_fetch cifar10") as error:
+    with pytest.raises(ConfigError, match=r"gensweep\.datasets fetch cifar10") as error:
         CIFAR10(path=str(packed)).read()
     assert str(archive) in str(error.value)
 

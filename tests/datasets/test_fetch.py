@@ -3,9 +3,11 @@ import functools
 import hashlib
 import http.server
 import io
+import runpy
 import shutil
 import stat
 import subprocess
+import sys
 import tarfile
 import threading
 from pathlib import Path
@@ -42,18 +44,18 @@ def no_debian(monkeypatch):
 
 @pytest.mark.usefixtures("home_page", "no_debian")
 def test_the_authors_files_are_put_where_the_dataset_finds_them(capsys):
-    assert _fetch.main(["fashion_mnist"]) == 0
+    assert _fetch.main(["fetch", "fashion_mnist"]) == 0
     assert "is in .data/fashion-mnist now" in capsys.readouterr().out
     assert FashionMNIST().problem() is None
     assert len(list(INTO.iterdir())) == 4
-    assert _fetch.main(["fashion_mnist"]) == 0
+    assert _fetch.main(["fetch", "fashion_mnist"]) == 0
     assert "here already" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("no_debian")
 def test_a_file_with_another_digest_is_not_put_in_place(home_page, made_up, capsys):
     put(home_page, {"t10k-labels-idx1-ubyte": made_up["t10k-labels-idx1-ubyte"][:-1] + b"\7"}, packed=True)
-    assert _fetch.main(["fashion_mnist"]) == 4
+    assert _fetch.main(["fetch", "fashion_mnist"]) == 4
     message = capsys.readouterr().err
     assert "no apt-get" in message
     assert "t10k-labels-idx1-ubyte" in message
@@ -64,7 +66,7 @@ def test_a_file_with_another_digest_is_not_put_in_place(home_page, made_up, caps
 def test_a_damaged_copy_is_replaced(made_up):
     put(INTO, made_up, packed=True)
     (INTO / "train-labels-idx1-ubyte.gz").write_bytes(b"torn")
-    assert _fetch.main(["fashion_mnist"]) == 0
+    assert _fetch.main(["fetch", "fashion_mnist"]) == 0
     assert FashionMNIST().read()
 
 
@@ -89,7 +91,7 @@ def test_debians_package_is_unpacked_when_the_machines_package_lists_are_empty(t
     )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
-    assert _fetch.main(["fashion_mnist"]) == 0
+    assert _fetch.main(["fetch", "fashion_mnist"]) == 0
     assert FashionMNIST().problem() is None
     update = (tmp_path / "calls").read_text().splitlines()[1]
     assert "Dir::State::Lists=/" in update
@@ -99,7 +101,7 @@ def test_debians_package_is_unpacked_when_the_machines_package_lists_are_empty(t
 def test_the_second_address_serves_where_the_first_does_not(home_page, made_up, monkeypatch, capsys):
     here = _fetch.ALL["fashion_mnist"].homes[0]
     monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=(f"{here}/nothing", here)))
-    assert _fetch.main(["mnist"]) == 0
+    assert _fetch.main(["fetch", "mnist"]) == 0
     assert "mnist is in .data/mnist now" in capsys.readouterr().out
     assert build("datasets", "mnist").problem() is None
 
@@ -114,8 +116,22 @@ def test_an_archive_is_kept_as_it_is_and_one_with_another_digest_is_not(home_pag
             archive.addfile(entry, io.BytesIO(data))
     homes = _fetch.ALL["fashion_mnist"].homes
     monkeypatch.setitem(_fetch.ALL, "cifar10", dataclasses.replace(CIFAR10, homes=homes))
-    assert _fetch.main(["cifar10"]) == 4
+    assert _fetch.main(["fetch", "cifar10"]) == 4
     assert "not the data_batch_1.bin of cifar10" in capsys.readouterr().err
     monkeypatch.setitem(_fetch.ALL, "cifar10", dataclasses.replace(CIFAR10, homes=homes, digests=digests))
-    assert _fetch.main(["cifar10"]) == 0
+    assert _fetch.main(["fetch", "cifar10"]) == 0
     assert [file.name for file in (Path(".data") / CIFAR10.folder).iterdir()] == [CIFAR10.archive]
+
+
+@pytest.mark.usefixtures("home_page", "no_debian")
+def test_the_command_that_messages_name_is_one_that_fetches(monkeypatch, capsys):
+    python, option, module, *arguments = FASHION_MNIST.command.split()
+    assert (python, option) == ("python", "-m")
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
+    with pytest.raises(SystemExit) as done:
+        runpy.run_module(module, run_name="__main__")
+    assert done.value.code == 0
+    assert "fashion_mnist is in .data/fashion-mnist now" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        _fetch.main(["fetch", "unheard_of"])
+    assert "cifar10, fashion_mnist, mnist" in capsys.readouterr().err.replace("'", "")

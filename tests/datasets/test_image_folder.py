@@ -9,9 +9,9 @@ from PIL import Image
 from pydantic import ValidationError
 
 from gensweep.component import build
-from gensweep.datasets import _images
 from gensweep.datasets.image_folder import ImageFolder
 from gensweep.errors import ConfigError
+from gensweep.files import images
 
 
 @pytest.fixture(autouse=True)
@@ -58,10 +58,10 @@ def test_images_are_decoded_once_and_anew_when_a_file_changes(tmp_path, cache, m
     folder = write(tmp_path / "images")
     first = ImageFolder(path=str(folder)).read()
     assert len(list(cache.glob("*.f32"))) == 1
-    decode = _images.read_image
-    monkeypatch.setattr(_images, "read_image", lambda *a: pytest.fail("decoded again"))
+    decode = images.read_image
+    monkeypatch.setattr(images, "read_image", lambda *a: pytest.fail("decoded again"))
     assert ImageFolder(path=str(folder)).read().digest == first.digest
-    monkeypatch.setattr(_images, "read_image", decode)
+    monkeypatch.setattr(images, "read_image", decode)
     later = time.time_ns() + 10**9
     Image.new("RGB", (8, 8), (77, 0, 0)).save(folder / "000.png")
     os.utime(folder / "000.png", ns=(later, later))
@@ -115,8 +115,8 @@ def test_shrinking_averages_over_all_pixels(tmp_path):
     # A chequerboard of single pixels shrinks to grey; picking pixels would alias it to black or white.
     board = (np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)
     for filter_ in ("bicubic", "lanczos", "bilinear", "box"):
-        form = _images.Form(1, 8, filter_)
-        shrunk = _images.as_tensor(Image.fromarray(board), form)
+        form = images.Form(1, 8, filter_)
+        shrunk = images.as_tensor(Image.fromarray(board), form)
         assert shrunk.sub(0.5).abs().max() < 0.05
 
 
@@ -149,9 +149,9 @@ def test_broken_images_are_one_error_that_names_each_and_leaves_no_cache(tmp_pat
     (folder / "002.png").write_bytes(b"no image")
     (folder / "004.png").write_bytes(b"")
     Image.fromarray(np.zeros((64, 64), np.uint16)).save(folder / "006.png")
-    files = _images.image_files(folder)
+    files = images.image_files(folder)
     with pytest.raises(ConfigError, match="Remove or replace") as error:
-        list(_images.decoded(files, _images.Form(3, 8, "bicubic")))
+        list(images.decoded(files, images.Form(3, 8, "bicubic")))
     assert all(f"00{i}.png" in str(error.value) for i in (0, 2, 4, 6))
     with pytest.raises(ConfigError, match="corrupt or truncated"):
         ImageFolder(path=str(folder), size=8).read()
@@ -168,7 +168,7 @@ def test_each_way_to_be_no_image_is_an_error_that_names_the_file(content, tmp_pa
         whole = file.read_bytes()
         file.write_bytes({"half": whole[: len(whole) // 2], "text": b"no image", "nothing": b""}[content])
     with pytest.raises(ConfigError, match=r"000\.png"):
-        _images.read_image(file, _images.Form(3, None, "bicubic"))
+        images.read_image(file, images.Form(3, None, "bicubic"))
     if content in ("text", "nothing"):
         with pytest.raises(ConfigError, match=r"000\.png"):
             _ = ImageFolder(path=str(folder)).shape
@@ -179,7 +179,7 @@ def test_a_truncated_jpeg_is_an_error(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(file)
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(ConfigError, match=r"a\.jpg: corrupt or truncated"):
-        _images.read_image(file, _images.Form(3, None, "bicubic"))
+        images.read_image(file, images.Form(3, None, "bicubic"))
 
 
 def test_too_few_images_say_how_many_each_split_would_get(tmp_path):

@@ -95,7 +95,7 @@ def test_missing_files_are_one_error_with_the_cures(name):
         made(name).read()
     assert str(error.value) == problem
     own = ("dataset-fashion-mnist", "make data") if name == "fashion_mnist" else ()
-    for cure in ("field `path`", "GENSWEEP_DATA", f"_fetch {name}", *own):
+    for cure in ("field `path`", "GENSWEEP_DATA", f"python -m gensweep.datasets fetch {name}", *own):
         assert cure in problem
 
 

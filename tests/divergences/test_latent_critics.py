@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 
 from gensweep.component import build
-from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
+from gensweep.mathematics.f_divergences import F_DIVERGENCES, alpha_divergence
 
 # D_f(N(0, 1) || N(1, 1)) with the target first; the f of `gan` is twice Jensen-Shannon less log 4.
 KNOWN = {

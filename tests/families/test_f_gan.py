@@ -10,10 +10,10 @@ import torch
 from scipy import integrate, stats
 
 from gensweep.component import build
-from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
 from gensweep.errors import Diverged
 from gensweep.families import f_gan
 from gensweep.families.base import Family, Setting
+from gensweep.mathematics.f_divergences import F_DIVERGENCES, alpha_divergence
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.loop import Trainee, train

@@ -28,7 +28,7 @@ ROWS = {
 }  # fmt: skip
 
 
-# Where games end, or are often said to: rows of the table that tests/comparison/test_gaussian_targets.py verifies.
+# Where games end, or are often said to: rows of the table that tests/studies/test_gaussian_targets.py verifies.
 ENDS = {
     "kl": (1.0100, 1.8304), "reverse_kl": (1.5841, 1.6294), "jensen_shannon": (1.3125, 1.7525),
     "non_saturating": (1.7431, 1.5646), "jeffrey": (1.3249, 1.7023), "pearson": (0.5663, 1.9268), "neyman": (1.8286, 1.5171),

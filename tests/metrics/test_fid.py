@@ -1,4 +1,3 @@
-import json
 import math
 import struct
 from itertools import pairwise
@@ -7,14 +6,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits, labels
 from gensweep.datasets.fashion_mnist import FashionMNIST
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics import _extractor
-from gensweep.metrics._frechet import frechet_distance, moments
+from gensweep.extractors import frozen
+from gensweep.mathematics.frechet import frechet_distance, moments
 from gensweep.metrics.base import scorer
 from gensweep.metrics.fid import FID
 
@@ -77,7 +75,7 @@ def test_vectors_are_compared_as_they_are_and_the_protocol_says_so():
 
 def test_the_score_is_the_distance_of_the_features_moments():
     train, bound = load(Digits()).train, scorer(FID(n_fake=300), Digits(), "test")
-    features = _extractor.load_extractor("digits").batches
+    features = frozen.load_extractor("digits").batches
     a, b = moments(features(load(Digits()).test)), moments(features(train[:300]))
     expected = frechet_distance(a.mean, a.covariance, b.mean, b.covariance)
     assert bound.score(Drawn(lambda n: train[:n])).value == pytest.approx(expected, rel=1e-9)
@@ -91,59 +89,11 @@ def test_constant_and_absurd_images_have_a_score_or_none(value):
     assert math.isnan(found) or value < 1e30
 
 
-class TestExtractors:
-    @pytest.mark.parametrize("name", _extractor.names())
-    def test_all_features_are_alive_and_the_card_is_true(self, name):
-        dataset, described = build("datasets", name), _extractor.card(name)
-        if problem := dataset.problem():
-            pytest.skip(problem)
-        test = load(dataset).test
-        extractor = _extractor.load_extractor(name)
-        features = extractor.features(test).double()
-        assert features.shape[1] == described["features"] == int(torch.linalg.matrix_rank(features.T.cov()))
-        assert float(features.std(0).min()) > 0.5
-        module = __import__(f"gensweep.datasets.{name}", fromlist=["labels"])
-        with torch.inference_mode():
-            right = extractor.network.logits(test).argmax(1) == module.labels("test")
-        # Ties apart, the card's accuracy is measured on the same images with the same weights.
-        assert float(right.double().mean()) == pytest.approx(described["accuracy on test"], abs=2e-3)
-        assert described["accuracy on test"] > 0.9
-
-    def test_they_stay_small(self):
-        assert sum(file.stat().st_size for file in _extractor.FOLDER.iterdir()) < 2_000_000
-
-    @pytest.mark.parametrize("damage", ["flipped", "missing"])
-    def test_other_weights_are_refused(self, damage, tmp_path, monkeypatch):
-        for file in _extractor.FOLDER.glob("digits.*"):
-            (tmp_path / file.name).write_bytes(file.read_bytes())
-        weights = tmp_path / "digits.pt"
-        if damage == "missing":
-            weights.unlink()
-        else:
-            data = bytearray(weights.read_bytes())
-            data[len(data) // 2] ^= 1
-            weights.write_bytes(data)
-        monkeypatch.setattr(_extractor, "FOLDER", tmp_path)
-        _extractor.load_extractor.cache_clear()
-        with pytest.raises(ConfigError, match=r"digits\.pt is (damaged or altered|missing).*could not be compared"):
-            FID().against(Digits(), "validation")
-        _extractor.load_extractor.cache_clear()
-
-    def test_training_is_deterministic_and_writes_a_true_card(self, tmp_path):
-        from gensweep.metrics._train_extractor import Recipe, train
-
-        recipe = Recipe(n_features=16, epochs=2)
-        cards = [train("digits", tmp_path / str(i), recipe) for i in (0, 1)]
-        assert cards[0] == cards[1] == json.loads((tmp_path / "0" / "digits.json").read_text())
-        assert (tmp_path / "0" / "digits.pt").read_bytes() == (tmp_path / "1" / "digits.pt").read_bytes()
-        assert cards[0]["accuracy on test"] > 0.7
-
+class TestMisfit:
     def test_an_unknown_name_is_an_error_with_a_suggestion(self):
         with pytest.raises(ValidationError, match="Did you mean 'digits'"):
             FID(extractor="digit")
 
-
-class TestMisfit:
     def test_images_of_another_shape(self):
         reason = FID(extractor="fashion_mnist").misfit(Digits())
         assert "(1, 28, 28)" in reason

@@ -9,8 +9,7 @@ from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.metrics import fid, fid_infinity, nearest_neighbour
-from gensweep.metrics._samples import subset
-from gensweep.metrics.base import scorer
+from gensweep.metrics.base import scorer, subset
 
 from .conftest import Drawn, normal
 

@@ -6,7 +6,7 @@ from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics._extractor import load_extractor
+from gensweep.extractors.frozen import load_extractor
 from gensweep.metrics._transport import wasserstein_distance
 from gensweep.metrics.base import scorer
 from gensweep.metrics.feature_wasserstein import FeatureWasserstein

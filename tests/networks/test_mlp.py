@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from gensweep.component import build
-from gensweep.networks._layers import _ACTIVATIONS
+from gensweep.layers import ACTIVATIONS
 from gensweep.networks.base import Activation
 
 
@@ -26,12 +26,12 @@ def test_no_hidden_layer_is_one_linear_layer():
 
 
 def test_every_activation_that_is_offered_exists():
-    assert set(typing.get_args(Activation)) == set(_ACTIVATIONS)
+    assert set(typing.get_args(Activation)) == set(ACTIVATIONS)
 
 
 @pytest.mark.parametrize("activation", typing.get_args(Activation))
 def test_the_gain_undoes_what_the_activation_does_to_the_mean_square(activation):
-    function, gain = _ACTIVATIONS[activation]
+    function, gain = ACTIVATIONS[activation]
     z = torch.linspace(-12, 12, 100_001, dtype=torch.float64)
     density = torch.exp(-z.square() / 2) / (2 * torch.pi) ** 0.5
     assert gain**2 * float(torch.trapezoid(function()(z).square() * density, z)) == pytest.approx(1, abs=1e-5)

@@ -233,3 +233,9 @@ def test_every_axis_is_tried_once_for_each_family(study: Path) -> None:
         "trial.training.optimizer={momentum: 0.9} trial.training.optimizer: unknown field 'momentum' of "
         "walk. Known: lr, name. It is a field of sgd."
     ]
+
+
+@pytest.mark.parametrize("seed", ["null", "3"])
+def test_trials_may_have_seeds_of_their_own_or_one(study: Path, seed: str) -> None:
+    assert found(study, f"trial.seed={seed}") == []
+    assert data_problems(load(study, [f"trial.seed={seed}"])) == []

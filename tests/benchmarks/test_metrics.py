@@ -7,14 +7,14 @@ import pytest
 
 import gensweep
 from gensweep import registry
-from gensweep.metrics import _benchmark
+from gensweep.benchmarks import metrics
 
 SMOKE = Path(gensweep.__file__).parents[1] / "search_spaces" / "smoke.yaml"
 
 
 def test_a_tiny_run_prints_three_tables_on_stdout_and_progress_on_stderr():
     done = subprocess.run(
-        [sys.executable, "-m", "gensweep.metrics._benchmark", "--sizes", "100", "200", "--dimensions", "8",
+        [sys.executable, "-m", "gensweep.benchmarks.metrics", "--sizes", "100", "200", "--dimensions", "8",
          "--frechet", "300", "16", "--trial", str(SMOKE)],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
@@ -30,7 +30,7 @@ def test_a_tiny_run_prints_three_tables_on_stdout_and_progress_on_stderr():
 
 
 def test_what_would_take_too_long_is_said_not_run():
-    rows = list(_benchmark.per_metric(["wasserstein"], [100, 10**6], 4, seconds=1))
+    rows = list(metrics.per_metric(["wasserstein"], [100, 10**6], 4, seconds=1))
     assert rows[0][1] == "100"
     assert rows[1][:2] == ("wasserstein", "1000000")
     assert rows[1][3].startswith("not run: about")

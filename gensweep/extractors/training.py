@@ -1,4 +1,4 @@
-"""Train one of the feature extractors that ship: `python -m gensweep.metrics._train_extractor digits`.
+"""Train one of the feature extractors that ship: `python -m gensweep.extractors.training digits`.
 
 It trains on the training split only, from fixed seeds and in one thread: the same library versions on the same kind of
 processor give the same weights. New weights are a new metric, so do it only for a new dataset.
@@ -20,7 +20,7 @@ import torch
 from gensweep.component import build
 from gensweep.datasets import digits, fashion_mnist
 from gensweep.datasets.base import Dataset, load
-from gensweep.metrics._extractor import FOLDER, SmallCNN
+from gensweep.extractors.frozen import FOLDER, SmallCNN
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def train(name: str, folder: Path = FOLDER, recipe: Recipe | None = None) -> dic
         "smallest standard deviation of a feature on test": round(float(features.std(0).min()), 4),
         "trained on": f"the training split of data {splits.digest[:8]}, features standardised on it",
         "recipe": vars(recipe),
-        "command": f"python -m gensweep.metrics._train_extractor {name}",
+        "command": f"python -m gensweep.extractors.training {name}",
         "torch": torch.__version__.split("+")[0],
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -100,5 +100,5 @@ def _stored(network: SmallCNN) -> bytes:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     if len(sys.argv) != 2 or sys.argv[1] not in RECIPES:
-        sys.exit(f"usage: python -m gensweep.metrics._train_extractor {{{'|'.join(RECIPES)}}}")
+        sys.exit(f"usage: python -m gensweep.extractors.training {{{'|'.join(RECIPES)}}}")
     print(json.dumps(train(sys.argv[1]), indent=2))

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gensweep.comparison.collect import as_csv
-from gensweep.comparison.gaussian_pair import Mixture
-from gensweep.comparison.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 from gensweep.comparison.report import markdown_table
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.gaussian_mixture import GaussianMixture
@@ -23,6 +21,8 @@ from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.losses import PopulationObjective
+from gensweep.studies.gaussian_pair import Mixture
+from gensweep.studies.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 
 METRIC = "gaussian_fit"
 Components: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]

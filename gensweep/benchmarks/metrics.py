@@ -1,4 +1,4 @@
-"""What the metrics cost: `python -m gensweep.metrics._benchmark [--sizes 1000 5000 10000] [--metrics fid kid]`.
+"""What the metrics cost: `python -m gensweep.benchmarks.metrics [--sizes 1000 5000 10000] [--metrics fid kid]`.
 
 Three tables on stdout, progress on stderr: seconds and peak memory of each metric at several n; the matrix part of FID
 against scipy's `sqrtm`, timed in the same run; the share of a trial that evaluation takes. The first two are processor
@@ -27,7 +27,7 @@ from gensweep import registry
 from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.gaussian_mixture import GaussianMixture
-from gensweep.metrics._frechet import frechet_distance, frechet_distance_from_root, moments, root
+from gensweep.mathematics.frechet import frechet_distance, frechet_distance_from_root, moments, root
 from gensweep.metrics.base import Metric
 
 _GROWTH = 2.5  # the steepest: an exact Wasserstein distance takes about n^2.5
@@ -172,7 +172,7 @@ def _say(text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m gensweep.metrics._benchmark", description="Time the metrics.")
+    parser = argparse.ArgumentParser(prog="python -m gensweep.benchmarks.metrics", description="Time the metrics.")
     known = registry.names("metrics")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 5000, 10_000], help="default: %(default)s")
     parser.add_argument("--metrics", nargs="+", choices=known, default=known, metavar="NAME", help="default: all")

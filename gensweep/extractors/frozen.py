@@ -16,12 +16,12 @@ from typing import Any
 import torch
 
 from gensweep.errors import ConfigError
-from gensweep.metrics import _foreign
-from gensweep.metrics._preparation import Preparation
+from gensweep.extractors import foreign
+from gensweep.extractors.preparation import Preparation
 
-FOLDER = Path(__file__).parent / "extractors"
+FOLDER = Path(__file__).parent / "weights"
 IDENTITY = "identity"
-FOREIGN = ("inception", "file")  # networks that do not ship: see _foreign.py
+FOREIGN = ("inception", "file")  # networks that do not ship: see foreign.py
 _BATCH = 100  # its activations stay in the cache: half the time of 500
 
 
@@ -118,7 +118,7 @@ class Extractor:
 def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extractor:
     """The extractor, in evaluation mode, for data within `bounds`.
 
-    `identity` leaves items as they are, flattened; `inception`, `inception:PATH` and `file:PATH` are in _foreign.py.
+    `identity` leaves items as they are, flattened; `inception`, `inception:PATH` and `file:PATH` are in foreign.py.
 
     Raises:
         ConfigError: its weights are not the ones that its card describes, or cannot be had.
@@ -127,9 +127,9 @@ def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extr
         return Extractor(name, IDENTITY, torch.nn.Flatten())
     kind, _, path = name.partition(":")
     if kind in FOREIGN:
-        file = _foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()
-        network, digest, preparation = _foreign.load(kind, file, bounds)
-        return Extractor(kind, digest[:8], network, preparation, _foreign.ARGUMENTS[kind])
+        file = foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()
+        network, digest, preparation = foreign.load(kind, file, bounds)
+        return Extractor(kind, digest[:8], network, preparation, foreign.ARGUMENTS[kind])
     described, weights_file = card(name), FOLDER / f"{name}.pt"
     data = weights_file.read_bytes() if weights_file.exists() else b""
     digest = hashlib.sha256(data).hexdigest()

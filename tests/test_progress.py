@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from gensweep.datasets import _progress
+from gensweep import progress
 
 
 class Terminal(io.StringIO):
@@ -16,14 +16,14 @@ class Terminal(io.StringIO):
 )
 def test_a_terminal_sees_a_count_of_what_takes_long_and_nothing_of_what_does_not(monkeypatch, quiet, expected):
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    monkeypatch.setattr(_progress, "_QUIET", quiet)
-    monkeypatch.setattr(_progress, "_EVERY", -1)
-    assert list(_progress.progress("abc", "counting")) == ["a", "b", "c"]
+    monkeypatch.setattr(progress, "_QUIET", quiet)
+    monkeypatch.setattr(progress, "_EVERY", -1)
+    assert list(progress.progress("abc", "counting")) == ["a", "b", "c"]
     assert terminal.getvalue() == expected
 
 
 def test_a_file_sees_nothing(monkeypatch):
     monkeypatch.setattr(sys, "stderr", file := io.StringIO())
-    monkeypatch.setattr(_progress, "_QUIET", -1)
-    assert list(_progress.progress("abc", "counting")) == ["a", "b", "c"]
+    monkeypatch.setattr(progress, "_QUIET", -1)
+    assert list(progress.progress("abc", "counting")) == ["a", "b", "c"]
     assert file.getvalue() == ""

@@ -16,7 +16,7 @@ from torch import nn
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 LEAK = 0.2
-_ACTIVATIONS: dict[str, tuple[Callable[[], nn.Module], float]] = {
+ACTIVATIONS: dict[str, tuple[Callable[[], nn.Module], float]] = {
     "relu": (nn.ReLU, math.sqrt(2)),
     "leaky_relu": (lambda: nn.LeakyReLU(LEAK), math.sqrt(2 / (1 + LEAK**2))),
     "tanh": (nn.Tanh, 1.59254),
@@ -33,13 +33,13 @@ class Perceptron(nn.Module):
         self, n_inputs: int, hidden: Sequence[int], shape: tuple[int, ...], activation: str, norm: str
     ) -> None:
         super().__init__()
-        function, gain = _ACTIVATIONS[activation]
+        function, gain = ACTIVATIONS[activation]
         layers: list[nn.Module] = []
         for n_in, n_out in zip([n_inputs, *hidden[:-1]], hidden, strict=False):
             normed = [nn.LayerNorm(n_out)] if norm == "layer" else []
-            layers += [_hidden(nn.Linear(n_in, n_out), n_in, gain), *normed, function()]
+            layers += [hidden_layer(nn.Linear(n_in, n_out), n_in, gain), *normed, function()]
         last = hidden[-1] if hidden else n_inputs
-        self.layers = nn.Sequential(*layers, _last(nn.Linear(last, math.prod(shape)), last))
+        self.layers = nn.Sequential(*layers, last_layer(nn.Linear(last, math.prod(shape)), last))
         self.shape = shape
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -52,19 +52,19 @@ class ConvolutionalDecoder(nn.Module):
 
     def __init__(self, latent_size: int, shape: tuple[int, ...], channels: int, activation: str, norm: str) -> None:
         super().__init__()
-        function, gain = _ACTIVATIONS[activation]
+        function, gain = ACTIVATIONS[activation]
         depth, height, width = shape
         wide = 2 * channels
         self.start = (wide, height // 4, width // 4)
         # A kernel of 4 with stride 2 gives each output the same number of inputs, 2 x 2 a channel: no checkerboard.
-        self.linear = _hidden(nn.Linear(latent_size, math.prod(self.start)), latent_size, gain)
+        self.linear = hidden_layer(nn.Linear(latent_size, math.prod(self.start)), latent_size, gain)
         self.layers = nn.Sequential(
             _norm(norm, wide),
             function(),
-            _hidden(nn.ConvTranspose2d(wide, channels, 4, 2, 1), 4 * wide, gain),
+            hidden_layer(nn.ConvTranspose2d(wide, channels, 4, 2, 1), 4 * wide, gain),
             _norm(norm, channels),
             function(),
-            _last(nn.ConvTranspose2d(channels, depth, 4, 2, 1), 4 * channels),
+            last_layer(nn.ConvTranspose2d(channels, depth, 4, 2, 1), 4 * channels),
         )
 
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
@@ -77,18 +77,18 @@ class ConvolutionalEncoder(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], n_outputs: int, channels: int, activation: str, norm: str) -> None:
         super().__init__()
-        function, gain = _ACTIVATIONS[activation]
+        function, gain = ACTIVATIONS[activation]
         depth, height, width = shape
         wide = 2 * channels
         n_features = wide * (height // 4) * (width // 4)
         self.layers = nn.Sequential(
-            _hidden(nn.Conv2d(depth, channels, 4, 2, 1), 16 * depth, gain),
+            hidden_layer(nn.Conv2d(depth, channels, 4, 2, 1), 16 * depth, gain),
             function(),
-            _hidden(nn.Conv2d(channels, wide, 4, 2, 1), 16 * channels, gain),
+            hidden_layer(nn.Conv2d(channels, wide, 4, 2, 1), 16 * channels, gain),
             _norm(norm, wide),
             function(),
             nn.Flatten(),
-            _last(nn.Linear(n_features, n_outputs), n_features),
+            last_layer(nn.Linear(n_features, n_outputs), n_features),
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -120,14 +120,16 @@ def _norm(name: str, channels: int) -> nn.Module:
     return nn.GroupNorm(channels // 8 if name == "group" and channels % 8 == 0 else 1, channels)
 
 
-def _hidden(layer: Layer, fan_in: int, gain: float) -> Layer:
+def hidden_layer(layer: Layer, fan_in: int, gain: float) -> Layer:
+    """The layer with the start of one that an activation of this gain follows."""
     assert layer.bias is not None
     nn.init.normal_(layer.weight, std=gain / math.sqrt(fan_in))
     nn.init.uniform_(layer.bias, -1 / math.sqrt(fan_in), 1 / math.sqrt(fan_in))
     return layer
 
 
-def _last(layer: Layer, fan_in: int) -> Layer:
+def last_layer(layer: Layer, fan_in: int) -> Layer:
+    """The layer with the start of one that no activation follows."""
     assert layer.bias is not None
     nn.init.normal_(layer.weight, std=1 / math.sqrt(fan_in))
     nn.init.zeros_(layer.bias)

@@ -13,12 +13,11 @@ from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics import _extractor, _foreign
+from gensweep.extractors import foreign, frozen
 from gensweep.metrics.base import scorer
 from gensweep.metrics.fid import FID
 from gensweep.metrics.kid import KID
-
-from .conftest import Drawn
+from tests.metrics.conftest import Drawn
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
 
@@ -53,10 +52,10 @@ class Plain(torch.nn.Module):
 
 @pytest.fixture(autouse=True)
 def fresh():
-    _extractor.load_extractor.cache_clear()
+    frozen.load_extractor.cache_clear()
     scorer.cache_clear()
     yield
-    _extractor.load_extractor.cache_clear()
+    frozen.load_extractor.cache_clear()
     scorer.cache_clear()
 
 
@@ -65,8 +64,8 @@ def inception(tmp_path, monkeypatch) -> Path:
     torch.manual_seed(0)
     file = tmp_path / "somewhere.pt"
     torch.jit.script(StandIn().train()).save(str(file))
-    monkeypatch.setattr(_foreign, "INCEPTION_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
-    monkeypatch.setattr(_foreign, "INCEPTION_ADDRESS", (tmp_path / "nothing").as_uri())
+    monkeypatch.setattr(foreign, "INCEPTION_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
+    monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", (tmp_path / "nothing").as_uri())
     monkeypatch.delenv("GENSWEEP_INCEPTION", raising=False)
     return file
 
@@ -91,28 +90,28 @@ class TestInception:
         kept = own_cache.parent / "extractors" / "inception-2015-12-05.pt"
         kept.parent.mkdir(parents=True)
         kept.write_bytes(inception.read_bytes())
-        _extractor.load_extractor.cache_clear()
+        frozen.load_extractor.cache_clear()
         by_cache = FID(extractor="inception").against(Digits(), "test").protocol
         assert by_path == by_environment == by_cache
         content = by_path.content
-        assert (content["extractor"], content["weights"]) == ("inception", _foreign.INCEPTION_SHA256[:8])
+        assert (content["extractor"], content["weights"]) == ("inception", foreign.INCEPTION_SHA256[:8])
         assert "299" in content["resize"]
         assert content["input"] == [0, 255, "rounded"]
         assert str(inception) not in json.dumps(content)
 
     def test_it_is_downloaded_once_and_verified(self, inception, own_cache, monkeypatch):
-        monkeypatch.setattr(_foreign, "INCEPTION_ADDRESS", inception.as_uri())
+        monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", inception.as_uri())
         FID(extractor="inception").against(Digits(), "test")
         kept = own_cache.parent / "extractors" / "inception-2015-12-05.pt"
         assert kept.read_bytes() == inception.read_bytes()
         assert [file.name for file in kept.parent.iterdir()] == [kept.name]
-        monkeypatch.setattr(_foreign, "INCEPTION_ADDRESS", "file:///nowhere")
-        _extractor.load_extractor.cache_clear()
+        monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", "file:///nowhere")
+        frozen.load_extractor.cache_clear()
         FID(extractor="inception").against(Digits(), "test")
 
     def test_another_download_is_thrown_away(self, inception, own_cache, tmp_path, monkeypatch):
         (tmp_path / "other").write_bytes(b"<html>")
-        monkeypatch.setattr(_foreign, "INCEPTION_ADDRESS", (tmp_path / "other").as_uri())
+        monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", (tmp_path / "other").as_uri())
         with pytest.raises(ConfigError, match=r"SHA-256.*GENSWEEP_INCEPTION=PATH"):
             FID(extractor="inception").against(Digits(), "test")
         assert not list((own_cache.parent / "extractors").iterdir())
@@ -128,8 +127,8 @@ class TestInception:
 
     def test_the_known_hash_is_the_published_files(self):
         # As k-diffusion and others record it; the file itself is not here.
-        assert _foreign.INCEPTION_SHA256.startswith("f58cb9b6ec323ed6")
-        assert len(_foreign.INCEPTION_SHA256) == 64
+        assert foreign.INCEPTION_SHA256.startswith("f58cb9b6ec323ed6")
+        assert len(foreign.INCEPTION_SHA256) == 64
 
     def test_grey_images_are_tiled_and_mapped_to_bytes_and_the_score_is_torchmetrics(self, inception):
         bound = scorer(FID(extractor=f"inception:{inception}", n_fake=300), Digits(), "test")
@@ -146,7 +145,7 @@ class TestInception:
         assert found == pytest.approx(float(theirs.compute()), rel=1e-6)
 
     def test_it_is_in_evaluation_mode_whatever_the_caller_does(self, inception):
-        extractor = _extractor.load_extractor(f"inception:{inception}", (0.0, 1.0))
+        extractor = frozen.load_extractor(f"inception:{inception}", (0.0, 1.0))
         first = extractor.features(drawn(50))
         extractor.network.train()
         assert torch.equal(extractor.features(drawn(50)), first)
@@ -176,7 +175,7 @@ class TestFile:
         assert exported.score(model).value == pytest.approx(plain.score(model).value, rel=1e-5, abs=1e-9)
         assert plain.protocol.content["extractor"] == exported.protocol.content["extractor"] == "file"
         assert plain.protocol.hash != exported.protocol.hash
-        _extractor.load_extractor.cache_clear()
+        frozen.load_extractor.cache_clear()
         scripted(tmp_path, network, range=[-1, 1], size=16, resize="bicubic", antialias=True)
         resized = FID(extractor=extractor).against(Digits(), "test").protocol.content
         assert resized["resize"] == "bicubic to 16 × 16, antialias on"
@@ -186,7 +185,7 @@ class TestFile:
         torch.manual_seed(0)
         network = Plain(3)
         name = scripted(tmp_path, network, range=[-1, 1], size=12, channels=3)
-        found = _extractor.load_extractor(name, (0.0, 1.0)).features(drawn(20))
+        found = frozen.load_extractor(name, (0.0, 1.0)).features(drawn(20))
         images = torch.nn.functional.interpolate(
             (2 * drawn(20) - 1).expand(-1, 3, -1, -1), (12, 12), mode="bilinear", align_corners=False
         )

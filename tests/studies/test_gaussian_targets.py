@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.special import ndtr
 
-from gensweep.comparison.gaussian_pair import Mixture, Pair
-from gensweep.comparison.gaussian_targets import FORCES, OBJECTIVES, BestGaussian, best_gaussian, known
+from gensweep.studies.gaussian_pair import Mixture, Pair
+from gensweep.studies.gaussian_targets import FORCES, OBJECTIVES, BestGaussian, best_gaussian, known
 
 NOMINAL = Mixture((0.33, 0.67), (-1.0, 2.0), (0.25, math.sqrt(2)))
 SMOOTHED = Mixture((0.33, 0.67), (-1.0, 2.0), (math.sqrt(0.0650), math.sqrt(2.0025)))  # with N(0, 0.05^2) added

@@ -15,13 +15,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import torch
 
 from gensweep.losses import PopulationObjective
 
 Map: TypeAlias = Callable[[torch.Tensor], torch.Tensor]
+Name: TypeAlias = Literal[
+    "kl", "reverse_kl", "jeffrey", "pearson", "neyman", "squared_hellinger", "twice_jensen_shannon", "gan",
+    "total_variation", "alpha",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -106,10 +110,12 @@ def refuse_limits(alpha: float) -> None:
         raise ValueError(f"alpha {alpha:g} is the limit that has a name of its own. Write f: {cure}")
 
 
-def objective_of(alpha: float) -> PopulationObjective:
-    """What the divergence of alpha is called."""
-    name = _NAMED.get(alpha, "alpha")
-    return PopulationObjective(name, alpha if name == "alpha" else 1.0)
+def objective_of(name: Name, alpha: float) -> PopulationObjective:
+    """What the divergence is called where it is one of several ways to write it. `alpha` is that of `alpha` alone."""
+    if name != "alpha":
+        return PopulationObjective("jensen_shannon" if name in ("gan", "twice_jensen_shannon") else name)
+    known = _NAMED.get(alpha, "alpha")
+    return PopulationObjective(known, alpha if known == "alpha" else 1.0)
 
 
 F_DIVERGENCES: dict[str, FDivergence] = {
@@ -177,3 +183,8 @@ F_DIVERGENCES: dict[str, FDivergence] = {
         threshold=0.0,
     ),
 }
+
+
+def f_divergence(name: Name, alpha: float) -> FDivergence:
+    """The divergence of this name. `alpha` is that of `alpha` alone."""
+    return alpha_divergence(alpha) if name == "alpha" else F_DIVERGENCES[name]

@@ -7,9 +7,8 @@ import torch
 from scipy.linalg import sqrtm
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from gensweep.metrics._frechet import frechet_distance, frechet_distance_from_root, moments, root
-
-from .conftest import normal
+from gensweep.mathematics.frechet import frechet_distance, frechet_distance_from_root, moments, root
+from tests.metrics.conftest import normal
 
 
 def covariance(d: int, rank: int, seed: int) -> torch.Tensor:

@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from scipy import optimize
 
-from gensweep.comparison.gaussian_pair import Array, Mixture, Pair
+from gensweep.studies.gaussian_pair import Array, Mixture, Pair
 
 _SAME = 0.01  # of the deviation: optima closer than this are one
 Objective: TypeAlias = Callable[[Pair, float], float]  # of P and Q, and of the objective's own scale where it has one

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gensweep.divergences._kernels import gaussian, inverse_multiquadric, mmd_squared_unbiased, squared_distances
+from gensweep.mathematics.kernels import gaussian, inverse_multiquadric, mmd_squared_unbiased, squared_distances
 
 
 def population(kernel, shift, variance):

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from written_sweep import Writer
 
-from gensweep.comparison.ground_truth import GroundTruth, ground_truth
 from gensweep.configuration import TrialConfiguration
+from gensweep.studies.ground_truth import GroundTruth, ground_truth
+from tests.written_sweep import Writer
 
 HALVES = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": [-5, 5], "covariances": [0.09, 0.09]}
 DEFINITION = {"name": "truth", "objective": {"metric": "gaussian_fit", "mode": "min"}, "trial": {}}

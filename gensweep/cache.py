@@ -1,4 +1,4 @@
-"""Numbers of a reference that take seconds, kept on disk between processes under the hash of what they depend on."""
+"""Numbers that take seconds, kept on disk between processes under the hash of what they depend on."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import torch
 from PIL import Image
 from PIL.Image import Resampling
 
-from gensweep.datasets._progress import progress
 from gensweep.errors import ConfigError
+from gensweep.progress import progress
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 Filter = Literal["bicubic", "lanczos", "bilinear", "box"]

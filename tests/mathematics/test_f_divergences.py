@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from scipy import integrate, special, stats
 
-from gensweep.divergences._f_divergences import F_DIVERGENCES, FDivergence, alpha_divergence, jeffrey_conjugate
+from gensweep.mathematics.f_divergences import (
+    F_DIVERGENCES,
+    FDivergence,
+    Name,
+    alpha_divergence,
+    f_divergence,
+    jeffrey_conjugate,
+    objective_of,
+)  # fmt: skip
 
 X = torch.linspace(-40, 40, 800_001, dtype=torch.float64)
 MEMBERS = {**F_DIVERGENCES, "alpha=0.5": alpha_divergence(0.5), "alpha=2": alpha_divergence(2.0),
@@ -124,3 +133,19 @@ def test_above_zero_a_critic_that_knows_nothing_is_at_the_ratio_1(alpha: float) 
     value = alpha_divergence(alpha).composite(zero)
     assert value.item() == pytest.approx(0, abs=1e-6)
     assert torch.autograd.grad(value, zero)[0].item() == pytest.approx(1, abs=1e-4)
+
+
+def test_every_name_that_may_be_written_has_a_divergence() -> None:
+    assert set(get_args(Name)) == {*F_DIVERGENCES, "alpha"}
+    assert all(f_divergence(name, 0.5) is divergence for name, divergence in F_DIVERGENCES.items())
+    u = torch.tensor([0.3, 2.0])
+    torch.testing.assert_close(f_divergence("alpha", 2.0).f(u), F_DIVERGENCES["pearson"].f(u) / 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha", "expected"),
+    [("gan", 0.5, ("jensen_shannon", 1.0)), ("kl", 2.0, ("kl", 1.0)), ("alpha", 2.0, ("pearson", 1.0)),
+     ("alpha", 0.3, ("alpha", 0.3))],
+)  # fmt: skip
+def test_a_divergence_of_two_names_has_one_objective(name: Name, alpha: float, expected: tuple[str, float]) -> None:
+    assert objective_of(name, alpha)[:2] == expected

@@ -1,0 +1,1 @@
+"""Formulas that several packages share, as functions of tensors: nothing here is a component or keeps a state."""

@@ -1,0 +1,64 @@
+"""The feature networks that ship."""
+
+import importlib.util
+import json
+
+import pytest
+import torch
+
+from gensweep.component import build
+from gensweep.datasets.base import load
+from gensweep.datasets.digits import Digits
+from gensweep.errors import ConfigError
+from gensweep.extractors import frozen
+from gensweep.extractors.training import Recipe, train
+from gensweep.metrics.fid import FID
+
+
+@pytest.mark.parametrize("name", frozen.names())
+def test_all_features_are_alive_and_the_card_is_true(name):
+    dataset, described = build("datasets", name), frozen.card(name)
+    if problem := dataset.problem():
+        pytest.skip(problem)
+    test = load(dataset).test
+    extractor = frozen.load_extractor(name)
+    features = extractor.features(test).double()
+    assert features.shape[1] == described["features"] == int(torch.linalg.matrix_rank(features.T.cov()))
+    assert float(features.std(0).min()) > 0.5
+    module = __import__(f"gensweep.datasets.{name}", fromlist=["labels"])
+    with torch.inference_mode():
+        right = extractor.network.logits(test).argmax(1) == module.labels("test")
+    # Ties apart, the card's accuracy is measured on the same images with the same weights.
+    assert float(right.double().mean()) == pytest.approx(described["accuracy on test"], abs=2e-3)
+    assert described["accuracy on test"] > 0.9
+    assert importlib.util.find_spec(described["command"].split()[2])
+
+
+def test_they_stay_small():
+    assert sum(file.stat().st_size for file in frozen.FOLDER.iterdir()) < 2_000_000
+
+
+@pytest.mark.parametrize("damage", ["flipped", "missing"])
+def test_other_weights_are_refused(damage, tmp_path, monkeypatch):
+    for file in frozen.FOLDER.glob("digits.*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = tmp_path / "digits.pt"
+    if damage == "missing":
+        weights.unlink()
+    else:
+        data = bytearray(weights.read_bytes())
+        data[len(data) // 2] ^= 1
+        weights.write_bytes(data)
+    monkeypatch.setattr(frozen, "FOLDER", tmp_path)
+    frozen.load_extractor.cache_clear()
+    with pytest.raises(ConfigError, match=r"digits\.pt is (damaged or altered|missing).*could not be compared"):
+        FID().against(Digits(), "validation")
+    frozen.load_extractor.cache_clear()
+
+
+def test_training_is_deterministic_and_writes_a_true_card(tmp_path):
+    recipe = Recipe(n_features=16, epochs=2)
+    cards = [train("digits", tmp_path / str(i), recipe) for i in (0, 1)]
+    assert cards[0] == cards[1] == json.loads((tmp_path / "0" / "digits.json").read_text())
+    assert (tmp_path / "0" / "digits.pt").read_bytes() == (tmp_path / "1" / "digits.pt").read_bytes()
+    assert cards[0]["accuracy on test"] > 0.7
