@@ -24,7 +24,10 @@ CONDITIONAL = {
     },
 }
 ADAPTIVE = [name for name in registry.names("searchers") if registry.load("searchers", name).is_adaptive]  # type: ignore[attr-defined]
-BUDGET = {"gp": 12, "cma_es": 90}  # trials; a Gaussian process is slow to ask and quick to learn, evolution the opposite
+BUDGET = {
+    "gp": 12,
+    "cma_es": 90,
+}  # trials; a Gaussian process is slow to ask and quick to learn, evolution the opposite
 STARTUP = 6
 
 
