@@ -79,7 +79,9 @@ def arms(space: dict[str, Any], compare: str | None, objective: Objective) -> li
     if not any(labels for labels, _ in decided):
         choices = {axis.path.place for axis in spaces.axes(space) if isinstance(axis.distribution, Choice)}
         raise ConfigError(f"there is no choice at '{place}' to compare. {suggest(place, choices)}")
-    return _placed([_arm(labels or (_named(space.get("family")),), decision, objective) for labels, decision in decided])
+    return _placed(
+        [_arm(labels or (_named(space.get("family")),), decision, objective) for labels, decision in decided]
+    )
 
 
 def _placed(found: list[Arm]) -> list[Arm]:

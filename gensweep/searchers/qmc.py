@@ -29,7 +29,9 @@ class QMC(Searcher):
     The first point counts: A. B. Owen, "On dropping the first Sobol' point", 2020, arXiv:2008.08051.
     """
 
-    summary: ClassVar[str] = "scrambled Sobol' points: random search without its gaps; best with 2^k samples, 32 or more"
+    summary: ClassVar[str] = (
+        "scrambled Sobol' points: random search without its gaps; best with 2^k samples, 32 or more"
+    )
     paper: ClassVar[str] = "Sobol' 1967; Joe and Kuo 2008"
     is_adaptive: ClassVar[bool] = False
 
