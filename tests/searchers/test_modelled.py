@@ -102,6 +102,15 @@ def test_it_keeps_away_from_what_runs(searcher: Modelled) -> None:
     assert distance[1] > distance[0]
 
 
+def test_what_has_ended_runs_no_more(searcher: Modelled) -> None:
+    """Failed trials where the best is: nothing keeps away from there on their account."""
+    xs = [0.05, 0.3, 0.48, 0.7, 0.9, 0.2, 0.8, 0.6]
+    plain, failed = told(xs), told(xs)
+    for x in (0.49, 0.5, 0.51):
+        failed.end(failed.issue({"x": x}), "FAILED", 0.0)
+    assert [asked(searcher, plain, p) for p in range(12, 16)] == [asked(searcher, failed, p) for p in range(12, 16)]
+
+
 def test_a_copy_changes_what_the_result_is_of_and_not_what_runs(searcher: Modelled) -> None:
     """A trial whose knobs were moved ends as a result of where it ended, over an end of the range too."""
     xs = [0.05, 0.3, 0.48, 0.7, 0.9, 0.2]
