@@ -73,18 +73,18 @@ class Sweep:
 
     def complete(self, number: int, *values: float) -> None:
         """It reports these values, an epoch each, and is done."""
-        self.report(number, *values)
-        best = self.arm.objective.best(values)
-        scores = {} if best is None else {"fid": best}
-        self.enter(event="ended", number=number, outcome="COMPLETED", best=scores, best_epoch=1)
+        self.end(number, "COMPLETED", *values)
 
     def report(self, number: int, *values: float) -> None:
         for epoch, value in enumerate(values, start=1):
             self.enter(event="reported", number=number, epoch=epoch, step=epoch, scores={"fid": value, "other": 0.0})
 
     def end(self, number: int, outcome: str, *values: float) -> None:
+        """It reports these values and ends so; what was best on the way is said, however it ended."""
         self.report(number, *values)
-        self.enter(event="ended", number=number, outcome=outcome, reason="because")
+        best = self.arm.objective.best(values)
+        scores = {} if best is None else {"fid": best}
+        self.enter(event="ended", number=number, outcome=outcome, reason="because", best=scores, best_epoch=1)
 
     def copy(self, number: int, parameters: Mapping[str, Any]) -> None:
         self.enter(

@@ -95,6 +95,10 @@ def test_how_often_a_repetition_is_asked_again() -> None:
     class Drawn(Asked):
         is_adaptive: ClassVar[bool] = False
 
+    sweep = search(Stubborn(), arm_of({"a": "int(1, 2)"}), lambda parameters: 0.0, 2)
+    asked.clear()
+    proposal(Asked(), sweep.arm, sweep.history, 2, 0)
+    assert len(asked) == 1  # nothing is left, so there is nothing to ask for
     for searcher, most in ((Asked(), 4), (Drawn(), 32)):
         asked.clear()
         search(searcher, arm_of({"a": "int(1, 9)"}), lambda parameters: 0.0, 2)

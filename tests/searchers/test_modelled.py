@@ -102,17 +102,31 @@ def test_it_keeps_away_from_what_runs(searcher: Modelled) -> None:
     assert distance[1] > distance[0]
 
 
+def test_what_has_ended_runs_no_more(searcher: Modelled) -> None:
+    """Failed trials where the best is: nothing keeps away from there on their account."""
+    xs = [0.05, 0.3, 0.48, 0.7, 0.9, 0.2, 0.8, 0.6]
+    plain, failed = told(xs), told(xs)
+    for x in (0.49, 0.5, 0.51):
+        failed.end(failed.issue({"x": x}), "FAILED", 0.0)
+    assert [asked(searcher, plain, p) for p in range(12, 16)] == [asked(searcher, failed, p) for p in range(12, 16)]
+
+
 def test_a_copy_changes_what_the_result_is_of_and_not_what_runs(searcher: Modelled) -> None:
     """A trial whose knobs were moved ends as a result of where it ended, over an end of the range too."""
     xs = [0.05, 0.3, 0.48, 0.7, 0.9, 0.2]
     moved, plain = told(xs), told(xs)
-    moved.copy(moved.issue({"x": 0.99}), {"x": 1.3})
-    plain.issue({"x": 0.99})
-    assert asked(searcher, moved) == asked(searcher, plain) == asked(searcher, moved.rebuilt())
-    moved.complete(6, 0.7)
+    moved.copy(moved.issue({"x": 0.02}), {"x": 0.48})  # into the crowd of the best
+    plain.issue({"x": 0.02})
+    for position in range(7, 11):
+        assert asked(searcher, moved, position) == asked(searcher, plain, position)
+        assert asked(searcher, moved, position) == asked(searcher, moved.rebuilt(), position)
+    moved.copy(6, {"x": 1.3})
+    moved.complete(6, 0.001)
     there = told(xs)
-    there.complete(there.issue({"x": 1.0}), 0.7)
-    assert asked(searcher, moved) == asked(searcher, there) == asked(searcher, moved.rebuilt())
+    there.complete(there.issue({"x": 1.0}), 0.001)
+    for position in range(7, 11):
+        assert asked(searcher, moved, position) == asked(searcher, there, position)
+        assert asked(searcher, moved, position) == asked(searcher, moved.rebuilt(), position)
 
 
 def test_conditional_axes_are_modelled(searcher: Modelled) -> None:

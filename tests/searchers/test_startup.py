@@ -39,6 +39,12 @@ def test_each_round_meets_every_branch_of_every_one_of_that_all_trials_meet() ->
         assert set(deep) == {"p", "q"}
 
 
+def test_two_one_ofs_with_the_same_branches_keep_no_step() -> None:
+    arm = arm_of({"encoder": {"one_of": ["mlp", "conv"]}, "decoder": {"one_of": ["mlp", "conv"]}})
+    drawn = [start_up(arm, position, 0) for position in range(40)]
+    assert len({(p["encoder"], p["decoder"]) for p in drawn}) == 4
+
+
 def test_arms_that_share_a_one_of_agree() -> None:
     family = {"one_of": [{"name": "vae", "prior": {"one_of": ["x", "y"]}}, {"name": "wae"}]}
     vae, wae = arms_of({**TREE, "family": family}).values()
