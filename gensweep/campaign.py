@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gensweep.errors import CannotRun, ConfigError, Stopped
@@ -18,7 +18,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.spaces.check import data_problems
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
-from gensweep.terminal import Display
+from gensweep.terminal import Display, say
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.store import check_reachable, redacted, resolve_uri
@@ -99,9 +99,12 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
 def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
     if where.in_process:
         return InProcess()
-    from gensweep.executors.ray_tune import RayTune  # a sweep in this process needs no Ray
+    from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
 
-    return RayTune(where.address, sweep.resources, path.resolve() / ".ray")
+    cluster = RayCluster(where.address, sweep.resources, say)
+    from gensweep.executors.ray_tune import RayTune  # while Ray starts
+
+    return RayTune(cluster, path.resolve() / ".ray")
 
 
 def _refuse_another(sweep: Sweep, path: Path) -> None:
@@ -141,7 +144,13 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) ->
     display = Display(sweep.name, sum(sweep.counts.values()), sweep.objective, _epochs(sweep))
     driver = Driver(sweep, folder, display.changed)
     display.known(driver.state.trials.values())
-    background = Background(Projection(folder, where.tracking_uri), say=display.say)
+    projection = Projection(folder, where.tracking_uri)
+
+    def refused(error: CannotRun) -> None:
+        driver.request_stop("what the tracking store says", error.exit_code)
+
+    background = Background(projection, say=display.say, refused=refused)
+    say(f"opening MLflow at {redacted(projection.uri)}")
     background.start()
     driver.start(pid=os.getpid(), at_once=executor.n_at_once)
     try:
@@ -156,7 +165,11 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) ->
             verdict.write()
         finally:
             background.close(final=driver.is_done)
-    return verdict
+    return replace(verdict, problem=_unusable(background.error, folder)) if background.error else verdict
+
+
+def _unusable(error: CannotRun, folder: SweepFolder) -> CannotRun:
+    return CannotRun(f"{error} The trials so far are saved; when that is mended: gensweep resume {folder.name}")
 
 
 def _epochs(sweep: Sweep) -> str:

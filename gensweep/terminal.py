@@ -139,3 +139,8 @@ def print_table(
 def waiting(what: str) -> AbstractContextManager[object]:
     """A line on stderr that says what takes so long, where it is a terminal; gone afterwards."""
     return Console(stderr=True).status(Text(what))
+
+
+def say(what: str) -> None:
+    """A line on stderr about what begins now and takes seconds."""
+    print(f"gensweep: {what}", file=sys.stderr, flush=True)

@@ -45,6 +45,9 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     if dry_run:
         plan(file, overrides)
         return
+    from gensweep.terminal import say
+
+    say(f"reading {file}")
     from gensweep.spaces.check import load_and_check
 
     sweep = load_and_check(file, overrides or [])

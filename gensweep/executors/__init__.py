@@ -11,7 +11,6 @@ SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_memory_monitor_refresh_ms": "0",  # the monitor's kill ends the whole Tune run; the kernel's ends one trial
-    "RAY_idle_worker_killing_time_threshold_ms": "600000",  # what was started in advance waits for the first trials
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

@@ -13,11 +13,6 @@ from gensweep.errors import CannotRun
 from gensweep.trial import Failure, Job, Report, Said, run_pack
 
 
-def warm_up() -> None:
-    """In a new process, before any trial asks: load what its first step would load. Importing this file loads the rest."""
-    torch.optim.SGD([torch.zeros(1, requires_grad=True)]).zero_grad()  # an optimiser's first call imports torch._dynamo
-
-
 class Worker(Trainable):
     """A warm process that runs one pack after another: imports and data are read once.
 

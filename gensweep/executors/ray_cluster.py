@@ -10,20 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private.ray_constants import WORKER_PROCESS_SETUP_HOOK_ENV_VAR
 
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
 from gensweep.executors.resources import places
 
-_WARM_UP = "gensweep.executors._worker.warm_up"  # what each worker's process does first
-
 
 class RayCluster:
-    """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that.
-
-    Workers load what trials need as soon as their processes start, which Ray does before it is asked for any.
-    """
+    """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that."""
 
     def __init__(self, address: str | None, resources: Resources, say: Callable[[str], None] = lambda _: None) -> None:
         self.address, self.resources, self._say = address, resources, say
@@ -64,22 +58,25 @@ class RayCluster:
             ray.shutdown()
 
     def _start(self) -> None:
-        options = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": True}
+        environment = {"env_vars": _environment(self.resources.threads)}
+        options = {
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+            "configure_logging": True,
+            "runtime_env": environment,
+        }
         if self.address is None:
             self._say("starting Ray on this machine")
-            _start_here(self.resources.threads, options)
+            _start_here(options)
         else:
             self._say(f"joining the Ray cluster at {self.address}")
-            environment = {"env_vars": _environment(self.resources.threads), "worker_process_setup_hook": _WARM_UP}
-            _join(self.address, {**options, "runtime_env": environment})
+            _join(self.address, options)
         self._is_ours = True
         self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         self.places = places(self.resources, self.nodes)
 
 
-def _start_here(threads: int, options: dict[str, Any]) -> None:
-    # Not in a runtime_env: the processes that Ray starts before it is asked for any have none, and would be thrown away.
-    os.environ.update({**_environment(threads), WORKER_PROCESS_SETUP_HOOK_ENV_VAR: _WARM_UP})
+def _start_here(options: dict[str, Any]) -> None:
     try:
         ray.init(address="local", include_dashboard=False, **options)
     except (RuntimeError, OSError) as error:

@@ -14,7 +14,6 @@ from typing import Any
 
 from ray import tune
 
-from gensweep.executors._kept_processes import kept_processes
 from gensweep.executors._ray_search import Guarded, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import Executor, Work
@@ -67,7 +66,7 @@ class RayTune(Executor):
             ),
         )
         try:
-            with graceful(work.request_stop, at_once=lambda: None), kept_processes():
+            with graceful(work.request_stop, at_once=lambda: None):
                 tuner.fit()
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)

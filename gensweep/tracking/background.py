@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from gensweep.errors import CannotRun
 from gensweep.tracking.projection import Progress, Projection
 from gensweep.tracking.store import redacted
 
@@ -18,23 +19,27 @@ Say = Callable[[str], None]
 class Background:
     """Runs a projection every `every` seconds, off the training path.
 
-    `say` gets one line when the store goes away and one when it is back.
+    `say` gets one line when the store goes away and one when it is back. Opening the store takes seconds, and happens here
+    too, while the first trials begin; where it cannot be used, `refused` gets the error once, and `error` keeps it.
     """
 
-    def __init__(self, projection: Projection, *, every: float = 2.0, say: Say = _log.warning) -> None:
+    def __init__(
+        self,
+        projection: Projection,
+        *,
+        every: float = 2.0,
+        say: Say = _log.warning,
+        refused: Callable[[CannotRun], None] = lambda _: None,
+    ) -> None:
         self.projection = projection
-        self._every, self._say = every, say
+        self.error: CannotRun | None = None
+        self._every, self._say, self._refused = every, say, refused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
         self._troubled = False
 
     def start(self) -> None:
-        """Connect, then send in the background.
-
-        Raises:
-            CannotRun: the store cannot be used.
-        """
-        self.projection.start()
+        """Connect, then send, in the background."""
         self._thread.start()
 
     def close(self, *, final: bool, limit: float = 60.0, show: Callable[[Progress], None] | None = None) -> Progress:
@@ -46,6 +51,8 @@ class Background:
         self._stop.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=limit)
+        if self.error is not None:
+            return Progress(0, 0, str(self.error), {})
         if self._thread.is_alive():
             progress = Progress(0, 0, "the store is still busy with an earlier request", {})
         else:
@@ -68,6 +75,12 @@ class Background:
             pause = min(2 * pause, 5.0)
 
     def _run(self) -> None:
+        try:
+            self.projection.start()
+        except CannotRun as error:
+            self.error = error
+            self._refused(error)
+            return
         while not self._stop.wait(self._every):
             progress = self._guarded(self.projection.sync)
             if bool(progress.problem) != self._troubled:
