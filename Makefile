@@ -3,6 +3,7 @@
 # make test-all   the tests with those that train for minutes
 # make data       Fashion-MNIST, from Debian's package or by download, into .data
 # make lint       ruff and mypy
+# make mutate     small faults in the code, one at a time: do the tests notice?
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 WORKERS := -n auto --maxprocesses 8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: run test test-all data postgresql bench-metrics lint clean
+.PHONY: run test test-all data postgresql bench-metrics mutate lint clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -27,6 +28,9 @@ data: $(VENV)/.ready
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.metrics._benchmark
+
+mutate: $(VENV)/.ready-to-test
+	$(BIN)/python -m tests.mutation
 
 # a server for the tests of deploy/: the system's, or Debian's packages unpacked without root
 postgresql:

@@ -1,5 +1,5 @@
 """`python -m gensweep` is `gensweep`."""
 
-from gensweep.cli import main
+from gensweep.cli.program import main
 
 main()

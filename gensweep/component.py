@@ -67,6 +67,7 @@ class Component(Node):
     """A member of the registry. Every concrete class declares `name: Literal["its_file"] = "its_file"`."""
 
     kind: ClassVar[str]
+    name: str
 
     def knobs(self) -> dict[str, float]:
         """Flat name -> value of every knob in this component and the components in its fields: `divergence.blur`."""
@@ -97,7 +98,7 @@ class Member:
                 raise PydanticCustomError(
                     "wrong_member",
                     "{given} is not a {wanted}",
-                    {"given": getattr(member, "name", member), "wanted": source.__name__},
+                    {"given": member.name, "wanted": source.__name__},
                 )
             return member
 
@@ -162,9 +163,9 @@ def _owners(kind: str, key: str) -> str:
 
 
 def _again(error: Any) -> dict[str, Any]:
-    """A reported error as one that can be raised again, with its final text."""
-    text = error["msg"].removeprefix("Value error, ")
-    return {"type": PydanticCustomError(error["type"], text), "loc": error["loc"], "input": error["input"]}
+    """A reported error as one that can be raised again, with what it holds besides its text."""
+    kind = PydanticCustomError(error["type"], error["msg"], error.get("ctx"))
+    return {"type": kind, "loc": error["loc"], "input": error["input"]}
 
 
 def _error(title: str, loc: tuple[str, ...], text: str, given: object) -> ValidationError:

@@ -8,8 +8,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from gensweep import registry
-from gensweep.component import Component, Member, Node
+from gensweep.component import Member, Node
+from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError
+from gensweep.families.base import Family
+from gensweep.lr_schedules.base import LrSchedule
+from gensweep.metrics.base import Metric
+from gensweep.networks.base import Network
+from gensweep.optimizers.base import Optimizer
 
 
 class Training(Node):
@@ -17,8 +23,8 @@ class Training(Node):
 
     epochs: int = Field(20, ge=1)
     batch_size: int = Field(64, ge=2)
-    optimizer: Annotated[Component, Member("optimizers")]
-    lr_schedule: Annotated[Component, Member("lr_schedules")] = Field("constant", validate_default=True)
+    optimizer: Annotated[Optimizer, Member("optimizers")]
+    lr_schedule: Annotated[LrSchedule, Member("lr_schedules")] = Field("constant", validate_default=True)
     grad_clip: float = Field(0.0, ge=0, description="largest norm of a player's gradient; 0 clips nothing")
     ema: float = Field(
         0.0, ge=0, lt=1, description="decay a round of the running mean of the weights that samples come from; 0 is off"
@@ -31,7 +37,7 @@ class Training(Node):
 class Evaluation(Node):
     """What is measured, how often (in epochs; always at the end too) and against which split."""
 
-    metrics: tuple[Annotated[Component, Member("metrics")], ...] = Field(min_length=1)
+    metrics: tuple[Annotated[Metric, Member("metrics")], ...] = Field(min_length=1)
     every: int = Field(5, ge=1)
     split: Literal["validation", "test"] = "validation"
 
@@ -39,10 +45,10 @@ class Evaluation(Node):
 class TrialConfiguration(Node):
     """One fully fixed configuration: with its seed, it determines every number of the trial."""
 
-    dataset: Annotated[Component, Member("datasets")]
-    network: Annotated[Component, Member("networks")]
+    dataset: Annotated[Dataset, Member("datasets")]
+    network: Annotated[Network, Member("networks")]
     latent_size: int = Field(8, ge=1, le=65536)
-    family: Annotated[Component, Member("families")]
+    family: Annotated[Family, Member("families")]
     training: Training
     evaluation: Evaluation
     seed: int = Field(0, ge=0)

@@ -25,6 +25,10 @@ class Objective(Node):
             return math.inf
         return value if self.mode == "min" else -value
 
+    def value(self, loss: float) -> float:
+        """The value that has this loss; the infinite loss is the worst value there is."""
+        return loss if self.mode == "min" else -loss
+
     def of(self, scores: Mapping[str, Any]) -> float:
         """The objective among scores; NaN where it is not there."""
         return float(scores.get(self.metric, math.nan))

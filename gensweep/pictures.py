@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import torch
+from PIL import Image
 
 
 def png(items: torch.Tensor, bounds: tuple[float, float] | None) -> bytes | None:
@@ -57,8 +58,6 @@ def _bars(values: torch.Tensor, bins: int = 64, height: int = 128) -> torch.Tens
 
 def _encode(image: torch.Tensor) -> bytes:
     """[c, h, w] in [0, 1] as PNG."""
-    from PIL import Image
-
     array = (image * 255).round().byte().permute(1, 2, 0).numpy()
     buffer = io.BytesIO()
     Image.fromarray(array[..., 0] if array.shape[-1] == 1 else array).save(buffer, "PNG")

@@ -76,8 +76,8 @@ def read_text(text: str, origin: str) -> Any:
         raise YamlError(origin, f"holds a character that YAML does not allow: {error.reason}") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = f"{origin}:{mark.line + 1}" if mark else origin
-        raise YamlError(line, _yaml_problem(error)) from None
+        line, rest = (f"{origin}:{mark.line + 1}", text[mark.index :]) if mark else (origin, "")
+        raise YamlError(line, _yaml_problem(error, rest)) from None
     except RecursionError:
         raise YamlError(origin, "is nested too deeply") from None
     return None if node is None else _Tree(origin).value(node)
@@ -246,12 +246,12 @@ def _closing(text: str, start: int) -> int | None:
     return None
 
 
-def _yaml_problem(error: yaml.MarkedYAMLError) -> str:
-    text = error.problem or error.context or "cannot be read"
-    if "'\\t'" in text:
+def _yaml_problem(error: yaml.MarkedYAMLError, rest: str) -> str:
+    """What is wrong, by the kind of error and the text from its place on, and never by PyYAML's English."""
+    if isinstance(error, yaml.scanner.ScannerError) and rest[:1] == "\t":
         return "a tab stands where YAML takes spaces. Indent with spaces"
-    if "mapping values are not allowed" in text:
+    if isinstance(error, yaml.scanner.ScannerError) and rest[:1] == ":":
         return "a second ':' on this line. Put text that holds one in quotes"
-    if "expected a single document" in (error.context or ""):
+    if isinstance(error, yaml.composer.ComposerError) and rest[:3] == "---":
         return "holds a second document (---). One file is one sweep"
-    return f"is not YAML: {' '.join(part for part in (error.context, text) if part)}"
+    return f"is not YAML: {' '.join(part for part in (error.context, error.problem) if part)}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -49,7 +49,7 @@ def load(kind: str, name: str) -> type:
             return _class_of(importlib.import_module(f"gensweep.{kind}.{name}"), name)
         return _plugins(kind)[name].load()  # type: ignore[no-any-return]
     except ImportError as error:
-        raise ConfigError(f"{_singular(kind)} '{name}' cannot be imported: {error}. Install what it needs.") from error
+        raise ConfigError(f"{_singular(kind)} '{name}' cannot be imported: {error}. {_cure(name)}") from error
 
 
 @cache
@@ -61,6 +61,15 @@ def _own(kind: str) -> tuple[str, ...]:
 @cache
 def _plugins(kind: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=f"gensweep.{kind}")}
+
+
+def _cure(name: str) -> str:
+    """How to get what member `name` needs: the extra of that name, where gensweep has one."""
+    try:
+        extras = metadata("gensweep").get_all("Provides-Extra") or []
+    except PackageNotFoundError:  # run from its folder
+        extras = []
+    return f"Install what it needs: pip install 'gensweep[{name}]'" if name in extras else "Install what it needs."
 
 
 def _class_of(module: ModuleType, name: str) -> type:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import errno
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,16 +18,24 @@ from rich.text import Text
 from gensweep.axes.axis import AxisPath
 from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
+from gensweep.objective import Objective
+from gensweep.text import number
 
 _COLOURS = {Outcome.COMPLETED: "green", Outcome.PRUNED: "yellow", Outcome.DIVERGED: "magenta", Outcome.FAILED: "red"}
 _SHOWN = 8
 
 
+class _Stdout(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `main` to say what it means that nobody reads any more; rich would end the process with 1."""
+        raise BrokenPipeError(errno.EPIPE, "nobody reads the output any more")
+
+
 class Display:
     """The progress of one sweep. Give `changed` to the driver, and use it around the run."""
 
-    def __init__(self, name: str, total: int, metric: str, mode: str, epochs: str) -> None:
-        self.name, self.total, self.metric, self.mode, self.epochs = name, total, metric, mode, epochs
+    def __init__(self, name: str, total: int, objective: Objective, epochs: str) -> None:
+        self.name, self.total, self.objective, self.epochs = name, total, objective, epochs
         self.console = Console(stderr=True)
         self.records: dict[int, TrialRecord] = {}
         self._began = time.monotonic()
@@ -68,7 +76,7 @@ class Display:
         assert record.outcome is not None
         ended = sum(r.outcome is not None for r in self.records.values())
         what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
-        score = f"{self.metric} {number(record.best.get(self.metric))}"
+        score = f"{self.objective.metric} {number(record.best.get(self.objective.metric))}"
         why = f" ({record.reason})" if record.reason else ""
         return (
             f"[{ended}/{self.total}] {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
@@ -86,11 +94,11 @@ class Display:
         for outcome, colour in _COLOURS.items():
             if n := sum(r.outcome is outcome for r in ended):
                 counts.append(f"  {n} {outcome.name.lower()}", style=colour)
+        metric = self.objective.metric
         table = Table(box=None, pad_edge=False)
-        for column in ("trial", "arm", "epoch", f"best {self.metric}", "what"):
+        for column in ("trial", "arm", "epoch", f"best {metric}", "what"):
             table.add_column(column, justify="right" if column in ("trial", "epoch") else "left", no_wrap=True)
-        sign = 1 if self.mode == "min" else -1
-        ranked = sorted((r for r in ended if self.metric in r.best), key=lambda r: sign * r.best[self.metric])
+        ranked = sorted((r for r in ended if metric in r.best), key=lambda r: self.objective.loss(r.best[metric]))
         for record in [*running, *ranked][:_SHOWN]:
             style = "" if record.outcome is None else _COLOURS[record.outcome]
             what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
@@ -98,7 +106,7 @@ class Display:
                 f"{record.number:04d}",
                 record.arm,
                 f"{record.epoch}/{self.epochs}",
-                number(record.best.get(self.metric)),
+                number(record.best.get(metric)),
                 Text(what),
                 style=style,
             )
@@ -111,22 +119,13 @@ def parameters(record: TrialRecord) -> dict[str, str]:
     return {axis: number(value) if isinstance(value, float) else str(value) for axis, value in shown.items()}
 
 
-def number(value: Any) -> str:
-    """Three significant digits or more, or a dash for what is not there."""
-    if value is None:
-        return "-"
-    if not isinstance(value, float) or not math.isfinite(value):
-        return str(value)
-    return f"{value:.4g}"
-
-
 def print_table(
     columns: Sequence[str], rows: Iterable[Mapping[str, Any]], title: str = "", *, console: Console | None = None
 ) -> None:
     """Rows as a table on stdout, wide enough for its content where stdout is not a terminal."""
-    console = console or Console()
+    console = console or _Stdout()
     if not console.is_terminal:
-        console = Console(width=220)
+        console = _Stdout(width=220)
     table = Table(
         title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False
     )

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
 
@@ -26,16 +26,13 @@ from gensweep import pictures
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.divergences.base import Draw
 from gensweep.errors import ConfigError, Diverged, GensweepError, Outcome
-from gensweep.families.base import Family, Fitted, Game, Setting
+from gensweep.families.base import Fitted, Game, Setting
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
-from gensweep.lr_schedules.base import LrSchedule
-from gensweep.metrics.base import Metric, Scorer, scorer
-from gensweep.networks.base import Network
+from gensweep.losses import Draw
+from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
-from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
@@ -163,7 +160,7 @@ class _Run:
         self.job, self.folder, self.objective = job, job.trial_folder(), job.objective
         self.device = device = torch.device(job.device)
         self.configuration = c = TrialConfiguration.model_validate(job.configuration)
-        self.dataset = cast(Dataset, c.dataset)
+        self.dataset = c.dataset
         self.data = _on(self.dataset, device)
         if len(self.data) < c.training.batch_size:
             raise ConfigError(
@@ -172,10 +169,7 @@ class _Run:
             )
         self.game = build_game(c)
         self.trainee = build_trainee(c, self.game, device)
-        self.scorers = {
-            str(m.dump()["name"]): scorer(cast(Metric, m), self.dataset, c.evaluation.split)
-            for m in c.evaluation.metrics
-        }
+        self.scorers = {m.name: scorer(m, self.dataset, c.evaluation.split) for m in c.evaluation.metrics}
         self.protocol = {name: s.protocol.hash for name, s in self.scorers.items()}
         self.scores: dict[str, float] = {}
         self.best: dict[str, float] = {}
@@ -314,7 +308,7 @@ class TrainedModel:
 
     def __init__(self, game: Game, configuration: TrialConfiguration, device: torch.device) -> None:
         self.game, self.seed, self.device = game, configuration.seed, device
-        self.dataset = cast(Dataset, configuration.dataset)
+        self.dataset = configuration.dataset
         self._chunks: list[torch.Tensor] = []
 
     @torch.no_grad()
@@ -372,13 +366,13 @@ class TrainedModel:
 
 def build_game(configuration: TrialConfiguration) -> Game:
     """The game of a configuration, its networks initialised from the trial's own stream."""
-    dataset, family = cast(Dataset, configuration.dataset), cast(Family, configuration.family)
+    dataset, family = configuration.dataset, configuration.family
     setting = Setting(
         dataset.shape,
         dataset.bounds,
         configuration.latent_size,
         configuration.training.batch_size,
-        cast(Network, configuration.network),
+        configuration.network,
         dataset.labels_of_train(),
         dataset.levels,
     )
@@ -389,10 +383,10 @@ def build_game(configuration: TrialConfiguration) -> Game:
 
 def build_trainee(configuration: TrialConfiguration, game: Game, device: torch.device) -> Trainee:
     """The game with the configuration's optimiser, knobs and options of training."""
-    training, family = configuration.training, cast(Family, configuration.family)
-    schedule = cast(LrSchedule, training.lr_schedule)
+    training, family = configuration.training, configuration.family
+    schedule = training.lr_schedule
     technique = Technique(schedule.factor, training.grad_clip, training.ema, training.precision)
-    return Trainee(game, cast(Optimizer, training.optimizer), family.knobs(), device, technique)
+    return Trainee(game, training.optimizer, family.knobs(), device, technique)
 
 
 def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, float]:

@@ -13,7 +13,7 @@ from gensweep.trial import Job
 # These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
     "orchestration/test_survival",
-    "test_cli.py",
+    "cli/",
     "early_stopping/test_third_party.py",
     "deploy/",
     "tracking/",
@@ -55,6 +55,7 @@ def small_configuration(family: Any = "vae", **training: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def assignment(path: Path, configuration: dict[str, Any], number: int = 0) -> Job:
+def job(path: Path, configuration: dict[str, Any], number: int = 0, **more: Any) -> Job:
+    """A trial outside any sweep: generation 0 is that of a folder that no driver took."""
     path.mkdir(parents=True, exist_ok=True)
-    return Job(number, "0" * 64, configuration, str(path), str(path.parent), 0, "fid", "min")
+    return Job(number, "0" * 64, configuration, str(path), str(path), 0, more.pop("metric", "fid"), "min", **more)

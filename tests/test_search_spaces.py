@@ -5,18 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 import torch
 
+from gensweep.axes import space as spaces
+from gensweep.axes.axis import Axis
+from gensweep.axes.space import OneOf
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.axes import space as spaces
 from gensweep.spaces.check import load_and_check
-from gensweep.configuration import TrialConfiguration
-from gensweep.axes.distributions import Distribution
-from gensweep.axes.space import OneOf
 from gensweep.trainers.loop import train
 from gensweep.trainers.streams import draw
 from gensweep.trial import build_game, build_trainee
@@ -56,11 +56,11 @@ def test_a_file_is_sound_and_begins_with_what_it_studies_and_the_command_that_ru
 
 @pytest.mark.parametrize(("file", "labels"), cases())
 def test_every_branch_trains_two_rounds_and_samples(file: Path, labels: dict[str, str]) -> None:
-    def ask(name: str, distribution: Distribution) -> Any:
-        return labels.get(name, distribution.ends()[0])
+    def ask(axis: Axis) -> Any:
+        return labels.get(axis.path, axis.distribution.ends()[0])
 
-    configuration = TrialConfiguration.model_validate(spaces.resolve(load_and_check(file).space, ask))
-    dataset = cast(Dataset, configuration.dataset)
+    configuration = TrialConfiguration.model_validate({**spaces.resolve(load_and_check(file).space, ask), "seed": 0})
+    dataset = configuration.dataset
     game = build_game(configuration)
     trainee = build_trainee(configuration, game, torch.device("cpu"))
     data, batch = training_data(dataset), configuration.training.batch_size

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from gensweep.terminal import number, print_table
+from gensweep.terminal import print_table
 
 
 def test_brackets_are_text(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(["what"], [{"what": "images [n, h, w] or [bold]"}], title="a [title]")
 
     assert capsys.readouterr().out.split("\n")[:3] == ["a [title]", "what".ljust(26), "images [n, h, w] or [bold]"]
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"), [(None, "-"), (3, "3"), (1 / 3, "0.3333"), (float("nan"), "nan"), ("x", "x")]
-)
-def test_numbers_are_short(value: object, shown: str) -> None:
-    assert number(value) == shown

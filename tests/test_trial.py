@@ -11,7 +11,7 @@ import torch
 from gensweep.errors import ConfigError, Outcome
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import Report, run_pack, run_trial, trial_key
-from tests.conftest import assignment, small_configuration
+from tests.conftest import job, small_configuration
 
 FAMILIES = [
     "vae", {"name": "wae", "divergence": "jensen_shannon", "encoder": "gaussian", "pretraining_steps": 3},
@@ -36,13 +36,13 @@ def weights(folder: Path) -> dict[str, Any]:
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f if isinstance(f, str) else f["name"])
 def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any) -> None:
     configuration = small_configuration(family)
-    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
-    next(run_trial(assignment(tmp_path / "cut", configuration)))
-    again = run_trial(assignment(tmp_path / "cut", configuration))
+    whole = list(run_trial(job(tmp_path / "whole", configuration)))
+    next(run_trial(job(tmp_path / "cut", configuration)))
+    again = run_trial(job(tmp_path / "cut", configuration))
     assert (first := next(again)).scores == whole[0].scores
     assert first.epoch == 2
     next(again)
-    rest = list(run_trial(assignment(tmp_path / "cut", configuration)))
+    rest = list(run_trial(job(tmp_path / "cut", configuration)))
     assert [report.epoch for report in rest] == [4, 6]  # what it stands at, said again, and the rest
     assert rest[-1].scores == whole[-1].scores
     assert rest[-1].best == whole[-1].best
@@ -58,12 +58,12 @@ def test_a_trial_that_died_before_its_first_checkpoint_begins_again_with_the_sam
     tmp_path: Path, family: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configuration = small_configuration(family, epochs=4)
-    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
+    whole = list(run_trial(job(tmp_path / "whole", configuration)))
     with monkeypatch.context() as patch:
         patch.setattr("gensweep.trial.evaluate", _die)
         with pytest.raises(KeyboardInterrupt):
-            next(run_trial(assignment(tmp_path / "cut", configuration)))
-    again = list(run_trial(assignment(tmp_path / "cut", configuration)))
+            next(run_trial(job(tmp_path / "cut", configuration)))
+    again = list(run_trial(job(tmp_path / "cut", configuration)))
     assert [report.scores for report in again] == [report.scores for report in whole]
     assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
 
@@ -74,14 +74,14 @@ def _die(*_: object) -> None:
 
 def test_a_torn_checkpoint_costs_one_interval_and_changes_no_number(tmp_path: Path) -> None:
     configuration = small_configuration()
-    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
-    running = run_trial(assignment(tmp_path / "torn", configuration))
+    whole = list(run_trial(job(tmp_path / "whole", configuration)))
+    running = run_trial(job(tmp_path / "torn", configuration))
     next(running)
     next(running)
     running.close()
     newest = max((tmp_path / "torn" / "checkpoints").glob("step-*"))
     (newest / "state.pt").write_bytes((newest / "state.pt").read_bytes()[:1000])
-    rest = list(run_trial(assignment(tmp_path / "torn", configuration)))
+    rest = list(run_trial(job(tmp_path / "torn", configuration)))
     assert [report.epoch for report in rest] == [2, 4, 6]
     assert rest[-1].scores == whole[-1].scores
     assert numbers(tmp_path / "torn") == numbers(tmp_path / "whole")
@@ -89,9 +89,9 @@ def test_a_torn_checkpoint_costs_one_interval_and_changes_no_number(tmp_path: Pa
 
 def test_a_finished_trial_repeats_its_last_report_without_training(tmp_path: Path) -> None:
     configuration = small_configuration()
-    last = list(run_trial(assignment(tmp_path, configuration)))[-1]
+    last = list(run_trial(job(tmp_path, configuration)))[-1]
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "checkpoints").rglob("*")}
-    again = list(run_trial(assignment(tmp_path, configuration, number=5)))
+    again = list(run_trial(job(tmp_path, configuration, number=5)))
     assert len(again) == 1
     assert again[0].outcome is Outcome.COMPLETED
     assert (again[0].number, again[0].best) == (5, last.best)
@@ -99,26 +99,26 @@ def test_a_finished_trial_repeats_its_last_report_without_training(tmp_path: Pat
 
 
 def test_a_trial_that_died_between_its_last_checkpoint_and_its_end_ends(tmp_path: Path) -> None:
-    whole = list(run_trial(assignment(tmp_path, small_configuration())))
+    whole = list(run_trial(job(tmp_path, small_configuration())))
     (tmp_path / "outcome.json").unlink()
-    again = list(run_trial(assignment(tmp_path, small_configuration())))
+    again = list(run_trial(job(tmp_path, small_configuration())))
     assert [(r.epoch, r.outcome, r.scores) for r in again] == [(6, Outcome.COMPLETED, whole[-1].scores)]
 
 
 def test_a_worker_that_ran_other_trials_gives_the_same_numbers_as_a_fresh_one(tmp_path: Path) -> None:
-    fresh = list(run_trial(assignment(tmp_path / "fresh", small_configuration())))
+    fresh = list(run_trial(job(tmp_path / "fresh", small_configuration())))
     torch.manual_seed(99)
     torch.randn(5)
     for i, family in enumerate(FAMILIES[1:]):
-        list(run_trial(assignment(tmp_path / f"other{i}", small_configuration(family, epochs=1))))
-    reused = list(run_trial(assignment(tmp_path / "reused", small_configuration())))
+        list(run_trial(job(tmp_path / f"other{i}", small_configuration(family, epochs=1))))
+    reused = list(run_trial(job(tmp_path / "reused", small_configuration())))
     assert [r.scores for r in reused] == [r.scores for r in fresh]
 
 
 def test_what_runs_beside_a_trial_in_its_pack_does_not_show_in_its_numbers(tmp_path: Path) -> None:
     first, second = small_configuration(), small_configuration("gan", epochs=4)
-    alone = [list(run_trial(assignment(tmp_path / f"alone{i}", c))) for i, c in enumerate((first, second))]
-    pack = [assignment(tmp_path / f"pack{i}", c, i) for i, c in enumerate((first, second))]
+    alone = [list(run_trial(job(tmp_path / f"alone{i}", c))) for i, c in enumerate((first, second))]
+    pack = [job(tmp_path / f"pack{i}", c, i) for i, c in enumerate((first, second))]
     reports: dict[int, list[Report]] = {0: [], 1: []}
     for turn in run_pack(pack):
         for report in turn:
@@ -130,22 +130,22 @@ def test_a_loss_that_leaves_the_finite_numbers_ends_the_trial_as_diverged(tmp_pa
     configuration = small_configuration(
         {"name": "vae", "likelihood": "gaussian"}, optimizer={"name": "sgd", "lr": 1e12}
     )
-    reports = list(run_trial(assignment(tmp_path, configuration)))
+    reports = list(run_trial(job(tmp_path, configuration)))
     last = reports[-1]
     assert last.outcome is Outcome.DIVERGED
     assert "loss.autoencoder became" in last.reason or "autoencoder." in last.reason
     assert f"at step {last.step}" in last.reason
     assert last.step < 15  # within the first epoch
-    assert list(run_trial(assignment(tmp_path, configuration)))[-1] == last  # a result: it is not tried again
+    assert list(run_trial(job(tmp_path, configuration)))[-1] == last  # a result: it is not tried again
 
 
 def test_a_batch_larger_than_the_data_is_refused_with_the_cure(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"training.batch_size: 5000 is more than the 1000 items"):
-        next(run_trial(assignment(tmp_path, small_configuration(batch_size=5000))))
+        next(run_trial(job(tmp_path, small_configuration(batch_size=5000))))
 
 
 def test_best_is_the_checkpoint_with_the_best_objective(tmp_path: Path) -> None:
-    reports = list(run_trial(assignment(tmp_path, small_configuration())))
+    reports = list(run_trial(job(tmp_path, small_configuration())))
     fids = {r.epoch: r.scores["fid"] for r in reports}
     assert reports[-1].best_epoch == min(fids, key=lambda epoch: fids[epoch])
     assert reports[-1].best == next(r.scores for r in reports if r.epoch == reports[-1].best_epoch)
@@ -156,7 +156,7 @@ def test_pictures_and_protocols_are_left_in_the_folder(tmp_path: Path) -> None:
 
     from PIL import Image
 
-    list(run_trial(assignment(tmp_path, small_configuration())))
+    list(run_trial(job(tmp_path, small_configuration())))
     assert sorted(p.name for p in (tmp_path / "samples").iterdir()) == [f"epoch-{e:05d}.png" for e in (2, 4, 6)]
     with Image.open(tmp_path / "samples" / "epoch-00006.png") as picture:
         assert picture.width == picture.height >= 64

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,13 +22,15 @@ from gensweep.objective import Objective
 class Arm:
     """One branch of the compared choice: a space in which that choice is decided, searched by itself.
 
-    `unsearched` are the axes that the family does not use; they stand at their first value.
+    `unsearched` are the axes that the family does not use; they stand at their first value. `places` are those of the axes
+    of all the sweep's arms, in an order that they have in common: those that most arms share come first.
     """
 
     label: str
     space: dict[str, Any]
     objective: Objective
     unsearched: tuple[AxisPath, ...] = ()
+    places: tuple[str, ...] = ()
 
     @cached_property
     def axes(self) -> tuple[Axis, ...]:
@@ -71,12 +74,18 @@ def arms(space: dict[str, Any], compare: str | None, objective: Objective) -> li
     """
     place = compare or default_compare(space)
     if place is None:
-        return [_arm((_named(space.get("family")),), space, objective)]
+        return _placed([_arm((_named(space.get("family")),), space, objective)])
     decided = list(_branches(space, tuple(place.split("."))))
     if not any(labels for labels, _ in decided):
         choices = {axis.path.place for axis in spaces.axes(space) if isinstance(axis.distribution, Choice)}
         raise ConfigError(f"there is no choice at '{place}' to compare. {suggest(place, choices)}")
-    return [_arm(labels or (_named(space.get("family")),), decision, objective) for labels, decision in decided]
+    return _placed([_arm(labels or (_named(space.get("family")),), decision, objective) for labels, decision in decided])
+
+
+def _placed(found: list[Arm]) -> list[Arm]:
+    """The arms with the places that they have together."""
+    shared = Counter(place for arm in found for place in dict.fromkeys(axis.path.place for axis in arm.axes))
+    return [replace(arm, places=tuple(sorted(shared, key=lambda place: -shared[place]))) for arm in found]
 
 
 def _arm(labels: tuple[str, ...], space: dict[str, Any], objective: Objective) -> Arm:

@@ -9,34 +9,43 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from gensweep.axes.axis import AxisPath
-from gensweep.errors import Outcome
+from gensweep.errors import ConfigError
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.objective import Objective
 
-if TYPE_CHECKING:
-    import pandas as pd
-
+CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
-_ASIDE = ("trial", "sweep", "group", "seconds", "reason", "reports", "folder")
+SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
+_COSTS = ("number", "key", "seconds", "evaluation_seconds")
+_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder")
 
 
 @dataclass(frozen=True)
 class Trials:
     """The trials of one sweep. A row maps columns to values; an absent or None value is an empty cell.
 
-    `axes` maps a column to the path in the configuration that it shows, `scores` are the columns of scores, and
-    `protocols` the columns `protocol.<metric>`. Beside its columns a row holds what the comparison needs: `sweep`,
-    `seconds`, `reason`, `reports` (epoch and scores, by epoch) and `folder`.
+    `axes` maps a column to the path in the configuration that it shows: of them `searched` hold the searched values and
+    `choices` the names of the branches that were chosen. `scores` are the columns of scores, and `protocols` the columns
+    `protocol.<metric>`. Beside its columns a row holds what the comparison needs: `sweep`, `seconds` and
+    `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch) and `folder`.
     """
 
+    sweep: str
+    objective: Objective
     rows: list[dict[str, Any]]
     axes: dict[str, str]
+    searched: list[str]
+    choices: list[str]
     scores: list[str]
     protocols: list[str]
 
@@ -45,34 +54,104 @@ class Trials:
         """The columns of results.csv, in order."""
         return [*IDENTITY, *self.axes, *self.scores, *self.protocols]
 
+    @property
+    def main_scores(self) -> list[str]:
+        """The columns of scores, without their details."""
+        return [score for score in self.scores if "." not in score]
 
-def trials(folder: SweepFolder) -> Trials:
-    """The trials of `folder`, with a column for each hyperparameter that was searched or differs between trials."""
-    records = [record for _, record in sorted(folder.state().trials.items())]
+    @property
+    def shown(self) -> list[str]:
+        """The columns for people: no keys, protocols or details, but what each trial took."""
+        return [*(c for c in IDENTITY if c != "key"), *self.axes, *self.main_scores, *_COSTS[2:]]
+
+    def best_first(self) -> list[dict[str, Any]]:
+        """The rows, ordered by the objective; those without a result are last."""
+        return sorted(self.rows, key=lambda row: loss(row, self.objective))
+
+
+def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
+    """The trials of `folder`, with a column for each hyperparameter that was searched or differs between trials.
+
+    `state` is that of the folder, where the caller has read it already.
+    """
+    records = [record for _, record in sorted((state or folder.state()).trials.items())]
     configurations = [flatten(record.configuration) for record in records]
     scores = _in_order(name for record in records for name in sorted(record.best))
     protocols = _in_order(f"protocol.{name}" for record in records for name in sorted(record.protocol))
-    axes = _axes(records, configurations, taken={*IDENTITY, *_ASIDE, *scores, *protocols})
+    asked = {AxisPath(axis).place for record in records for axis in record.parameters}
+    axes = _axes(configurations, asked, taken={*IDENTITY, *_ASIDE, *scores, *protocols})
     rows = [
         _row(record, folder) | {column: configuration.get(path) for column, path in axes.items()}
         for record, configuration in zip(records, configurations, strict=True)
     ]
-    return Trials(rows, axes, scores, protocols)
+    return Trials(
+        sweep=folder.name,
+        objective=Objective.model_validate(folder.definition["objective"]),
+        rows=rows,
+        axes=axes,
+        searched=[column for column, path in axes.items() if path in asked],
+        choices=[column for column, path in axes.items() if path.endswith(".name") and path[: -len(".name")] in asked],
+        scores=scores,
+        protocols=protocols,
+    )
 
 
-def results(folder: SweepFolder) -> pd.DataFrame:
-    """One row a trial, ordered by number: the columns of results.csv."""
-    import pandas as pd
-
-    table = trials(folder)
-    return pd.DataFrame([[row.get(column) for column in table.columns] for row in table.rows], columns=table.columns)
+def loss(row: Mapping[str, Any], objective: Objective) -> float:
+    """What a trial is ranked by: less is better, +infinity where its end left no finite score."""
+    value = row.get(objective.metric)
+    return objective.loss(value) if row["outcome"] in CAN_SCORE and value is not None else math.inf
 
 
-def write_csv(folder: SweepFolder) -> None:
-    """Write results.csv (every digit of every float, no clock) and costs.csv (seconds) into the folder, atomically."""
-    table = trials(folder)
-    write_atomic(folder.path / "results.csv", as_csv(table.rows, table.columns))
-    write_atomic(folder.path / "costs.csv", as_csv(table.rows, ["number", "key", "seconds"]))
+def summary(folder: SweepFolder) -> dict[str, Any]:
+    """How far a sweep is: its trials, those that ended, the best so far (of running trials too), what it took."""
+    state, objective = folder.state(), Objective.model_validate(folder.definition["objective"])
+    records = list(state.trials.values())
+    counted = [r for r in records if r.outcome is None or r.outcome.name in CAN_SCORE]
+    return {
+        "sweep": folder.name,
+        "trials": len(records),
+        "ended": sum(not r.is_live for r in records),
+        "state": "running" if folder.holder() else "done" if state.finished else "stopped" if records else "empty",
+        "objective": objective.metric,
+        "best": objective.best(objective.of(r.best) for r in counted),
+        "seconds": sum(r.seconds + r.evaluation_seconds for r in records),
+    }
+
+
+def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
+    """Everything about one trial, as plain data.
+
+    Raises:
+        ConfigError: there is no such trial.
+    """
+    trials = folder.state().trials
+    if number not in trials:
+        raise ConfigError(f"{folder.name} has no trial {number}. It has {len(trials)} trials, from 0 on.")
+    record = trials[number]
+    return {
+        "number": number,
+        "outcome": record.outcome.name if record.outcome else "RUNNING",
+        "reason": record.reason,
+        "arm": record.arm,
+        "family": record.family,
+        "parameters": record.parameters,
+        "epoch": record.epoch,
+        "step": record.step,
+        "best": record.best,
+        "best_epoch": record.best_epoch,
+        "seconds": round(record.seconds, 3),
+        "evaluation_seconds": round(record.evaluation_seconds, 3),
+        "protocol": record.protocol,
+        "folder": str(folder.path / "trials" / record.folder_name),
+        "configuration": record.configuration,
+        "reports": [{"epoch": r.epoch, **r.scores} for r in record.reports],
+    }
+
+
+def write_csv(table: Trials, destination: Path) -> None:
+    """Write results.csv (every digit of every float, no clock) and costs.csv (seconds), atomically."""
+    write_atomic(destination / "results.csv", as_csv(table.rows, table.columns))
+    write_atomic(destination / "costs.csv", as_csv(table.rows, _COSTS))
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
@@ -103,10 +182,11 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "key": record.key,
         "arm": record.arm,
         "family": record.family,
-        "outcome": record.outcome.name if isinstance(record.outcome, Outcome) else "",
+        "outcome": record.outcome.name if record.outcome else "",
         "epoch": record.epoch,
         "best_epoch": record.best_epoch,
         "seconds": record.seconds,
+        "evaluation_seconds": record.evaluation_seconds,
         "reason": record.reason,
         "sweep": folder.name,
         "reports": record.reports,
@@ -114,11 +194,8 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
     }
 
 
-def _axes(
-    records: Sequence[TrialRecord], configurations: Sequence[Mapping[str, Any]], taken: set[str]
-) -> dict[str, str]:
-    """Column -> path of what was searched or differs. The family has its own column."""
-    asked = {AxisPath(axis).place for record in records for axis in record.parameters}
+def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: set[str]) -> dict[str, str]:
+    """Column -> path of what was searched (`asked`) or differs. The family has its own column."""
     searched = asked | {f"{axis}.name" for axis in asked}  # the axis that chooses a branch is its node's name
     paths = sorted({path for configuration in configurations for path in configuration}, key=_name_first)
     varying = []

@@ -18,12 +18,11 @@ from gensweep.comparison.gaussian_targets import NEIGHBOURS, Place, best_gaussia
 from gensweep.comparison.report import markdown_table
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.gaussian_mixture import GaussianMixture
-from gensweep.divergences.base import PopulationObjective
 from gensweep.errors import Outcome
-from gensweep.families.base import Family
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.losses import PopulationObjective
 
 METRIC = "gaussian_fit"
 Components: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
@@ -168,7 +167,7 @@ def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: Popu
     return Fit(
         objective=objective.name,
         trial=record.number,
-        family=str(configuration.family.dump()["name"]),
+        family=configuration.family.name,
         target=target,
         trained=trained,
         bounds=(_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation),
@@ -206,8 +205,7 @@ def _components(configuration: TrialConfiguration) -> Components:
 
 def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
     """What the trial should have minimised, where it was measured and its model is a Gaussian on a line."""
-    assert isinstance(configuration.family, Family)
-    is_measured = any(metric.dump()["name"] == METRIC for metric in configuration.evaluation.metrics)
+    is_measured = any(metric.name == METRIC for metric in configuration.evaluation.metrics)
     objective = configuration.family.population_objective()
     if not (is_measured and _components(configuration)[0]) or objective is None:
         return None

@@ -8,16 +8,17 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from gensweep.comparison.rank import Interval, Ranking, as_score, cost, expected_best_curve
+from gensweep.comparison.collect import loss
+from gensweep.comparison.rank import Interval, Ranking, expected_best_curve
 from gensweep.seeding import derive
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 Row = Mapping[str, Any]
 CAPTIONS = {
@@ -52,12 +53,12 @@ def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None
     figure, axes = _figure(1, 1)
     curves = []
     for group, style in _styles(ranking):
-        costs = np.array([cost(row, ranking.metric, ranking.mode) for row in _finished(rows, group)])
-        budgets = list(range(1, max(1, len(costs) // 2) + 1))
-        curves.append(expected_best_curve(costs, budgets, derive(0, group)))
+        losses = np.array([loss(row, ranking.objective) for row in _finished(rows, group)])
+        budgets = list(range(1, max(1, len(losses) // 2) + 1))
+        curves.append(expected_best_curve(losses, budgets, derive(0, group)))
         _band(axes[0], budgets, curves[-1], ranking, style)
     axes[0].set_ylim(_limits(curves, ranking))
-    _label(axes[0], "budget: trials of a group", f"expected best {ranking.metric}")
+    _label(axes[0], "budget: trials of a group", f"expected best {ranking.objective.metric}")
     _whole_numbers(axes[0])
     _legend(figure, axes[0])
     return figure
@@ -70,7 +71,7 @@ def curves_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
     for group, style in _styles(ranking):
         by_epoch: dict[int, list[float]] = {}
         for row in _of(rows, group):
-            points = [(r.epoch, r.scores.get(ranking.metric, math.nan)) for r in row["reports"]]
+            points = [(r.epoch, r.scores.get(ranking.objective.metric, math.nan)) for r in row["reports"]]
             axes[0].plot(*_columns(points), color=style["color"], alpha=0.25, linewidth=0.8)
             for epoch, value in points:
                 if math.isfinite(value):
@@ -81,7 +82,7 @@ def curves_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
     if not shown:
         return None
     _scale_y(axes[0], shown)
-    _label(axes[0], "epoch", ranking.metric)
+    _label(axes[0], "epoch", ranking.objective.metric)
     _whole_numbers(axes[0])
     _legend(figure, axes[0])
     return figure
@@ -95,9 +96,7 @@ def axes_figure(rows: Sequence[Row], ranking: Ranking, names: Sequence[str]) -> 
         return None
     columns = 2 if len(names) == 4 else min(3, len(names))
     figure, panels = _figure(math.ceil(len(names) / columns), columns)
-    scores = [
-        as_score(c, ranking.mode) for row in finished if math.isfinite(c := cost(row, ranking.metric, ranking.mode))
-    ]
+    scores = [ranking.objective.value(c) for row in finished if math.isfinite(c := loss(row, ranking.objective))]
     for panel, name in zip(panels, names, strict=False):
         positions = _positions(panel, name, finished)
         _scale_y(panel, scores)
@@ -108,7 +107,7 @@ def axes_figure(rows: Sequence[Row], ranking: Ranking, names: Sequence[str]) -> 
                 ranking,
                 style,
             )
-        _label(panel, name, ranking.metric)
+        _label(panel, name, ranking.objective.metric)
     for panel in panels[len(names) :]:
         panel.set_visible(False)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -121,7 +120,7 @@ def _band(
 ) -> None:
     """The line where it is finite, and its band where both ends are: an open band would hide the others."""
     values, low, high = (
-        np.array([as_score(getattr(point, end), ranking.mode) for point in curve]) for end in ("value", "low", "high")
+        np.array([ranking.objective.value(getattr(point, end)) for point in curve]) for end in ("value", "low", "high")
     )
     finite, inside = np.isfinite(values), np.isfinite(values) & np.isfinite(low) & np.isfinite(high)
     axes.plot(np.array(budgets)[finite], values[finite], linewidth=2, **style)
@@ -131,7 +130,7 @@ def _band(
 
 def _limits(curves: Iterable[Sequence[Interval]], ranking: Ranking) -> tuple[float, float] | None:
     """The vertical limits that show every finite point and end."""
-    ends = [as_score(end, ranking.mode) for curve in curves for p in curve for end in (p.value, p.low, p.high)]
+    ends = [ranking.objective.value(end) for curve in curves for p in curve for end in (p.value, p.low, p.high)]
     finite = [end for end in ends if math.isfinite(end)]
     if not finite:
         return None
@@ -163,18 +162,16 @@ def _positions(panel: Axes, name: str, rows: Sequence[Row]) -> dict[int, float]:
 
 def _scatter(panel: Axes, placed: Sequence[tuple[float, Row]], ranking: Ranking, style: dict[str, Any]) -> None:
     group, marker, colour = style["label"], style["marker"], style["color"]
-    costs = [(x, cost(row, ranking.metric, ranking.mode)) for x, row in placed]
-    scored = [(x, as_score(c, ranking.mode)) for x, c in costs if math.isfinite(c)]
+    losses = [(x, loss(row, ranking.objective)) for x, row in placed]
+    scored = [(x, ranking.objective.value(c)) for x, c in losses if math.isfinite(c)]
     panel.scatter(*_columns(scored), s=26, marker=marker, color=colour, alpha=0.8, label=group, linewidths=0)
-    edge = 0.98 if ranking.mode == "min" else 0.02
-    lost = [(x, edge) for x, c in costs if not math.isfinite(c)]
+    edge = 0.98 if ranking.objective.better(0.0, 1.0) else 0.02
+    lost = [(x, edge) for x, c in losses if not math.isfinite(c)]
     panel.scatter(*_columns(lost), s=30, marker="x", color=colour, transform=panel.get_xaxis_transform())
 
 
 def _scale_y(axes: Axes, values: Sequence[float]) -> None:
     if values and min(values) > 0 and max(values) / min(values) > 20:
-        from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -209,9 +206,6 @@ def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[f
 
 def _figure(rows: int, columns: int) -> tuple[Figure, list[Axes]]:
     """A figure without pyplot, which would keep every figure and look for a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     size = (7.0, 4.4) if rows == columns == 1 else (4.0 * columns, 0.5 + 3.2 * rows)
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
@@ -236,8 +230,6 @@ def _label(axes: Axes, x: str, y: str) -> None:
 
 
 def _whole_numbers(axes: Axes) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -1,7 +1,7 @@
 """Which group of trials is better, how sure we are, and what it cost.
 
-Everything here works on costs: the score where less is better, its negative where more is better, and +infinity for a
-trial that diverged, failed or has no finite score. Such trials are the worst results; they are never dropped, because a
+Everything here works on losses: the score where less is better, its negative where more is better, and +infinity for
+a trial that diverged, failed or has no finite score. Such trials are the worst results; they are never dropped, because a
 family that fails half of the time must not be judged by its better half (Lucic et al. 2018, arXiv:1711.10337).
 """
 
@@ -11,22 +11,22 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from gensweep.comparison.collect import loss
 from gensweep.comparison.protocols import refuse_mixed
 from gensweep.errors import ConfigError, NoUsableTrial
+from gensweep.objective import Objective
 from gensweep.seeding import derive
 
-Mode = Literal["min", "max"]
-Costs = NDArray[np.float64]
+Losses = NDArray[np.float64]
 Row = Mapping[str, Any]
 
 RESAMPLES = 2000
 CONFIDENCE = 0.95
-_CAN_SCORE = {"COMPLETED", "PRUNED"}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Group:
-    """The finished trials of one family (or divergence): counts, scores in their own direction, compute in seconds."""
+    """The finished trials of one arm: counts, scores in their own direction, what all of them took.
+
+    `seconds` are of training and `evaluation_seconds` of evaluation, of diverged and failed trials too.
+    """
 
     name: str
     n: int
@@ -53,6 +56,7 @@ class Group:
     iqm: float
     expected: Interval
     seconds: float
+    evaluation_seconds: float
 
     @property
     def diverged_share(self) -> float:
@@ -90,8 +94,7 @@ class Pair:
 class Ranking:
     """The groups, the one with the best expected best first, at a budget of `budget` trials each."""
 
-    metric: str
-    mode: Mode
+    objective: Objective
     budget: int
     groups: list[Group]
     pairs: list[Pair]
@@ -108,8 +111,8 @@ class Ranking:
         raise KeyError((first, second))
 
 
-def rank(rows: Sequence[Row], metric: str, mode: Mode, *, budget: int | None = None, seed: int = 0) -> Ranking:
-    """The ranking of the groups in `rows` (their column `group`) by `metric`.
+def rank(rows: Sequence[Row], objective: Objective, *, budget: int | None = None, seed: int = 0) -> Ranking:
+    """The ranking of the groups in `rows` (their column `group`) by a score, which need not be the sweep's objective.
 
     Every group gets the same budget: by default half of the trials of the smallest group, because the expected best of
     nearly all trials has no honest interval (the bootstrap cannot see beyond the best trial).
@@ -119,38 +122,30 @@ def rank(rows: Sequence[Row], metric: str, mode: Mode, *, budget: int | None = N
         ConfigError: scores of different protocols are among them, or the budget is more than the smallest group has.
     """
     finished = [row for row in rows if row["outcome"] != ""]
-    refuse_mixed(finished, metric)
+    refuse_mixed(finished, objective.metric)
     groups = {str(name): [row for row in finished if row["group"] == name] for name in _in_order(finished)}
-    costs = {name: np.array([cost(row, metric, mode) for row in members]) for name, members in groups.items()}
-    if not any(np.isfinite(values).any() for values in costs.values()):
-        raise _nothing(rows, metric)
-    smallest = min(map(len, costs.values()))
+    losses = {name: np.array([loss(row, objective) for row in members]) for name, members in groups.items()}
+    if not any(np.isfinite(values).any() for values in losses.values()):
+        raise _nothing(rows, objective.metric)
+    smallest = min(map(len, losses.values()))
     budget = max(1, smallest // 2) if budget is None else budget
     if not 1 <= budget <= smallest:
         raise ConfigError(
             f"budget: {budget} trials were asked for, the smallest group has {smallest}. Use 1 to {smallest}."
         )
     ranked = sorted(
-        (_group(name, groups[name], costs[name], mode, budget, seed) for name in groups),
-        key=lambda group: _order(group, mode),
+        (_group(name, groups[name], losses[name], objective, budget, seed) for name in groups),
+        key=lambda group: (objective.loss(group.expected.value), objective.loss(group.best), group.name),
     )
     pairs = [
-        Pair(a.name, b.name, probability_of_improvement(costs[a.name], costs[b.name], derive(seed, a.name, b.name)))
+        Pair(a.name, b.name, probability_of_improvement(losses[a.name], losses[b.name], derive(seed, a.name, b.name)))
         for a, b in combinations(ranked, 2)
     ]
-    return Ranking(metric, mode, budget, ranked, pairs, len(rows) - len(finished))
+    return Ranking(objective, budget, ranked, pairs, len(rows) - len(finished))
 
 
-def cost(row: Row, metric: str, mode: Mode) -> float:
-    """What a trial is ranked by: less is better, +infinity where it has no finite score."""
-    value = row.get(metric)
-    if row["outcome"] not in _CAN_SCORE or value is None or not math.isfinite(value):
-        return math.inf
-    return float(value) if mode == "min" else -float(value)
-
-
-def best_of_k_weights(n: int, k: int) -> Costs:
-    """The weights [n] of the ascending costs in the expected best of `k` of `n` trials.
+def best_of_k_weights(n: int, k: int) -> Losses:
+    """The weights [n] of the ascending losses in the expected best of `k` of `n` trials.
 
         E[min of k] = sum_i C(n - i, k - 1) / C(n, k) v_(i),   i = 1 .. n
 
@@ -164,30 +159,30 @@ def best_of_k_weights(n: int, k: int) -> Costs:
     return weights
 
 
-def expected_best(costs: Costs, k: int) -> float:
-    """The unbiased expected minimum of `k` of the costs [n]: +infinity where all k may be worst results, k <= n."""
-    return float(_weigh(np.sort(costs)[None], best_of_k_weights(len(costs), k)[:, None])[0, 0])
+def expected_best(losses: Losses, k: int) -> float:
+    """The unbiased expected minimum of `k` of the losses [n]: +infinity where all k may be worst results, k <= n."""
+    return float(_weigh(np.sort(losses)[None], best_of_k_weights(len(losses), k)[:, None])[0, 0])
 
 
-def expected_best_curve(costs: Costs, budgets: Sequence[int], seed: int) -> list[Interval]:
+def expected_best_curve(losses: Losses, budgets: Sequence[int], seed: int) -> list[Interval]:
     """The expected best at each of `budgets`, with percentile-bootstrap intervals over the trials."""
-    n = len(costs)
+    n = len(losses)
     weights = np.stack([best_of_k_weights(n, k) for k in budgets], axis=1)
-    values = _weigh(np.sort(costs)[None], weights)[0]
+    values = _weigh(np.sort(losses)[None], weights)[0]
     if n == 1:
         return [Interval(float(value), math.nan, math.nan) for value in values]
-    draws = np.random.default_rng(seed).choice(costs, size=(RESAMPLES, n))
+    draws = np.random.default_rng(seed).choice(losses, size=(RESAMPLES, n))
     low, high = _percentiles(_weigh(np.sort(draws, axis=1), weights))
     return [Interval(float(v), float(a), float(b)) for v, a, b in zip(values, low, high, strict=True)]
 
 
-def interquartile_mean(costs: Costs) -> float:
+def interquartile_mean(losses: Losses) -> float:
     """The mean of the middle half: a quarter of the trials, rounded down, is left out at each end."""
-    cut = len(costs) // 4
-    return float(np.sort(costs)[cut : len(costs) - cut].mean())
+    cut = len(losses) // 4
+    return float(np.sort(losses)[cut : len(losses) - cut].mean())
 
 
-def probability_of_improvement(first: Costs, second: Costs, seed: int) -> Interval:
+def probability_of_improvement(first: Losses, second: Losses, seed: int) -> Interval:
     """P(X < Y) + P(X = Y) / 2 for X of `first` [n] and Y of `second` [m], with its stratified-bootstrap interval.
 
     The value is the Mann-Whitney statistic U / (n m). Where even complete separation of so few trials would happen by
@@ -209,52 +204,42 @@ def probability_of_improvement(first: Costs, second: Costs, seed: int) -> Interv
     return Interval(value, float(low[0]), float(high[0]))
 
 
-def _weigh(ascending: Costs, weights: Costs) -> Costs:
-    """Weighted sums [b, k] of ascending costs [b, n] with weights [n, k]; infinity counts wherever its weight does."""
+def _weigh(ascending: Losses, weights: Losses) -> Losses:
+    """Weighted sums [b, k] of ascending losses [b, n] with weights [n, k]; infinity counts wherever its weight does."""
     infinite = np.isinf(ascending)
     sums = np.where(infinite, 0.0, ascending) @ weights
     return np.where(infinite.astype(float) @ (weights > 0) > 0, np.inf, sums)
 
 
-def _percentiles(draws: Costs) -> tuple[Costs, Costs]:
+def _percentiles(draws: Losses) -> tuple[Losses, Losses]:
     """The ends [k] of the interval of draws [b, k]; no interpolation, which would be NaN beside an infinity."""
     tail = 100 * (1 - CONFIDENCE) / 2
     return np.percentile(draws, tail, axis=0, method="lower"), np.percentile(draws, 100 - tail, axis=0, method="higher")
 
 
-def _group(name: str, rows: Sequence[Row], costs: Costs, mode: Mode, budget: int, seed: int) -> Group:
-    best = int(np.argmin(costs))
-    usable = int(np.isfinite(costs).sum())
-    [expected] = expected_best_curve(costs, [budget], derive(seed, name))
+def _group(name: str, rows: Sequence[Row], losses: Losses, objective: Objective, budget: int, seed: int) -> Group:
+    best = int(np.argmin(losses))
+    usable = int(np.isfinite(losses).sum())
+    [expected] = expected_best_curve(losses, [budget], derive(seed, name))
     return Group(
         name=name,
         n=len(rows),
         usable=usable,
         diverged=sum(row["outcome"] == "DIVERGED" for row in rows),
         failed=sum(row["outcome"] == "FAILED" for row in rows),
-        best=as_score(float(costs[best]), mode),
+        best=objective.value(float(losses[best])),
         best_trial=str(rows[best]["trial"]) if usable else "",
-        median=as_score(float(np.median(costs)), mode),
-        iqm=as_score(interquartile_mean(costs), mode),
-        expected=_as_scores(expected, mode),
+        median=objective.value(float(np.median(losses))),
+        iqm=objective.value(interquartile_mean(losses)),
+        expected=_as_scores(expected, objective),
         seconds=float(sum(row["seconds"] for row in rows)),
+        evaluation_seconds=float(sum(row["evaluation_seconds"] for row in rows)),
     )
 
 
-def as_score(cost: float, mode: Mode) -> float:
-    """A cost as the score that it stands for; the worst result is +infinity or -infinity."""
-    return cost if mode == "min" else -cost
-
-
-def _as_scores(interval: Interval, mode: Mode) -> Interval:
-    if mode == "min":
-        return interval
-    return Interval(-interval.value, -interval.high, -interval.low)
-
-
-def _order(group: Group, mode: Mode) -> tuple[float, float, str]:
-    sign = 1 if mode == "min" else -1
-    return sign * group.expected.value, sign * group.best, group.name
+def _as_scores(interval: Interval, objective: Objective) -> Interval:
+    ends = objective.value(interval.low), objective.value(interval.high)
+    return Interval(objective.value(interval.value), min(ends), max(ends))
 
 
 def _in_order(rows: Iterable[Row]) -> list[Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
-from gensweep.constraints.base import Penalty
+from gensweep.losses import Loss, Parameters
 
 
 class Multiplier(torch.nn.Module):
@@ -19,16 +21,14 @@ class Multiplier(torch.nn.Module):
         return self.value
 
 
-def lagrangian(omega: torch.Tensor, multiplier: torch.Tensor, rho: torch.Tensor) -> Penalty:
+def lagrangian(omega: torch.Tensor, multiplier: torch.Tensor, rho: torch.Tensor) -> Loss:
     """lambda (Omega - 1) + rho / 2 (Omega - 1)^2, what the critic minimises beside its loss; all 0-d."""
     excess = omega - 1
     total = multiplier.detach() * excess + rho / 2 * excess.square()
-    return Penalty(total, {"omega": omega, "multiplier": multiplier})
+    return Loss(total, {"omega": omega, "multiplier": multiplier})
 
 
-def ascend(
-    parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], rho: torch.Tensor
-) -> dict[str, torch.Tensor]:
+def ascend(parameters: Parameters, parts: Mapping[str, torch.Tensor], rho: torch.Tensor) -> Parameters:
     """The parameters with lambda + rho (Omega - 1) for lambda, Omega being that of the move."""
     name = "multiplier.value"
     return {**parameters, name: parameters[name] + rho * (parts["omega"] - 1)}

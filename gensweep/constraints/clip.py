@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import Constraint
-from gensweep.divergences.base import Knobs
+from gensweep.constraints.base import Bounds, Constraint
+from gensweep.losses import Knobs, Parameters, PopulationObjective
+
+_BIAS = "clipped weights bound the slope by an unknown constant, and keep the critic from its kinks"
 
 
 class Clip(Constraint):
@@ -30,12 +33,21 @@ class Clip(Constraint):
     each step, as in the Algorithm.
     """
 
+    default_optimizer: ClassVar[Mapping[str, Any] | None] = {"name": "rmsprop", "lr": 5e-5}
+
     name: Literal["clip"] = "clip"
     bound: Annotated[float, Knob(), Field(gt=0, description="largest absolute value of a parameter")] = 0.01
 
-    def after_move(
-        self, parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], knobs: Knobs
-    ) -> dict[str, torch.Tensor]:
+    @property
+    def bounds(self) -> Bounds:
+        """The slope, by an unknown constant."""
+        return Bounds.SLOPE
+
+    def population_objective(self) -> PopulationObjective:
+        """W1, with two reservations."""
+        return PopulationObjective("wasserstein_1", bias=_BIAS)
+
+    def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """Every parameter clamped into [-bound, bound]; a value that is not a number stays one."""
         bound = knobs["bound"]
         return {name: torch.maximum(torch.minimum(w, bound), -bound) for name, w in parameters.items()}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import Constraint, Penalty
-from gensweep.divergences.base import Knobs, Nets, Noise
+from gensweep.constraints._augmented_lagrangian import Multiplier, ascend, lagrangian
+from gensweep.constraints.base import Bounds, Constraint
+from gensweep.losses import Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
 
 
 class Fisher(Constraint):
@@ -26,29 +28,30 @@ class Fisher(Constraint):
     Source: Y. Mroueh, T. Sercu, "Fisher GAN", 2017, arXiv:1705.09675, eq. 9 and Algorithm 1; rho of the authors' code.
     """
 
-    is_an_equality: ClassVar[bool] = True
+    default_optimizer: ClassVar[Mapping[str, Any] | None] = {"name": "adam", "lr": 2e-4, "betas": (0.5, 0.999)}
 
     name: Literal["fisher"] = "fisher"
     rho: Annotated[float, Knob(), Field(gt=0, description="weight of the square and step of the multiplier")] = 1e-6
 
+    @property
+    def bounds(self) -> Bounds:
+        """The norm Omega."""
+        return Bounds.NORM
+
+    def population_objective(self) -> PopulationObjective:
+        """The point where the game rests, which is not the smallest distance: the constraint moves with the model."""
+        return PopulationObjective("fisher_fixed_point")
+
     def state(self) -> dict[str, torch.nn.Module]:
         """The multiplier."""
-        from gensweep.constraints._augmented_lagrangian import Multiplier
-
         return {"multiplier": Multiplier()}
 
-    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Penalty:
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
         """The Lagrangian's terms."""
-        from gensweep.constraints._augmented_lagrangian import lagrangian
-
         critic = nets["critic"]
         omega = (critic(real).square().mean() + critic(fake).square().mean()) / 2
         return lagrangian(omega, nets["multiplier"](), knobs["rho"])
 
-    def after_move(
-        self, parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], knobs: Knobs
-    ) -> dict[str, torch.Tensor]:
+    def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """The multiplier's step."""
-        from gensweep.constraints._augmented_lagrangian import ascend
-
         return ascend(parameters, parts, knobs["rho"])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import NO_WEIGHT, Constraint, Penalty
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.constraints._slopes import interpolates, squared_slopes
+from gensweep.constraints.base import NO_WEIGHT, Bounds, Constraint
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective
 
 _EPS = 1e-8  # inside the root, whose slope at 0 is infinite; a slope of 1 becomes 1 + 5e-9
+_BIAS = "the two-sided penalty also pulls flat places of the critic to slope 1"
 
 
 class GradientPenalty(Constraint):
@@ -37,15 +40,24 @@ class GradientPenalty(Constraint):
     Differs: 1e-8 is added inside the root, whose derivative at a flat critic is infinite.
     """
 
+    default_optimizer: ClassVar[Mapping[str, Any] | None] = {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.9)}
+
     name: Literal["gradient_penalty"] = "gradient_penalty"
     weight: Annotated[float, Knob(), Field(ge=0, description="weight of the penalty")] = 10.0
     target: Annotated[float, Knob(), Field(ge=0, description="the slope pulled towards")] = 1.0
     at: Literal["interpolates", "data"] = Field("interpolates", description="where the slope is taken")
 
     @property
-    def is_of_slope_1(self) -> bool:
-        """Whether it stands for the bound 1 on the slope everywhere between data and samples."""
-        return self.target == 1 and self.at == "interpolates"
+    def bounds(self) -> Bounds:
+        """The slope where it is taken; nothing without a weight."""
+        if self.weight == 0:
+            return Bounds.NOTHING
+        return Bounds.SLOPE if self.at == "interpolates" else Bounds.SLOPE_AT_DATA
+
+    def population_objective(self) -> PopulationObjective | None:
+        """W1, for a slope of 1."""
+        is_known = self.bounds is Bounds.SLOPE and self.target == 1
+        return PopulationObjective("wasserstein_1", bias=_BIAS) if is_known else None
 
     def unbounded(self) -> str | None:
         """Nothing bounds the critic at the samples, or at all."""
@@ -60,10 +72,8 @@ class GradientPenalty(Constraint):
         """Where between its two ends each point lies."""
         return {"mixing": Draw((batch_size,), "uniform")} if self.at == "interpolates" else {}
 
-    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Penalty:
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
         """The penalty, and the mean slope."""
-        from gensweep.constraints._slopes import interpolates, squared_slopes
-
         points = interpolates(real, fake, noise["mixing"]) if self.at == "interpolates" else real
         slopes = (squared_slopes(nets["critic"], points) + _EPS).sqrt()
-        return Penalty(knobs["weight"] * (slopes - knobs["target"]).square().mean(), {"slope": slopes.mean()})
+        return Loss(knobs["weight"] * (slopes - knobs["target"]).square().mean(), {"slope": slopes.mean()})

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import NO_WEIGHT, Constraint, Penalty
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.constraints._slopes import interpolates, squared_slopes
+from gensweep.constraints.base import NO_WEIGHT, Bounds, Constraint
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective
 
 _EPS = 1e-8  # inside the root, whose slope at 0 is infinite
 
@@ -30,8 +32,19 @@ class LipschitzPenalty(Constraint):
     Differs: 1e-8 is added inside the root, whose derivative at a flat critic is infinite. The weight is that of WGAN-GP.
     """
 
+    default_optimizer: ClassVar[Mapping[str, Any] | None] = {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.9)}
+
     name: Literal["lipschitz_penalty"] = "lipschitz_penalty"
     weight: Annotated[float, Knob(), Field(ge=0, description="weight of the penalty")] = 10.0
+
+    @property
+    def bounds(self) -> Bounds:
+        """The slope; nothing without a weight."""
+        return Bounds.SLOPE if self.weight else Bounds.NOTHING
+
+    def population_objective(self) -> PopulationObjective | None:
+        """W1."""
+        return PopulationObjective("wasserstein_1") if self.weight else None
 
     def unbounded(self) -> str | None:
         """Nothing bounds the critic without a weight."""
@@ -41,9 +54,7 @@ class LipschitzPenalty(Constraint):
         """Where between its two ends each point lies."""
         return {"mixing": Draw((batch_size,), "uniform")}
 
-    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Penalty:
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
         """The penalty, and the mean slope."""
-        from gensweep.constraints._slopes import interpolates, squared_slopes
-
         slopes = (squared_slopes(nets["critic"], interpolates(real, fake, noise["mixing"])) + _EPS).sqrt()
-        return Penalty(knobs["weight"] * (slopes - 1).clamp(min=0).square().mean(), {"slope": slopes.mean()})
+        return Loss(knobs["weight"] * (slopes - 1).clamp(min=0).square().mean(), {"slope": slopes.mean()})

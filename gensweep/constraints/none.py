@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Literal
 
-from gensweep.constraints.base import Constraint
+from gensweep.constraints.base import Bounds, Constraint
 
 
 class NONE(Constraint):
     """Leaves the critic as it is: no term in its loss, no correction after its moves."""
 
     name: Literal["none"] = "none"
+
+    @property
+    def bounds(self) -> Bounds:
+        """Nothing."""
+        return Bounds.NOTHING
 
     def unbounded(self) -> str:
         """Nothing bounds it."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import Constraint, Penalty
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.constraints._augmented_lagrangian import Multiplier, ascend, lagrangian
+from gensweep.constraints._slopes import interpolates, squared_slopes
+from gensweep.constraints.base import Bounds, Constraint
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
 
 
 class Sobolev(Constraint):
@@ -32,27 +35,31 @@ class Sobolev(Constraint):
     Algorithm 1.
     """
 
-    is_an_equality: ClassVar[bool] = True
+    default_optimizer: ClassVar[Mapping[str, Any] | None] = {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.999)}
 
     name: Literal["sobolev"] = "sobolev"
     measure: Literal["mixture", "interpolates"] = Field("mixture", description="where the slopes are taken")
     rho: Annotated[float, Knob(), Field(gt=0, description="weight of the square and step of the multiplier")] = 1e-5
 
+    @property
+    def bounds(self) -> Bounds:
+        """The norm Omega."""
+        return Bounds.NORM
+
+    def population_objective(self) -> PopulationObjective | None:
+        """The point where the game rests, which is not the smallest S_mu: the constraint moves with the model."""
+        return PopulationObjective("sobolev_fixed_point") if self.measure == "mixture" else None
+
     def state(self) -> dict[str, torch.nn.Module]:
         """The multiplier."""
-        from gensweep.constraints._augmented_lagrangian import Multiplier
-
         return {"multiplier": Multiplier()}
 
     def noise(self, shape: tuple[int, ...], batch_size: int) -> dict[str, Draw]:
         """Where between its two ends each point lies."""
         return {"mixing": Draw((batch_size,), "uniform")} if self.measure == "interpolates" else {}
 
-    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Penalty:
+    def penalty(self, real: torch.Tensor, fake: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
         """The Lagrangian's terms."""
-        from gensweep.constraints._augmented_lagrangian import lagrangian
-        from gensweep.constraints._slopes import interpolates, squared_slopes
-
         critic = nets["critic"]
         if self.measure == "interpolates":
             omega = squared_slopes(critic, interpolates(real, fake, noise["mixing"])).mean()
@@ -60,10 +67,6 @@ class Sobolev(Constraint):
             omega = (squared_slopes(critic, real).mean() + squared_slopes(critic, fake).mean()) / 2
         return lagrangian(omega, nets["multiplier"](), knobs["rho"])
 
-    def after_move(
-        self, parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], knobs: Knobs
-    ) -> dict[str, torch.Tensor]:
+    def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """The multiplier's step."""
-        from gensweep.constraints._augmented_lagrangian import ascend
-
         return ascend(parameters, parts, knobs["rho"])

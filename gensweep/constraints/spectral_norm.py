@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.constraints.base import Constraint
-from gensweep.divergences.base import Knobs
+from gensweep.constraints.base import Bounds, Constraint
+from gensweep.losses import Knobs, Parameters, PopulationObjective
 
 
 class SpectralNorm(Constraint):
@@ -33,15 +34,23 @@ class SpectralNorm(Constraint):
     last move with one step; we project the weights after the move, from no memory, so that a move is a pure function.
     """
 
+    default_optimizer: ClassVar[Mapping[str, Any] | None] = {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.9)}
     needs_plain_layers: ClassVar[bool] = True
 
     name: Literal["spectral_norm"] = "spectral_norm"
     bound: Annotated[float, Knob(), Field(gt=0, description="largest singular value of each weight matrix")] = 1.0
     iterations: int = Field(30, ge=1, description="steps of the power iteration")
 
-    def after_move(
-        self, parameters: dict[str, torch.Tensor], parts: dict[str, torch.Tensor], knobs: Knobs
-    ) -> dict[str, torch.Tensor]:
+    @property
+    def bounds(self) -> Bounds:
+        """The slope, by the product of the layers' norms."""
+        return Bounds.SLOPE
+
+    def population_objective(self) -> PopulationObjective:
+        """W1."""
+        return PopulationObjective("wasserstein_1")
+
+    def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """Every weight of two or more dimensions divided by its norm; the others as they are."""
         return {
             name: knobs["bound"] * w / largest_singular_value(w.flatten(1), self.iterations) if w.dim() > 1 else w

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from gensweep.errors import ConfigError, suggest
@@ -139,8 +140,6 @@ def _inferred(array: Any) -> Bounds | None:
 
 
 def _opened(file: Path, key: str | None) -> Any:
-    import numpy as np
-
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:

@@ -6,15 +6,15 @@ import struct
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import numpy as np
 import torch
+from PIL import Image
+from PIL.Image import Resampling
 
 from gensweep.datasets._progress import progress
 from gensweep.errors import ConfigError
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
 Filter = Literal["bicubic", "lanczos", "bilinear", "box"]
@@ -60,8 +60,6 @@ def header(file: Path) -> Header:
     Raises:
         ConfigError: not an image.
     """
-    from PIL import Image
-
     try:
         with Image.open(file) as image:
             return Header(image.format or "", image.mode, (image.height, image.width))
@@ -120,8 +118,6 @@ def read_image(file: Path, form: Form) -> torch.Tensor:
     Raises:
         ConfigError: it is corrupt or truncated, or deeper than 8 bits.
     """
-    from PIL import Image
-
     try:
         with Image.open(file) as image:
             if image.mode in _DEEP:
@@ -137,9 +133,6 @@ def as_tensor(image: Image.Image, form: Form) -> torch.Tensor:
     With a size, the largest square at the centre is resampled to it with Pillow's filter, which averages over all
     pixels that a new one covers.
     """
-    import numpy as np
-    from PIL.Image import Resampling
-
     converted = image.convert("L" if form.channels == 1 else "RGB")
     if form.size is not None and converted.size != (form.size, form.size):
         side = min(converted.size)

@@ -38,7 +38,7 @@ class Toy(Dataset):
     def read(self) -> Splits:
         """The splits, each [n, *shape]."""
         sizes = {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
-        name = str(self.dump()["name"])
+        name = self.name
         return splits_of(*(self._split(n, derive(self.seed, name, part)) for part, n in sizes.items()))
 
     def _split(self, n: int, seed: int) -> torch.Tensor:

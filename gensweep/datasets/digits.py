@@ -74,10 +74,8 @@ def _rows() -> torch.Tensor:
     if package is None or package.origin is None:
         raise ConfigError(f"dataset digits: scikit-learn is not installed. {_CURE}")
     file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
-    if file.exists():
+    try:
         with gzip.open(file, "rt") as lines:
             return torch.tensor([[float(level) for level in line.split(",")] for line in lines])
-    from sklearn.datasets import load_digits
-
-    images, shown = load_digits(return_X_y=True)
-    return torch.cat([torch.tensor(images), torch.tensor(shown)[:, None]], dim=1).float()
+    except FileNotFoundError as error:
+        raise ConfigError(f"dataset digits: this scikit-learn has no {file}. Install another version.") from error

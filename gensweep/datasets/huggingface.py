@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
 import torch
 from pydantic import Field
 
@@ -16,8 +16,6 @@ from gensweep.datasets._progress import progress
 from gensweep.datasets._store import stored
 from gensweep.datasets.base import Splits
 from gensweep.errors import ConfigError, suggest
-
-_CURE = "The library `datasets` is not installed. Install it: pip install 'gensweep[huggingface]' (or pip install datasets)."
 
 
 class HuggingFace(Fractions):
@@ -58,10 +56,6 @@ class HuggingFace(Fractions):
         """8 bits, after resampling too."""
         return 256
 
-    def problem(self) -> str | None:
-        """Why the library cannot be used."""
-        return None if importlib.util.find_spec("datasets") else f"dataset huggingface: {_CURE}"
-
     def read(self) -> Splits:
         """The splits, each [n, channels, size, size] in [0, 1]; the first time takes about a millisecond an image."""
         table = self._table()
@@ -76,10 +70,6 @@ class HuggingFace(Fractions):
         return stored(content, self.shape, self.parts(len(table), self.path), read)
 
     def _table(self) -> Any:
-        if problem := self.problem():
-            raise ConfigError(problem)
-        import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
         try:
             folder = Path(self.path).expanduser()
             if not folder.is_dir():
@@ -96,8 +86,6 @@ class HuggingFace(Fractions):
         return found[self.split]
 
     def _column(self, table: Any) -> str:
-        import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
         images = [name for name, feature in table.features.items() if isinstance(feature, datasets.Image)]
         column = self.column or next(iter(images), None)
         if column not in images:

@@ -9,11 +9,14 @@ from typing import Annotated
 import torch
 from pydantic import Field, model_validator
 
+from gensweep import registry
 from gensweep.component import Member
-from gensweep.constraints.base import Constraint
+from gensweep.constraints.base import Bounds, Constraint, constrained
 from gensweep.constraints.none import NONE
-from gensweep.divergences.base import CriticLoss, Divergence, Draw, Knobs, Nets, Noise, scoped
-from gensweep.networks._activation import Activation
+from gensweep.divergences.base import Divergence
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, prefixed, scoped
+from gensweep.networks.base import Activation
+from gensweep.networks.mlp import MLP
 
 _OWN = "latent_"  # what a constraint calls `critic` and `multiplier` bears this prefix among the networks of a family
 
@@ -25,7 +28,6 @@ class LatentCritic(Divergence, ABC):
     batches, so the model moves once in `critic_moves` of them.
     """
 
-    name: str
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="widths of the critic's layers")
     activation: Activation = Field("relu", description="the critic's non-linearity")
     lr_ratio: float = Field(1.0, gt=0, description="the critic's learning rate as a multiple of the model's")
@@ -37,7 +39,7 @@ class LatentCritic(Divergence, ABC):
         """What holds the critic; its knobs are this component's own, or those of its field `constraint`."""
 
     @abstractmethod
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """What the critic minimises besides the constraint's term, from its values [n, 1] on y and on x."""
 
     @property
@@ -52,34 +54,27 @@ class LatentCritic(Divergence, ABC):
 
     def noise(self, n: int, dimensions: int) -> dict[str, Draw]:
         """The constraint's."""
-        return {f"constraint.{name}": draw for name, draw in self.held.noise((dimensions,), n).items()}
+        return prefixed("constraint", self.held.noise((dimensions,), n))
 
     def critics(self, dimensions: int) -> dict[str, torch.nn.Module]:
         """One perceptron, [n, dimensions] -> [n, 1]."""
-        from gensweep.networks.mlp import MLP
-
         return {f"{_OWN}critic": MLP(hidden=self.hidden, activation=self.activation).encoder((dimensions,), 1)}
 
     def critic_state(self) -> dict[str, torch.nn.Module]:
         """The constraint's state."""
         return {_OWN + name: net for name, net in self.held.state().items()}
 
-    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> CriticLoss:
+    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
         """The objective and the constraint's term; a gap is logged normalised too, where its norm is known."""
         own = {name.removeprefix(_OWN): net for name, net in nets.items() if name.startswith(_OWN)}
         loss = self.objective(own["critic"](y), own["critic"](x))
         penalty = self.held.penalty(y, x, own, scoped(noise, "constraint"), _of_constraint(knobs))
-        parts = {**loss.parts, **penalty.parts, "penalty": penalty.total}
-        if "critic_gap" in parts and "omega" in parts:  # comparable between trials even while Omega is not 1
-            parts["normalised_gap"] = parts["critic_gap"] / parts["omega"].clamp(min=1e-12).sqrt()
-        return CriticLoss(loss.total + penalty.total, parts)
+        return constrained(loss, penalty)
 
-    def after_critic_move(
-        self, parameters: dict[str, torch.Tensor], parts: Mapping[str, torch.Tensor], knobs: Knobs
-    ) -> dict[str, torch.Tensor]:
+    def after_critic_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """The constraint's correction."""
         own = {name.removeprefix(_OWN): value for name, value in parameters.items()}
-        after = self.held.after_move(own, dict(parts), _of_constraint(knobs))
+        after = self.held.after_move(own, parts, _of_constraint(knobs))
         return {_OWN + name: value for name, value in after.items()}
 
 
@@ -98,13 +93,19 @@ class RatioCritic(LatentCritic, ABC):
 
     @model_validator(mode="after")
     def _the_ratio_can_be_reached(self) -> RatioCritic:
-        if self.constraint.is_an_equality:
-            given = self.constraint.dump()["name"]
+        if self.constraint.bounds is Bounds.NORM:
+            cures = ["Give constraint: none", *own_divergence(self.constraint)]
             raise ValueError(
-                f"constraint {given} does not go with {self.name}: it holds a norm of the critic at 1, while the best "
-                f"critic goes flat as the laws come together. Give constraint: none, or divergence: {given}_ipm"
+                f"constraint {self.constraint.name} does not go with {self.name}: it holds a norm of the critic at 1, while "
+                f"the best critic goes flat as the laws come together. {', or '.join(cures)}"
             )
         return self
+
+
+def own_divergence(constraint: Constraint) -> list[str]:
+    """What to write for the divergence that a constraint of a norm makes; nothing where there is none of its name."""
+    name = f"{constraint.name}_ipm"
+    return [f"divergence: {name}"] if name in registry.names("divergences") else []
 
 
 def gap(target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
@@ -112,10 +113,10 @@ def gap(target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
     return target.mean() - model.mean()
 
 
-def gap_objective(target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+def gap_objective(target: torch.Tensor, model: torch.Tensor) -> Loss:
     """-(E_y s - E_x s), from a critic's values [n, 1] on the target's sample and on the model's."""
     value = gap(target, model)
-    return CriticLoss(-value, {"critic_gap": value})
+    return Loss(-value, {"critic_gap": value})
 
 
 def logistic_loss(target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:

@@ -3,45 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple, TypeAlias
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 
 from gensweep.component import Component
-
-# In quotes, because an alias is evaluated at import, and would load torch where it is deferred.
-Nets: TypeAlias = "Mapping[str, Callable[..., torch.Tensor]]"
-Noise: TypeAlias = "Mapping[str, torch.Tensor]"
-Knobs: TypeAlias = "Mapping[str, torch.Tensor]"
-
-
-@dataclass(frozen=True)
-class Draw:
-    """A request for random numbers: the loop draws a tensor of `shape` for every move, from the trial's own stream."""
-
-    shape: tuple[int, ...]
-    law: Literal["normal", "uniform"] = "normal"
-
-
-class PopulationObjective(NamedTuple):
-    """What a divergence or a family minimises over models once critics, encoders and batches are ideal.
-
-    `name` is one of those that comparison/gaussian_targets.py computes; `scale` is the kernel's width, alpha or lambda of
-    those that have one; `bias` says why a real training stays beside it, where it is known to.
-    """
-
-    name: str
-    scale: float = 1.0
-    bias: str = ""
-
-
-class CriticLoss(NamedTuple):
-    """What a divergence's critics minimise, 0-d, and the named 0-d parts that are logged and read by `after_critic_move`."""
-
-    total: torch.Tensor
-    parts: dict[str, torch.Tensor]
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
 
 
 class Divergence(Component, ABC):
@@ -79,21 +47,14 @@ class Divergence(Component, ABC):
         """Networks that no optimiser trains and `after_critic_move` changes, by name: a multiplier."""
         return {}
 
-    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> CriticLoss:
+    def critic_loss(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
         """What the critics minimise. Only called where `critics` names some."""
         raise AssertionError(f"{type(self).__name__} has no critic")
 
-    def after_critic_move(
-        self, parameters: dict[str, torch.Tensor], parts: Mapping[str, torch.Tensor], knobs: Knobs
-    ) -> dict[str, torch.Tensor]:
+    def after_critic_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """The parameters of the critics and of their state, `network.name` -> value, as they shall be after a move."""
         return parameters
 
     def population_objective(self) -> PopulationObjective | None:
         """What it is between two laws on the line; None where that has no name of its own."""
         return None
-
-
-def scoped(values: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    """The entries under `prefix.`, without it: how a family hands a part its own knobs and noise."""
-    return {name.removeprefix(f"{prefix}."): v for name, v in values.items() if name.startswith(f"{prefix}.")}

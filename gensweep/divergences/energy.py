@@ -6,7 +6,9 @@ from typing import Literal
 
 import torch
 
-from gensweep.divergences.base import Divergence, Knobs, Nets, Noise, PopulationObjective
+from gensweep.divergences._kernels import mmd_squared_unbiased, negative_distance
+from gensweep.divergences.base import Divergence
+from gensweep.losses import Knobs, Nets, Noise, PopulationObjective
 
 
 class Energy(Divergence):
@@ -30,6 +32,4 @@ class Energy(Divergence):
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The unbiased estimate from x [n, d] and y [n, d], 0-d."""
-        from gensweep.divergences._kernels import mmd_squared_unbiased, negative_distance
-
         return mmd_squared_unbiased(x, y, negative_distance)

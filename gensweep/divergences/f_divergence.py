@@ -8,9 +8,10 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
-from gensweep.divergences._alpha import objective_of, refuse_limits
+from gensweep.constraints.base import Bounds
+from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence, objective_of, refuse_limits
 from gensweep.divergences._latent_critic import RatioCritic
-from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
+from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
 
 _EXPONENTIAL = ("kl", "reverse_kl", "jeffrey", "neyman", "squared_hellinger")  # of a critic's output
 _LARGEST = 30.0  # Adam squares what an exponential gives, and e^60 is still a float32
@@ -66,10 +67,10 @@ class FDivergence(RatioCritic):
         refuse_limits(self.alpha)
         return self
 
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """-F."""
         bound = self._bound(target, model)
-        return CriticLoss(-bound, {"bound": bound})
+        return Loss(-bound, {"bound": bound})
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """F of x [n, d] and y [n, d], 0-d."""
@@ -78,15 +79,13 @@ class FDivergence(RatioCritic):
 
     def population_objective(self) -> PopulationObjective | None:
         """D_f, for a free critic."""
-        if self.constraint.dump()["name"] != "none":
+        if self.constraint.bounds is not Bounds.NOTHING:
             return None
         if self.f == "alpha":
             return objective_of(self.alpha)
         return PopulationObjective("jensen_shannon" if self.f in ("gan", "twice_jensen_shannon") else self.f)
 
     def _bound(self, target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
-        from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
-
         divergence = alpha_divergence(self.alpha) if self.f == "alpha" else F_DIVERGENCES[self.f]
         if (largest := self._largest_output()) is not None:
             target, model = (largest * torch.tanh(values / largest) for values in (target, model))

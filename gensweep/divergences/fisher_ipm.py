@@ -10,7 +10,7 @@ from pydantic import Field
 from gensweep.component import Knob
 from gensweep.constraints.fisher import Fisher
 from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective
-from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
+from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
 
 
 class FisherIPM(LatentCritic):
@@ -41,7 +41,7 @@ class FisherIPM(LatentCritic):
         """The constraint of this field."""
         return Fisher(rho=self.rho)
 
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """Less the gap."""
         return gap_objective(target, model)
 
@@ -51,4 +51,4 @@ class FisherIPM(LatentCritic):
 
     def population_objective(self) -> PopulationObjective:
         """The point where the game rests, which is not the smallest d."""
-        return PopulationObjective("fisher_fixed_point")
+        return self.held.population_objective()

@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from gensweep.divergences._latent_critic import RatioCritic, logistic_loss
-from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise
+from gensweep.losses import Knobs, Loss, Nets, Noise
 
 
 class JensenShannon(RatioCritic):
@@ -40,10 +40,10 @@ class JensenShannon(RatioCritic):
     loss: Literal["non_saturating", "minimax"] = Field("non_saturating", description="what the model minimises")
     lr_ratio: float = Field(0.5, gt=0, description="the critic's learning rate as a multiple of the model's")
 
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """E_y softplus(-s(y)) + E_x softplus(s(x)), log 4 for a critic that knows nothing, and the bound."""
         loss = logistic_loss(target, model)
-        return CriticLoss(loss, {"jensen_shannon": (math.log(4) - loss) / 2})
+        return Loss(loss, {"jensen_shannon": (math.log(4) - loss) / 2})
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """What the model minimises on its sample x [n, d], 0-d; y is not used."""

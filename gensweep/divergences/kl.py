@@ -6,8 +6,9 @@ from typing import Literal
 
 import torch
 
+from gensweep.constraints.base import Bounds
 from gensweep.divergences._latent_critic import RatioCritic, logistic_loss
-from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
+from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
 
 
 class KL(RatioCritic):
@@ -38,9 +39,9 @@ class KL(RatioCritic):
 
     name: Literal["kl"] = "kl"
 
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """The logistic loss."""
-        return CriticLoss(logistic_loss(target, model), {})
+        return Loss(logistic_loss(target, model), {})
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """-E_x s(x), the mean logarithm of p_x / p_y on x [n, d], 0-d; y is not used."""
@@ -48,4 +49,4 @@ class KL(RatioCritic):
 
     def population_objective(self) -> PopulationObjective | None:
         """KL of the model from the target, for a free critic."""
-        return PopulationObjective("reverse_kl") if self.constraint.dump()["name"] == "none" else None
+        return PopulationObjective("reverse_kl") if self.constraint.bounds is Bounds.NOTHING else None

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective
+from gensweep.divergences.base import Divergence
+from gensweep.losses import Draw, Knobs, Nets, Noise, PopulationObjective
 
 
 class MaxSlicedWasserstein(Divergence):

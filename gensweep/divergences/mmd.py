@@ -9,7 +9,9 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences.base import Divergence, Knobs, Nets, Noise, PopulationObjective
+from gensweep.divergences._kernels import gaussian, inverse_multiquadric, mmd_squared_unbiased
+from gensweep.divergences.base import Divergence
+from gensweep.losses import Knobs, Nets, Noise, PopulationObjective
 
 
 class MMD(Divergence):
@@ -47,8 +49,6 @@ class MMD(Divergence):
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The unbiased estimate of MMD^2 of x [n, d] and y [n, d], 0-d."""
-        from gensweep.divergences._kernels import gaussian, inverse_multiquadric, mmd_squared_unbiased
-
         widths = [2 * x.shape[-1] * scale * knobs["bandwidth"] for scale in self.scales]
         kernel = inverse_multiquadric(widths) if self.kernel == "imq" else gaussian(widths)
         return mmd_squared_unbiased(x, y, kernel)

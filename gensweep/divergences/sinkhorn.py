@@ -9,7 +9,9 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences.base import Divergence, Knobs, Nets, Noise
+from gensweep.divergences._kernels import squared_distances
+from gensweep.divergences.base import Divergence
+from gensweep.losses import Knobs, Nets, Noise
 
 
 class Sinkhorn(Divergence):
@@ -48,8 +50,6 @@ def sinkhorn_divergence(x: torch.Tensor, y: torch.Tensor, eps: torch.Tensor, ite
         ValueError: the samples differ in size.
 
     """
-    from gensweep.divergences._kernels import squared_distances
-
     if x.shape != y.shape:
         raise ValueError(f"the three problems are solved as one, given sizes {tuple(x.shape)} and {tuple(y.shape)}")
     costs = torch.stack([squared_distances(x, y), squared_distances(x, x), squared_distances(y, y)])

@@ -10,7 +10,7 @@ from pydantic import Field
 from gensweep.component import Knob
 from gensweep.constraints.sobolev import Sobolev
 from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective
-from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
+from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
 
 
 class SobolevIPM(LatentCritic):
@@ -44,7 +44,7 @@ class SobolevIPM(LatentCritic):
         """The constraint of these fields."""
         return Sobolev(measure=self.measure, rho=self.rho)
 
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """Less the gap."""
         return gap_objective(target, model)
 
@@ -54,4 +54,4 @@ class SobolevIPM(LatentCritic):
 
     def population_objective(self) -> PopulationObjective | None:
         """The point where the game rests, which is not the smallest S_mu."""
-        return PopulationObjective("sobolev_fixed_point") if self.measure == "mixture" else None
+        return self.held.population_objective()

@@ -8,16 +8,10 @@ import torch
 from pydantic import model_validator
 
 from gensweep.component import Member
-from gensweep.constraints.base import Constraint
-from gensweep.constraints.gradient_penalty import GradientPenalty
+from gensweep.constraints.base import Bounds, Constraint
 from gensweep.constraints.lipschitz_penalty import LipschitzPenalty
-from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective
-from gensweep.divergences.base import CriticLoss, Knobs, Nets, Noise, PopulationObjective
-
-_BIASES = {
-    "clip": "clipped weights bound the slope by an unknown constant",
-    "gradient_penalty": "the two-sided penalty also pulls flat places of the critic to slope 1",
-}
+from gensweep.divergences._latent_critic import LatentCritic, gap, gap_objective, own_divergence
+from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
 
 
 class WassersteinDual(LatentCritic):
@@ -52,17 +46,16 @@ class WassersteinDual(LatentCritic):
 
     @model_validator(mode="after")
     def _the_slope_is_bounded(self) -> WassersteinDual:
-        given = self.constraint.dump()["name"]
         if reason := self.constraint.unbounded():
             raise ValueError(reason)
-        if self.constraint.is_an_equality:
+        if self.constraint.bounds is Bounds.NORM:
             raise ValueError(
-                f"constraint {given} bounds no slope: its gap is another distance than Wasserstein's. "
-                f"Give divergence: {given}_ipm"
+                f"constraint {self.constraint.name} bounds no slope: its gap is another distance than Wasserstein's. "
+                f"Give {', or '.join(['constraint: lipschitz_penalty', *own_divergence(self.constraint)])}"
             )
         return self
 
-    def objective(self, target: torch.Tensor, model: torch.Tensor) -> CriticLoss:
+    def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """Less the gap."""
         return gap_objective(target, model)
 
@@ -71,7 +64,5 @@ class WassersteinDual(LatentCritic):
         return gap(nets["latent_critic"](y), nets["latent_critic"](x))
 
     def population_objective(self) -> PopulationObjective | None:
-        """W1, where the constraint is for a slope of 1."""
-        if isinstance(self.constraint, GradientPenalty) and not self.constraint.is_of_slope_1:
-            return None
-        return PopulationObjective("wasserstein_1", bias=_BIASES.get(self.constraint.dump()["name"], ""))
+        """That of its constraint: W1, where it is for a slope of 1."""
+        return self.constraint.population_objective()

@@ -119,7 +119,7 @@ def _refuse_outside(file: str, given: torch.Tensor, reference: Dataset) -> None:
         first = int(bad.nonzero()[0])
         raise ConfigError(
             f"{file}: item {first} has values from {float(given[first].min()):g} to {float(given[first].max()):g}, and those "
-            f"of {reference.dump()['name']} lie in [{low:g}, {high:g}]. Scale or clip them, or save bytes (uint8), which "
+            f"of {reference.name} lie in [{low:g}, {high:g}]. Scale or clip them, or save bytes (uint8), which "
             "are scaled."
         )
 
@@ -138,4 +138,4 @@ def _preparation(kinds: list[_images.Header], form: _images.Form) -> str:
 
 
 def _named(reference: Dataset) -> str:
-    return f"items of {reference.dump()['name']} have shape {reference.shape}"
+    return f"items of {reference.name} have shape {reference.shape}"

@@ -40,7 +40,7 @@ def sanity_rows(
 
 def sanity(dataset: Dataset, metrics: Sequence[Metric], split: SplitName) -> Iterator[dict[str, float | str]]:
     """The rows of `sanity_rows`, each as soon as it is known."""
-    scorers = {str(m.dump()["name"]): scorer(m, dataset, split) for m in metrics if m.misfit(dataset) is None}
+    scorers = {m.name: scorer(m, dataset, split) for m in metrics if m.misfit(dataset) is None}
     train = load(dataset).train
     real = _scores("training items", GivenSamples(subset(train, len(train), 0, "sanity")), scorers)
     yield {"row": "floor", **{name: s.details["floor"] for name, s in real.items() if "floor" in s.details}}

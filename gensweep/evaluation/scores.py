@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
-from gensweep import component
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.evaluation.given import GivenSamples, TooFew
@@ -52,13 +51,14 @@ def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: S
     if problems := [problem for metric in metrics if (problem := metric.misfit(dataset))]:
         raise ConfigError("\n".join(problems))
     for metric in metrics:
-        name = str(metric.dump()["name"])
+        name = metric.name
         try:
             _refuse_few(metric, model)
             bound = scorer(metric, dataset, split)
             score = bound.score(model)
         except TooFew as error:
-            bound = _with_all(metric, cast(GivenSamples, model), dataset, split, error)
+            assert isinstance(model, GivenSamples)  # nothing else runs out
+            bound = _with_all(metric, model, dataset, split, error)
             score = bound.score(model)
         yield Evaluated(name, score, _with_preparation(bound.protocol, model))
 
@@ -89,6 +89,6 @@ def _with_all(metric: Metric, model: GivenSamples, dataset: Dataset, split: Spli
     n = len(model.items) // node.get("replicates", 1)
     n = min(n, len(load(dataset).split(split))) if size == "n" else n
     try:
-        return scorer(cast(Metric, component.build("metrics", {**node, size: n})), dataset, split)
+        return scorer(type(metric).model_validate({**node, size: n}), dataset, split)
     except ValidationError:
         raise ConfigError(f"metric {node['name']}: {len(model.items)} samples are too few for it.") from None

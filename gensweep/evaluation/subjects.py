@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 import torch
 
@@ -77,7 +76,7 @@ def _of_checkpoint(trial: Path, checkpoint: Checkpoint) -> Subject:
     device = torch.device("cpu")
     trainee = build_trainee(configuration, build_game(configuration), device)
     trainee.restore(from_bytes(checkpoint.read("state.pt"), device)["trainee"])
-    return Subject(TrainedModel(trainee.averaged(), configuration, device), cast(Dataset, configuration.dataset))
+    return Subject(TrainedModel(trainee.averaged(), configuration, device), configuration.dataset)
 
 
 def _whole(path: Path) -> Checkpoint:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -43,7 +43,7 @@ def dataset_of(text: str) -> Dataset:
     found = members("datasets", text)
     if len(found) != 1:
         raise ConfigError(f"--reference {text}: one dataset is needed, as in fashion_mnist,train_size=1000.")
-    dataset = cast(Dataset, found[0])
+    dataset: Dataset = found[0]
     if problem := dataset.problem():
         raise ConfigError(problem)
     return dataset

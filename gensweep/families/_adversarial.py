@@ -8,11 +8,11 @@ from typing import TypeAlias
 
 import torch
 
-from gensweep.constraints.base import Constraint
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise, scoped
-from gensweep.families.base import Game, Limit, Loss, Parameters, Player, Setting, WarmUp
+from gensweep.constraints.base import Bounds, Constraint, constrained
+from gensweep.families.base import Game, Limit, Player, Setting, WarmUp
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, prefixed, scoped
 
-Critic: TypeAlias = "Callable[..., torch.Tensor]"
+Critic: TypeAlias = Callable[..., torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Adversarial:
 
     def _critic(self, setting: Setting) -> Player:
         def constrain(parameters: Parameters, parts: Noise, knobs: Knobs) -> Parameters:
-            return self.constraint.after_move(parameters, dict(parts), self.constraint_knobs(knobs))
+            return self.constraint.after_move(parameters, parts, self.constraint_knobs(knobs))
 
         extra = self.constraint.noise(setting.shape, setting.batch_size)
         return Player(
@@ -89,10 +89,7 @@ class Adversarial:
             penalty = self.constraint.penalty(
                 batch, fake, held, scoped(noise, "constraint"), self.constraint_knobs(knobs)
             )
-            parts = {**loss.parts, **penalty.parts, "penalty": penalty.total}
-            if "critic_gap" in parts and "omega" in parts:  # comparable between trials even while Omega is not 1
-                parts["normalised_gap"] = parts["critic_gap"] / parts["omega"].clamp(min=1e-12).sqrt()
-            return Loss(loss.total + penalty.total, parts)
+            return constrained(loss, penalty)
 
         return critic
 
@@ -106,11 +103,6 @@ def generate(setting: Setting, nets: Nets, latent: torch.Tensor) -> torch.Tensor
     return setting.into_bounds(nets["generator"](latent))
 
 
-def prefixed(prefix: str, draws: dict[str, Draw]) -> dict[str, Draw]:
-    """The draws of a part under the family's own names, the inverse of `scoped`."""
-    return {f"{prefix}.{name}": draw for name, draw in draws.items()}
-
-
 EQUALITY = (
     "constraint {name} holds a norm of the critic at 1, while the best critic of this family goes flat as the fit "
     "improves. Use family: wgan with it, or give another constraint"
@@ -121,6 +113,6 @@ def misfit_of(constraint: Constraint, *, needs_bound: bool, allows_equality: boo
     """Why a family's critic cannot be held by `constraint`; None where it can."""
     if needs_bound and (reason := constraint.unbounded()):
         return reason
-    if constraint.is_an_equality and not allows_equality:
-        return EQUALITY.format(name=getattr(constraint, "name", ""))
+    if constraint.bounds is Bounds.NORM and not allows_equality:
+        return EQUALITY.format(name=constraint.name)
     return None

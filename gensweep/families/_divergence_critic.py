@@ -7,10 +7,11 @@ from typing import TypeAlias
 
 import torch
 
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, scoped
-from gensweep.families.base import Loss, Parameters, Player
+from gensweep.divergences.base import Divergence
+from gensweep.families.base import Player
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, scoped
 
-Samples: TypeAlias = "Callable[[Nets, torch.Tensor, Noise], tuple[torch.Tensor, torch.Tensor]]"
+Samples: TypeAlias = Callable[[Nets, torch.Tensor, Noise], tuple[torch.Tensor, torch.Tensor]]
 
 
 def critic_of(

@@ -8,9 +8,8 @@ from typing import Literal
 
 import torch
 
-from gensweep.divergences.base import Draw, Nets, Noise
-from gensweep.families._scalar import Scalar
 from gensweep.families.base import Game, Likelihood, Player, Setting
+from gensweep.losses import Draw, Nets, Noise
 
 PARTICLES = 64  # draws from q(z|x) for the bound that is reported as a likelihood
 Observation = Literal["gaussian", "learned_gaussian", "bernoulli"]
@@ -131,3 +130,15 @@ def gaussian_nll(x: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor
     """-log N(x; mean, exp(log_variance) I) of each item, [n] from [n, *shape] and a 0-d log variance, in nats."""
     squared = (x - mean).square().flatten(1)
     return 0.5 * (squared.sum(-1) / log_variance.exp() + squared.shape[-1] * (log_variance + math.log(2 * math.pi)))
+
+
+class Scalar(torch.nn.Module):
+    """A single learned number, as a network of no inputs: () -> its value, 0-d."""
+
+    def __init__(self, start: float) -> None:
+        super().__init__()
+        self.value = torch.nn.Parameter(torch.tensor(start))
+
+    def forward(self) -> torch.Tensor:
+        """The value."""
+        return self.value

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from gensweep.divergences.base import Draw, Nets, Noise
 from gensweep.families.base import Fitted, Game
+from gensweep.losses import Draw, Nets, Noise
 
 
 def fitted_game(fit: Callable[[torch.Tensor], Fitted], noise: Mapping[str, Draw]) -> Game:

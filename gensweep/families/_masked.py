@@ -10,7 +10,7 @@ from typing import Protocol, cast
 import torch
 from torch import nn
 
-from gensweep.divergences.base import Noise
+from gensweep.losses import Noise
 
 _FIRST, _LATER = 5, 3  # kernel sizes of the first and the other layers
 

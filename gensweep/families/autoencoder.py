@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
-from gensweep.families.base import Family, Fitted, Game, Loss, Player, Setting
+from gensweep.families._mixture import fit_mixture
+from gensweep.families.base import Family, Fitted, Game, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 
 _CODED_AT_ONCE = 1000
 
@@ -49,8 +50,6 @@ class Autoencoder(Family):
             return Loss(error.square().flatten(1).sum(-1).mean(), {})
 
         def fit(nets: Nets, data: torch.Tensor) -> Fitted:
-            from gensweep.families._mixture import fit_mixture
-
             device = next(networks["encoder"].parameters()).device
             codes = torch.cat([nets["encoder"](part.to(device)) for part in torch.split(data, _CODED_AT_ONCE)])
             density = fit_mixture(codes, self.components if self.samples == "mixture" else 1)

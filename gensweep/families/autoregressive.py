@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar, Literal, cast
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
-from gensweep.families.base import Family, Game, Likelihood, Loss, Player, Setting
+from gensweep.families._masked import MADE, Conditionals, GatedPixelCNN, LevelConditionals, MixtureConditionals
+from gensweep.families.base import Family, Game, Likelihood, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 
 
 class Autoregressive(Family):
@@ -46,6 +47,7 @@ class Autoregressive(Family):
 
     summary: ClassVar[str] = "MADE or gated PixelCNN: every value from those before it, with an exact likelihood"
     paper: ClassVar[str] = "Germain et al. 2015, arXiv:1502.03509; van den Oord et al. 2016, arXiv:1606.05328"
+    ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network"})
 
     name: Literal["autoregressive"] = "autoregressive"
     levels: int | None = Field(None, ge=2, le=65536, description="grey levels of bounded data; null: the data's own")
@@ -68,8 +70,6 @@ class Autoregressive(Family):
 
     def game(self, setting: Setting) -> Game:
         """One player, the conditionals."""
-        from gensweep.families._masked import Conditionals
-
         d = setting.n_dimensions
         uniform = {"uniform": Draw((d,), "uniform")}
 
@@ -89,8 +89,6 @@ class Autoregressive(Family):
         )
 
     def _conditionals(self, setting: Setting) -> torch.nn.Module:
-        from gensweep.families._masked import MADE, GatedPixelCNN, LevelConditionals, MixtureConditionals
-
         d = setting.n_dimensions
         if setting.bounds is None:
             return MixtureConditionals(MADE(d, self.hidden, 3 * self.components), setting.shape, self.components)

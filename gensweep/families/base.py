@@ -11,17 +11,9 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import torch
 
 from gensweep.component import Component
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise, PopulationObjective
+from gensweep.constraints.base import Constraint
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
 from gensweep.networks.base import Network
-
-Parameters: TypeAlias = "dict[str, torch.Tensor]"  # in quotes, as in divergences/base.py: torch may be deferred
-
-
-class Loss(NamedTuple):
-    """What a player minimises, and the named 0-d parts that are logged beside it."""
-
-    total: torch.Tensor
-    parts: dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -55,8 +47,8 @@ class Setting:
         return low + (high - low) * torch.sigmoid(outputs)
 
 
-LossFunction: TypeAlias = "Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]"
-AfterMove: TypeAlias = "Callable[[Parameters, Mapping[str, torch.Tensor], Knobs], Parameters]"
+LossFunction: TypeAlias = Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]
+AfterMove: TypeAlias = Callable[[Parameters, Mapping[str, torch.Tensor], Knobs], Parameters]
 
 
 @dataclass(frozen=True)
@@ -98,7 +90,7 @@ class Limit(NamedTuple):
     meaning: str
 
 
-Sampler: TypeAlias = "Callable[[Nets, Noise], torch.Tensor]"
+Sampler: TypeAlias = Callable[[Nets, Noise], torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -166,6 +158,7 @@ class Family(Component, ABC):
     paper: ClassVar[str]
     default_optimizer: ClassVar[Mapping[str, Any]] = {"name": "adam", "lr": 1e-3}
     ignores: ClassVar[frozenset[str]] = frozenset()
+    """Paths of a trial's configuration that change no number of this family's: `latent_size` where nothing is latent."""
 
     @abstractmethod
     def game(self, setting: Setting) -> Game:
@@ -186,8 +179,8 @@ class Family(Component, ABC):
 
     def critic_misfit(self, network: Network) -> str | None:
         """Why the field `constraint` of a family that has one cannot hold the critic that `network` makes; None where it can."""
-        constraint: Any = getattr(self, "constraint", None)
-        if constraint is None or not (constraint.needs_plain_layers and network.normalises):
+        constraint = getattr(self, "constraint", None)
+        if not (isinstance(constraint, Constraint) and constraint.needs_plain_layers and network.normalises):
             return None
         return (
             f"{constraint.name} bounds a critic by its weight matrices, and layers that normalise undo that. "

@@ -7,8 +7,10 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Draw, Nets, Noise
+from gensweep.families._fitted import chosen, fitted_game
+from gensweep.families._mixture import k_means
 from gensweep.families.base import Family, Fitted, Game, Setting
+from gensweep.losses import Draw, Nets, Noise
 
 
 class ClassMeans(Family):
@@ -26,13 +28,13 @@ class ClassMeans(Family):
 
     summary: ClassVar[str] = "baseline: the mean of each class, or k-means centres where there are no classes"
     paper: ClassVar[str] = "Lloyd 1982"
+    ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 
     name: Literal["class_means"] = "class_means"
     clusters: int = Field(10, ge=1, description="centres of k-means where the data have no classes")
 
     def game(self, setting: Setting) -> Game:
         """No player."""
-        from gensweep.families._fitted import chosen, fitted_game
 
         def fit(data: torch.Tensor) -> Fitted:
             means, weights = self._means(data, setting)
@@ -46,8 +48,6 @@ class ClassMeans(Family):
 
     def _means(self, data: torch.Tensor, setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
         """The means [k, *shape] and their weights [k], float64."""
-        from gensweep.families._mixture import k_means
-
         flat = data.flatten(1)
         if setting.labels is None:
             of = torch.cdist(flat, k_means(flat, self.clusters)).argmin(1)

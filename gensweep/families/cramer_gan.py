@@ -10,9 +10,10 @@ from pydantic import Field
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.gradient_penalty import GradientPenalty
-from gensweep.divergences.base import Knobs
+from gensweep.divergences._kernels import mean_of_pairs, mmd_squared_unbiased, negative_distance, squared_distances
 from gensweep.families._adversarial import Adversarial, Critic, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Setting
+from gensweep.losses import Knobs, Loss
 
 
 class CramerGAN(Family):
@@ -59,8 +60,6 @@ class CramerGAN(Family):
 
 def critic_loss(real: torch.Tensor, fake: torch.Tensor) -> Loss:
     """E_Q f - E_P f from features [n, k] of data and of samples."""
-    from gensweep.divergences._kernels import mean_of_pairs, negative_distance, squared_distances
-
     across = -negative_distance(squared_distances(real, fake)).mean()
     within = -mean_of_pairs(negative_distance, fake)
     gap = across - _lengths(real).mean() - within + _lengths(fake).mean()
@@ -69,15 +68,11 @@ def critic_loss(real: torch.Tensor, fake: torch.Tensor) -> Loss:
 
 def energy_distance(fake: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
     """2 E ||x - y|| - E ||x - x'|| - E ||y - y'|| from features [n, k], 0-d."""
-    from gensweep.divergences._kernels import mmd_squared_unbiased, negative_distance
-
     return mmd_squared_unbiased(fake, real, negative_distance)
 
 
 def witness(h: Critic, _real: torch.Tensor, fake: torch.Tensor, _knobs: Knobs) -> Critic:
     """f(x) = E_y ||h(x) - h(y)|| - ||h(x)|| over the batch of samples y, as a critic [n, *shape] -> [n, 1]."""
-    from gensweep.divergences._kernels import negative_distance, squared_distances
-
     others = h(fake)
 
     def f(x: torch.Tensor) -> torch.Tensor:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
 
 from gensweep.component import Member
-from gensweep.constraints.base import Constraint
+from gensweep.constraints.base import Bounds, Constraint
 from gensweep.constraints.none import NONE
-from gensweep.divergences._alpha import objective_of, refuse_limits
-from gensweep.divergences.base import PopulationObjective
+from gensweep.divergences._f_divergences import (
+    F_DIVERGENCES,
+    FDivergence,
+    alpha_divergence,
+    objective_of,
+    refuse_limits,
+)
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Limit, Loss, Setting
-
-if TYPE_CHECKING:
-    from gensweep.divergences._f_divergences import FDivergence
+from gensweep.families.base import Family, Game, Limit, Setting
+from gensweep.losses import Loss, PopulationObjective
 
 
 class FGAN(Family):
@@ -75,7 +78,7 @@ class FGAN(Family):
 
     def population_objective(self) -> PopulationObjective | None:
         """D_f, for a free critic and the generator that descends F itself."""
-        if self.generator == "ascend" or not isinstance(self.constraint, NONE):
+        if self.generator == "ascend" or self.constraint.bounds is not Bounds.NOTHING:
             return None
         if self.f == "alpha":
             return objective_of(self.alpha)
@@ -84,8 +87,6 @@ class FGAN(Family):
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
-        from gensweep.divergences._f_divergences import F_DIVERGENCES, alpha_divergence
-
         divergence = alpha_divergence(self.alpha) if self.f == "alpha" else F_DIVERGENCES[self.f]
         generator_loss = descend if self.generator == "descend" else ascend
         return Adversarial(

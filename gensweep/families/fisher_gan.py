@@ -8,10 +8,10 @@ from pydantic import Field
 
 from gensweep.component import Knob
 from gensweep.constraints.fisher import Fisher
-from gensweep.divergences.base import PopulationObjective
 from gensweep.families import wgan
 from gensweep.families._adversarial import Adversarial
 from gensweep.families.base import Family, Game, Setting
+from gensweep.losses import PopulationObjective
 
 
 class FisherGAN(Family):
@@ -43,7 +43,7 @@ class FisherGAN(Family):
 
     def population_objective(self) -> PopulationObjective:
         """The point where the game rests: its constraint moves with the model, and the generator does not feel that."""
-        return PopulationObjective("fisher_fixed_point")
+        return Fisher(rho=self.rho).population_objective()
 
     def game(self, setting: Setting) -> Game:
         """See the class."""

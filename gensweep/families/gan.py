@@ -10,12 +10,12 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Member
-from gensweep.constraints.base import Constraint
+from gensweep.constraints.base import Bounds, Constraint
 from gensweep.constraints.none import NONE
-from gensweep.divergences.base import PopulationObjective
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Setting
 from gensweep.families.f_gan import SATURATES
+from gensweep.losses import Loss, PopulationObjective
 
 FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 
@@ -59,7 +59,7 @@ class GAN(Family):
 
     def population_objective(self) -> PopulationObjective | None:
         """V* of the form under minimax, without a constraint on the critic; 2 KL((p + q)/2 || p) for the paper's other loss."""
-        if not isinstance(self.constraint, NONE):
+        if self.constraint.bounds is not Bounds.NOTHING:
             return None
         if self.loss == "non_saturating":
             return PopulationObjective("non_saturating") if self.form == "log" else None

@@ -8,8 +8,9 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families._evidence import Variational, log_mean_exp, log_prior_ratio
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 
 
 class IWAE(Family):
@@ -49,8 +50,6 @@ class IWAE(Family):
 
     def game(self, setting: Setting) -> Game:
         """One player, the auto-encoder."""
-        from gensweep.families._evidence import Variational, log_mean_exp, log_prior_ratio
-
         model = Variational(setting, self.likelihood, self.variance)
 
         def loss(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:

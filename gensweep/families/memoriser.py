@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Draw, Nets, Noise
+from gensweep.families._fitted import fitted_game
 from gensweep.families.base import Family, Fitted, Game, Setting
+from gensweep.losses import Draw, Nets, Noise
 
 
 class Memoriser(Family):
@@ -25,13 +26,13 @@ class Memoriser(Family):
 
     summary: ClassVar[str] = "baseline: repeats training items"
     paper: ClassVar[str] = "Lopez-Paz and Oquab 2017, arXiv:1610.06545"
+    ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 
     name: Literal["memoriser"] = "memoriser"
     n_items: int = Field(0, ge=0, description="how many training items it remembers; 0: all")
 
     def game(self, setting: Setting) -> Game:
         """No player."""
-        from gensweep.families._fitted import fitted_game
 
         def fit(data: torch.Tensor) -> Fitted:
             memory = data[: self.n_items or len(data)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -10,13 +10,18 @@ from pydantic import Field
 from gensweep.component import Knob, Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.gradient_penalty import GradientPenalty
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise
+from gensweep.divergences._kernels import (
+    Kernel,
+    gaussian,
+    mmd_squared_unbiased,
+    negative_distance,
+    rational_quadratic,
+    squared_distances,
+)
 from gensweep.families._adversarial import Adversarial, Critic, generate, misfit_of
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 from gensweep.networks.base import Network
-
-if TYPE_CHECKING:
-    from gensweep.divergences._kernels import Kernel
 
 
 class MMDGAN(Family):
@@ -104,8 +109,6 @@ class MMDGAN(Family):
         return mmd_squared(self.kernel, h(real), h(fake), knobs["bandwidth"])
 
     def _witness(self, h: Critic, real: torch.Tensor, fake: torch.Tensor, knobs: Knobs) -> Critic:
-        from gensweep.divergences._kernels import squared_distances
-
         k, p, q = kernel_of(self.kernel, knobs["bandwidth"]), h(real), h(fake)
 
         def f(x: torch.Tensor) -> torch.Tensor:
@@ -118,15 +121,11 @@ class MMDGAN(Family):
 
 def mmd_squared(kernel: str, x: torch.Tensor, y: torch.Tensor, bandwidth: torch.Tensor) -> torch.Tensor:
     """The unbiased estimate of MMD^2 between the laws of x [n, d] and y [m, d], 0-d."""
-    from gensweep.divergences._kernels import mmd_squared_unbiased
-
     return mmd_squared_unbiased(x, y, kernel_of(kernel, bandwidth))
 
 
 def kernel_of(name: str, bandwidth: torch.Tensor) -> Kernel:
     """The kernel by name, as a function of squared distances."""
-    from gensweep.divergences._kernels import gaussian, negative_distance, rational_quadratic
-
     scales = {"gaussian": (1,), "rbf": (1, 2, 4, 8, 16)}.get(name)
     if scales is not None:
         return gaussian([2 * (scale * bandwidth) ** 2 for scale in scales])

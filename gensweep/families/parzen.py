@@ -8,8 +8,9 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Draw, Nets, Noise
+from gensweep.families._fitted import fitted_game
 from gensweep.families.base import Family, Fitted, Game, Likelihood, Setting
+from gensweep.losses import Draw, Nets, Noise
 
 _HELD_OUT = 1000  # at most, and at most a tenth of the items
 _GRID = tuple(10 ** (-1 + k / 9) for k in range(10))
@@ -36,6 +37,7 @@ class Parzen(Family):
 
     summary: ClassVar[str] = "kernel density estimate of the training data, with an exact likelihood"
     paper: ClassVar[str] = "Parzen 1962"
+    ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 
     name: Literal["parzen"] = "parzen"
     sigma: float = Field(0.0, ge=0, description="of each kernel, in units of the data; 0: chosen on held-out items")
@@ -43,7 +45,6 @@ class Parzen(Family):
 
     def game(self, setting: Setting) -> Game:
         """No player."""
-        from gensweep.families._fitted import fitted_game
 
         def fit(data: torch.Tensor) -> Fitted:
             sigma = self.sigma or self._chosen(data)

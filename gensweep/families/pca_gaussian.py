@@ -7,8 +7,9 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from gensweep.divergences.base import Draw, Nets, Noise
+from gensweep.families._fitted import fitted_game
 from gensweep.families.base import Family, Fitted, Game, Setting
+from gensweep.losses import Draw, Nets, Noise
 
 
 class PCAGaussian(Family):
@@ -26,14 +27,13 @@ class PCAGaussian(Family):
 
     summary: ClassVar[str] = "baseline: a Gaussian on the first k principal components"
     paper: ClassVar[str] = "Hotelling 1933"
+    ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 
     name: Literal["pca_gaussian"] = "pca_gaussian"
     k: int = Field(16, ge=1, description="principal components")
 
     def game(self, setting: Setting) -> Game:
         """No player."""
-        from gensweep.families._fitted import fitted_game
-
         k = min(self.k, setting.n_dimensions)
 
         def fit(data: torch.Tensor) -> Fitted:

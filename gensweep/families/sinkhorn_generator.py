@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 import torch
 
 from gensweep.component import Member
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective, scoped
+from gensweep.divergences.base import Divergence
 from gensweep.divergences.sinkhorn import Sinkhorn
-from gensweep.families._adversarial import prefixed
 from gensweep.families._divergence_critic import critic_of
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective, prefixed, scoped
 
 
 class SinkhornGenerator(Family):

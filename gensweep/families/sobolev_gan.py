@@ -8,10 +8,10 @@ from pydantic import Field
 
 from gensweep.component import Knob
 from gensweep.constraints.sobolev import Sobolev
-from gensweep.divergences.base import PopulationObjective
 from gensweep.families import wgan
 from gensweep.families._adversarial import Adversarial
 from gensweep.families.base import Family, Game, Setting
+from gensweep.losses import PopulationObjective
 
 
 class SobolevGAN(Family):
@@ -43,14 +43,18 @@ class SobolevGAN(Family):
 
     def population_objective(self) -> PopulationObjective | None:
         """The point where the game rests, which is not the smallest S_mu: see the class."""
-        return PopulationObjective("sobolev_fixed_point") if self.measure == "mixture" else None
+        return self._held.population_objective()
+
+    @property
+    def _held(self) -> Sobolev:
+        return Sobolev(measure=self.measure, rho=self.rho)
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
         return Adversarial(
             critic_loss=lambda critic, real, fake, _knobs: wgan.critic_loss(critic(real), critic(fake)),
             generator_loss=lambda critic, _real, fake, _knobs: wgan.generator_loss(critic(fake)),
-            constraint=Sobolev(measure=self.measure, rho=self.rho),
+            constraint=self._held,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
             constraint_knobs=lambda knobs: knobs,

@@ -6,8 +6,9 @@ from typing import ClassVar, Literal
 
 import torch
 
-from gensweep.divergences.base import Draw, Nets, Noise
+from gensweep.families._fitted import fitted_game
 from gensweep.families.base import Family, Fitted, Game, Setting
+from gensweep.losses import Draw, Nets, Noise
 
 
 class UniformNoise(Family):
@@ -20,12 +21,12 @@ class UniformNoise(Family):
 
     summary: ClassVar[str] = "baseline: uniform noise on the range of the data"
     paper: ClassVar[str] = "none"
+    ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 
     name: Literal["uniform_noise"] = "uniform_noise"
 
     def game(self, setting: Setting) -> Game:
         """No player."""
-        from gensweep.families._fitted import fitted_game
 
         def fit(data: torch.Tensor) -> Fitted:
             low, high = (data.amin(0), data.amax(0)) if setting.bounds is None else map(torch.tensor, setting.bounds)

@@ -8,8 +8,9 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.divergences.base import Draw, Knobs, Nets, Noise, PopulationObjective
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.families._evidence import Variational, kl_to_standard_normal
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective
 
 
 class VAE(Family):
@@ -60,8 +61,6 @@ class VAE(Family):
 
     def game(self, setting: Setting) -> Game:
         """One player, the auto-encoder."""
-        from gensweep.families._evidence import Variational, kl_to_standard_normal
-
         model = Variational(setting, self.likelihood, self.variance)
 
         def loss(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:

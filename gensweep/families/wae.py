@@ -8,11 +8,11 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob, Member
-from gensweep.divergences.base import Divergence, Draw, Knobs, Nets, Noise, PopulationObjective, scoped
+from gensweep.divergences.base import Divergence
 from gensweep.divergences.mmd import MMD
-from gensweep.families._adversarial import prefixed
 from gensweep.families._divergence_critic import critic_of
-from gensweep.families.base import Family, Game, Loss, Player, Setting, WarmUp
+from gensweep.families.base import Family, Game, Player, Setting, WarmUp
+from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective, prefixed, scoped
 
 _PRETRAINING_ITEMS = 1000
 

@@ -8,13 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from pydantic import Field
 
+from gensweep import registry
 from gensweep.component import Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.clip import Clip
-from gensweep.constraints.gradient_penalty import GradientPenalty
-from gensweep.divergences.base import PopulationObjective
+from gensweep.errors import ConfigError
 from gensweep.families._adversarial import Adversarial, misfit_of
-from gensweep.families.base import Family, Game, Loss, Setting
+from gensweep.families.base import Family, Game, Setting
+from gensweep.losses import Loss, PopulationObjective
 
 
 class WGAN(Family):
@@ -44,7 +45,7 @@ class WGAN(Family):
 
     summary: ClassVar[str] = "generator against a critic of bounded slope: the dual of Wasserstein-1"
     paper: ClassVar[str] = "Arjovsky et al. 2017, arXiv:1701.07875"
-    default_optimizer: ClassVar[dict[str, object]] = {"name": "rmsprop", "lr": 5e-5}
+    default_optimizer: ClassVar[Mapping[str, Any]] = {"name": "rmsprop", "lr": 5e-5}
 
     name: Literal["wgan"] = "wgan"
     constraint: Annotated[Constraint, Member("constraints")] = Clip()
@@ -57,20 +58,20 @@ class WGAN(Family):
         """That of the constraint: see the class."""
         given = node.get("constraint")
         name = given.get("name") if isinstance(given, Mapping) else given
-        return _OPTIMIZERS.get(str(name), cls.default_optimizer)
+        try:
+            constraint = registry.load("constraints", str(name))
+        except ConfigError:
+            return cls.default_optimizer  # without one it is the paper's; what is no constraint is said where it stands
+        own = constraint.default_optimizer if issubclass(constraint, Constraint) else None
+        return own or cls.default_optimizer
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
         """The supremum needs a constraint."""
         return misfit_of(self.constraint, needs_bound=True, allows_equality=True)
 
     def population_objective(self) -> PopulationObjective | None:
-        """W1 for a slope of 1, or for a constraint that moves with the model the point where its game rests."""
-        constraint = self.constraint.dump()
-        if constraint.get("measure") == "interpolates":
-            return None
-        if isinstance(self.constraint, GradientPenalty) and not self.constraint.is_of_slope_1:
-            return None
-        return _OBJECTIVES.get(str(constraint["name"]), PopulationObjective("wasserstein_1"))
+        """That of its constraint: W1 for a slope of 1, or the point where the game of one that moves with the model rests."""
+        return self.constraint.population_objective()
 
     def game(self, setting: Setting) -> Game:
         """See the class."""
@@ -82,27 +83,6 @@ class WGAN(Family):
             critic_warm_up=self.critic_warm_up,
             critic_lr_ratio=self.critic_lr_ratio,
         ).game(setting)
-
-
-_WGAN_GP = {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.9)}
-_OPTIMIZERS: dict[str, Mapping[str, Any]] = {
-    "gradient_penalty": _WGAN_GP,
-    "lipschitz_penalty": _WGAN_GP,
-    "spectral_norm": _WGAN_GP,
-    "sobolev": {"name": "adam", "lr": 1e-4, "betas": (0.5, 0.999)},
-    "fisher": {"name": "adam", "lr": 2e-4, "betas": (0.5, 0.999)},
-}
-_OBJECTIVES = {
-    "clip": PopulationObjective(
-        "wasserstein_1",
-        bias="clipped weights bound the slope by an unknown constant, and keep the critic from its kinks",
-    ),
-    "gradient_penalty": PopulationObjective(
-        "wasserstein_1", bias="the two-sided penalty also pulls flat places of the critic to slope 1"
-    ),
-    "sobolev": PopulationObjective("sobolev_fixed_point"),
-    "fisher": PopulationObjective("fisher_fixed_point"),
-}
 
 
 def critic_loss(real: torch.Tensor, fake: torch.Tensor) -> Loss:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gensweep.errors import CannotRun, DamagedSweep
 from gensweep.ledger.durable import append_at
@@ -23,21 +24,32 @@ _CURE = "Restore the file from a copy; or, to give up this event and all after i
 Event = dict[str, Any]
 
 
+class News(NamedTuple):
+    """What a follower found. `is_whole`: these are all events from the first, and what it gave before no longer counts."""
+
+    events: list[Event]
+    is_whole: bool
+
+
 @dataclass
 class _Scan:
-    """What one reading of the file found. `size` is where the good lines end; `note` says what lies after them."""
+    """What one reading of the file found, from the event after `seq` on. `size` is where the good lines end.
+
+    `last` is the newest good line and `note` says what lies after it.
+    """
 
     events: list[Event] = field(default_factory=list)
+    seq: int = 0
+    generation: int = 0
     size: int = 0
+    last: bytes = b""
     note: str | None = None
 
-    @property
-    def seq(self) -> int:
-        return self.events[-1]["seq"] if self.events else 0
-
-    @property
-    def generation(self) -> int:
-        return self.events[-1]["generation"] if self.events else 0
+    def enter(self, event: Event, line: bytes) -> None:
+        self.events.append(event)
+        self.seq, self.generation = event["seq"], event["generation"]
+        self.size += len(line) + 1
+        self.last = line + b"\n"
 
 
 class EventLog:
@@ -63,6 +75,10 @@ class EventLog:
             DamagedSweep: naming the file, the line and the cure.
         """
         return self._scan().events
+
+    def follow(self) -> Follower:
+        """A reader that gives, at each call, what was added since its last one. Needs no lease."""
+        return Follower(self)
 
     def take(self, lease: Lease) -> None:
         """Check the whole log, cut off a torn last line, and make `lease` the newest of the sweep, and this log's."""
@@ -128,7 +144,7 @@ class EventLog:
             data = self.path.read_bytes()
         except FileNotFoundError:
             data = b""
-        scan = _parse(self.path, data)
+        scan = _parse(self.path, data, _Scan())
         expected = newest.seq if newest else 0
         if scan.seq < expected:
             raise self._lost(
@@ -146,21 +162,78 @@ class EventLog:
         )
 
 
-def _parse(path: Path, data: bytes) -> _Scan:
-    scan = _Scan()
+class Follower:
+    """Reads a log from where it stopped: each call costs what was added, and one `stat` where nothing was.
+
+    A torn last line is left for a later call. A log that is no longer the one that was read (cut, because a driver took
+    back what it could not make durable; or replaced) is read anew from its first line.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._known: _Scan | None = None
+        self._seen: tuple[int, int, int] | None = None  # the file, as it was at the last call
+
+    def read(self) -> News:
+        """The events since the last call.
+
+        Raises:
+            DamagedSweep: naming the file, the line and the cure; the next call looks again.
+        """
+        seen = _identity(self._log.path)
+        if self._known is not None and seen == self._seen:
+            return News([], False)
+        before, self._seen = self._seen, None
+        grown = self._grown() if before and seen and seen[0] == before[0] else None
+        self._known = scan = grown or self._log._scan()
+        # taken before the reading: what comes in between is found by the next call
+        self._seen = seen
+        events, scan.events = scan.events, []
+        return News(events, grown is None)
+
+    def restart(self) -> None:
+        """Read from the first line at the next call."""
+        self._known = self._seen = None
+
+    def _grown(self) -> _Scan | None:
+        """What stands after the last line that was read; None where that line is gone."""
+        if (known := self._known) is None:
+            return None
+        try:
+            with self._log.path.open("rb") as file:
+                file.seek(known.size - len(known.last))
+                data = file.read()
+        except FileNotFoundError:
+            return None
+        if not data.startswith(known.last):
+            return None
+        new = data[len(known.last) :]
+        return _parse(self._log.path, new, _Scan([], known.seq, known.generation, known.size, known.last))
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def _parse(path: Path, data: bytes, scan: _Scan) -> _Scan:
+    """Enter the lines of `data`, which stand behind those of `scan`."""
     *lines, tail = data.split(b"\n")
-    for number, line in enumerate(lines, start=1):
+    first = scan.seq + 1  # an event is a line
+    for number, line in enumerate(lines, start=first):
         event, trouble = _decode(line)
-        if event is None and number == len(lines) and not tail:
+        if event is None and number == first + len(lines) - 1 and not tail:
             scan.note = f"{path}:{number}: the last line was torn ({trouble}); it is left out."
             break
         trouble = trouble or _out_of_order(event or {}, scan)
         if event is None or trouble:
             raise DamagedSweep(_damaged(path, number, trouble))
-        scan.events.append(event)
-        scan.size += len(line) + 1
+        scan.enter(event, line)
     if tail:
-        scan.note = f"{path}:{len(lines) + 1}: the last line was torn (it has no end); it is left out."
+        scan.note = f"{path}:{first + len(lines)}: the last line was torn (it has no end); it is left out."
     return scan
 
 

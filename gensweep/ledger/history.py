@@ -38,6 +38,7 @@ class Copied:
 class TrialRecord:
     """One trial as the ledger knows it. `position` counts within its arm; `parameters` map axis paths to values.
 
+    `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
     `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
     last reported.
@@ -48,6 +49,7 @@ class TrialRecord:
     arm: str
     position: int = 0
     parameters: dict[str, Any] = field(default_factory=dict)
+    proposed: dict[str, Any] = field(default_factory=dict)
     configuration: dict[str, Any] = field(default_factory=dict)
     outcome: Outcome | None = None
     reason: str = ""
@@ -65,7 +67,7 @@ class TrialRecord:
     @property
     def folder_name(self) -> str:
         """The name of its folder in trials/: `0007-wae-3fa94c01`."""
-        return f"{self.number:04d}-{self.arm}-{self.key[:8]}"
+        return folder_name(self.number, self.arm, self.key)
 
     @property
     def family(self) -> str:
@@ -77,6 +79,11 @@ class TrialRecord:
     def is_live(self) -> bool:
         """Whether it still has to train."""
         return self.outcome is None
+
+
+def folder_name(number: int, arm: str, key: str) -> str:
+    """The name of a trial's folder in trials/: `0007-wae-3fa94c01`."""
+    return f"{number:04d}-{arm}-{key[:8]}"
 
 
 class Change(NamedTuple):

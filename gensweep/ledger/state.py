@@ -79,6 +79,7 @@ def _issued(state: SweepState, event: Event) -> None:
     history = state.history(arm)
     record = TrialRecord(number, event["key"], arm, event.get("position", len(history)))
     record.parameters, record.configuration = event.get("parameters", {}), event.get("configuration", {})
+    record.proposed = record.parameters
     state.trials[number] = record
     state.running.add(number)
     state.finished, state.stopped = False, None

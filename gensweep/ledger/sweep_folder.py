@@ -14,8 +14,8 @@ from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
 from gensweep.ledger.durable import make_directory, write_atomic
-from gensweep.ledger.events import EventLog
-from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.events import EventLog, News
+from gensweep.ledger.history import TrialRecord, folder_name
 from gensweep.ledger.lease import Fence, Lease, Owner
 from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
@@ -100,6 +100,10 @@ class SweepFolder:
         """What came of the sweep so far."""
         return fold(self.events.read())
 
+    def follow(self) -> Following:
+        """The state, for a reader that comes back again and again."""
+        return Following(self.events)
+
     def hold(self) -> Lease:
         """Become the sweep's driver, until the lease is released or this process dies. A torn log is repaired first.
 
@@ -130,20 +134,44 @@ class SweepFolder:
         """The driver that holds the sweep now, or None when it does not run."""
         return leases.holder(self.path)
 
-    def trial(self, name: str, *, generation: int | None = None) -> TrialFolder:
-        """The trial's folder of this name, created if need be; issue the trial in the log first.
+    def trial(self, number: int, arm: str, key: str, *, generation: int | None = None) -> TrialFolder:
+        """The folder of a trial, created if need be; issue the trial in the log first.
 
         It is fenced by `generation`, which a worker gets from its driver; in the driver's own process by its lease.
         """
         if generation is None and self._lease is not None and not self._lease.released:
             generation = self._lease.generation
-        path = self.path / "trials" / name
+        path = self.path / "trials" / folder_name(number, arm, key)
         make_directory(path)
         return TrialFolder(path, None if generation is None else Fence(self.path, generation))
 
     def trial_of(self, record: TrialRecord) -> TrialFolder:
         """The folder of a trial of the state."""
-        return self.trial(record.folder_name)
+        return self.trial(record.number, record.arm, record.key)
+
+
+class Following:
+    """A sweep's state, kept level with its log: each `advance` reads and applies what was added."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.state = SweepState()
+        self._follower = log.follow()
+
+    def advance(self) -> News:
+        """Bring the state level with the log, and say which events that took.
+
+        Where `is_whole`, the state is a new object: the log was read for the first time, or is no longer what was read.
+
+        Raises:
+            DamagedSweep: the log cannot be trusted; the next call looks again.
+        """
+        news = self._follower.read()
+        try:
+            self.state = fold(news.events, SweepState() if news.is_whole else self.state)
+        except DamagedSweep:
+            self._follower.restart()
+            raise
+        return news
 
 
 def sweeps(root: Path) -> list[SweepFolder]:

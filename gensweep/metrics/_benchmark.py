@@ -18,7 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from scipy.linalg import sqrtm
 
 import gensweep
 from gensweep import registry
@@ -113,9 +115,6 @@ def _memory(what: str) -> int:
 
 def frechet(items: int, features: int) -> Iterator[tuple[str, ...]]:
     """Rows (part, seconds, value) of FID of `items` vectors of `features` numbers, ours and with scipy's root."""
-    import numpy as np
-    from scipy.linalg import sqrtm
-
     _say(f"Fréchet distance of {items} x {features} features")
     generator = torch.Generator().manual_seed(0)
     mixing = torch.randn(features, features, generator=generator) / features**0.5

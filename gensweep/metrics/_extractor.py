@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -15,10 +16,23 @@ from typing import Any
 import torch
 
 from gensweep.errors import ConfigError
-from gensweep.metrics._cards import FOLDER, FOREIGN, IDENTITY, card
+from gensweep.metrics import _foreign
 from gensweep.metrics._preparation import Preparation
 
+FOLDER = Path(__file__).parent / "extractors"
+IDENTITY = "identity"
+FOREIGN = ("inception", "file")  # networks that do not ship: see _foreign.py
 _BATCH = 100  # its activations stay in the cache: half the time of 500
+
+
+def names() -> list[str]:
+    """Every extractor that ships: a folder listing, nothing is loaded."""
+    return sorted(card.stem for card in FOLDER.glob("*.json"))
+
+
+def card(name: str) -> dict[str, Any]:
+    """What is known of extractor `name`: its input's shape, its features, its accuracy and how it was trained."""
+    return json.loads((FOLDER / f"{name}.json").read_text())  # type: ignore[no-any-return]
 
 
 class SmallCNN(torch.nn.Module):
@@ -113,8 +127,6 @@ def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extr
         return Extractor(name, IDENTITY, torch.nn.Flatten())
     kind, _, path = name.partition(":")
     if kind in FOREIGN:
-        from gensweep.metrics import _foreign
-
         file = _foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()
         network, digest, preparation = _foreign.load(kind, file, bounds)
         return Extractor(kind, digest[:8], network, preparation, _foreign.ARGUMENTS[kind])

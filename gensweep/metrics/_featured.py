@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC
-from typing import TYPE_CHECKING
 
 import torch
 from pydantic import Field, field_validator
 
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, suggest
-from gensweep.metrics._cards import FOREIGN, IDENTITY, card, names
+from gensweep.metrics._extractor import FOREIGN, IDENTITY, Extractor, card, load_extractor, names
+from gensweep.metrics._foreign import probe
 from gensweep.metrics.base import Metric
-
-if TYPE_CHECKING:
-    from gensweep.metrics._extractor import Extractor
 
 
 class Featured(Metric, ABC):
@@ -41,7 +38,7 @@ class Featured(Metric, ABC):
 
     def misfit(self, dataset: Dataset) -> str | None:
         """Why no features can be taken of `dataset`."""
-        own, data, chosen = self.dump()["name"], dataset.dump()["name"], self._chosen(dataset)
+        own, data, chosen = self.name, dataset.name, self._chosen(dataset)
         kind = chosen.partition(":")[0]
         if chosen == IDENTITY or kind == "file":
             return None
@@ -69,14 +66,10 @@ class Featured(Metric, ABC):
         Raises:
             ConfigError: there is none, or it is damaged, or it cannot take the data.
         """
-        from gensweep.metrics._extractor import load_extractor
-
         if reason := self.misfit(dataset):
             raise ConfigError(reason)
         found = load_extractor(self._chosen(dataset), dataset.bounds)
         if found.name in FOREIGN:
-            from gensweep.metrics._foreign import probe
-
             low, high = dataset.bounds or (0.0, 1.0)
             grid = torch.linspace(low, high, 3 * math.prod(dataset.shape)).reshape(3, *dataset.shape)
             probe(found.features, found.name, grid)
@@ -85,4 +78,4 @@ class Featured(Metric, ABC):
     def _chosen(self, dataset: Dataset) -> str:
         if self.extractor != "auto":
             return self.extractor
-        return IDENTITY if len(dataset.shape) == 1 else str(dataset.dump()["name"])
+        return IDENTITY if len(dataset.shape) == 1 else dataset.name

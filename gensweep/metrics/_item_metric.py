@@ -54,8 +54,7 @@ class _Scorer(Scorer):
         n = metric.n or min(metric.default_n, len(available))
         if n > len(available):
             raise ConfigError(
-                f"metric {metric.dump()['name']}: n = {n} is more than the {len(available)} items of the {split} "
-                "split. Lower n."
+                f"metric {metric.name}: n = {n} is more than the {len(available)} items of the {split} split. Lower n."
             )
         self.metric, self.items = metric, subset(available, n, metric.seed, split)
         self.protocol = protocol(metric, dataset, split, (n, metric.n_fake), estimator=metric.estimate)

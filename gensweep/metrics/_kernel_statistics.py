@@ -8,8 +8,7 @@ from typing import TypeAlias
 
 import torch
 
-# Of x [n, d] and y [m, d], [n, m]. In quotes, because an alias is evaluated at import, and torch may be deferred.
-KernelOf: TypeAlias = "Callable[[torch.Tensor, torch.Tensor], torch.Tensor]"
+KernelOf: TypeAlias = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of x [n, d] and y [m, d], [n, m]
 _ROWS = 1000  # blocks keep memory at 1000 × m numbers, where all pairs of 10,000 would take 800 MB
 
 

@@ -13,12 +13,12 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._cards import IDENTITY
+from gensweep.metrics._extractor import IDENTITY, load_extractor
 from gensweep.metrics._featured import Featured
 from gensweep.metrics._samples import fakes, protocol, subset
 from gensweep.metrics.base import Metric, Model, Score, Scorer
 
-Statistic: TypeAlias = "Callable[[torch.Tensor], Score]"  # of n samples [n, d]
+Statistic: TypeAlias = Callable[[torch.Tensor], Score]  # of n samples [n, d]
 _TRAIN_ITEMS = 2000
 
 
@@ -59,15 +59,12 @@ class SampleMetric(Metric, ABC):
 
 class _Scorer(Scorer):
     def __init__(self, metric: SampleMetric, dataset: Dataset, split: SplitName) -> None:
-        from gensweep.metrics._extractor import load_extractor
-
         splits = load(dataset)
         items = splits.split(split)
         self.n = metric.n or min(metric.default_n, len(items))
         if self.n > len(items):
             raise ConfigError(
-                f"metric {metric.dump()['name']}: n = {self.n} is more than the {len(items)} items of the {split} "
-                "split. Lower n."
+                f"metric {metric.name}: n = {self.n} is more than the {len(items)} items of the {split} split. Lower n."
             )
         self.extractor = metric.features(dataset) if isinstance(metric, Featured) else load_extractor(IDENTITY)
         floor_items = subset(splits.train, self.n, metric.seed, "floor")

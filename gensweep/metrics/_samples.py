@@ -27,7 +27,7 @@ def subset(data: torch.Tensor, n: int, seed: int, name: str) -> torch.Tensor:
 
 def reference(dataset: Dataset, split: SplitName) -> dict[str, Any]:
     """The part of a protocol that says against which data a score is taken. Where the files lie is no part of it."""
-    return {"dataset": dataset.dump()["name"], "data": load(dataset).digest, "split": split}
+    return {"dataset": dataset.name, "data": load(dataset).digest, "split": split}
 
 
 def protocol(

@@ -20,8 +20,7 @@ import torch
 from gensweep.component import build
 from gensweep.datasets import digits, fashion_mnist
 from gensweep.datasets.base import Dataset, load
-from gensweep.metrics import _cards
-from gensweep.metrics._extractor import SmallCNN
+from gensweep.metrics._extractor import FOLDER, SmallCNN
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ RECIPES = {"digits": Recipe(n_features=64, epochs=40), "fashion_mnist": Recipe(n
 _LABELS = {"digits": digits.labels, "fashion_mnist": fashion_mnist.labels}
 
 
-def train(name: str, folder: Path = _cards.FOLDER, recipe: Recipe | None = None) -> dict[str, Any]:
+def train(name: str, folder: Path = FOLDER, recipe: Recipe | None = None) -> dict[str, Any]:
     """Train extractor `name`, write `<name>.pt` and `<name>.json` into `folder`, and return what the latter says."""
     recipe = recipe or RECIPES[name]
     dataset = build("datasets", name)

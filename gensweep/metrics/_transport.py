@@ -24,7 +24,7 @@ def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> 
     x, y = x.flatten(1).double(), y.flatten(1).double()
     if x.shape[1] == 1 and len(x) == len(y):
         return sliced_distance(x.T.sort().values, y.T.sort().values, p)
-    import ot
+    import ot  # here alone: POT's __init__ takes 2 s for scikit-learn and networkx, and `gensweep check` reads this file
 
     costs = torch.cdist(x, y) ** p
     with warnings.catch_warnings():

@@ -10,6 +10,9 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.metrics._featured import Featured
+from gensweep.metrics._frechet import frechet_distance_from_root, moments, root
+from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
+from gensweep.metrics._samples import fakes, protocol, subset, warn_of_few
 from gensweep.metrics.base import Model, Score, Scorer
 
 _MAX_FAKE = 5000
@@ -46,10 +49,6 @@ class FID(Featured):
 
 class _Scorer(Scorer):
     def __init__(self, metric: FID, dataset: Dataset, split: SplitName) -> None:
-        from gensweep.metrics import _frechet
-        from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
-        from gensweep.metrics._samples import protocol, warn_of_few
-
         splits = load(dataset)
         self.real, self.train, self.seed = splits.split(split), splits.train, metric.seed
         self.extractor = metric.features(dataset)
@@ -60,30 +59,23 @@ class _Scorer(Scorer):
         )  # fmt: skip
         large = len(self.real) >= WORTH_A_FILE
         prepared = cached(self.protocol.content, self._prepare) if large else self._prepare()
-        self.mean, self.root = prepared["mean"], _frechet.root(prepared["covariance"])
+        self.mean, self.root = prepared["mean"], root(prepared["covariance"])
         warn_of_few("fid", min(len(self.real), self.n_fake), len(self.mean))
         self.details = {"floor": float(prepared["floor"])} if "floor" in prepared else {}
 
     def score(self, model: Model) -> Score:
-        from gensweep.metrics._samples import fakes
-
         drawn = fakes(model, self.n_fake)
         return Score(math.nan if drawn is None else self._distance(drawn), self.details)
 
     def _distance(self, items: torch.Tensor) -> float:
-        from gensweep.metrics._frechet import frechet_distance_from_root, moments
-
         found = moments(self.extractor.batches(items))
         return frechet_distance_from_root(self.mean, self.root, found.mean, found.covariance)
 
     def _prepare(self) -> dict[str, torch.Tensor]:
-        from gensweep.metrics import _frechet
-        from gensweep.metrics._samples import subset
-
-        found = _frechet.moments(self.extractor.batches(self.real))
+        found = moments(self.extractor.batches(self.real))
         prepared = {"mean": found.mean, "covariance": found.covariance}
         if len(self.train) >= self.n_fake:
-            self.mean, self.root = found.mean, _frechet.root(found.covariance)
+            self.mean, self.root = found.mean, root(found.covariance)
             floor = self._distance(subset(self.train, self.n_fake, self.seed, "floor"))
             prepared["floor"] = torch.tensor(floor, dtype=torch.float64)
         return prepared

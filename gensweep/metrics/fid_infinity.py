@@ -12,6 +12,9 @@ from pydantic import Field
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.metrics._featured import Featured
+from gensweep.metrics._frechet import frechet_distance_from_root, moments, root
+from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
+from gensweep.metrics._samples import fakes, protocol, subset, warn_of_few
 from gensweep.metrics.base import Model, Score, Scorer
 from gensweep.seeding import derive
 
@@ -53,10 +56,6 @@ class FIDInfinity(Featured):
 
 class _Scorer(Scorer):
     def __init__(self, metric: FIDInfinity, dataset: Dataset, split: SplitName) -> None:
-        from gensweep.metrics._frechet import root
-        from gensweep.metrics._reference_cache import WORTH_A_FILE, cached
-        from gensweep.metrics._samples import protocol, warn_of_few
-
         splits = load(dataset)
         self.real, self.train, self.seed = splits.split(split), splits.train, metric.seed
         self.extractor = metric.features(dataset)
@@ -73,15 +72,11 @@ class _Scorer(Scorer):
         self.floor = {"floor": float(prepared["floor"])} if "floor" in prepared else {}
 
     def score(self, model: Model) -> Score:
-        from gensweep.metrics._samples import fakes
-
         drawn = fakes(model, self.n_fake)
         found = Score(math.nan) if drawn is None else self._of(drawn)
         return Score(found.value, {**found.details, **self.floor})
 
     def _of(self, items: torch.Tensor) -> Score:
-        from gensweep.metrics._frechet import frechet_distance_from_root, moments
-
         features = self.extractor.features(items)
         generator = torch.Generator().manual_seed(derive(self.seed, "subsets"))
         values = []
@@ -92,9 +87,6 @@ class _Scorer(Scorer):
         return _extrapolated(self.sizes, values)
 
     def _prepare(self) -> dict[str, torch.Tensor]:
-        from gensweep.metrics._frechet import moments, root
-        from gensweep.metrics._samples import subset
-
         found = moments(self.extractor.batches(self.real))
         prepared = {"mean": found.mean, "covariance": found.covariance}
         if len(self.train) >= self.n_fake:

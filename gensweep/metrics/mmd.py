@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal, Self
 import torch
 from pydantic import Field
 
+from gensweep.divergences._kernels import gaussian, inverse_multiquadric, squared_distances
 from gensweep.metrics._kernel_statistics import mmd_squared, within
 from gensweep.metrics._sample_metric import Reference, SampleMetric, Statistic
 from gensweep.metrics.base import Score
@@ -48,8 +49,6 @@ class MMD(SampleMetric):
 
     def statistic(self, reference: Reference) -> Statistic:
         """MMD² to the reference."""
-        from gensweep.divergences._kernels import gaussian, inverse_multiquadric, squared_distances
-
         assert self.length is not None
         squares = [s * self.length**2 for s in self.scales]
         of_squared = gaussian([2 * c for c in squares]) if self.kernel == "rbf" else inverse_multiquadric(squares)

@@ -45,7 +45,7 @@ class ModeCoverage(Metric):
         """It needs to know where the modes are."""
         if dataset.modes() is None:
             return (
-                f"metric mode_coverage: dataset {dataset.dump()['name']} is no mixture of equally wide round Gaussians. "
+                f"metric mode_coverage: dataset {dataset.name} is no mixture of equally wide round Gaussians. "
                 "Use it with ring, grid or such a gaussian_mixture, or take density_coverage."
             )
         return None

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal, Self
 import torch
 from pydantic import Field
 
+from gensweep.divergences.sinkhorn import sinkhorn_divergence
 from gensweep.metrics._sample_metric import Reference, SampleMetric, Statistic
 from gensweep.metrics.base import Score
 
@@ -56,8 +57,6 @@ class SinkhornDivergence(SampleMetric):
 
     def statistic(self, reference: Reference) -> Statistic:
         """S_ε to the reference."""
-        from gensweep.divergences.sinkhorn import sinkhorn_divergence
-
         eps = torch.tensor(self.epsilon, dtype=torch.float64)
 
         def of(x: torch.Tensor) -> Score:

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from gensweep.networks._activation import Activation
-from gensweep.networks.base import Network
+from gensweep.networks._layers import AffineMap
+from gensweep.networks.base import Activation, Network
+from gensweep.networks.mlp import MLP
 
 
 class Affine(Network):
@@ -40,16 +41,10 @@ class Affine(Network):
 
     def decoder(self, latent_size: int, shape: tuple[int, ...]) -> torch.nn.Module:
         """[batch, latent_size] -> [batch, *shape]."""
-        from gensweep.networks._layers import AffineMap
-
         return AffineMap(latent_size, shape, self.spread)
 
     def encoder(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
         """[batch, *shape] -> [batch, n_outputs]."""
         if self.hidden:
-            from gensweep.networks.mlp import MLP
-
             return MLP(hidden=self.hidden, activation=self.activation).encoder(shape, n_outputs)
-        from gensweep.networks._layers import AffineMap
-
         return AffineMap(math.prod(shape), (n_outputs,), 1.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 
 from gensweep.component import Component
+
+Activation = Literal["relu", "leaky_relu", "tanh", "elu", "gelu", "silu"]  # `_layers` has the functions
 
 
 class Network(Component, ABC):

@@ -7,8 +7,8 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from gensweep.networks._activation import Activation
-from gensweep.networks.base import Network
+from gensweep.networks._layers import ConvolutionalDecoder, ConvolutionalEncoder
+from gensweep.networks.base import Activation, Network
 
 
 class Conv(Network):
@@ -39,14 +39,10 @@ class Conv(Network):
 
     def decoder(self, latent_size: int, shape: tuple[int, ...]) -> torch.nn.Module:
         """[batch, latent_size] -> [batch, channels, height, width]."""
-        from gensweep.networks._layers import ConvolutionalDecoder
-
         return ConvolutionalDecoder(latent_size, shape, self.channels, self.activation, self.norm)
 
     def encoder(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
         """[batch, channels, height, width] -> [batch, n_outputs]."""
-        from gensweep.networks._layers import ConvolutionalEncoder
-
         return ConvolutionalEncoder(shape, n_outputs, self.channels, self.activation, self.norm)
 
     def misfit(self, shape: tuple[int, ...]) -> str | None:

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from gensweep.networks._activation import Activation
-from gensweep.networks.base import Network
+from gensweep.networks._layers import Perceptron
+from gensweep.networks.base import Activation, Network
 
 
 class MLP(Network):
@@ -35,12 +35,8 @@ class MLP(Network):
 
     def decoder(self, latent_size: int, shape: tuple[int, ...]) -> torch.nn.Module:
         """[batch, latent_size] -> [batch, *shape]."""
-        from gensweep.networks._layers import Perceptron
-
         return Perceptron(latent_size, self.hidden[::-1], shape, self.activation, self.norm)
 
     def encoder(self, shape: tuple[int, ...], n_outputs: int) -> torch.nn.Module:
         """[batch, *shape] -> [batch, n_outputs]."""
-        from gensweep.networks._layers import Perceptron
-
         return Perceptron(math.prod(shape), self.hidden, (n_outputs,), self.activation, self.norm)

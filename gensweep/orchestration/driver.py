@@ -150,4 +150,4 @@ def issue(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """The key of a drawn configuration, and the whole of it as plain data."""
     whole = TrialConfiguration.model_validate(configuration)
     plain = whole.dump()
-    return trial_key(plain, datasets.load(whole.dataset).digest), plain  # type: ignore[arg-type]
+    return trial_key(plain, datasets.load(whole.dataset).digest), plain

@@ -6,15 +6,13 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 
 from gensweep.axes.space import answers, draw, resolve
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
-from gensweep.datasets.base import Dataset
-from gensweep.metrics.base import Metric, scorer
+from gensweep.metrics.base import scorer
 from gensweep.seeding import derive
 from gensweep.spaces.sweep import Sweep
 from gensweep.trainers.checkpoint import to_bytes
@@ -58,7 +56,7 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
 def _time(node: object, device: str) -> tuple[float, float, float]:
     """Seconds of training and of evaluation for a whole trial of this configuration, and the size of its checkpoint."""
     configuration = TrialConfiguration.model_validate(node)
-    dataset = cast(Dataset, configuration.dataset)
+    dataset = configuration.dataset
     data = datasets.load(dataset).train
     place = torch.device(device)
     game = build_game(configuration)
@@ -73,10 +71,7 @@ def _time(node: object, device: str) -> tuple[float, float, float]:
     training = second * len(data) / len(some) * configuration.training.epochs
     if game.warm_up:
         training += max(0.0, first - second)
-    scorers = {
-        str(m.dump()["name"]): scorer(cast(Metric, m), dataset, configuration.evaluation.split)
-        for m in configuration.evaluation.metrics
-    }
+    scorers = {m.name: scorer(m, dataset, configuration.evaluation.split) for m in configuration.evaluation.metrics}
     evaluate(TrainedModel(trainee.averaged(), configuration, place), scorers)
     began = time.perf_counter()
     evaluate(TrainedModel(trainee.averaged(), configuration, place), scorers)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from gensweep.axes import space as spaces
 from gensweep.axes.arms import Arm, identity
 from gensweep.axes.axis import Axis
+from gensweep.axes.distributions import Distribution, Int, LogInt
 from gensweep.component import Component
 from gensweep.ledger.history import Change, History
 from gensweep.seeding import derive
 
 Parameters = Mapping[str, Any]
-_ATTEMPTS = 32
+_DRAWS = 32  # of a searcher that draws
+_ASKS = 4  # of one with a model, which often insists, and takes its time
+_LAST_DRAWS = 4096  # where a space has no end, but a searcher keeps to the part of it that has
 
 
 class Searcher(Component, ABC):
@@ -49,16 +52,18 @@ class Searcher(Component, ABC):
 def proposal(searcher: Searcher, arm: Arm, history: History, position: int, seed: int) -> dict[str, Any]:
     """What the searcher proposes, and never what the arm has tried already, as long as there is anything else.
 
-    A repetition is asked again under another seed; then the space is walked from a random place to what is left.
+    A repetition is asked again under another seed; then it is the next untried configuration of a finite space, counted
+    from what was proposed, or a random draw from one without end.
     """
     tried = history.fold("tried", set[str], _enter)
-    for attempt in range(_ATTEMPTS):
-        parameters = dict(searcher.propose(arm, history, position, derive(seed, "again", attempt) if attempt else seed))
-        if identity(parameters) not in tried:
-            return parameters
-        if arm.n_configurations is not None and arm.n_configurations <= len(tried):
-            return parameters
-    return _untried(arm, tried, derive(seed, "untried", position)) or parameters
+    parameters = dict(searcher.propose(arm, history, position, seed))
+    is_exhausted = arm.n_configurations is not None and arm.n_configurations <= len(tried)
+    if is_exhausted or identity(parameters) not in tried:
+        return parameters
+    others = _others(searcher, arm, history, position, seed)
+    return next((other for other in others if identity(other) not in tried), None) or _untried(
+        arm, tried, parameters, derive(seed, "untried", position)
+    )
 
 
 def share(axis: Axis, seed: int, position: int) -> float:
@@ -71,17 +76,62 @@ def share(axis: Axis, seed: int, position: int) -> float:
 
 def _enter(tried: set[str], change: Change) -> None:
     if change.kind == "issued":
-        tried.add(identity(change.record.parameters))
+        tried.add(identity(change.record.proposed))
 
 
-def _untried(arm: Arm, tried: set[str], start: int) -> dict[str, Any] | None:
-    """The first configuration of a finite space, from a random one on, that is not tried; None where the space is endless."""
-    if arm.n_configurations is None:
-        return None
-    finest = max(axis.distribution.n_values or 1 for axis in arm.axes)
-    size = spaces.grid_size(arm.space, max(finest, 2))
-    for step in range(size):
-        parameters = spaces.grid_point(arm.space, max(finest, 2), (start + step) % size)
-        if identity(parameters) not in tried:
-            return parameters
-    return None
+def _others(searcher: Searcher, arm: Arm, history: History, position: int, seed: int) -> Iterator[dict[str, Any]]:
+    """What the searcher says under other seeds."""
+    for attempt in range(1, _ASKS if searcher.is_adaptive else _DRAWS):
+        yield dict(searcher.propose(arm, history, position, derive(seed, "again", attempt)))
+
+
+def _untried(arm: Arm, tried: set[str], proposed: dict[str, Any], seed: int) -> dict[str, Any]:
+    """A configuration that is not tried; the proposed one where there is none to be found."""
+    found = _walk(arm.space, proposed, seed) if arm.n_configurations is not None else _draws(arm.space, seed)
+    return next((parameters for parameters in found if identity(parameters) not in tried), proposed)
+
+
+def _draws(space: dict[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+    for attempt in range(_LAST_DRAWS):
+        start = derive(seed, attempt)
+        yield spaces.drawn(space, lambda axis: axis.distribution.at(share(axis, start, 0)))  # noqa: B023 -- drawn at once
+
+
+def _walk(space: dict[str, Any], start: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+    """Every configuration of a finite space once, from `start` on; the last axis moves fastest.
+
+    An axis that `start` does not have begins at a random value. A counter holds how far each axis that was met has moved:
+    which axes are met depends on those before, so it is as long as the newest configuration.
+    """
+    counter: list[int] = []
+    while True:
+        sizes: list[int] = []
+
+        def ask(axis: Axis) -> Any:
+            n = axis.distribution.n_values or 1
+            first = _rank(axis.distribution, start[axis.path]) if axis.path in start else derive(seed, axis.path) % n
+            moved = counter[len(sizes)] if len(sizes) < len(counter) else 0  # noqa: B023 -- drawn at once
+            sizes.append(n)  # noqa: B023
+            return _value(axis.distribution, (first + moved) % n)
+
+        yield spaces.drawn(space, ask)
+        counter += [0] * (len(sizes) - len(counter))
+        while counter and counter[-1] == sizes[len(counter) - 1] - 1:
+            counter.pop()
+        if not counter:
+            return
+        counter[-1] += 1
+
+
+def _value(distribution: Distribution, rank: int) -> Any:
+    """Value number `rank` of a finite distribution."""
+    if isinstance(distribution, Int | LogInt):
+        return int(distribution.low) + rank
+    return distribution.at((rank + 0.5) / (distribution.n_values or 1))
+
+
+def _rank(distribution: Distribution, value: Any) -> int:
+    """Which of a finite distribution's values this is."""
+    if isinstance(distribution, Int | LogInt):
+        return int(value) - int(distribution.low)
+    return int(distribution.share(value) * (distribution.n_values or 1))

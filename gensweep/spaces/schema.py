@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from gensweep import registry
 from gensweep.axes.distributions import FUNCTIONS
+from gensweep.component import Component, member_schema
 from gensweep.configuration import TrialConfiguration
-from gensweep.spaces.sweep import SECTIONS
+from gensweep.spaces.sweep import DEFAULT_SEARCHER, SECTIONS
 
 _SEARCHED = {
     "anyOf": [
@@ -41,6 +42,12 @@ def schema() -> dict[str, Any]:
     definitions: dict[str, Any] = {"searched": _SEARCHED}
     trial = _Searchable(definitions).node(TrialConfiguration.model_json_schema(by_alias=True))
     sections = {key: _closed(model.model_json_schema(by_alias=True)) for key, model in SECTIONS.items()}
+    sections["search"] = _search(sections["search"])
+    sections["early_stopping"] = member_schema("early_stopping")
+    sections["compare"] = {
+        "type": ["string", "null"],
+        "description": "the choice whose branches are the arms, as in family",
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "gensweep search space",
@@ -108,6 +115,20 @@ def _kind(schema: Mapping[str, Any]) -> str:
     alternatives: list[dict[str, Any]] = schema.get("anyOf", [])
     names = alternatives[0].get("enum") if alternatives else None
     return next((kind for kind in registry.KINDS if names and names == registry.names(kind)), "")
+
+
+def _search(section: dict[str, Any]) -> dict[str, Any]:
+    """One alternative a searcher, whose own fields stand beside samples and seed; tpe is the default."""
+    alternatives = []
+    for name in registry.names("searchers"):
+        member = cast(type[Component], registry.load("searchers", name)).model_json_schema(by_alias=True)
+        own = {key: value for key, value in member["properties"].items() if key != "name"}
+        properties = {**section["properties"], "sampler": {"const": name}, **own}
+        required = [] if name == DEFAULT_SEARCHER else ["sampler"]
+        alternatives.append(
+            {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+        )
+    return {"anyOf": alternatives, "description": section.get("description", "")}
 
 
 def _closed(schema: dict[str, Any]) -> dict[str, Any]:

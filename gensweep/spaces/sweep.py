@@ -24,6 +24,7 @@ from gensweep.searchers.base import Searcher
 from gensweep.spaces.messages import explain
 
 SECTIONS: dict[str, type[Node]] = {"objective": Objective, "search": Search, "resources": Resources}
+DEFAULT_SEARCHER = "tpe"
 _KEYS = ("name", "objective", "search", "early_stopping", "compare", "resources", "trial")
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _RENAMED = {
@@ -103,7 +104,9 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     settings: dict[str, Any] = {"compare": tree.get("compare")}
     for key, model in SECTIONS.items():
         node = tree.get(key)
-        own = {k: v for k, v in node.items() if k in Search.model_fields} if key == "search" and _is_map(node) else node
+        own = node
+        if key == "search" and isinstance(node, Mapping):
+            own = {k: v for k, v in node.items() if k in Search.model_fields}
         settings[key], found = _section(model, key, own, node, where.get(key, ""))
         problems += found
     for field_name, key, kind, node in (
@@ -112,6 +115,9 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     ):
         settings[field_name], found = _component(kind, key, node, tree.get(key), where.get(key, ""))
         problems += found
+    if isinstance(tree.get("search"), Mapping) and "name" in tree["search"]:
+        place = _places(tree, "search", where).get("search.name", where.get("search", ""))
+        problems.append(Problem(place, "search", "unknown field 'name' of search. Write sampler, as in {sampler: tpe}"))
     name, found = _name(tree.get("name", name), where.get("name", ""))
     space, wrong, sources = _trial(tree.get("trial"), where.get("trial", ""))
     sources |= {key: place for key, place in where.items() if key not in SECTIONS}
@@ -161,34 +167,27 @@ def _component(kind: str, key: str, node: object, written: object, where: str) -
 
 def _problems(error: ValidationError, key: str, node: object, where: str) -> list[Problem]:
     lines = node.where if isinstance(node, Map) else {}
-    return [
-        Problem(lines.get(_written(e["loc"]), where), ".".join(map(str, (key, *_named(e)))), explain(e))
-        for e in error.errors()
-    ]
+    found = []
+    for line in error.errors():
+        location = _written(key, line["loc"])
+        shown = location[:-1] if line["type"] == "unknown_field" else location  # of an unknown field, its node
+        place = lines.get(str((*location, "")[0]), where)
+        found.append(Problem(place, ".".join(map(str, (key, *shown))), explain(line)))
+    return found
 
 
-def _written(location: tuple[Any, ...]) -> str:
-    """The key of a section at which a mistake was written; a searcher's name stands at `sampler`."""
-    first = str((*location, "")[0])
-    return "sampler" if first == "name" else first
+def _written(key: str, location: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The location as it is written: a searcher's name stands at `sampler`."""
+    return ("sampler", *location[1:]) if key == "search" and location[:1] == ("name",) else location
 
 
 def _searcher(node: object) -> object:
     """The searcher's node in a search section: its name and fields stand beside samples and seed."""
-    if not _is_map(node):
-        return "tpe"
-    sampler = node.get("sampler", "tpe")  # type: ignore[attr-defined]
-    own = {k: v for k, v in node.items() if k not in {"sampler", *Search.model_fields}}  # type: ignore[attr-defined]
-    return {**(sampler if _is_map(sampler) else {"name": sampler}), **own}
-
-
-def _is_map(node: object) -> bool:
-    return isinstance(node, Mapping)
-
-
-def _named(error: Any) -> tuple[Any, ...]:
-    """The location of an error: of an unknown field, the node that it stands in."""
-    return tuple(error["loc"][:-1] if error["type"] == "unknown_field" else error["loc"])
+    if not isinstance(node, Mapping):
+        return DEFAULT_SEARCHER
+    sampler = node.get("sampler", DEFAULT_SEARCHER)
+    own = {k: v for k, v in node.items() if k not in {"name", "sampler", *Search.model_fields}}
+    return {**(sampler if isinstance(sampler, Mapping) else {"name": sampler}), **own}
 
 
 def _name(given: object, where: str) -> tuple[str, list[Problem]]:

@@ -1,9 +1,18 @@
-"""tracking.json: what of the sweep is in which MLflow store. Losing its last seconds costs a replay, never a double."""
+"""tracking.jsonl: what of the sweep is in which store. Losing its last seconds costs a replay, never a double.
+
+A line is one run as it stands, with a checksum; of several lines on one run the last counts. An intent is durable before
+its run is created. Progress is not: a crash may take it, and then some of it is sent again, which changes nothing.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
 import uuid
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,8 +20,13 @@ from typing import Any
 from gensweep.errors import DamagedSweep
 from gensweep.ledger.durable import write_atomic
 
-VERSION = 1
+VERSION = 2
 SWEEP = "sweep"  # the key of the sweep's own run; a trial's key is the name of its folder
+_CRC = b',"crc":"00000000"}'
+_CURE = (
+    "Restore it, or delete it: then everything is sent once more, as new runs, and you delete the old ones in MLflow."
+)
+Stores = dict[str, dict[str, dict[str, Any]]]  # store -> key of a run -> how far that run is sent
 
 
 @dataclass
@@ -41,35 +55,166 @@ class Cursor:
     uri: str
     sweep_id: str
     runs: dict[str, RunCursor]
-    others: dict[str, Any]  # the same for stores that were used before
 
     @classmethod
     def load(cls, path: Path, uri: str) -> Cursor:
-        """The cursor for the store `uri`, redacted; an empty one if nothing was sent there yet."""
-        if not path.exists():
-            return cls(path, uri, uuid.uuid4().hex, {}, {})
-        try:
-            found = json.loads(path.read_bytes())
-            stores = dict(found["stores"])
-            runs = {key: RunCursor(**run) for key, run in stores.pop(uri, {}).items()}
-            return cls(path, uri, found["sweep_id"], runs, stores)
-        except (ValueError, KeyError, TypeError) as error:
-            raise DamagedSweep(
-                f"{path}: cannot be read ({error}). Restore it, or delete it: then everything is sent once more, as "
-                "new runs, and you delete the old ones in MLflow."
-            ) from error
+        """The cursor for the store `uri`, redacted; an empty one if nothing was sent there yet.
 
-    def save(self) -> None:
-        """Write the file durably, whole or not at all."""
-        runs = {key: asdict(run) for key, run in self.runs.items()}
-        # the store that was used last stands last: a later start without a URI goes there
-        content = {"version": VERSION, "sweep_id": self.sweep_id, "stores": {**self.others, self.uri: runs}}
-        write_atomic(self.path, json.dumps(content, indent=1).encode())
+        Raises:
+            DamagedSweep: the file cannot be read; says which line and the cure.
+        """
+        sweep_id, stores = _read(path)
+        return cls(path, uri, sweep_id or uuid.uuid4().hex, _runs(path, stores.get(uri, {})))
+
+    def compact(self, *, forget: bool = False) -> None:
+        """Write the file anew with one line a run, those of this store last, or none of them with `forget`.
+
+        A file of release 0.1 becomes one of this kind.
+        """
+        with _exclusive(self.path):  # another process may send this sweep too: its lines stay
+            sweep_id, stores = _read(self.path)
+            self.sweep_id = sweep_id or self.sweep_id
+            mine = stores.pop(self.uri, {})
+            self.runs = {} if forget else _runs(self.path, mine)
+            # the store that was used last stands last: a later start without a URI goes there
+            stores[self.uri] = {key: asdict(run) for key, run in self.runs.items()}
+            lines = [_line({"store": uri}) + _lines(uri, runs) for uri, runs in stores.items()]
+            write_atomic(self.path, self._head() + b"".join(lines))
+        _old(self.path).unlink(missing_ok=True)
+
+    def declare(self, runs: Mapping[str, RunCursor]) -> None:
+        """Add intents, durably. Raises OSError as it came; then there are none."""
+        self._append(runs, durable=True)
+        self.runs |= runs
+
+    def save(self, keys: Iterable[str]) -> None:
+        """Write how these runs stand. It need not survive a power cut: what is lost is sent again."""
+        self._append({key: self.runs[key] for key in keys}, durable=False)
+
+    def _append(self, runs: Mapping[str, RunCursor], *, durable: bool) -> None:
+        with _exclusive(self.path) as descriptor:
+            size = _end(descriptor)
+            if not size:  # somebody deleted it
+                runs = {**self.runs, **runs}
+            data = _lines(self.uri, {key: asdict(run) for key, run in runs.items()})
+            try:
+                _write_all(descriptor, data if size else self._head() + data)
+                if durable:
+                    os.fsync(descriptor)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                raise
+
+    def _head(self) -> bytes:
+        return _line({"version": VERSION, "sweep_id": self.sweep_id})
 
 
 def last_uri(path: Path) -> str | None:
     """The store that the sweep was last sent to, without its password."""
     try:
-        return next(reversed(json.loads(path.read_bytes())["stores"]), None)
-    except (OSError, ValueError, KeyError, TypeError):
+        return next(reversed(_read(path)[1]), None)
+    except (OSError, DamagedSweep):
         return None
+
+
+def _read(path: Path) -> tuple[str, Stores]:
+    """The sweep's id, or "", and the stores in the order of their last lines."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        data = b""
+    if not data:
+        return _read_old(_old(path))
+    *whole, _torn = data.split(b"\n")
+    found = [_decoded(line) for line in whole]
+    while found and found[-1] is None:
+        found.pop()  # what was not durable when the machine died
+    if None in found or not found or "sweep_id" not in (found[0] or {}):
+        number = found.index(None) + 1 if None in found else 1
+        raise DamagedSweep(f"{path}:{number}: this line cannot be trusted. {_CURE}")
+    head, *lines = [line for line in found if line is not None]
+    if head["version"] > VERSION:
+        raise DamagedSweep(f"{path}: was written by a newer gensweep (version {head['version']}); use that one.")
+    stores: Stores = {}
+    for line in lines:
+        runs = stores.pop(line["store"], {})
+        stores[line["store"]] = runs
+        if "key" in line:
+            runs[line["key"]] = line["run"]
+    return str(head["sweep_id"]), stores
+
+
+def _read_old(path: Path) -> tuple[str, Stores]:
+    """The same of tracking.json, as release 0.1 wrote it: one document."""
+    try:
+        found = json.loads(path.read_bytes())
+        return str(found["sweep_id"]), {uri: dict(runs) for uri, runs in found["stores"].items()}
+    except FileNotFoundError:
+        return "", {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DamagedSweep(f"{path}: cannot be read ({error}). {_CURE}") from error
+
+
+def _old(path: Path) -> Path:
+    return path.with_name("tracking.json")
+
+
+def _runs(path: Path, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, RunCursor]:
+    try:
+        return {key: RunCursor(**run) for key, run in runs.items()}
+    except TypeError as error:
+        raise DamagedSweep(f"{path}: cannot be read ({error}). {_CURE}") from error
+
+
+def _lines(uri: str, runs: Mapping[str, Mapping[str, Any]]) -> bytes:
+    return b"".join(_line({"store": uri, "key": key, "run": run}) for key, run in runs.items())
+
+
+def _line(content: Mapping[str, Any]) -> bytes:
+    text = json.dumps(content, separators=(",", ":")).encode()
+    return text[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(text)
+
+
+def _decoded(line: bytes) -> dict[str, Any] | None:
+    text, crc = line[: -len(_CRC)] + b"}", line[-len(_CRC) :]
+    if crc != b',"crc":"%08x"}' % zlib.crc32(text):
+        return None
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path) -> Iterator[int]:
+    """The open file, which no other process changes or replaces meanwhile."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_at(descriptor, path):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _end(descriptor: int) -> int:
+    """The size of the file, after a torn last line was cut off."""
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        size = os.pread(descriptor, size, 0).rfind(b"\n") + 1
+        os.ftruncate(descriptor, size)
+    return size
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:  # a nearly full disk takes a part and says so only at the next write
+        rest = rest[os.write(descriptor, rest) :]

@@ -1,26 +1,30 @@
-"""What of a sweep goes to MLflow, under which names: pure functions of the ledger."""
+"""What of a sweep goes to a run store, under which names: pure functions of the ledger."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+import yaml
 
 from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.trial_folder import Row
-from gensweep.tracking.mlflow_log import Point
+from gensweep.objective import Objective
+from gensweep.tracking.run_store import Point, Status
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
 _SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
-_STATUS = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other outcome is a result
+_STATUS: dict[Outcome | None, Status] = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other one is a result
+_LONGEST_LINEAGE = 4500  # characters: stores take tags of about 5000
 
 
 def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """A configuration as MLflow parameters: `family.divergence.name` -> `mmd`. A list is one parameter, as JSON."""
+    """A configuration as parameters: `family.divergence.name` -> `mmd`. A list is one parameter, as JSON."""
     flat: dict[str, str] = {}
     for key, value in node.items():
         if isinstance(value, Mapping):
@@ -28,6 +32,11 @@ def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
         else:
             flat[clean(f"{prefix}{key}")] = value if isinstance(value, str) else json.dumps(value)
     return flat
+
+
+def as_yaml(configuration: Mapping[str, Any]) -> str:
+    """A configuration as a file for people."""
+    return yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
 
 
 def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str, str]:
@@ -62,9 +71,25 @@ def row_points(row: Row) -> Iterator[Point]:
             yield Point(clean(name), value, row.time, row.epoch)
 
 
+def knob_points(record: TrialRecord, first: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[Point]:
+    """The values that population-based training changed, over the epochs that trained with them; `first` is of the issue.
+
+    A store's parameters cannot change, so that they keep the first values; words and lists stand in the lineage alone.
+    """
+    changed = sorted({name for copy in record.copies for name in copy.changed})
+    for row in rows:
+        # a copy after epoch e trains from epoch e + 1 on
+        values = next((copy.parameters for copy in reversed(record.copies) if copy.epoch < row.epoch), first)
+        for name in changed:
+            value = values.get(name)
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                yield Point(clean(f"knob.{name}"), float(value), row.time, row.epoch)
+
+
 def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
     """The trial's result, which MLflow's table then shows: it shows last values, and a last value is not the best."""
-    values = {f"best.{name}": value for name, value in record.best.items()} | {"duration.seconds": record.seconds}
+    values = {f"best.{name}": value for name, value in record.best.items()}
+    values |= {"duration.seconds": record.seconds, "duration.evaluation_seconds": record.evaluation_seconds}
     if record.best_epoch is not None:
         values["best.epoch"] = record.best_epoch
     for name, value in values.items():
@@ -75,29 +100,53 @@ def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
 def ending_tags(record: TrialRecord) -> dict[str, str]:
     """How the trial stands: its outcome, why, and by which protocol it was scored."""
     tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
+    if record.copies:
+        tags["gensweep.lineage"] = lineage(record)
     return tags | {f"gensweep.protocol.{clean(name)}": digest for name, digest in record.protocol.items()}
 
 
-def summary(state: SweepState, objective: Mapping[str, Any], time: int) -> Iterator[Point]:
+def lineage(record: TrialRecord) -> str:
+    """Whose weights the trial took, after which epoch, and what changed with them: JSON, the oldest first.
+
+    Of a history that is too long for a tag the newest part stands there, after how many are left out.
+    """
+    copies = [
+        {
+            "epoch": copy.epoch,
+            "source": copy.source,
+            "step": copy.source_step,
+            "changed": {name: copy.parameters.get(name) for name in copy.changed},
+        }
+        for copy in record.copies
+    ]
+    for left_out in range(len(copies) + 1):
+        kept: list[Any] = [*([{"left_out": left_out}] if left_out else []), *copies[left_out:]]
+        text = json.dumps(kept, separators=(",", ":"))
+        if len(text) <= _LONGEST_LINEAGE:
+            break
+    return text
+
+
+def summary(state: SweepState, objective: Objective | None, time: int) -> Iterator[Point]:
     """The sweep's own numbers: how many trials ended how, and the best of the objective."""
     records = list(state.trials.values())
     step = sum(not record.is_live for record in records)
     for outcome in Outcome:
         n = sum(record.outcome is outcome for record in records)
         yield Point(f"trials.{outcome.name.lower()}", n, time, step)
-    metric = objective.get("metric", "")
-    usable = [r.best[metric] for r in records if r.outcome in _SCORED and math.isfinite(r.best.get(metric, math.nan))]
-    if usable:
-        yield Point(clean(f"best.{metric}"), (max if objective.get("mode") == "max" else min)(usable), time, step)
+    if objective is not None:
+        best = objective.best(objective.of(record.best) for record in records if record.outcome in _SCORED)
+        if best is not None:
+            yield Point(clean(f"best.{objective.metric}"), best, time, step)
 
 
-def status(outcome: Outcome | None) -> str:
-    """MLflow's word for an outcome. A pruned or diverged trial is FINISHED: it is a result."""
+def status(outcome: Outcome | None) -> Status:
+    """A store's word for an outcome. A pruned or diverged trial is FINISHED: it is a result."""
     return _STATUS.get(outcome, "FINISHED")
 
 
 def clean(name: str) -> str:
-    """A name with nothing in it that MLflow refuses."""
+    """A name with nothing in it that a store refuses."""
     return _FORBIDDEN.sub("_", name)[:250]
 
 

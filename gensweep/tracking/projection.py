@@ -1,9 +1,9 @@
-"""MLflow as a projection of a sweep's folder: written by one writer, in batches, again and again until all is there.
+"""A run store as a projection of a sweep's folder: written by one writer, in batches, until all is there.
 
     start() -> sync() ... sync() -> close()
 
-Each pass compares the ledger with the cursor and sends the difference. The store may be away for a while or for good:
-a pass then ends early, and a later one goes on.
+Each pass follows the ledger from where the last one stopped, and sends of the trials that changed what the cursor says is
+missing. The store may be away for a while or for good: a pass then ends early, and a later one goes on.
 """
 
 from __future__ import annotations
@@ -15,18 +15,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from gensweep.errors import CannotRun
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.ledger.trial_folder import Row, TrialFolder
+from gensweep.objective import Objective
 from gensweep.tracking import describe
-from gensweep.tracking.cursor import Cursor, last_uri
-from gensweep.tracking.mlflow_log import Away, MlflowLog, Refused
+from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor, last_uri
+from gensweep.tracking.run_store import Away, OpenStore, Point, Refused, open_store
 from gensweep.tracking.runs import Runs
 from gensweep.tracking.store import check_reachable, redacted, resolve_uri, sqlite_path, unreachable
 
+_CURSOR = "tracking.jsonl"
 _PICTURES = ("samples/*.png", "reconstructions/*.png")
 _OF_THE_SWEEP = ("sweep.yaml", "environment.json", "results.csv", "costs.csv")
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
@@ -48,18 +51,24 @@ class Progress:
 
 
 class Projection:
-    """Sends one sweep to one MLflow store. Its methods may be called from several threads, one after another."""
+    """Sends one sweep to one store, by default MLflow's. Its methods may be called from several threads, one by one."""
 
-    def __init__(self, folder: SweepFolder, tracking_uri: str | None = None) -> None:
+    def __init__(
+        self, folder: SweepFolder, tracking_uri: str | None = None, *, open_store: OpenStore = open_store
+    ) -> None:
         self.folder = folder
         self.uri = resolve_uri(tracking_uri or self._remembered())
-        self._cursor = Cursor.load(folder.path / "tracking.json", redacted(self.uri))
+        self._open_store = open_store
+        self._cursor = Cursor.load(folder.path / _CURSOR, redacted(self.uri))
         self._lock = threading.RLock()
         self._runs: Runs | None = None
+        self._following = folder.follow()
+        self._due: set[int] = set()  # trials that changed since they were sent
+        self._issued: dict[int, dict[str, Any]] = {}  # a trial's event of its issue: copies change what the state says
+        self._last_end: str | None = None
         self._sizes: dict[str, int] = {}  # the size of a trial's results when they were last sent
-        self._settled: tuple[int, int] | None = None  # the log of events when nothing was left to send
         self._progress = Progress(0, 0, None, {})
-        self._refused: dict[str, str] = {}
+        self._refused: dict[int, str] = {}
         self._wait = self._not_before = 0.0
 
     @property
@@ -82,9 +91,7 @@ class Projection:
         with self._lock:
             check_reachable(self.uri)
             try:
-                log = MlflowLog(self.uri)
-                log.connect()
-                self._runs = Runs(self.folder, self._cursor, log)
+                self._runs = Runs(self.folder, self._cursor, self._open_store(self.uri))
                 self._runs.take_up_sweep()
             except (Away, Refused) as error:
                 raise unreachable(self.uri, _with_hint(str(error))) from error
@@ -96,39 +103,57 @@ class Projection:
     def sync(self, *, force: bool = False, deadline: float | None = None) -> Progress:
         """Send what is new, and say what is left. Never raises because of the store.
 
-        After a failure it waits before it tries again, longer each time; `force` tries at once. `deadline` is a time of
-        `time.monotonic` at which the pass ends early.
+        After a failure it waits before it tries again, longer each time; `force` tries at once, and tries again what was
+        refused. `deadline` is a time of `time.monotonic` at which the pass ends early.
         """
         with self._lock:
-            stamp = self._events_stamp()
-            if not force and (stamp == self._settled or time.monotonic() < self._not_before):
+            if not force and time.monotonic() < self._not_before:
                 return self._progress
-            self._pass(self.folder.state(), deadline)
             # whatever a trial leaves is there before its event, so that an unchanged log means an unchanged folder
-            self._settled = stamp if self._progress.is_done else None
+            if self._advance() or self._due or self._progress.problem or force:
+                self._due |= self._refused.keys() if force else set()
+                self._pass(deadline)
             return self._progress
 
     def close(self, *, final: bool, deadline: float | None = None) -> Progress:
         """Send what is left, mark the sweep as finished (`final`) or stopped, and add its report to its run."""
         with self._lock:
-            self._settled = None
-            state = self.folder.state()
-            self._pass(state, deadline)
+            self._advance()
+            self._due |= {record.number for record in self._state.live()} | self._refused.keys()
+            self._pass(deadline)
             if self._progress.is_done:
-                self._guarded(lambda: self._close(state, final=final))
+                self._guarded(lambda: self._close(final=final))
             return self._progress
+
+    @property
+    def _state(self) -> SweepState:
+        return self._following.state
 
     def _remembered(self) -> str | None:
         """The store of earlier, for where neither the caller nor the environment names one; if it is still there."""
-        if os.environ.get("MLFLOW_TRACKING_URI") or not (uri := last_uri(self.folder.path / "tracking.json")):
+        if os.environ.get("MLFLOW_TRACKING_URI") or not (uri := last_uri(self.folder.path / _CURSOR)):
             return None
         path = sqlite_path(uri)
         return uri if path is None or path.exists() else None
 
-    def _pass(self, state: SweepState, deadline: float | None) -> None:
-        records = [state.trials[number] for number in sorted(state.trials)]
-        todo = {record.folder_name for record in records}
-        self._refused = {}
+    def _advance(self) -> bool:
+        """Follow the ledger, and note which trials changed; whether anything did."""
+        news = self._following.advance()
+        if news.is_whole:
+            self._due, self._refused = set(self._state.trials), {}
+            self._issued, self._last_end = {}, None
+        for event in news.events:
+            if event["event"] == "issued":
+                self._issued[event["number"]] = event
+            elif event["event"] == "ended":
+                self._last_end = event["at"]
+            if event.get("number") in self._state.trials:
+                self._due.add(event["number"])
+        return bool(news.events)
+
+    def _pass(self, deadline: float | None) -> None:
+        state = self._state
+        records = [state.trials[number] for number in sorted(self._due | state.running)]
 
         def send() -> None:
             self.runs.declare(record.folder_name for record in records)
@@ -136,15 +161,24 @@ class Projection:
                 for record in records:
                     if deadline is not None and time.monotonic() > deadline:
                         return
-                    try:
-                        step(record)
-                    except Refused as error:
-                        self._refused[record.folder_name] = str(error)
-                    if step == self._send_files:
-                        todo.discard(record.folder_name)
+                    self._unless_refused(step, record)
 
         self._guarded(send)
-        self._progress = Progress(len(records), len(todo), self._progress.problem, dict(self._refused))
+        refused = {state.trials[number].folder_name: why for number, why in self._refused.items()}
+        self._progress = Progress(len(state.trials), len(self._due), self._progress.problem, refused)
+
+    def _unless_refused(self, step: Callable[[TrialRecord], None], record: TrialRecord) -> None:
+        """Do one of the two steps of a trial; after the second it is no longer due."""
+        number, is_last = record.number, step == self._send_files
+        if not is_last:
+            self._refused.pop(number, None)
+        try:
+            if number not in self._refused:
+                step(record)
+        except Refused as error:
+            self._refused[number] = str(error)
+        if is_last:
+            self._due.discard(number)
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """Do it, and keep the cursor; a store that is away, or a full disk, is a problem to note and not an error."""
@@ -164,58 +198,76 @@ class Projection:
 
     def _send_numbers(self, record: TrialRecord) -> None:
         """The run of a trial: created, described, with every row that it lacks, and how it stands."""
-        run, status = self.runs.of(record), describe.status(record.outcome)
+        key, run, status = record.folder_name, self.runs.of(record), describe.status(record.outcome)
         ending = f"{len(record.copies)} {record.outcome.name if record.outcome else 'RUNNING'}"
         is_current = run.ending == ending and run.status == status
         if is_current and run.complete:
             return
         size = _size(self._path(record) / "results.jsonl")
-        if is_current and self._sizes.get(record.folder_name) == size:
+        if is_current and self._sizes.get(key) == size:
             return
         rows = TrialFolder(self._path(record)).rows()
         start = rows[0].time - round(1000 * rows[0].seconds) if rows else run.declared
         end = rows[-1].time if rows else run.declared
         run_id = self.runs.id_of(record, start)
-        points = [point for row in rows if row.epoch > run.epoch for point in describe.row_points(row)]
-        tags = {} if run.described else self.runs.trial_tags(record)
+        points = self._points(record, rows, run, ending)
+        parameters, tags = ({}, {}) if run.described else self._description(record)
         if not is_current:
             tags |= describe.ending_tags(record)
             points += [] if record.is_live else describe.best_points(record, end)
-        self.runs.log.log(run_id, points, {} if run.described else describe.parameters(record.configuration), tags)
-        self.runs.set_status(run, status, end)
+        self.runs.store.log(run_id, points, parameters, tags)
+        self.runs.set_status(key, status, end)
         run.described, run.ending, run.complete = True, ending, False
         run.epoch = max(run.epoch, rows[-1].epoch if rows else -1)
-        self._sizes[record.folder_name] = size
-        self.runs.save(soon=True)
+        self._sizes[key] = size
+        self.runs.changed(key)
+
+    def _points(self, record: TrialRecord, rows: list[Row], run: RunCursor, ending: str) -> list[Point]:
+        """The rows that the run lacks; after a copy the knobs of all rows, because now it is known which they are."""
+        new = [row for row in rows if row.epoch > run.epoch]
+        first = self._issued[record.number].get("parameters", {})
+        knobs = describe.knob_points(record, first, new if run.ending == ending else rows)
+        return [*(point for row in new for point in describe.row_points(row)), *knobs]
+
+    def _description(self, record: TrialRecord) -> tuple[dict[str, str], dict[str, str]]:
+        """The trial's parameters, which a copy does not change, and its tags."""
+        configuration = self._issued[record.number].get("configuration", {})
+        return describe.parameters(configuration), self.runs.trial_tags(record)
 
     def _send_files(self, record: TrialRecord) -> None:
         """The trial's configuration and pictures, each once."""
-        run, path, log = self.runs.of(record), self._path(record), self.runs.log
+        run, path, store = self.runs.of(record), self._path(record), self.runs.store
         if run.complete or run.run_id is None:
             return
+        key = record.folder_name
         if "configuration.yaml" not in run.files:
-            log.add_yaml(run.run_id, record.configuration, "configuration.yaml")
+            configuration = self._issued[record.number].get("configuration", {})
+            store.add_text(run.run_id, describe.as_yaml(configuration), "configuration.yaml")
             run.files.append("configuration.yaml")
+            self.runs.changed(key)
         for picture in sorted(picture for pattern in _PICTURES for picture in path.glob(pattern)):
             name = str(picture.relative_to(path))
             if name not in run.files:
-                log.add_file(run.run_id, picture, picture.parent.name)
+                store.add_file(run.run_id, picture, picture.parent.name)
                 run.files.append(name)
-        run.complete = not record.is_live
-        self.runs.save(soon=True)
+                self.runs.changed(key)
+        if not record.is_live:
+            run.complete = True
+            self.runs.changed(key)
 
-    def _close(self, state: SweepState, *, final: bool) -> None:
-        sweep, log = self.runs.sweep, self.runs.log
+    def _close(self, *, final: bool) -> None:
+        sweep, store = self.runs.sweep, self.runs.store
         assert sweep.run_id is not None, "start() made it"
-        for record in state.live():
-            self.runs.set_status(self.runs.of(record), "KILLED")
-        ended = [event["at"] for event in self.folder.events.read() if event["event"] == "ended"]
-        time = round(1000 * datetime.fromisoformat(ended[-1]).timestamp()) if ended else sweep.declared
-        objective = self.folder.definition.get("objective", {})
-        log.log(sweep.run_id, list(describe.summary(state, objective, time)), {}, self.runs.sweep_tags())
+        for record in self._state.live():
+            self.runs.set_status(record.folder_name, "KILLED")
+        ended = self._last_end
+        time = round(1000 * datetime.fromisoformat(ended).timestamp()) if ended else sweep.declared
+        found = self.folder.definition.get("objective")
+        objective = Objective.model_validate(found) if found else None
+        store.log(sweep.run_id, list(describe.summary(self._state, objective, time)), {}, self.runs.sweep_tags())
         for path in self._report():
-            log.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
-        self.runs.set_status(sweep, "FINISHED" if final else "KILLED")
+            store.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
+        self.runs.set_status(SWEEP, "FINISHED" if final else "KILLED")
         self.runs.delete_strangers()
 
     def _report(self) -> list[Path]:
@@ -224,13 +276,6 @@ class Projection:
 
     def _path(self, record: TrialRecord) -> Path:
         return self.folder.path / "trials" / record.folder_name
-
-    def _events_stamp(self) -> tuple[int, int] | None:
-        try:
-            found = self.folder.events.path.stat()
-        except OSError:
-            return None
-        return found.st_size, found.st_mtime_ns
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking import describe
 from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
-from gensweep.tracking.mlflow_log import MlflowLog
+from gensweep.tracking.run_store import RunStore, Status
 
 _SAVE_EVERY = 1.0
 _IDENTITY = ("gensweep.sweep_id", "gensweep.kind", "gensweep.number", "gensweep.trial_key")
@@ -23,10 +23,11 @@ class Runs:
     would otherwise leave a run that nobody knows, and the next start would create another. MLflow has no unique names.
     """
 
-    def __init__(self, folder: SweepFolder, cursor: Cursor, log: MlflowLog) -> None:
-        self.folder, self.cursor, self.log = folder, cursor, log
+    def __init__(self, folder: SweepFolder, cursor: Cursor, store: RunStore) -> None:
+        self.folder, self.cursor, self.store = folder, cursor, store
         self._environment = folder.environment
         self._untried: set[str] = set()  # intents for which this process has not asked the store yet
+        self._unsaved: set[str] = set()
         self._saved = 0.0
 
     @property
@@ -40,25 +41,26 @@ class Runs:
 
     def take_up_sweep(self) -> None:
         """Find or create the sweep's run; if the store lost it, everything is sent again."""
+        self.cursor.compact()
         known = self.cursor.runs.get(SWEEP)
-        if known is not None and known.run_id and not self.log.exists(known.run_id):
-            self.cursor.runs.clear()
+        if known is not None and known.run_id and not self.store.exists(known.run_id):
+            self.cursor.compact(forget=True)
         self.declare([SWEEP])
         if self.sweep.run_id is None:
             self.sweep.run_id = self._adopt_or_create(SWEEP, self.folder.name, self.sweep_tags(), self.sweep.declared)
-            self.save()
+            self.changed(SWEEP)
         if not self.sweep.described:
-            self.log.log(self.sweep.run_id, (), describe.parameters(self.folder.definition), self.sweep_tags())
+            self.store.log(self.sweep.run_id, (), describe.parameters(self.folder.definition), self.sweep_tags())
             self.sweep.described = True
-        self.set_status(self.sweep, "RUNNING")
+            self.changed(SWEEP)
+        self.set_status(SWEEP, "RUNNING")
         self.save()
 
     def declare(self, keys: Iterable[str]) -> None:
         """Write down which runs are to be created, before any of them is."""
         new = [key for key in keys if key not in self.cursor.runs]
         if new:
-            self.cursor.runs |= {key: RunCursor(declared=round(1000 * time.time())) for key in new}
-            self.save()
+            self.cursor.declare({key: RunCursor(declared=round(1000 * time.time())) for key in new})
             self._untried.update(new)
 
     def id_of(self, record: TrialRecord, start: int) -> str:
@@ -67,26 +69,35 @@ class Runs:
         if run.run_id is None:
             name = record.folder_name
             run.run_id = self._adopt_or_create(name, name, self.trial_tags(record), start)
-            self.save(soon=True)
+            self.changed(name)
         return run.run_id
 
-    def set_status(self, run: RunCursor, status: str, end: int | None = None) -> None:
+    def set_status(self, key: str, status: Status, end: int | None = None) -> None:
         """Change how a run stands, if it does not stand so already."""
+        run = self.cursor.runs[key]
         if run.run_id is not None and run.status != status:
-            self.log.set_status(run.run_id, status, end)
+            self.store.set_status(run.run_id, status, end)
             run.status = status
+            self.changed(key)
 
     def delete_strangers(self) -> None:
         """Delete the runs of this sweep that nobody here knows: a lost answer of the store made a second one."""
         known = {run.run_id for run in self.cursor.runs.values()}
-        for run_id in self.log.find({"gensweep.sweep_id": self.cursor.sweep_id}):
+        for run_id in self.store.find({"gensweep.sweep_id": self.cursor.sweep_id}):
             if run_id not in known:
-                self.log.delete(run_id)
+                self.store.delete(run_id)
 
-    def save(self, *, soon: bool = False) -> None:
-        """Write the cursor; `soon` leaves that to a later call if the last writing is recent. A replay is harmless."""
-        if not soon or time.monotonic() - self._saved > _SAVE_EVERY:
-            self.cursor.save()
+    def changed(self, key: str) -> None:
+        """Note that a run's cursor is to be written; that happens every second, and at `save`."""
+        self._unsaved.add(key)
+        if time.monotonic() - self._saved > _SAVE_EVERY:
+            self.save()
+
+    def save(self) -> None:
+        """Write what changed in the cursor."""
+        if self._unsaved:
+            self.cursor.save(sorted(self._unsaved))
+            self._unsaved.clear()
             self._saved = time.monotonic()
 
     def sweep_tags(self) -> dict[str, str]:
@@ -116,13 +127,13 @@ class Runs:
     def _adopt_or_create(self, key: str, name: str, tags: dict[str, str], start: int) -> str:
         """The run of an intent: the oldest that an earlier attempt left (its doubles are deleted), else a new one."""
         if key not in self._untried:
-            found = self.log.find({tag: tags[tag] for tag in _IDENTITY if tag in tags})
+            found = self.store.find({tag: tags[tag] for tag in _IDENTITY if tag in tags})
             for double in found[1:]:
-                self.log.delete(double)
+                self.store.delete(double)
             if found:
                 return found[0]
         self._untried.discard(key)
-        return self.log.create(name, tags, start)
+        return self.store.create(name, tags, start)
 
 
 def _user() -> str:

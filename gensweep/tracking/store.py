@@ -43,9 +43,10 @@ def resolve_uri(given: str | None) -> str:
     return uri.rstrip("/")
 
 
-def redacted(uri: str) -> str:
-    """The URI without user and password, fit for messages and files."""
-    return re.sub(r"://[^/@]*@", "://", uri)
+def redacted(text: str) -> str:
+    """A URI, or a message with URIs in it, without users and passwords: fit for messages and files."""
+    # up to the last @ before the path: a password may hold one
+    return re.sub(r"://[^/\s]*@", "://", re.sub(r"(?i)([?&](?:password|token)=)[^&\s]*", r"\1", text))
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from gensweep.divergences.base import Knobs, Nets, Noise
 from gensweep.families.base import Player
+from gensweep.losses import Knobs, Nets, Noise
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.technique import Technique
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 import torch
 
-from gensweep.divergences.base import Draw
 from gensweep.families.base import Game
+from gensweep.losses import Draw
 from gensweep.seeding import derive
 
 _MOST_ROUNDS = 32

@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from gensweep.errors import ConfigError
-from gensweep.axes.distributions import Choice, Distribution, LogUniform
+from gensweep.axes.axis import Axis, AxisPath
+from gensweep.axes.distributions import Choice, LogUniform
 from gensweep.axes.space import (
-    OneOf,
     answers,
     axes,
     draw,
     flatten,
-    grid,
+    grid_point,
     grid_size,
     locate,
+    n_configurations,
     read,
     resolve,
-    restrict,
     write,
 )
+from gensweep.errors import ConfigError
 
 TREE: dict[str, Any] = {
     "latent_size": "choice(2, 8)",
@@ -49,23 +49,23 @@ def space() -> Any:
 
 
 def test_axes_have_conditional_names_and_say_when_they_exist(space: Any) -> None:
-    assert [(axis.name, dict(axis.given)) for axis in axes(space)] == [
+    assert [(axis.path, dict(axis.given)) for axis in axes(space)] == [
         ("latent_size", {}),
         ("family.lambda", {}),
         ("family.divergence", {}),
-        ("family.divergence[mmd].kernel", {"family.divergence": "mmd"}),
-        ("family.divergence[mmd#2].scale", {"family.divergence": "mmd#2"}),
+        ("family.divergence[mmd.1].kernel", {"family.divergence": "mmd.1"}),
+        ("family.divergence[mmd.2].scale", {"family.divergence": "mmd.2"}),
         ("metrics.1.n", {}),
     ]
-    assert axes(space)[2].distribution == Choice(("mmd", "jensen_shannon", "mmd#2"))
+    assert axes(space)[2].distribution == Choice(("mmd.1", "jensen_shannon", "mmd.2"))
 
 
 def test_only_active_axes_are_asked_for_in_order(space: Any) -> None:
     asked = []
 
-    def ask(name: str, distribution: Distribution) -> Any:
-        asked.append(name)
-        return "jensen_shannon" if name == "family.divergence" else distribution.ends()[-1]
+    def ask(axis: Axis) -> Any:
+        asked.append(axis.path)
+        return "jensen_shannon" if axis.chooses_branch else axis.distribution.ends()[-1]
 
     assert resolve(space, ask) == {
         "latent_size": 8,
@@ -88,9 +88,9 @@ def test_stored_answers_give_the_same_configuration(space: Any) -> None:
 
 
 def test_the_grid_has_every_combination_once(space: Any) -> None:
-    combinations = list(grid(space, points=3))
-    # latent_size 2 x lambda 3 x (mmd: 2 kernels, jensen_shannon: 1, mmd#2: 3 scales) x n 2
-    assert len(combinations) == grid_size(space, 3) == 2 * 3 * (2 + 1 + 3) * 2
+    # latent_size 2 x lambda 3 x (mmd: 2 kernels, jensen_shannon: 1, the other mmd: 3 scales) x n 2
+    assert grid_size(space, 3) == 2 * 3 * (2 + 1 + 3) * 2
+    combinations = [grid_point(space, 3, index) for index in range(grid_size(space, 3))]
     assert len({tuple(sorted(map(str, c.items()))) for c in combinations}) == len(combinations)
     for parameters in combinations:
         resolve(space, answers(parameters))
@@ -98,21 +98,26 @@ def test_the_grid_has_every_combination_once(space: Any) -> None:
         assert {name for name in parameters if "[" not in name} == active
 
 
-def test_a_decided_choice_stands_as_its_branch(space: Any) -> None:
-    decided = restrict(space, "family.divergence", "mmd#2")
-    assert decided["family"]["divergence"]["name"] == "mmd"
-    assert [axis.name for axis in axes(decided)][2] == "family.divergence.scale"
-    assert isinstance(space["family"]["divergence"], OneOf), "the space itself is unchanged"
-    with pytest.raises(ConfigError, match="Did you mean 'mmd'"):
-        restrict(space, "family.divergence", "mmdd")
-    with pytest.raises(ConfigError, match="no one_of"):
-        restrict(space, "family.lambda", "mmd")
+def test_the_last_axis_of_a_grid_moves_fastest(space: Any) -> None:
+    assert [grid_point(space, 3, i)["metrics.1.n"] for i in range(4)] == [10, 20, 10, 20]
+    assert [grid_point(space, 3, i)["latent_size"] for i in (0, 35, 36, 71)] == [2, 2, 8, 8]
+    with pytest.raises(IndexError):
+        grid_point(space["family"]["divergence"], 3, 6)
+
+
+def test_how_many_configurations_there_are(space: Any) -> None:
+    assert n_configurations(space) is None  # lambda is continuous
+    finite, _, _ = read({
+        "a": "int(1, 3)", "b": "quniform(0, 1, 0.5)", "c": "logint(1, 4)", "d": "uniform(2, 2)", "e": 7,
+        "f": {"one_of": [{"name": "x", "g": "choice(1, 2)"}, {"name": "y"}]},
+    })  # fmt: skip
+    assert n_configurations(finite) == 3 * 3 * 4 * 1 * (2 + 1)
 
 
 def test_places_have_the_names_of_their_axes(space: Any) -> None:
-    ask = answers({"family.divergence": "mmd#2"})
-    assert locate(space, ask, ("family", "divergence", "scale")) == "family.divergence[mmd#2].scale"
-    assert locate(space, ask, ("family", "divergence")) == "family.divergence[mmd#2]"
+    ask = answers({"family.divergence": "mmd.2"})
+    assert locate(space, ask, ("family", "divergence", "scale")) == "family.divergence[mmd.2].scale"
+    assert locate(space, ask, ("family", "divergence")) == "family.divergence[mmd.2]"
     assert locate(space, ask, ("family", "lambda", "deeper")) == "family.lambda.deeper"
 
 
@@ -138,3 +143,11 @@ def test_what_is_wrong_is_noted_and_all_of_it() -> None:
 def test_a_mapping_of_weights_and_biases_is_a_leaf() -> None:
     space, _, _ = read({"lr": {"min": 0.1, "max": 1.0, "distribution": "log_uniform_values"}})
     assert space == {"lr": LogUniform(0.1, 1.0)}
+
+
+def test_a_path_knows_its_place_and_its_short_name() -> None:
+    path = AxisPath("family").into("divergence").branch("mmd").into("kernel").branch("imq").into(3)
+    assert path == "family.divergence[mmd].kernel[imq].3"
+    assert (path.place, path.name) == ("family.divergence.kernel.3", "3")
+    assert AxisPath("family.divergence[wgan.clip].bound").place == "family.divergence.bound"
+    assert AxisPath().into("seed") == "seed"

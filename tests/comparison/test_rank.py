@@ -18,8 +18,10 @@ from gensweep.comparison.rank import (
     rank,
 )
 from gensweep.errors import ConfigError, NoUsableTrial
+from gensweep.objective import Objective
 
 INF = math.inf
+LESS, MORE = Objective(metric="fid"), Objective(metric="fid", mode="max")
 
 
 def rows(**groups: list[float | str]) -> list[dict[str, Any]]:
@@ -28,9 +30,8 @@ def rows(**groups: list[float | str]) -> list[dict[str, Any]]:
     for group, scores in groups.items():
         for score in scores:
             outcome, value = (score, None) if isinstance(score, str) else ("COMPLETED", score)
-            found.append(
-                {"trial": str(len(found)), "group": group, "outcome": outcome, "fid": value, "seconds": 2.0}
-            )  # fmt: skip
+            took = {"seconds": 2.0, "evaluation_seconds": 0.5}
+            found.append({"trial": str(len(found)), "group": group, "outcome": outcome, "fid": value, **took})
     return found
 
 
@@ -100,59 +101,60 @@ def test_two_families_of_the_same_distribution_are_a_tie_nineteen_times_of_twent
 
 
 def test_too_few_trials_cannot_be_told_apart() -> None:
-    assert rank(rows(a=[1.0, 2.0, 3.0], b=[7.0, 8.0, 9.0]), "fid", "min").pairs[0].verdict == "tie"
-    assert rank(rows(a=[1.0, 2.0, 3.0, 4.0], b=[6.0, 7.0, 8.0, 9.0]), "fid", "min").pairs[0].verdict == "a"
+    assert rank(rows(a=[1.0, 2.0, 3.0], b=[7.0, 8.0, 9.0]), LESS).pairs[0].verdict == "tie"
+    assert rank(rows(a=[1.0, 2.0, 3.0, 4.0], b=[6.0, 7.0, 8.0, 9.0]), LESS).pairs[0].verdict == "a"
 
 
 def test_failures_are_the_worst_results_and_never_dropped() -> None:
-    found = rank(rows(a=[1.0, "DIVERGED", "FAILED", math.nan], b=[5.0, 6.0, 7.0, 8.0]), "fid", "min", budget=2)
+    found = rank(rows(a=[1.0, "DIVERGED", "FAILED", math.nan], b=[5.0, 6.0, 7.0, 8.0]), LESS, budget=2)
     a, b = group_named("a", found.groups), group_named("b", found.groups)
     assert [group.name for group in found.groups] == ["b", "a"]
     assert (a.n, a.usable, a.diverged, a.failed, a.best) == (4, 1, 1, 1, 1.0)
     assert (a.median, a.iqm, a.expected.value) == (INF, INF, INF)
     assert (b.median, b.expected.value) == (6.5, pytest.approx((3 * 5 + 2 * 6 + 7) / 6))
     assert found.pair("a", "b").probability.value == 4 / 16
-    assert a.seconds == 8.0
+    assert (a.seconds, a.evaluation_seconds) == (8.0, 2.0)  # of diverged and failed trials too
 
 
 def test_a_diverged_trial_does_not_keep_the_score_that_it_had_before() -> None:
     given = rows(a=[1.0, 2.0], b=[3.0, 4.0])
     given[0]["outcome"] = "DIVERGED"
-    assert group_named("a", rank(given, "fid", "min").groups).best == 2.0
+    assert group_named("a", rank(given, LESS).groups).best == 2.0
 
 
 def test_more_is_better_is_the_mirror_of_less_is_better() -> None:
     groups: dict[str, list[float | str]] = {"a": [1.0, 2.0, 5.0, "DIVERGED"], "b": [2.0, 3.0, 4.0, 9.0]}
     mirrored = {name: [-s if isinstance(s, float) else s for s in scores] for name, scores in groups.items()}
-    up, down = rank(rows(**mirrored), "fid", "max", budget=2), rank(rows(**groups), "fid", "min", budget=2)
+    up, down = rank(rows(**mirrored), MORE, budget=2), rank(rows(**groups), LESS, budget=2)
     for one, other in zip(up.groups, down.groups, strict=True):
         assert (one.name, one.best, one.median, one.iqm) == (other.name, -other.best, -other.median, -other.iqm)
         assert (one.expected.value, one.expected.low) == (-other.expected.value, -other.expected.high)
+        assert one.expected.high == -other.expected.low
     assert up.pairs == down.pairs
 
 
 def test_every_group_gets_half_of_the_smallest_ones_trials() -> None:
     given = rows(a=[float(i) for i in range(9)], b=[1.0, 2.0, 3.0, 4.0, 5.0])
-    assert rank(given, "fid", "min").budget == 2
-    assert rank(given, "fid", "min", budget=5).budget == 5
+    assert rank(given, LESS).budget == 2
+    assert rank(given, LESS, budget=5).budget == 5
     with pytest.raises(ConfigError, match="smallest group has 5"):
-        rank(given, "fid", "min", budget=6)
+        rank(given, LESS, budget=6)
 
 
 def test_one_trial_is_a_ranking_of_one() -> None:
-    found = rank(rows(a=[3.0]), "fid", "min")
+    found = rank(rows(a=[3.0]), LESS)
     assert (found.budget, found.groups[0].best, found.pairs) == (1, 3.0, [])
 
 
 def test_unfinished_trials_are_counted_apart() -> None:
-    found = rank(rows(a=[3.0, "INTERRUPTED", ""], b=[4.0]), "fid", "min")
+    found = rank(rows(a=[3.0, "", ""], b=[4.0]), LESS)
     assert (found.unfinished, group_named("a", found.groups).n) == (2, 1)
 
 
 @pytest.mark.parametrize("scores", [["DIVERGED", "DIVERGED"], [math.nan], [""], []])
 def test_nothing_usable_is_an_error_that_counts_what_there_was(scores: list[float | str]) -> None:
     with pytest.raises(NoUsableTrial) as raised:
-        rank(rows(a=scores), "fid", "min")
+        rank(rows(a=scores), LESS)
     assert raised.value.exit_code == 1
     if scores == ["DIVERGED", "DIVERGED"]:
         assert "2 diverged" in str(raised.value)
@@ -160,10 +162,10 @@ def test_nothing_usable_is_an_error_that_counts_what_there_was(scores: list[floa
 
 def test_the_same_rows_give_the_same_intervals() -> None:
     given = rows(a=[1.0, 2.0, 4.0, 8.0], b=[2.0, 3.0, 5.0, 7.0])
-    assert rank(given, "fid", "min") == rank(given, "fid", "min")
+    assert rank(given, LESS) == rank(given, LESS)
 
 
 def test_another_group_does_not_change_a_groups_interval() -> None:
     a: list[float | str] = [1.0, 2.0, 4.0, 8.0]
-    alone, beside = rank(rows(a=a), "fid", "min"), rank(rows(b=[2.0] * 4, a=a), "fid", "min")
+    alone, beside = rank(rows(a=a), LESS), rank(rows(b=[2.0] * 4, a=a), LESS)
     assert group_named("a", beside.groups).expected == alone.groups[0].expected

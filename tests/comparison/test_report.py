@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from written_sweep import DEFINITION, Writer
 
-from gensweep.comparison.report import compare, duration, number
+from gensweep.comparison.compare import compare
+from gensweep.comparison.report import markdown
+from gensweep.comparison.report import write as write_report
 from gensweep.errors import ConfigError, NoUsableTrial
 
 Write = Callable[..., Writer]
@@ -25,11 +27,11 @@ def test_the_answer_names_the_leader_the_ties_and_the_losers(write: Write) -> No
     sweep = write()
     families(sweep, vae=[2.0, 4, 6, 8, 10, 12], wae=[1.0, 3, 5, 7, 9, 11], gan=[31.0, 32, 33, 34, 35, 36])
     found = compare([sweep.folder])
-    assert found.by == "family"
+    assert found.by == "arm"
     assert found.sentence().startswith("wae leads with expected best FID 2.5 [")
     assert "at 3 trials; vae is a tie (P = 0.58 [" in found.sentence()
     assert found.sentence().endswith("gan is worse (P = 1.00 [1.00, 1.00]).")
-    assert [row["family"] for row in found.table()] == ["wae", "vae", "gan"]
+    assert [row["arm"] for row in found.table()] == ["wae", "vae", "gan"]
 
 
 def test_where_all_are_ties_nobody_leads(write: Write) -> None:
@@ -49,36 +51,40 @@ def test_one_trial_each_tells_nothing_and_says_so_once(write: Write) -> None:
 def test_a_curve_of_one_point_is_not_drawn(write: Write) -> None:
     sweep = write()
     families(sweep, **{f"family{i}": [float(i)] for i in range(1, 8)})
-    names = {path.name for path in compare([sweep.folder]).write(sweep.folder.path / "report")}
+    names = {path.name for path in write_report(compare([sweep.folder]), sweep.folder.path / "report")}
     assert names == {"comparison.md", "comparison.csv", "curves.png"}
 
 
-def test_branches_of_one_name_are_told_apart_by_what_differs(write: Write) -> None:
-    sweep = write()
-    for name, constraint, lr in (
-        ("wgan", {"name": "clip"}, 0.1), ("wgan-2", {"name": "gradient_penalty"}, 0.1),
-        ("wgan-10", {"name": "clip"}, 0.2), ("wgan-10", {"name": "clip"}, 0.3), ("gan", {"name": "none"}, 0.1),
-    ):  # fmt: skip
-        sweep.trial(name, 1.0, configuration={"family": {"name": name[:4], "constraint": constraint}, "lr": lr})
-    found = compare([sweep.folder])
-    assert found.namesakes() == [
-        "wgan: constraint=clip, lr=0.1",
-        "wgan-2: constraint=gradient_penalty, lr=0.1",
-        "wgan-10: constraint=clip, lr searched",
-    ]
-    assert compare([sweep.folder], by="lr").namesakes() == []
-
-
-def test_one_family_is_compared_by_its_divergence(write: Write) -> None:
+def test_arms_are_compared_and_any_other_column_where_it_is_named(write: Write) -> None:
     sweep = write()
     for name, value in (("mmd", 3.0), ("sinkhorn", 2.0), ("mmd", 4.0), ("sinkhorn", 1.0)):
-        sweep.trial("wae", value, configuration={"family": {"name": "wae", "divergence": {"name": name}}})
+        divergence = {"family": {"name": "wae", "divergence": {"name": name}}}
+        sweep.trial("wae", value, arm=f"wae.{name}", configuration=divergence)
     found = compare([sweep.folder])
-    assert found.by == "divergence"
-    assert [group.name for group in found.ranking.groups] == ["sinkhorn", "mmd"]
+    assert found.by == "arm"
+    assert [group.name for group in found.ranking.groups] == ["wae.sinkhorn", "wae.mmd"]
+    assert [group.name for group in compare([sweep.folder], by="divergence").ranking.groups] == ["sinkhorn", "mmd"]
     assert [group.name for group in compare([sweep.folder], by="family").ranking.groups] == ["wae"]
     with pytest.raises(ConfigError, match="Did you mean 'divergence'"):
         compare([sweep.folder], by="divergnce")
+
+
+def test_namesakes_of_two_arms_are_two_groups(write: Write) -> None:
+    sweep = write()
+    for arm, value in (("wgan.clip", 1.0), ("wgan.sobolev", 2.0), ("gan", 3.0)):
+        sweep.trial(arm.partition(".")[0], value, arm=arm)
+    assert [row["arm"] for row in compare([sweep.folder]).table()] == ["wgan.clip", "wgan.sobolev", "gan"]
+    assert [row["family"] for row in compare([sweep.folder], by="family").table()] == ["wgan", "gan"]
+
+
+def test_the_cost_of_a_group_is_that_of_all_its_trials(write: Write) -> None:
+    sweep = write()
+    sweep.trial("vae", 3.0, seconds=10.0, evaluation_seconds=1.0)
+    sweep.trial("vae", None, outcome="DIVERGED", seconds=20.0, evaluation_seconds=2.0)
+    found = compare([sweep.folder])
+    assert found.table()[0]["compute"] == "33 s"
+    row = next(csv.DictReader(io.StringIO(found.csv().decode())))
+    assert (row["seconds"], row["evaluation_seconds"]) == ("30.0", "3.0")
 
 
 def test_a_sweep_of_one_group_and_one_trial_has_an_answer(write: Write) -> None:
@@ -154,7 +160,7 @@ def test_sweeps_of_different_objectives_need_a_named_score(write: Write) -> None
         families(sweep, vae=[3.0, 4])
     with pytest.raises(ConfigError, match="--metric"):
         compare([one.folder, other.folder])
-    assert compare([one.folder, other.folder], metric="fid").ranking.metric == "fid"
+    assert compare([one.folder, other.folder], metric="fid").ranking.objective.metric == "fid"
 
 
 def test_the_report_on_disk(write: Write) -> None:
@@ -163,7 +169,7 @@ def test_the_report_on_disk(write: Write) -> None:
     sweep.trial("wae", None, outcome="DIVERGED", reason="loss.model is nan | at step 12")
     sweep.trial("wae", None, outcome="DIVERGED", reason="loss.model is nan at step 99")
     found = compare([sweep.folder])
-    paths = found.write(sweep.folder.path / "report")
+    paths = write_report(found, sweep.folder.path / "report")
     assert {path.name for path in paths} == {
         "comparison.md", "comparison.csv", "expected_best.png", "curves.png", "axes.png"
     }  # fmt: skip
@@ -192,11 +198,21 @@ def test_figures_survive_a_group_without_any_score(write: Write) -> None:
     sweep = write()
     families(sweep, vae=[2.0, 4, 6, 8])
     sweep.trial("gan", None, outcome="DIVERGED", configuration={"latent_size": 16})
-    assert len(compare([sweep.folder]).write(sweep.folder.path / "report")) == 5
+    assert len(write_report(compare([sweep.folder]), sweep.folder.path / "report")) == 5
 
 
-def test_numbers_for_people() -> None:
-    assert [number(v) for v in (12.345, 0.00012345, 123456.0, float("inf"), float("nan"))] == [
-        "12.3", "0.000123", "123456", "∞", "–"
-    ]  # fmt: skip
-    assert [duration(s) for s in (42.0, 210.0, 9000.0)] == ["42 s", "3.5 min", "2.5 h"]
+def test_what_the_scores_mean_stands_in_the_report(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[2.0, 4], wae=[1.0, 3])
+    text = markdown(compare([sweep.folder]), sanity=[{"row": "floor", "fid": 1.23456}, {"row": "memoriser"}])
+    assert "## What the scores mean on these data" in text
+    assert "| floor | 1.235 |" in text
+    assert "## What the scores mean" not in markdown(compare([sweep.folder]))
+
+
+@pytest.mark.parametrize(("mode", "says"), [("min", "less is better"), ("max", "more is better")])
+def test_the_notes_say_which_way_is_better(write: Write, mode: str, says: str) -> None:
+    sweep = write(definition={**DEFINITION, "objective": {"metric": "fid", "mode": mode}})
+    families(sweep, vae=[2.0, 4], wae=[1.0, 3])
+    assert f"Ranked by fid ({says})" in markdown(compare([sweep.folder]))
+    assert compare([sweep.folder]).ranking.groups[0].name == {"min": "wae", "max": "vae"}[mode]

@@ -25,19 +25,21 @@ class Writer:
         family: str,
         fid: float | None,
         *,
+        arm: str = "",
         outcome: str = "COMPLETED",
         configuration: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
         protocol: Mapping[str, Any] | None = None,
         scores: Mapping[str, float] | None = None,
         seconds: float = 2.0,
+        evaluation_seconds: float = 0.5,
         reason: str = "",
         metric: str = "fid",
     ) -> int:
         number, self.n = self.n, self.n + 1
         key = f"{number:02x}" * 32
         configuration = {"latent_size": 8, "family": {"name": family}, "seed": 0} | dict(configuration or {})
-        identity = {"number": number, "key": key, "family": family}
+        identity = {"number": number, "key": key, "arm": arm or family}
         events: list[dict[str, Any]] = [
             {"event": "issued", **identity, "parameters": dict(parameters or {}), "configuration": configuration}
         ]
@@ -51,6 +53,10 @@ class Writer:
                     "epoch": epoch,
                     "step": 10 * epoch,
                     "scores": {"fid": fid * factor},
+                    "best": {"fid": fid * factor, **(scores or {})},
+                    "best_epoch": epoch,
+                    "seconds": seconds * epoch / 15,
+                    "evaluation_seconds": evaluation_seconds * epoch / 15,
                 }
                 for epoch, factor in ((5, 3.0), (10, 1.5), (15, 1.0))
             ]
@@ -60,10 +66,11 @@ class Writer:
             protocol_json = json.dumps({metric: {**contents, "hash": digest}}).encode()
             events.append(
                 {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
-                 "best": best, "best_epoch": 15 if best else None, "seconds": seconds, "protocol": {metric: digest}}
+                 "best": best, "best_epoch": 15 if best else None, "seconds": seconds,
+                 "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest}}
             )  # fmt: skip
         with self.folder.hold():
             self.folder.events.append_many(events)
         if protocol_json:
-            self.folder.trial(number, family, key).write_file("protocol.json", protocol_json)
+            self.folder.trial_of(self.folder.state().trials[number]).write_file("protocol.json", protocol_json)
         return number

@@ -11,7 +11,9 @@ from torch.func import functional_call, grad, vmap
 
 from gensweep import registry
 from gensweep.component import build
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.configuration import TrialConfiguration
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Loss
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
@@ -285,3 +287,53 @@ def test_a_family_names_itself_its_paper_and_its_source(name: str) -> None:
     assert cls.summary
     assert cls.paper
     build("optimizers", cls.default_optimizer)
+
+
+class Made(NamedTuple):
+    """What a setting can change: the parameters at the start and the samples from one noise."""
+
+    parameters: dict[str, torch.Tensor]
+    samples: torch.Tensor
+
+    @property
+    def shapes(self) -> dict[str, torch.Size]:
+        return {name: values.shape for name, values in self.parameters.items()}
+
+    def equals(self, other: Made) -> bool:
+        same = self.shapes == other.shapes and torch.equal(self.samples, other.samples)
+        return same and all(torch.equal(values, other.parameters[name]) for name, values in self.parameters.items())
+
+
+def made(node: Mapping[str, Any], data: Data, network: Mapping[str, Any], latent_size: int, batch_size: int) -> Made:
+    torch.manual_seed(0)
+    family, built = cast(Family, build("families", node)), cast(Network, build("networks", dict(network)))
+    game = family.game(Setting(data.shape, data.bounds, latent_size, batch_size, built, levels=data.levels))
+    noise = {name: draw(wanted, 5, 9) for name, wanted in game.sample_noise.items()}
+    items = data.items(40, torch.Generator().manual_seed(2)).float()
+    sample = game.sample if game.fit is None else game.fit(game.networks, items).sample
+    parameters = {f"{n}.{k}": p for n, net in game.networks.items() for k, p in net.named_parameters()}
+    return Made(parameters, sample(game.networks, noise))
+
+
+WIDER = {"mlp": {"hidden": [5, 6]}, "conv": {"channels": 3}}
+
+
+@everywhere
+def test_what_a_family_ignores_changes_nothing_and_what_it_does_not_changes_a_shape(
+    node: dict[str, Any], data: Data
+) -> None:
+    ignores = cast(type[Family], registry.load("families", node["name"])).ignores
+    assert ignores <= TrialConfiguration.model_fields.keys()
+    network = dict(data.network)
+    usual = made(node, data, network, 2, BATCH)
+    changed = {
+        "latent_size": made(node, data, network, 3, BATCH),
+        "network": made(node, data, {**network, **WIDER[network["name"]]}, 2, BATCH),
+    }
+    for path, other in changed.items():
+        if path in ignores:
+            assert other.equals(usual), path
+        else:
+            assert other.shapes != usual.shapes, path
+    assert ("training" in ignores) == (not make_game(node, 0, data)[1].players)
+    assert made(node, data, network, 2, BATCH + 1).equals(usual)

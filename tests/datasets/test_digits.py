@@ -1,4 +1,5 @@
 import importlib.util
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
@@ -31,10 +32,11 @@ def test_every_split_has_every_digit_about_equally_often():
         assert share.max() < 0.14
 
 
-def test_without_the_file_the_library_gives_the_same(monkeypatch: pytest.MonkeyPatch):
-    from_file = Digits().read().digest
-    monkeypatch.setattr(Path, "exists", lambda self: self.name != "digits.csv.gz")
-    assert Digits().read().digest == from_file
+def test_a_scikit_learn_without_the_file_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    elsewhere = ModuleSpec("sklearn", None, origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: elsewhere)
+    with pytest.raises(ConfigError, match=f"no {tmp_path}.*digits.csv.gz. Install another version"):
+        Digits().read()
 
 
 def test_without_scikit_learn_the_cure_is_named(monkeypatch: pytest.MonkeyPatch):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from gensweep.errors import CannotRun
 from gensweep.orchestration.resources import places, threads
+
 from gensweep.configuration import Resources
+from gensweep.errors import CannotRun
 
 
 @pytest.mark.parametrize(

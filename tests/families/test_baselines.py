@@ -17,7 +17,7 @@ from gensweep.families.base import Family, Fitted, Setting
 from gensweep.networks.base import Network
 from gensweep.trainers.streams import draw
 from gensweep.trial import run_trial
-from tests.conftest import assignment, small_configuration
+from tests.conftest import job, small_configuration
 
 
 def digits() -> Dataset:
@@ -156,7 +156,7 @@ def test_smoothing_adds_its_variance_to_the_fit_and_likelihood_is_minus_divergen
 
 def test_a_trial_without_players_is_evaluated_once_and_continues(tmp_path: Path) -> None:
     configuration = small_configuration("pca_gaussian")
-    reports = list(run_trial(assignment(tmp_path, configuration)))
+    reports = list(run_trial(job(tmp_path, configuration)))
     assert [report.epoch for report in reports] == [6]
     assert reports[-1].scores["fid"] > 0
-    assert list(run_trial(assignment(tmp_path, configuration)))[-1] == reports[-1]
+    assert list(run_trial(job(tmp_path, configuration)))[-1] == reports[-1]

@@ -10,10 +10,10 @@ import pytest
 import torch
 from scipy import integrate, stats
 
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.metrics.base import scorer
 from gensweep.metrics.latent_gap import LatentGap
-from gensweep.configuration import TrialConfiguration
 from gensweep.trial import TrainedModel, build_game
 
 STOCHASTIC: list[dict[str, Any]] = [

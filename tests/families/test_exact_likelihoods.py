@@ -12,6 +12,7 @@ import torch
 from torch.func import jacrev, vmap
 
 from gensweep.component import build
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError
@@ -23,7 +24,6 @@ from gensweep.lr_schedules.cosine import Cosine
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.spaces.check import load_and_check
-from gensweep.configuration import TrialConfiguration
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique

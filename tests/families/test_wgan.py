@@ -9,12 +9,12 @@ import torch
 
 from gensweep import registry
 from gensweep.component import build
+from gensweep.configuration import TrialConfiguration
 from gensweep.families.base import Family, Game, Setting
 from gensweep.families.fisher_gan import FisherGAN
 from gensweep.families.sobolev_gan import SobolevGAN
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
-from gensweep.configuration import TrialConfiguration
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.technique import Technique
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gensweep.errors import CannotRun, DamagedSweep
+from gensweep.ledger import events as module
 from gensweep.ledger.events import EventLog
 from gensweep.ledger.lease import Fenced
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -159,7 +160,7 @@ def test_a_newer_schema_is_refused_even_in_the_last_line(sweep: SweepFolder, lin
 def test_lost_logs_of_sweeps_with_trials_are_never_empty_sweeps(sweep: SweepFolder) -> None:
     assert sweep.events.read() == []
     fill(sweep)
-    sweep.trial(1, "wae", "0123456789")
+    sweep.trial("0001-wae-01234567")
     log = without_lease(sweep)
     data = log.path.read_bytes()
     for lost in (b"", data[:10]):
@@ -190,3 +191,159 @@ def test_an_event_that_is_not_plain_data_leaves_the_log_alone(sweep: SweepFolder
             sweep.events.append_many([{"event": "started"}, {"event": "issued", "what": object()}])
         assert sweep.events.append({"event": "started"}) == 1
     assert len(sweep.events.read()) == 1
+
+
+def test_a_follower_gives_every_event_once_and_reads_no_line_twice(
+    sweep: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = fill(sweep)
+    follower = sweep.events.follow()
+    assert follower.read() == (whole, True)
+    assert follower.read() == ([], False)
+    decoded: list[bytes] = []
+    decode = module._decode
+    monkeypatch.setattr(module, "_decode", lambda line: (decoded.append(line), decode(line))[1])
+    with sweep.hold():
+        sweep.events.append_many([{"event": "a"}, {"event": "b"}])
+        decoded.clear()
+        news = follower.read()
+        assert len(decoded) == 2
+        assert ([event["event"] for event in news.events], news.is_whole) == (["a", "b"], False)
+        assert [event["seq"] for event in news.events] == [5, 6]
+        sweep.events.append({"event": "c"})
+        assert [event["seq"] for event in follower.read().events] == [7]
+
+
+def test_a_follower_that_finds_nothing_new_does_not_open_the_log(
+    sweep: SweepFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(sweep)
+    follower = sweep.events.follow()
+    follower.read()
+    monkeypatch.setattr(Path, "open", lambda *_, **__: pytest.fail("the log was opened"))
+    monkeypatch.setattr(Path, "read_bytes", lambda *_: pytest.fail("the log was read"))
+    assert follower.read() == ([], False)
+
+
+def test_a_follower_sees_the_same_events_however_the_log_grows(sweep: SweepFolder) -> None:
+    whole = fill(sweep)
+    fill(sweep, 2)
+    whole = sweep.events.read()
+    log = without_lease(sweep)
+    data = log.path.read_bytes()
+    log.path.write_bytes(b"")
+    follower, seen = log.follow(), []
+    for size in range(len(data) + 1):
+        with log.path.open("ab") as file:
+            file.write(data[size - 1 : size] if size else b"")
+        news = follower.read()
+        seen += news.events
+        assert news.is_whole == (size == 0)
+        assert seen == whole[: data[:size].count(b"\n")]
+
+
+def test_a_follower_leaves_a_torn_line_until_the_next_driver_cut_it_off(sweep: SweepFolder) -> None:
+    whole = fill(sweep)
+    follower = sweep.events.follow()
+    data = sweep.events.path.read_bytes()
+    sweep.events.path.write_bytes(data[:-20])
+    assert follower.read() == (whole[:3], True)
+    again = SweepFolder.open(sweep.path)
+    with again.hold():
+        assert follower.read() == ([], False)
+        again.events.append({"event": "started"})
+    news = follower.read()
+    assert [(event["seq"], event["event"]) for event in news.events] == [(4, "started")]
+    assert not news.is_whole
+
+
+def test_a_follower_leaves_a_last_line_with_a_wrong_checksum_too(sweep: SweepFolder) -> None:
+    whole = fill(sweep)
+    data = sweep.events.path.read_bytes()
+    follower = sweep.events.follow()
+    start = data.rindex(b"\n", 0, -1) + 1
+    sweep.events.path.write_bytes(data[:start])
+    assert follower.read() == (whole[:3], True)
+    torn = bytearray(data)
+    torn[-30] ^= 1
+    sweep.events.path.write_bytes(torn)
+    assert follower.read() == ([], False)
+    sweep.events.path.write_bytes(data)
+    assert follower.read() == (whole[3:], False)
+
+
+def test_a_follower_reads_anew_what_was_taken_back(sweep: SweepFolder) -> None:
+    whole = fill(sweep)
+    follower = sweep.events.follow()
+    follower.read()
+    data = sweep.events.path.read_bytes()
+    sweep.events.path.write_bytes(data[: data.rindex(b"\n", 0, -1) + 1])  # as a full disk makes a driver do it
+    assert follower.read() == (whole[:3], True)
+    with sweep.hold():
+        sweep.events.append_many([{"event": "other"}, {"event": "more"}])
+    assert [event["event"] for event in follower.read().events] == ["other", "more"]
+    fill(sweep, 0)  # a driver found five
+    sweep.events.path.write_bytes(data[: data.rindex(b"\n", 0, -1) + 1])
+    with pytest.raises(DamagedSweep, match="Events were lost"):
+        follower.read()
+
+
+@pytest.mark.parametrize("longer", [False, True])
+def test_a_follower_notices_another_log_in_the_place_of_its_own(
+    sweep: SweepFolder, tmp_path: Path, longer: bool
+) -> None:
+    fill(sweep)
+    other = SweepFolder.create(tmp_path / "other", {})
+    with other.hold():
+        other.events.append_many([{"event": "other", "text": "x" * 500}] * (6 if longer else 4))
+    follower = sweep.events.follow()
+    follower.read()
+    sweep.events.path.write_bytes(other.events.path.read_bytes())
+    assert follower.read() == (other.events.read(), True)
+    replaced = sweep.events.path.with_name("copy")
+    replaced.write_bytes(sweep.events.path.read_bytes())
+    replaced.replace(sweep.events.path)
+    assert follower.read().is_whole
+
+
+def test_a_follower_names_a_damaged_line_and_goes_on_when_it_is_mended(sweep: SweepFolder) -> None:
+    fill(sweep, 2)
+    follower = sweep.events.follow()
+    follower.read()
+    fill(sweep, 3)
+    data = sweep.events.path.read_bytes()
+    lines = data.splitlines(keepends=True)
+    for broken, why in (
+        ([*lines[:3], lines[3].replace(b"reported", b"repeated"), lines[4]], r"events.jsonl:4: .*checksum"),
+        ([*lines[:2], lines[3], lines[4]], r"events.jsonl:3: .*event 4 where event 3 belongs"),
+    ):
+        sweep.events.path.write_bytes(b"".join(broken))
+        for _ in range(2):
+            with pytest.raises(DamagedSweep, match=why):
+                follower.read()
+    sweep.events.path.write_bytes(data)
+    assert follower.read() == (sweep.events.read(), True)
+
+
+def test_a_follower_knows_which_driver_wrote_before(sweep: SweepFolder, tmp_path: Path) -> None:
+    other = SweepFolder.create(tmp_path / "other", {})
+    fill(other, 3)
+    fill(sweep, 1)
+    fill(sweep, 1)
+    log = without_lease(sweep)
+    follower = log.follow()
+    follower.read()
+    late = other.events.path.read_bytes().splitlines(keepends=True)[2]
+    log.path.write_bytes(log.path.read_bytes() + late + late)
+    with pytest.raises(DamagedSweep, match=r"events.jsonl:3: .*by driver 1 after driver 2"):
+        follower.read()
+
+
+def test_a_log_that_is_gone_under_a_follower_is_damage(sweep: SweepFolder) -> None:
+    fill(sweep)
+    follower = sweep.events.follow()
+    follower.read()
+    fill(sweep, 0)
+    sweep.events.path.unlink()
+    with pytest.raises(DamagedSweep, match="is missing"):
+        follower.read()

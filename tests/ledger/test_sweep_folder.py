@@ -110,6 +110,39 @@ def test_a_trial_folder_is_named_by_its_record(sweep: SweepFolder) -> None:
     assert sweep.trial_of(record).path.is_dir()
 
 
+def issued(number: int) -> dict[str, object]:
+    return {"event": "issued", "number": number, "key": f"{number:02x}" * 32, "arm": "wae"}
+
+
+def test_a_followed_state_is_the_state_and_the_same_object_as_long_as_the_log_is(sweep: SweepFolder) -> None:
+    following = sweep.follow()
+    with sweep.hold():
+        sweep.events.append_many([issued(0), issued(1)])
+        assert following.advance().is_whole
+        state = following.state
+        sweep.events.append({"event": "ended", "number": 1, "outcome": "PRUNED", "reason": "rung 1"})
+        assert [event["event"] for event in following.advance().events] == ["ended"]
+    assert following.state is state
+    assert following.state == sweep.state()
+    assert state.trials[1].outcome is Outcome.PRUNED
+
+
+def test_a_followed_state_begins_anew_after_an_event_that_cannot_be(sweep: SweepFolder) -> None:
+    following = sweep.follow()
+    with sweep.hold():
+        sweep.events.append(issued(0))
+        following.advance()
+        good = sweep.events.path.read_bytes()
+        sweep.events.append_many([issued(1), issued(1)])
+        for _ in range(2):
+            with pytest.raises(DamagedSweep, match="issues trial 1 a second time"):
+                following.advance()
+    sweep.events.path.write_bytes(good)
+    assert following.advance().is_whole
+    assert following.state == sweep.state()
+    assert list(following.state.trials) == [0]
+
+
 def test_sweeps_are_listed_by_name_and_damage_does_not_hide_the_others(sweep: SweepFolder) -> None:
     root = sweep.path.parent
     SweepFolder.create(root / "another", {})

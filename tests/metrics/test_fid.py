@@ -13,7 +13,7 @@ from gensweep.datasets.digits import Digits, labels
 from gensweep.datasets.fashion_mnist import FashionMNIST
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics import _cards, _extractor
+from gensweep.metrics import _extractor
 from gensweep.metrics._frechet import frechet_distance, moments
 from gensweep.metrics.base import scorer
 from gensweep.metrics.fid import FID
@@ -92,9 +92,9 @@ def test_constant_and_absurd_images_have_a_score_or_none(value):
 
 
 class TestExtractors:
-    @pytest.mark.parametrize("name", _cards.names())
+    @pytest.mark.parametrize("name", _extractor.names())
     def test_all_features_are_alive_and_the_card_is_true(self, name):
-        dataset, described = build("datasets", name), _cards.card(name)
+        dataset, described = build("datasets", name), _extractor.card(name)
         if problem := dataset.problem():
             pytest.skip(problem)
         test = load(dataset).test
@@ -110,11 +110,11 @@ class TestExtractors:
         assert described["accuracy on test"] > 0.9
 
     def test_they_stay_small(self):
-        assert sum(file.stat().st_size for file in _cards.FOLDER.iterdir()) < 2_000_000
+        assert sum(file.stat().st_size for file in _extractor.FOLDER.iterdir()) < 2_000_000
 
     @pytest.mark.parametrize("damage", ["flipped", "missing"])
     def test_other_weights_are_refused(self, damage, tmp_path, monkeypatch):
-        for file in _cards.FOLDER.glob("digits.*"):
+        for file in _extractor.FOLDER.glob("digits.*"):
             (tmp_path / file.name).write_bytes(file.read_bytes())
         weights = tmp_path / "digits.pt"
         if damage == "missing":
@@ -123,8 +123,7 @@ class TestExtractors:
             data = bytearray(weights.read_bytes())
             data[len(data) // 2] ^= 1
             weights.write_bytes(data)
-        for module in (_cards, _extractor):
-            monkeypatch.setattr(module, "FOLDER", tmp_path)
+        monkeypatch.setattr(_extractor, "FOLDER", tmp_path)
         _extractor.load_extractor.cache_clear()
         with pytest.raises(ConfigError, match=r"digits\.pt is (damaged or altered|missing).*could not be compared"):
             FID().against(Digits(), "validation")

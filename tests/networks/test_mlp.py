@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from gensweep.component import build
-from gensweep.networks._activation import Activation
 from gensweep.networks._layers import _ACTIVATIONS
+from gensweep.networks.base import Activation
 
 
 def widths(net):

@@ -16,7 +16,7 @@ def test_signals_keep_their_size_through_many_blocks(shape):
 
 
 def test_a_block_adds_to_what_it_is_given():
-    from gensweep.networks._residual import _LinearBlock
+    from gensweep.networks.resnet import _LinearBlock
 
     block = _LinearBlock(5, 1.0, ("relu", "layer"))
     for p in block.parameters():

@@ -1,201 +1,437 @@
-"""The driver and its searcher, run in this process: what is issued, told, retried and rebuilt."""
+"""The driver without training: what is issued, told, retried and rebuilt, and that its state is the fold of its log."""
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 
+from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn
 from gensweep.errors import Outcome
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import fold
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.orchestration import local
-from gensweep.orchestration.driver import MACHINE_RETRIES, Driver
+from gensweep.orchestration.decide import MACHINE_RETRIES, Lost, Mind, Wanted, trial_seed
+from gensweep.orchestration.driver import Driver
 from gensweep.spaces.sweep import Sweep, from_definition
-from gensweep.trial import Assignment, Failure, Report
+from gensweep.trial import Failure, Job, Report
+
+METRIC = "sliced_wasserstein"
+EPOCHS = 4
 
 
 def sweep(search: dict[str, Any] | None = None, trial: dict[str, Any] | None = None, **sections: Any) -> Sweep:
     return from_definition({
-        "name": "small", "objective": {"metric": "sliced_wasserstein"},
+        "name": "small", "objective": {"metric": METRIC},
         "search": {"sampler": "random", "samples": 4, "seed": 0, **(search or {})},
-        "schedule": {"name": "none"}, **sections,
+        **sections,
         "trial": {
-            "dataset": {"name": "digits"}, "network": {"name": "mlp", "hidden": [16]}, "latent_size": "choice(2, 4)",
+            "dataset": {"name": "ring"}, "network": {"name": "mlp", "hidden": [16]}, "latent_size": "choice(2, 4)",
             "family": {"one_of": [{"name": "vae", "beta": "loguniform(0.1, 1)"}, {"name": "wae", "lambda": "uniform(1, 9)"}]},
-            "training": {"epochs": 2}, "evaluation": {"metrics": ["sliced_wasserstein"], "every": 1}, "seed": 0,
+            "training": {"epochs": EPOCHS}, "evaluation": {"metrics": [METRIC], "every": 1}, "seed": 0,
             **(trial or {}),
         },
     })  # fmt: skip
 
 
-def start(folder: Path, of: Sweep) -> tuple[SweepFolder, Driver]:
-    found = (
-        SweepFolder.open(folder) if (folder / "sweep.yaml").exists() else SweepFolder.create(folder, of.definition())
-    )
+def start(path: Path, of: Sweep, changes: list[TrialRecord] | None = None) -> Driver:
+    """A driver of the sweep, as a fresh process would have it: an earlier one is dead."""
+    found = SweepFolder.open(path) if (path / "sweep.yaml").exists() else SweepFolder.create(path, of.definition())
     found.hold()
-    return found, Driver(of, found, lambda record: None)
+    driver = Driver(of, found, (changes if changes is not None else []).append)
+    driver.start()
+    return driver
 
 
-def report(assignment: Assignment, epoch: int, value: float, outcome: Outcome | None = None) -> Report:
-    scores = {"sliced_wasserstein": value}
-    return Report(assignment.number, epoch, epoch * 15, scores, scores, epoch, 1.0, 0.1, outcome)
+def die(driver: Driver) -> None:
+    assert driver.folder._lease is not None
+    driver.folder._lease.release()
 
 
-def issue(driver: Driver) -> Assignment:
-    assignment = driver.next()
-    assert assignment is not None
-    return assignment
+def report(job: Job | int, epoch: int, value: float, outcome: Outcome | None = None, **more: Any) -> Report:
+    number = job if isinstance(job, int) else job.number
+    scores = {METRIC: value, "other": epoch * 1.0}
+    fields = {"best": scores, "best_epoch": epoch, "seconds": 1.0 * epoch, "evaluation_seconds": 0.1 * epoch}
+    return Report(number, epoch, epoch * 15, scores, outcome=outcome, **(fields | more))
 
 
-def parameters(driver: Driver) -> dict[int, dict[str, Any]]:
-    return {number: record.parameters for number, record in driver.state.trials.items()}
+def diverged(job: Job | int, epoch: int, step: int, seconds: float) -> Report:
+    number = job if isinstance(job, int) else job.number
+    return Report(number, epoch, step, {}, seconds=seconds, outcome=Outcome.DIVERGED, reason="loss is nan")
 
 
-def test_families_take_turns_and_each_gets_all_its_samples(tmp_path: Path) -> None:
-    _, driver = start(tmp_path / "s", sweep())
-    families = []
-    while (assignment := driver.next()) is not None:
-        families.append(driver.state.trials[assignment.number].family)
-        driver.take(report(assignment, 2, 1.0, Outcome.COMPLETED))
-    assert families == ["vae", "wae"] * 4
+def issue(driver: Driver) -> Job:
+    job = driver.next()
+    assert job is not None
+    return job
+
+
+def events(driver: Driver, *kinds: str) -> list[dict[str, Any]]:
+    return [event for event in driver.folder.events.read() if event["event"] in kinds]
+
+
+def test_arms_take_turns_and_each_gets_all_its_samples(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    arms = []
+    while (job := driver.next()) is not None:
+        arms.append(driver.state.trials[job.number].arm)
+        driver.take(report(job, EPOCHS, 1.0, Outcome.COMPLETED))
+    assert arms == ["vae", "wae"] * 4
     assert driver.is_done
+    positions = [(record.arm, record.position) for record in driver.state.trials.values()]
+    assert positions == [(arm, position) for position in range(4) for arm in ("vae", "wae")]
 
 
-def test_a_whole_sweep_in_this_process_and_a_second_start_finds_nothing_to_do(tmp_path: Path) -> None:
-    folder, driver = start(tmp_path / "s", sweep({"samples": 1}))
-    local.execute(driver)
-    assert [r.outcome for r in driver.state.trials.values()] == [Outcome.COMPLETED] * 2
-    assert all(record.best["sliced_wasserstein"] > 0 for record in folder.state().trials.values())
-    again = Driver(sweep({"samples": 1}), folder, lambda record: None)
-    assert again.is_done
-    assert again.next() is None
+def test_a_job_is_plain_data_that_says_everything(tmp_path: Path) -> None:
+    of = sweep(objective={"metric": METRIC, "mode": "max"}, resources={"cpu": 2})
+    driver = start(tmp_path / "s", of)
+    job = issue(driver)
+    record = driver.state.trials[0]
+    assert (job.number, job.key, job.configuration) == (0, record.key, record.configuration)
+    assert (job.metric, job.mode, job.threads, job.device, job.copies) == (METRIC, "max", 2, "cpu", 0)
+    assert Path(job.folder) == (tmp_path / "s" / "trials" / record.folder_name).resolve()
+    assert (Path(job.sweep), job.generation) == ((tmp_path / "s").resolve(), driver.folder.generation())
+    job.trial_folder().write_file("x", b"")  # not fenced
 
 
-def test_suggestions_depend_on_seed_and_number_and_not_on_restarts(tmp_path: Path) -> None:
-    _, driver = start(tmp_path / "a", sweep())
-    while (assignment := driver.next()) is not None:
-        driver.take(report(assignment, 2, 1.0, Outcome.COMPLETED))
-    whole = parameters(driver)
+def test_trials_have_seeds_of_their_own_and_arms_share_them(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep(trial={"seed": None}))
+    for _ in range(8):
+        issue(driver)
+    seeds = {(r.arm, r.position): r.configuration["seed"] for r in driver.state.trials.values()}
+    assert all(seeds["vae", p] == seeds["wae", p] == trial_seed(0, p) for p in range(4))
+    assert len(set(seeds.values())) == 4
+    fixed = start(tmp_path / "fixed", sweep(trial={"seed": 7}))
+    assert [issue(fixed).configuration["seed"] for _ in range(3)] == [7, 7, 7]
 
-    folder, first = start(tmp_path / "b", sweep())
+
+def test_a_space_smaller_than_the_budget_gives_fewer_trials_or_repeats_with_other_seeds(tmp_path: Path) -> None:
+    family = {"family": {"name": "vae"}}  # latent_size alone: two configurations
+    fixed = start(tmp_path / "fixed", sweep({"samples": 5}, family))
+    assert fixed.total == 2
+    sizes = [issue(fixed).configuration["latent_size"] for _ in range(2)]
+    assert sorted(sizes) == [2, 4]
+    assert fixed.next() is None
+    seeds = start(tmp_path / "seeds", sweep({"samples": 5}, {**family, "seed": None}))
+    found = [issue(seeds).configuration for _ in range(5)]
+    assert len({(c["latent_size"], c["seed"]) for c in found}) == 5
+
+
+def test_suggestions_depend_on_seed_and_position_and_not_on_restarts(tmp_path: Path) -> None:
+    driver = start(tmp_path / "a", sweep())
+    while (job := driver.next()) is not None:
+        driver.take(report(job, EPOCHS, 1.0, Outcome.COMPLETED))
+    whole = {number: record.parameters for number, record in driver.state.trials.items()}
+    first = start(tmp_path / "b", sweep())
     for _ in range(3):
-        driver.take(report(issue(first), 1, 1.0))
-    second = Driver(sweep(), folder, lambda record: None)
+        first.take(report(issue(first), 1, 1.0))
+    die(first)
+    second = start(tmp_path / "b", sweep())
     numbers = []
-    while (assignment := second.next()) is not None:
-        numbers.append(assignment.number)
-        second.take(report(assignment, 2, 1.0, Outcome.COMPLETED))
+    while (job := second.next()) is not None:
+        numbers.append(job.number)
+        second.take(report(job, EPOCHS, 1.0, Outcome.COMPLETED))
     assert numbers == list(range(8))  # the three that were running come first, with their own numbers
-    assert parameters(second) == whole
+    assert {number: record.parameters for number, record in second.state.trials.items()} == whole
     assert len({str(p) for p in whole.values()}) == 8
 
 
-def test_the_study_follows_the_ledger_however_the_driver_died(tmp_path: Path) -> None:
-    folder, driver = start(tmp_path / "s", sweep())
-    outcomes = [Outcome.COMPLETED, Outcome.DIVERGED, Outcome.PRUNED, None]
-    for outcome in outcomes:
-        driver.take(report(issue(driver), 2, 1.0, outcome))
-    driver.search.suggest(4)  # asked of Optuna, and dead before the ledger heard of it
-    fresh = Driver(sweep(), folder, lambda record: None)
-    assert states(folder, "vae") == ["COMPLETE", "PRUNED", "FAIL"]
-    assert states(folder, "wae") == ["FAIL", "RUNNING"]
-    assert issue(fresh).number == 3
-    (folder.path / "study.db").unlink()  # even without it
-    Driver(sweep(), folder, lambda record: None)
-    assert states(folder, "vae") == ["COMPLETE", "PRUNED"]
-    assert states(folder, "wae") == ["FAIL", "RUNNING"]
-
-
-def states(folder: SweepFolder, family: str) -> list[str]:
-    study = optuna.load_study(study_name=f"small/{family}", storage=f"sqlite:///{folder.path / 'study.db'}")
-    return [trial.state.name for trial in study.get_trials()]
-
-
 def test_a_lost_worker_is_retried_from_its_folder_a_few_times_and_then_counts_as_failed(tmp_path: Path) -> None:
-    _, driver = start(tmp_path / "s", sweep({"samples": 1}))
+    driver = start(tmp_path / "s", sweep({"samples": 1}))
     first = issue(driver)
-    folder = first.folder.path
     for attempt in range(MACHINE_RETRIES):
         driver.lost(first.number, "killed")
-        again = issue(driver)
-        assert (again.number, again.folder.path) == (first.number, folder)
-        assert driver.state.trials[first.number].attempt == attempt + 2
+        assert issue(driver) == first
+        assert driver.state.trials[first.number].losses == attempt + 1
     driver.lost(first.number, "killed")
-    assert driver.state.trials[first.number].outcome is Outcome.FAILED
-    assert "lost 4 times" in driver.state.trials[first.number].reason
+    record = driver.state.trials[first.number]
+    assert record.outcome is Outcome.FAILED
+    assert "lost 4 times" in record.reason
+    assert "killed" in record.reason
+
+
+def test_losses_between_which_a_trial_goes_on_do_not_end_it(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep({"samples": 1}))
+    job = issue(driver)
+    for epoch in range(1, 4):
+        for _ in range(MACHINE_RETRIES):
+            driver.lost(job.number, "killed")
+            issue(driver)
+        driver.take(report(job, epoch, 1.0))
+    assert driver.state.trials[job.number].outcome is None
+
+
+def test_workers_lost_while_stopping_are_no_losses(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    driver.request_stop("Ctrl-C", 130)
+    driver.lost(job.number, "killed")
+    assert driver.state.trials[job.number].losses == 0
+    driver.finish()
+    assert events(driver, "stopped")[-1]["reason"] == "Ctrl-C"
 
 
 def test_an_error_in_the_code_is_not_retried_and_the_same_one_thrice_ends_the_sweep(tmp_path: Path) -> None:
-    folder, driver = start(tmp_path / "s", sweep())
+    driver = start(tmp_path / "s", sweep())
     for n in range(3):
         assert driver.take(Failure(issue(driver).number, "ValueError: no", "Traceback ..."))
         assert bool(driver.stop_reason) == (n == 2)
     assert driver.next() is None
+    assert driver.stop_code == 1
     record = driver.state.trials[0]
-    assert (folder.path / "trials" / record.folder_name / "error.txt").read_text() == "Traceback ..."
+    assert (record.outcome, record.reason) == (Outcome.FAILED, "ValueError: no")
+    assert (driver.folder.path / "trials" / record.folder_name / "error.txt").read_text() == "Traceback ..."
 
 
-def test_a_trial_that_diverges_is_told_as_failed_and_the_sweep_goes_on(tmp_path: Path) -> None:
-    of = sweep({"samples": 1}, {"family": {"name": "vae", "likelihood": "gaussian"},
-                                "training": {"epochs": 2, "optimizer": {"name": "sgd", "lr": 1e12}}})  # fmt: skip
-    folder, driver = start(tmp_path / "s", of)
-    local.execute(driver)
-    assert [r.outcome for r in driver.state.trials.values()] == [Outcome.DIVERGED]
-    assert states(folder, "vae") == ["FAIL"]
-    assert driver.is_done
+@pytest.mark.parametrize("between", ["another error", "a result", "another step"])
+def test_errors_that_differ_or_do_not_follow_each_other_end_nothing(tmp_path: Path, between: str) -> None:
+    driver = start(tmp_path / "s", sweep())
+    for n in range(4):
+        job = issue(driver)
+        if n == 2 and between == "a result":
+            driver.take(report(job, EPOCHS, 1.0, Outcome.COMPLETED))
+        else:
+            if n == 2 and between == "another step":
+                driver.take(report(job, 1, 1.0))
+            driver.take(Failure(job.number, "E2" if n == 2 and between == "another error" else "E1", ""))
+    assert not driver.stop_reason
+
+
+def test_a_divergence_between_evaluations_costs_what_it_cost(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    early, late = issue(driver), issue(driver)
+    assert driver.take(diverged(early, 0, 7, 0.5))
+    driver.take(report(late, 2, 3.0))
+    assert driver.take(diverged(late, 3, 51, 3.5))
+    for number, epoch, step, seconds, best in ((0, 0, 7, 0.5, {}), (1, 3, 51, 3.5, {METRIC: 3.0, "other": 2.0})):
+        record = driver.folder.state().trials[number]
+        assert (record.outcome, record.reason) == (Outcome.DIVERGED, "loss is nan")
+        assert (record.epoch, record.step, record.seconds, record.best) == (epoch, step, seconds, best)
+    assert not events(driver, "reported")[1:]
 
 
 def test_a_report_said_again_after_a_resume_is_entered_once_and_decides_nothing(tmp_path: Path) -> None:
-    folder, driver = start(tmp_path / "s", sweep(schedule={"name": "asha", "grace_period": 1, "reduction_factor": 2}))
-    one, two = issue(driver), issue(driver)
-    three = issue(driver)
+    asha = {"name": "asha", "grace_period": 1, "reduction_factor": 2}
+    driver = start(tmp_path / "s", sweep(early_stopping=asha))
+    one, two, three = issue(driver), issue(driver), issue(driver)
     assert not driver.take(report(one, 1, 5.0))
     assert not driver.take(report(three, 1, 4.0))
     assert not driver.take(report(one, 1, 5.0))  # it would lose now, but it was decided
-    assert [e["epoch"] for e in folder.events.read() if e["event"] == "reported" and e["number"] == 0] == [1]
-    assert driver.state.trials[two.number].family == "wae"
+    assert [e["epoch"] for e in events(driver, "reported") if e["number"] == 0] == [1]
+    assert driver.state.trials[two.number].arm == "wae"
 
 
-def test_early_stopping_ranks_within_a_family_only(tmp_path: Path) -> None:
-    _, driver = start(tmp_path / "s", sweep(schedule={"name": "asha", "grace_period": 1, "reduction_factor": 2}))
+def test_early_stopping_ranks_within_an_arm_only(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep(early_stopping={"name": "asha", "grace_period": 1, "reduction_factor": 2}))
     vae, wae, vae2 = issue(driver), issue(driver), issue(driver)
     assert not driver.take(report(vae, 1, 1.0))
     assert not driver.take(report(wae, 1, 99.0))
     assert driver.take(report(vae2, 1, 2.0))
     assert driver.state.trials[vae2.number].outcome is Outcome.PRUNED
+    assert driver.take(report(vae2, 2, 0.1))  # whatever it still says
+    assert driver.state.trials[vae2.number].epoch == 1
+
+
+def test_with_a_score_to_be_maximised_the_low_one_is_stopped(tmp_path: Path) -> None:
+    of = sweep(objective={"metric": METRIC, "mode": "max"}, early_stopping={"name": "asha", "reduction_factor": 2})
+    driver = start(tmp_path / "s", of)
+    high, _, low = issue(driver), issue(driver), issue(driver)
+    assert not driver.take(report(high, 1, 9.0))
+    assert driver.take(report(low, 1, 1.0))
+    assert driver.state.trials[low.number].outcome is Outcome.PRUNED
 
 
 def test_a_time_budget_stops_resumably(tmp_path: Path) -> None:
-    _, driver = start(tmp_path / "s", sweep(resources={"time_budget": 1e-6}))
+    driver = start(tmp_path / "s", sweep(resources={"time_budget": 1e-6}))
     assert driver.next() is None
     assert (driver.stop_code, driver.stop_reason) == (75, "time budget of 1e-06 s")
     assert not driver.is_done
 
 
-def test_every_branch_gets_a_turn_before_chance_decides(tmp_path: Path) -> None:
-    family = {
-        "name": "wae",
-        "divergence": {"one_of": [{"name": "mmd"}, {"name": "sinkhorn"}, {"name": "jensen_shannon"}]},
-    }
-    _, driver = start(tmp_path / "s", sweep({"sampler": "tpe", "samples": 6}, {"family": family}))
-    labels = [driver.state.trials[issue(driver).number].parameters["family.divergence"] for _ in range(6)]
-    assert labels == ["mmd", "sinkhorn", "jensen_shannon"] * 2
+def test_the_first_reason_to_stop_stays_and_running_trials_are_left_where_they_stand(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    driver.request_stop("SIGTERM", 75)
+    driver.request_stop("Ctrl-C", 130)
+    assert (driver.stop_reason, driver.stop_code) == ("SIGTERM", 75)
+    assert driver.take(report(job, 1, 1.0))
+    assert driver.state.trials[job.number].outcome is None
+    driver.finish()
+    assert driver.folder.state().stopped == "SIGTERM"
 
 
-@pytest.mark.parametrize("samples", [None, 5])
-def test_a_grid_takes_every_combination_once(tmp_path: Path, samples: int | None) -> None:
-    family = {
-        "one_of": [
-            {"name": "vae", "beta": "loguniform(0.1, 10)"},
-            {"name": "gan", "loss": "choice(minimax, non_saturating)"},
-        ]
-    }
-    _, driver = start(tmp_path / "s", sweep({"sampler": "grid", "samples": samples, "points": 3}, {"family": family}))
-    while driver.next() is not None:
-        pass
-    found = [(r.family, tuple(sorted(r.parameters.items()))) for r in driver.state.trials.values()]
-    assert len(found) == len(set(found)) == (3 * 2 + 2 * 2 if samples is None else 5 + 4)
-    betas = {value for f, p in found if f == "vae" for name, value in p if name.endswith("beta")}
-    assert sorted(betas) == pytest.approx([0.1, 1.0, 10.0])
+def test_what_follows_from_an_event_follows_after_it_is_durable(tmp_path: Path) -> None:
+    """At every change, and before any answer, the log already says it."""
+    seen: list[bool] = []
+    folder = SweepFolder.create(tmp_path / "s", sweep().definition())
+    folder.hold()
+    driver = Driver(sweep(), folder, lambda record: seen.append(folder.state().trials[record.number] == record))
+    driver.start()
+    job = issue(driver)
+    driver.take(report(job, 1, 1.0))
+    driver.take(diverged(job, 2, 40, 2.0))
+    assert seen == [True, True, True]
+
+
+def test_an_ended_trial_keeps_its_best_checkpoint_alone(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job, other = issue(driver), issue(driver)
+    for one in (job, other):
+        for step in (1, 2, 3):
+            one.trial_folder().save(step, {"state.pt": b"x" * step}, best=step == 2)
+    driver.take(report(job, EPOCHS, 1.0, Outcome.COMPLETED))
+    assert [p.name for p in sorted((Path(job.folder) / "checkpoints").iterdir())] == ["best"]
+    assert job.trial_folder().best().step == 2  # type: ignore[union-attr]
+    assert len(list((Path(other.folder) / "checkpoints").iterdir())) == 3  # it still runs
+
+
+class Script(EarlyStopping):
+    """Decides by a script: what to answer at the n-th question."""
+
+    answers: tuple[Any, ...] = ()
+    name: str = "script"
+
+    def decide(self, arm: Any, history: Any, trial: Any, seed: int) -> Decision:
+        """See the class."""
+        return self.answers[sum(len(record.reports) for record in history) - 1]
+
+
+def scripted(*answers: Decision) -> Sweep:
+    base = sweep(trial={"family": {"name": "vae", "beta": "loguniform(0.1, 1)"}})
+    return Sweep(**{**vars(base), "early_stopping": Script(answers=answers)})  # type: ignore[arg-type]
+
+
+def test_a_copy_is_on_disk_before_the_ledger_says_so_and_the_job_comes_again_changed(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", scripted(GoOn(), Copy(0, {"family.beta": 0.5}), GoOn()))
+    source, copier = issue(driver), issue(driver)
+    source.trial_folder().save(15, {"state.pt": b"source"}, best=True)
+    assert not driver.take(report(source, 1, 1.0))
+    assert driver.take(report(copier, 1, 9.0))  # stops, to go on changed
+    record = driver.state.trials[copier.number]
+    assert (record.outcome, record.copies[0].source, record.copies[0].source_step) == (None, source.number, 15)
+    assert record.copies[0].changed == ("family.beta",)
+    again = issue(driver)
+    assert (again.number, again.copies, again.configuration["family"]["beta"]) == (copier.number, 1, 0.5)
+    assert again.configuration["seed"] == copier.configuration["seed"]
+    assert again.trial_folder().copied(1).read("state.pt") == b"source"
+    assert not driver.take(report(again, 2, 2.0))
+
+
+def test_a_source_without_a_checkpoint_gives_nothing(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", scripted(GoOn(), Copy(0, {"family.beta": 0.5})))
+    _, copier = issue(driver), issue(driver)
+    driver.take(report(0, 1, 1.0))
+    assert not driver.take(report(copier, 1, 9.0))
+    assert driver.state.trials[copier.number].copies == []
+
+
+def test_the_mind_changes_nothing(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep(early_stopping={"name": "asha", "reduction_factor": 2}))
+    jobs = [issue(driver) for _ in range(3)]
+    driver.take(report(jobs[0], 1, 1.0))
+    mind: Mind = driver.mind
+    for said in (Wanted(), Lost(0, "x"), Failure(1, "x", ""), report(2, 1, 5.0), diverged(0, 1, 3, 1.0)):
+        before = fold(driver.folder.events.read())
+        first = mind.decide(driver.state, said)
+        assert first
+        assert mind.decide(driver.state, said) == first
+        assert driver.state == before
+
+
+class World:
+    """Trials that train by dice, their folders real, and a driver that dies and comes again."""
+
+    def __init__(self, path: Path, of: Sweep, seed: int) -> None:
+        self.path, self.of, self.dice = path, of, random.Random(seed)
+        self.driver = start(path, of)
+        self.placed: dict[int, Job] = {}
+
+    def turn(self) -> None:
+        """One thing happens."""
+        actions = [self.place, self.place, self.report, self.report, self.report, self.lose, self.repeat]
+        actions += [self.fail, self.diverge, self.kill] if self.dice.random() < 0.3 else []
+        self.dice.choice(actions)()
+
+    def place(self) -> None:
+        if len(self.placed) < 3 and (job := self.driver.next()) is not None:
+            assert job.number not in self.placed
+            self.placed[job.number] = job
+
+    def some(self) -> Job | None:
+        return self.placed[self.dice.choice(sorted(self.placed))] if self.placed else None
+
+    def said(self, said: Report | Failure) -> None:
+        if self.driver.take(said):
+            self.placed.pop(said.number, None)
+
+    def report(self) -> None:
+        if (job := self.some()) is None:
+            return
+        epoch = self.driver.state.trials[job.number].epoch + 1
+        job.trial_folder().save(15 * epoch, {"state.pt": b"%d" % job.number}, best=self.dice.random() < 0.5)
+        outcome = Outcome.COMPLETED if epoch >= EPOCHS else None
+        self.said(report(job, epoch, self.dice.random(), outcome))
+
+    def repeat(self) -> None:
+        if (job := self.some()) and (reports := self.driver.state.trials[job.number].reports):
+            self.said(report(job, reports[-1].epoch, reports[-1].scores[METRIC]))
+
+    def fail(self) -> None:
+        if job := self.some():
+            self.said(Failure(job.number, self.dice.choice(["E1", "E2", "E3", "E4"]), "traceback"))
+
+    def diverge(self) -> None:
+        if job := self.some():
+            epoch = self.driver.state.trials[job.number].epoch
+            self.said(diverged(job, epoch, 15 * epoch + 3, epoch + 0.5))
+
+    def lose(self) -> None:
+        if job := self.some():
+            self.placed.pop(job.number)
+            self.driver.lost(job.number, "killed")
+
+    def kill(self) -> None:
+        """The driver dies, perhaps after it was asked to stop; another one comes."""
+        if self.dice.random() < 0.3:
+            self.driver.request_stop("SIGTERM", 75)
+            self.driver.finish()
+        die(self.driver)
+        self.placed.clear()
+        self.driver = start(self.path, self.of)
+
+
+RULES = [
+    {"name": "none"},
+    {"name": "asha", "grace_period": 1, "reduction_factor": 2},
+    *([{"name": "pbt", "interval": 1}]),
+]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["name"])
+@pytest.mark.parametrize("seed", range(12))
+def test_the_state_is_the_fold_of_the_log_whatever_happens(tmp_path: Path, seed: int, rule: dict[str, Any]) -> None:
+    world = World(tmp_path / "s", sweep({"samples": 6}, early_stopping=rule), seed)
+    for _ in range(2000):
+        world.turn()
+        if world.driver.is_done:
+            break
+        if world.driver.stop_reason:
+            world.kill()
+        assert world.driver.state == fold(world.driver.folder.events.read())
+    assert world.driver.is_done
+    state = fold(world.driver.folder.events.read())
+    assert state == world.driver.state
+    assert sorted((r.arm, r.position) for r in state.trials.values()) == [
+        (a, p) for a in ("vae", "wae") for p in range(6)
+    ]
+    log = world.driver.folder.events.read()
+    reported = [(e["number"], e["epoch"]) for e in log if e["event"] == "reported"]
+    assert len(reported) == len(set(reported))
+    ended = [e["number"] for e in log if e["event"] == "ended"]
+    assert sorted(ended) == sorted(state.trials)
+    for record in state.trials.values():
+        assert [c.epoch for c in record.copies] == sorted(c.epoch for c in record.copies)
+        if record.outcome is Outcome.DIVERGED:
+            assert (record.seconds, record.step) == (record.epoch + 0.5, 15 * record.epoch + 3)

@@ -117,7 +117,7 @@ defaults: [base, dataset: drawn, _self_]
 name: study
 objective: {metric: gap}
 search: {sampler: random, samples: 5, seed: 1}
-schedule: {name: asha, grace_period: 3}
+early_stopping: {name: asha, grace_period: 3}
 trial:
   network: {name: layers, hidden: choice([8], [8, 8])}
   latent_size: choice(2, 4)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from memory_store import MemoryStore
 from tracked_sweep import Driver, Store
 
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -42,6 +43,23 @@ def project(driver: Driver, store: Store) -> Callable[..., Projection]:
 
     def start(uri: str = store.uri) -> Projection:
         projection = Projection(SweepFolder.open(driver.folder.path), uri)
+        projection.start()
+        return projection
+
+    return start
+
+
+@pytest.fixture
+def memory() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def remember(driver: Driver, memory: MemoryStore) -> Callable[..., Projection]:
+    """The same into a store that is no MLflow."""
+
+    def start(uri: str = "memory://here") -> Projection:
+        projection = Projection(SweepFolder.open(driver.folder.path), uri, open_store=lambda _: memory)
         projection.start()
         return projection
 

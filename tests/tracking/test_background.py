@@ -56,7 +56,7 @@ def test_a_server_that_is_killed_and_comes_back_has_every_row_once(
     assert len(runs) == 12
     for run_id, status in runs.values():
         assert status == "FINISHED"
-        assert len(store.metrics(run_id)) == 4 * 3 + 3
+        assert len(store.metrics(run_id)) == 4 * 3 + 4
     assert store.runs("sweep")["study"][1] == "FINISHED"
     picture = f"{server.url}/get-artifact?path=samples/epoch-0004.png&run_uuid={runs['0003-wae-03030303'][0]}"
     assert urllib.request.urlopen(picture, timeout=10).read() == b"\x89PNG"

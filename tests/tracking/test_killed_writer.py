@@ -46,5 +46,5 @@ def test_a_writer_killed_at_random_leaves_no_double(driver: Driver, store: Store
     assert projection.close(final=True).is_done
     runs = store.runs()
     assert len(runs) == trials
-    assert {len(store.metrics(run_id)) for run_id, _ in runs.values()} == {4 * 3 + 3}
+    assert {len(store.metrics(run_id)) for run_id, _ in runs.values()} == {4 * 3 + 4}
     assert store.ask("select count(*) from runs where lifecycle_stage = 'active'") == [(trials + 1,)]

@@ -30,6 +30,9 @@ def test_a_folder_is_refused_with_what_to_use(uri: str) -> None:
 
 def test_passwords_are_stripped() -> None:
     assert redacted("https://me:se%40cret@host:5000/x") == "https://host:5000/x"
+    assert redacted("http://me:p@ss:w@rd@host:5000") == "http://host:5000"
+    assert redacted("postgresql://host/db?user=me&password=secret&x=1") == "postgresql://host/db?user=me&password=&x=1"
+    assert redacted("no 'http://me:a@h/x' and no 'http://you:b@h/y'") == "no 'http://h/x' and no 'http://h/y'"
     assert redacted("sqlite:////home/a@b/mlflow.db") == "sqlite:////home/a@b/mlflow.db"
 
 

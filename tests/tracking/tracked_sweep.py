@@ -24,19 +24,26 @@ CONFIGURATION = {
 class Driver:
     """A sweep's driver without training: it writes the ledger as one would."""
 
-    def __init__(self, path: Path) -> None:
-        objective = {"metric": "fid", "mode": "min"}
+    def __init__(self, path: Path, mode: str = "min") -> None:
+        objective = {"metric": "fid", "mode": mode}
         self.folder = SweepFolder.create(path, {"name": path.name, "objective": objective, "trial": {"latent_size": 8}})
         self.lease: Lease = self.folder.hold()
         self.folder.events.append({"event": "started"})
 
-    def issue(self, number: int, attempt: int = 1) -> TrialFolder:
+    def issue(self, number: int, **parameters: Any) -> TrialFolder:
         key = f"{number:02x}" * 32
         self.folder.events.append(
-            {"event": "issued", "number": number, "key": key, "family": "wae", "parameters": {},
-             "configuration": CONFIGURATION, "attempt": attempt}
+            {"event": "issued", "number": number, "key": key, "arm": "wae", "position": number,
+             "parameters": parameters, "configuration": CONFIGURATION}
         )  # fmt: skip
-        return self.folder.trial(number, "wae", key)
+        return self.folder.trial(f"{number:04d}-wae-{key[:8]}")
+
+    def copy(self, number: int, epoch: int, source: int, changed: list[str], **parameters: Any) -> None:
+        """Population-based training: the trial takes the weights of `source` and goes on with other parameters."""
+        self.folder.events.append(
+            {"event": "copied", "number": number, "epoch": epoch, "source": source, "source_step": 10 * epoch,
+             "parameters": parameters, "changed": changed, "configuration": {**CONFIGURATION, **parameters}}
+        )  # fmt: skip
 
     def rows(self, number: int, epochs: range, **values: float) -> None:
         record = self.folder.state().trials[number]
@@ -56,7 +63,8 @@ class Driver:
     def end(self, number: int, outcome: str = "COMPLETED", reason: str = "", fid: float = 30.0) -> None:
         self.folder.events.append(
             {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 4, "step": 40,
-             "best": {"fid": fid}, "best_epoch": 3, "seconds": 4.5, "protocol": {"fid": "1a2b3c4d"}}
+             "best": {"fid": fid}, "best_epoch": 3, "seconds": 4.5, "evaluation_seconds": 1.5,
+             "protocol": {"fid": "1a2b3c4d"}}
         )  # fmt: skip
 
 

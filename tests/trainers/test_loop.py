@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from gensweep.component import build
-from gensweep.divergences.base import Draw
 from gensweep.errors import Diverged
-from gensweep.families.base import Game, Limit, Loss, Player, WarmUp
+from gensweep.families.base import Game, Limit, Player, WarmUp
+from gensweep.losses import Draw, Loss
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.loop import Trainee, train

@@ -10,8 +10,9 @@ import torch
 
 from gensweep import registry
 from gensweep.component import build
-from gensweep.divergences.base import Divergence, Draw
-from gensweep.families.base import Family, Game, Loss, Player, Setting
+from gensweep.divergences.base import Divergence
+from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.losses import Draw, Loss
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.player import Seat

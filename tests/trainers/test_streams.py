@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from gensweep.divergences.base import Draw
-from gensweep.families.base import Game, Loss, Player
+from gensweep.families.base import Game, Player
+from gensweep.losses import Draw, Loss
 from gensweep.seeding import derive
 from gensweep.trainers.streams import BatchOrder, NoiseChunks, draw
 

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from gensweep.component import build
-from gensweep.divergences.base import Draw
-from gensweep.families.base import Game, Loss, Player
+from gensweep.families.base import Game, Player
 from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.losses import Draw, Loss
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.technique import Technique
 from gensweep.trial import run_trial
-from tests.conftest import assignment, small_configuration
+from tests.conftest import job, small_configuration
 
 CPU = torch.device("cpu")
 OPTIONS: list[dict[str, Any]] = [
@@ -104,15 +104,15 @@ def test_an_interrupted_trial_continues_bit_for_bit_and_the_option_changes_it(
     tmp_path: Path, options: dict[str, Any], family: Any
 ) -> None:
     configuration = small_configuration(family, epochs=4, **options)
-    whole = list(run_trial(assignment(tmp_path / "whole", configuration)))
-    next(run_trial(assignment(tmp_path / "cut", configuration)))
-    rest = list(run_trial(assignment(tmp_path / "cut", configuration)))
+    whole = list(run_trial(job(tmp_path / "whole", configuration)))
+    next(run_trial(job(tmp_path / "cut", configuration)))
+    rest = list(run_trial(job(tmp_path / "cut", configuration)))
     assert rest[-1].scores == whole[-1].scores
     states = [_state(tmp_path / name) for name in ("whole", "cut")]
     for kind in ("networks", "means") if "ema" in options else ("networks",):
         for network, weights in states[0][kind].items():
             assert all(torch.equal(states[1][kind][network][name], value) for name, value in weights.items())
-    without = list(run_trial(assignment(tmp_path / "without", small_configuration(family, epochs=4))))
+    without = list(run_trial(job(tmp_path / "without", small_configuration(family, epochs=4))))
     assert without[-1].scores["fid"] != whole[-1].scores["fid"]
 
 

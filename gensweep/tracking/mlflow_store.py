@@ -6,13 +6,18 @@ import contextlib
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import mlflow
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
+
 from gensweep.tracking import store
+from gensweep.tracking.run_store import Away, Point, Refused, RunStore, Status
 
 EXPERIMENT = "gensweep"
+_PAGE = 1000  # runs in one answer
 _PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
 _METRICS = 1000 - _PARAMETERS - _TAGS
 _LONGEST_VALUE = 6000  # MLflow cuts a longer parameter without a word
@@ -23,43 +28,26 @@ _SETTINGS = {
     # The projection comes back later by itself, and looks for the run first.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 T = TypeVar("T")
 
 
-class Away(Exception):
-    """The store did not answer, or not sensibly: the same call may succeed later."""
+def open_mlflow(uri: str) -> MlflowStore:
+    """The store behind a URI, with its experiment."""
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)  # MLflow reads them at each request; there is no other way to set them
+    for name in ("alembic", "mlflow.store.db.utils"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # they list every migration of a new database
+    found = MlflowStore(uri)
+    found.connect()
+    return found
 
 
-class Refused(Exception):
-    """The store answered, and says no to this content: the same call would be refused again."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """One value of a metric. `time` is in Unix milliseconds: the same point sent twice is stored once."""
-
-    name: str
-    value: float
-    time: int
-    step: int
-
-
-class MlflowLog:
-    """The runs of one experiment in one store.
-
-    Every method may raise Away or Refused.
-    """
+class MlflowStore(RunStore):
+    """The runs of one experiment in one MLflow store."""
 
     def __init__(self, uri: str) -> None:
-        for name, value in _SETTINGS.items():
-            os.environ.setdefault(name, value)  # read at import and at each request; there is no other way to set them
-        import mlflow
-
-        for name in ("alembic", "mlflow.store.db.utils"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # they list every migration of a new database
         self.uri = uri
         self._client = mlflow.MlflowClient(tracking_uri=uri)
         self._experiment = ""
@@ -76,8 +64,26 @@ class MlflowLog:
             raise Refused(f"its experiment '{EXPERIMENT}' is deleted; {cure}")
         self._experiment = found.experiment_id
 
+    def find(self, tags: Mapping[str, str]) -> list[str]:
+        """The ids of all runs with these tags, the oldest first, over all pages of the answer."""
+        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        found: list[str] = []
+        token: str | None = None
+        while True:
+            page = self._call(
+                self._client.search_runs,
+                [self._experiment],
+                wanted,
+                max_results=_PAGE,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            found += [run.info.run_id for run in page]
+            if not (token := page.token):
+                return found
+
     def create(self, name: str, tags: Mapping[str, str], start: int) -> str:
-        """A new run, and its id; `start` in Unix milliseconds."""
+        """A new run of the experiment."""
         run = self._call(self._client.create_run, self._experiment, start_time=start, tags=dict(tags), run_name=name)
         return str(run.info.run_id)
 
@@ -89,27 +95,6 @@ class MlflowLog:
             return False
         return bool(run.info.lifecycle_stage == "active")
 
-    def find(self, tags: Mapping[str, str]) -> list[str]:
-        """The ids of all runs with these tags, the oldest first."""
-        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        found: list[str] = []
-        token: str | None = None
-        while True:
-            page = self._call(
-                self._client.search_runs,
-                [self._experiment],
-                wanted,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            found += [run.info.run_id for run in page]
-            if not (token := page.token):
-                return found
-
-    def delete(self, run_id: str) -> None:
-        """Mark a run as deleted; MLflow keeps it until `mlflow gc`."""
-        self._call(self._client.delete_run, run_id)
-
     def log(
         self,
         run_id: str,
@@ -117,9 +102,7 @@ class MlflowLog:
         parameters: Mapping[str, str] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        """Add to a run, in as few requests as MLflow's limits allow. Doing it twice changes nothing."""
-        from mlflow.entities import Metric, Param, RunTag
-
+        """Add to a run, in as few requests as MLflow's limits allow."""
         given = [Param(name, value[:_LONGEST_VALUE]) for name, value in (parameters or {}).items()]
         marks = [RunTag(name, value[:_LONGEST_TAG]) for name, value in (tags or {}).items()]
         metrics = [Metric(point.name, point.value, point.time, point.step) for point in points]
@@ -133,8 +116,8 @@ class MlflowLog:
                 synchronous=True,
             )
 
-    def set_status(self, run_id: str, status: str, end: int | None = None) -> None:
-        """RUNNING, FINISHED, FAILED or KILLED; a run that is RUNNING again keeps its id and its start."""
+    def set_status(self, run_id: str, status: Status, end: int | None = None) -> None:
+        """Change how a run stands."""
         if status == "RUNNING":
             self._call(self._client.update_run, run_id, status=status)
         else:
@@ -144,13 +127,15 @@ class MlflowLog:
         """Copy a file to the run's artifacts."""
         self._call(self._client.log_artifact, run_id, str(path), folder)
 
-    def add_yaml(self, run_id: str, content: Mapping[str, Any], name: str) -> None:
-        """Write plain data as a YAML file among the run's artifacts."""
-        self._call(self._client.log_dict, run_id, dict(content), name)
+    def add_text(self, run_id: str, text: str, name: str) -> None:
+        """Write a text among the run's artifacts."""
+        self._call(self._client.log_text, run_id, text, name)
+
+    def delete(self, run_id: str) -> None:
+        """Mark a run as deleted; MLflow keeps it until `mlflow gc`."""
+        self._call(self._client.delete_run, run_id)
 
     def _call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        from mlflow.exceptions import MlflowException
-
         try:
             return function(*args, **kwargs)
         except MlflowException as error:
@@ -167,5 +152,5 @@ def _parts(n: float) -> Iterator[int]:
 
 
 def _short(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
-    return store.redacted(text if len(text) <= 300 else text[:300] + "…")
+    text = " ".join(store.redacted(str(error)).split()) or type(error).__name__
+    return text if len(text) <= 300 else text[:300] + "…"

@@ -1,0 +1,64 @@
+"""gensweep as a library, what `import gensweep` offers: load a sweep, run it, read what came of it.
+
+sweep = gensweep.load("search_spaces/wae.yaml", ["search.samples=4"])
+verdict = gensweep.run(sweep)
+print(verdict.comparison.sentence())
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gensweep.campaign import Where, conduct
+from gensweep.errors import Stopped
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.spaces.check import load_and_check
+from gensweep.spaces.sweep import Sweep
+from gensweep.verdict import Verdict, judge
+
+
+def load(file: str | Path, overrides: Sequence[str] = ()) -> Sweep:
+    """The sweep of a search-space file and overrides in Hydra's grammar, known to be sound.
+
+    Raises:
+        ConfigError: with every mistake in them.
+    """
+    return load_and_check(Path(file), overrides)
+
+
+def run(
+    sweep: Sweep | str | Path,
+    *,
+    runs: str | Path = "runs",
+    address: str | None = None,
+    tracking_uri: str | None = None,
+    in_process: bool = False,
+) -> Verdict:
+    """Run a sweep, or the sweep of a file, or go on with it where it stands.
+
+    Args:
+        sweep: what `load` gave, or a search-space file.
+        runs: the folder that holds the sweeps.
+        address: of a running Ray cluster; this machine where it is not given.
+        tracking_uri: MLflow's store.
+        in_process: one trial after another in this process, without Ray.
+
+    Raises:
+        ConfigError, CannotRun: nothing was started.
+        Stopped: the sweep is not done, by Ctrl-C, a signal or its time budget. Everything is saved.
+    """
+    sweep = sweep if isinstance(sweep, Sweep) else load(sweep)
+    verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process))
+    if isinstance(verdict.problem, Stopped):
+        raise verdict.problem
+    return verdict
+
+
+def open(name: str, runs: str | Path = "runs") -> Verdict:  # noqa: A001 -- gensweep.open, as wave.open
+    """The verdict on a sweep as it stands, running or done. Nothing is started or written.
+
+    Raises:
+        ConfigError: there is no such sweep.
+    """
+    return judge(SweepFolder.open((Path(runs) / name).resolve()))

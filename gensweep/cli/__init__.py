@@ -1,0 +1,20 @@
+"""The command line: a file for each group of commands, each command a few lines that call one function below.
+
+program     the application and `main`
+running     run, resume, check, plan
+showing     ls, show, compare
+evaluating  evaluate
+following   ui, sync
+listing     list, schema
+options     what several commands take
+output      how results are printed
+notes       what a sound search-space file still leaves to say
+
+The commands import what they call in their bodies, and nothing else in gensweep does so: `gensweep --help`, `ls` and
+`show` answer at once, because torch, Ray, MLflow and matplotlib are loaded by the commands that need them. Results go to
+stdout, progress and errors to stderr.
+"""
+
+from gensweep.cli.program import app, main
+
+__all__ = ["app", "main"]

@@ -1,0 +1,34 @@
+"""What a sound search-space file still leaves to say: where its arms differ from what was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gensweep.axes.arms import Arm
+from gensweep.spaces.sweep import Sweep
+
+
+def notes(sweep: Sweep) -> list[str]:
+    """A sentence for each axis that an arm does not search, and for each arm with fewer configurations than trials."""
+    return [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
+
+
+def _unsearched(arm: Arm) -> Iterator[str]:
+    for path in arm.unsearched:
+        yield f"{arm.label} has no {path.name}: not searched there."
+
+
+def _small(sweep: Sweep, arm: Arm) -> Iterator[str]:
+    n, own, asked = sweep.counts[arm.label], arm.n_configurations, sweep.search.samples
+    if asked is not None and n < asked:
+        if n == own:
+            yield f"{arm.label} has only {_counted(n, 'configuration')}: {_counted(n, 'trial')} instead of {asked}."
+        else:
+            searcher = sweep.searcher.dump()["name"]
+            yield f"{searcher} has only {_counted(n, 'point')} for {arm.label}: {_counted(n, 'trial')} instead of {asked}."
+    if own is not None and own < n:
+        yield f"{arm.label} has only {_counted(own, 'configuration')}: its {n} trials repeat them with other seeds."
+
+
+def _counted(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

@@ -1,0 +1,43 @@
+"""The arguments and options that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gensweep.errors import ConfigError, suggest
+from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+
+File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10", show_default=False
+    ),
+]
+Runs = Annotated[Path, typer.Option("--runs", "-o", envvar="GENSWEEP_RUNS", help="the folder that holds the sweeps")]
+Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]
+Address = Annotated[
+    str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")
+]
+TrackingUri = Annotated[
+    str | None,
+    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's store; default: sqlite:///mlflow.db in this folder"),
+]
+InProcess = Annotated[bool, typer.Option("--in-process", help="one trial after another in this process, without Ray")]
+AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+RUNS = Path("runs")
+
+
+def sweep_named(name: str, runs: Path) -> SweepFolder:
+    """The sweep of this name.
+
+    Raises:
+        ConfigError: there is none; the message names the nearest.
+    """
+    known = [folder.path.name for folder in sweeps(runs)]
+    if name not in known:
+        raise ConfigError(f"there is no sweep '{name}' in {runs}. {suggest(name, known)}")
+    return SweepFolder.open(runs / name)

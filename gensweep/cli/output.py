@@ -1,0 +1,99 @@
+"""How results are printed: tables for people, JSON for programs, and the verdict of a sweep."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from gensweep.terminal import print_table
+from gensweep.text import number
+
+if TYPE_CHECKING:
+    from gensweep.comparison.collect import Trials
+    from gensweep.orchestration.plan import Probe
+    from gensweep.spaces.sweep import Sweep
+    from gensweep.verdict import Verdict
+
+Row = Mapping[str, Any]
+
+
+def print_rows(rows: Sequence[Row], columns: Sequence[str] | None = None, *, as_json: bool = False) -> None:
+    """Rows as a table or as JSON; `columns` are all that there are, where they are not given."""
+    columns = columns or list(dict.fromkeys(key for row in rows for key in row))
+    if as_json:
+        print(json.dumps([{column: row.get(column) for column in columns} for row in rows]))
+    else:
+        print_table(columns, rows)
+
+
+def print_facts(facts: Row, *, as_json: bool) -> None:
+    """One thing as YAML, or as JSON."""
+    print(json.dumps(facts, indent=1) if as_json else yaml.safe_dump(dict(facts), sort_keys=False).strip())
+
+
+def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
+    """The trials, the groups, what the scores mean, and the answer in a sentence."""
+    print_trials(verdict.trials)
+    print()
+    if verdict.comparison:
+        print_rows(verdict.comparison.table())
+        print()
+    if verdict.sanity:
+        print_rows(verdict.sanity)
+        print()
+    if truth := verdict.ground_truth:
+        print_rows(truth.table(), truth.columns())
+        notes = truth.footnotes()
+        print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
+    if verdict.comparison:
+        print(f"{verdict.comparison.sentence()}\n\nReport: {_near(verdict.report)}")
+    option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
+    print(f"In MLflow: gensweep ui{option}")
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from this folder, where it lies below it."""
+    here = Path.cwd()
+    return path.resolve().relative_to(here) if path.resolve().is_relative_to(here) else path
+
+
+def print_trials(table: Trials) -> None:
+    """The trials, the best first, with all that was searched in one column."""
+    rows = []
+    for row in table.best_first():
+        given = [f"{axis}={number(row[axis])}" for axis in table.searched if row.get(axis) is not None]
+        rows.append({**row, "parameters": ", ".join(given)})
+    print_rows(rows, ["number", "arm", *table.choices, *table.main_scores, "epoch", "outcome", "seconds", "parameters"])
+
+
+def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
+    """What each arm would search, as soon as it is timed; then what all would take."""
+    timed = []
+    for found in probes:
+        timed.append(found)
+        searched = ", ".join(f"{axis} {law}" for axis, law in found.axes.items())
+        print(f"{found.family}: {found.trials} trials; searched: {searched or 'nothing'}")
+    print()
+    print_rows([_priced(found) for found in timed])
+    total, n = sum(p.seconds for p in timed), sum(p.trials for p in timed)
+    print(
+        f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
+        f"stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
+        "Nothing was started."
+    )
+
+
+def _priced(found: Probe) -> Row:
+    return {
+        "arm": found.family,
+        "trials": found.trials,
+        "training s/trial": found.training_seconds,
+        "evaluation s/trial": found.evaluation_seconds,
+        "minutes in all": found.seconds / 60,
+        "disk MB": found.disk / 1e6,
+    }

@@ -1,0 +1,74 @@
+"""The application, made of its commands, and `main`, which turns every end into an exit code."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from gensweep import __version__
+from gensweep.cli import evaluating, following, listing, running, showing
+from gensweep.errors import GensweepError, Interrupted
+
+app = typer.Typer(
+    name="gensweep",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Sweep families of generative models, and learn which is best, how sure that is, and at what cost.\n\n"
+    "Begin with:  gensweep run search_spaces/wae.yaml",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _command in (
+    running.run, running.check, running.plan, running.resume, showing.ls, showing.show, showing.compare,
+    evaluating.evaluate, following.ui, following.sync,
+):  # fmt: skip
+    app.command()(_command)
+app.command(name="list")(listing.list_)
+app.command()(listing.schema)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> NoReturn:
+    """Run a command; an error of ours is its message on stderr and its exit code."""
+    try:
+        code = app(standalone_mode=False) or 0  # typer hands back the code of Exit, and makes Ctrl-C one
+        sys.stdout.flush()
+        if code == Interrupted.exit_code:
+            _complain("stopped by Ctrl-C")
+    except GensweepError as error:
+        code = error.exit_code
+        _complain(str(error))
+    except typer.TyperException as error:  # of usage
+        code = error.exit_code
+        message = error.format_message()
+        _complain(message if "\n" in message else f"{message.removesuffix('.')}. See gensweep --help")
+    except (KeyboardInterrupt, typer.Abort):
+        code = Interrupted.exit_code
+    except (BrokenPipeError, SystemExit):  # typer and rich leave with 1 where a pipe is broken
+        if not _reader_has_left():
+            raise
+        code = 0
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be flushed has no reader
+    sys.exit(code)
+
+
+def _complain(message: str) -> None:
+    print(f"gensweep: {message}" if "\n" not in message else f"gensweep:\n{message}", file=sys.stderr)
+
+
+def _reader_has_left() -> bool:
+    """Whether stdout is a pipe that nobody reads any more, as after `gensweep ls | head -1`."""
+    pipe = select.poll()
+    pipe.register(1, 0)
+    return any(event & select.POLLERR for _, event in pipe.poll(0))

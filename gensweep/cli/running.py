@@ -1,0 +1,131 @@
+"""The commands that run a sweep, and those that say what would run: run, resume, check, plan."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gensweep.cli.options import (
+    RUNS,
+    Address,
+    File,
+    InProcess,
+    Name,
+    Overrides,
+    Runs,
+    TrackingUri,
+    sweep_named,
+)
+from gensweep.errors import ConfigError, Stopped
+
+if TYPE_CHECKING:
+    from gensweep.campaign import Where
+    from gensweep.spaces.sweep import Sweep
+
+
+def run(  # noqa: PLR0913 -- the options of a command are its interface
+    file: File,
+    overrides: Overrides = None,
+    runs: Runs = RUNS,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    in_process: InProcess = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
+) -> None:
+    """Run a sweep, or go on with it if it was begun; ends with a comparison table.
+
+    Examples:
+      gensweep run search_spaces/wae.yaml
+      gensweep run search_spaces/wae.yaml dataset=fashion_mnist trial.training.epochs=1 search.samples=4
+      gensweep run search_spaces/families.yaml name=big search.samples=20 --address ray://head:10001
+    """
+    if dry_run:
+        plan(file, overrides)
+        return
+    from gensweep.spaces.check import load_and_check
+
+    sweep = load_and_check(file, overrides or [])
+    from gensweep.campaign import Where
+
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process))
+
+
+def resume(
+    name: Name,
+    runs: Runs = RUNS,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    in_process: InProcess = False,
+    samples: Annotated[
+        int | None, typer.Option(help="ask for more trials an arm than the sweep was begun with")
+    ] = None,
+) -> None:
+    """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
+
+    Examples:
+      gensweep resume wae
+      gensweep resume wae --samples 40
+    """
+    folder = sweep_named(name, runs)
+    from gensweep.campaign import Where, continued
+
+    _conduct(continued(folder, samples), Where(runs, address, tracking_uri, in_process))
+
+
+def check(file: File, overrides: Overrides = None) -> None:
+    """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
+
+    Example:
+      gensweep check search_spaces/wae.yaml trial.latent_size='choice(4,8)'
+    """
+    from gensweep.cli.notes import notes
+
+    sweep = _sound(file, overrides)
+    print(f"{file}: sound. {sum(sweep.counts.values())} trials:")
+    print("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
+
+
+def plan(file: File, overrides: Overrides = None) -> None:
+    """Say what would run: trials, axes, time from a timed probe on this machine, disk.
+
+    Example:
+      gensweep plan search_spaces/families.yaml search.samples=50
+    """
+    from gensweep.cli.output import print_plan
+    from gensweep.orchestration.plan import probe
+
+    sweep = _sound(file, overrides)
+    print_plan(sweep, probe(sweep))
+
+
+def _sound(file: Path, overrides: list[str] | None) -> Sweep:
+    """The sweep, with its data here."""
+    from gensweep.spaces.check import data_problems, load_and_check
+
+    sweep = load_and_check(file, overrides or [])
+    if problems := data_problems(sweep):
+        raise ConfigError(problems)
+    return sweep
+
+
+def _conduct(sweep: Sweep, where: Where) -> None:
+    """Run it, and print what came of it also where something went wrong; then the exit code says so."""
+    from gensweep.campaign import conduct, is_done
+    from gensweep.cli.output import print_verdict
+
+    if is_done(where.runs / sweep.name, sweep):
+        print(
+            f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. "
+            f"For more: gensweep resume {sweep.name} --samples N",
+            file=sys.stderr,
+        )
+    verdict = conduct(sweep, where)
+    try:
+        if not isinstance(verdict.problem, Stopped):
+            print_verdict(verdict, where.tracking_uri)
+    finally:  # also where nobody reads the table any more
+        if verdict.problem:
+            raise verdict.problem

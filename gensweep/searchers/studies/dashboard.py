@@ -1,0 +1,67 @@
+"""A sweep's trials as a file for optuna-dashboard. It is written, and never read back."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, FloatDistribution
+
+from gensweep.axes.arms import Arm
+from gensweep.axes.distributions import QUniform
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
+from gensweep.searchers.studies.trials import direction, parameters_of, trial
+
+NUMBER = "gensweep.number"
+
+
+def write_studies(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
+    """Write `path`, an SQLite file with a study for each arm: `optuna-dashboard sqlite:///runs/wae/study.db`.
+
+    Every trial is there with its state, its value and those of each epoch, and its number in the sweep as the user
+    attribute `gensweep.number`. An older file is replaced at once, when the new one is complete.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    try:
+        _write(arms, state, new)
+        os.replace(new, path)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _write(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    try:
+        for label, arm in arms.items():
+            study = optuna.create_study(storage=storage, study_name=label, direction=direction(arm.objective))
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # names of metrics are experimental in Optuna
+                study.set_metric_names([arm.objective.metric])
+            records = sorted(state.arms.get(label, ()), key=lambda record: record.number)
+            study.add_trials([trial(r, arm.objective, _shown(arm, r), _attributes(r)) for r in records])
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _attributes(record: TrialRecord) -> dict[str, Any]:
+    outcome = {"outcome": record.outcome.name.lower(), "reason": record.reason} if record.outcome else {}
+    return {NUMBER: record.number, **outcome, "seconds": record.seconds}
+
+
+def _shown(arm: Arm, record: TrialRecord) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    """The parameters as a person knows them: the values of quniform, not the numbers of their steps."""
+    values, distributions = parameters_of(arm, record.parameters)
+    for axis in arm.axes:
+        if isinstance(axis.distribution, QUniform) and axis.path in values:
+            low, high = axis.distribution.ends()[0], axis.distribution.ends()[-1]
+            values[str(axis.path)] = axis.distribution.after(values[axis.path])
+            distributions[str(axis.path)] = FloatDistribution(low, high)
+    return values, distributions

@@ -1,0 +1,92 @@
+"""What every run store is: runs with parameters, metrics, tags and files, under ids of its own. It knows no sweep.
+
+find(tags) or create(...) -> log, set_status, add_file, add_text ... -> delete what should not be there
+
+A store gives no guarantee that a call which failed did nothing: its answer may have been lost. Every call but `create`
+may therefore be repeated and then changes nothing more; before a `create` is repeated, `find` is asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+
+class Away(Exception):
+    """The store did not answer, or not sensibly: the same call may succeed later."""
+
+
+class Refused(Exception):
+    """The store answered, and says no to this content: the same call would be refused again."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric. `time` is in Unix milliseconds: the same point sent twice is stored once."""
+
+    name: str
+    value: float
+    time: int
+    step: int
+
+
+class RunStore(ABC):
+    """The runs of gensweep in one place. Every method may raise Away or Refused."""
+
+    @abstractmethod
+    def find(self, tags: Mapping[str, str]) -> list[str]:
+        """The ids of all runs with these tags that are not deleted, the oldest first."""
+
+    @abstractmethod
+    def create(self, name: str, tags: Mapping[str, str], start: int) -> str:
+        """A new run, and its id; `start` in Unix milliseconds."""
+
+    @abstractmethod
+    def exists(self, run_id: str) -> bool:
+        """Whether the run is there and not deleted."""
+
+    @abstractmethod
+    def log(
+        self,
+        run_id: str,
+        points: Sequence[Point] = (),
+        parameters: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add to a run. A parameter keeps its first value, and another one is refused; a tag takes its newest."""
+
+    @abstractmethod
+    def set_status(self, run_id: str, status: Status, end: int | None = None) -> None:
+        """Change how a run stands; one that is RUNNING again keeps its id and start. `end` in Unix milliseconds."""
+
+    @abstractmethod
+    def add_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        """Copy a file to the run, into `folder` there."""
+
+    @abstractmethod
+    def add_text(self, run_id: str, text: str, name: str) -> None:
+        """Write a text as the run's file `name`."""
+
+    @abstractmethod
+    def delete(self, run_id: str) -> None:
+        """Mark a run as deleted: it is found no more and takes nothing more."""
+
+
+OpenStore = Callable[[str], RunStore]
+
+
+def open_store(uri: str) -> RunStore:
+    """The store behind a tracking URI, ready to use. MLflow is imported here and not before, because it takes seconds.
+
+    Raises:
+        Away, Refused: it cannot be used.
+    """
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reads this one when it is imported
+    return cast(OpenStore, importlib.import_module("gensweep.tracking.mlflow_store").open_mlflow)(uri)

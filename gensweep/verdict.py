@@ -1,0 +1,148 @@
+"""What came of a sweep, worked out once: the command line prints it, report/ is written from it, a program reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from gensweep.comparison import collect, report
+from gensweep.comparison.collect import Trials
+from gensweep.comparison.compare import Comparison, compared
+from gensweep.comparison.ground_truth import GroundTruth, ground_truth
+from gensweep.component import build
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.evaluation.sanity import sanity_rows
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.metrics.base import Metric
+
+
+class SomeTrialsFailed(GensweepError):
+    """The sweep is done, and some of its trials failed."""
+
+    exit_code = 3
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why a sweep was stopped before its end, and the exit code that goes with the reason."""
+
+    reason: str
+    code: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer of a sweep, and what it rests on.
+
+    `trials` is the table of its trials. `comparison` is None where they cannot be compared. `sanity` says what the scores
+    mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data are not
+    here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with what is wrong;
+    None where nothing is.
+    """
+
+    folder: SweepFolder
+    trials: Trials
+    comparison: Comparison | None
+    sanity: tuple[Mapping[str, float | str], ...]
+    ground_truth: GroundTruth | None
+    failed: tuple[TrialRecord, ...]
+    stopped: Stop | None
+    problem: GensweepError | None
+
+    @property
+    def report(self) -> Path:
+        """The page that `write` leaves."""
+        return self.folder.path / "report" / "comparison.md"
+
+    def write(self) -> None:
+        """Write results.csv and costs.csv; report/ where there is something to compare."""
+        collect.write_csv(self.trials, self.folder.path)
+        if self.ground_truth:
+            self.ground_truth.write(self.report.parent)
+        if self.comparison:
+            report.write(self.comparison, self.report.parent, self.sanity)
+
+
+def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
+    """The verdict on a sweep as it stands. Nothing is written, but for scores of the data in GENSWEEP_CACHE.
+
+    Raises:
+        DamagedSweep: its ledger cannot be trusted.
+    """
+    state = folder.state()
+    table = collect.trials(folder, state)
+    comparison: Comparison | None = None
+    problem: GensweepError | None = None
+    try:
+        comparison = compared([table])
+    except (NoUsableTrial, ConfigError) as error:
+        problem = error
+    failed = tuple(record for record in state.trials.values() if record.outcome is Outcome.FAILED)
+    if stopped:
+        problem = _stopped(folder, state, stopped)
+    elif isinstance(problem, NoUsableTrial):
+        problem = NoUsableTrial(f"{folder.name}: no trial has a score: {_endings(state)}")
+    elif failed and problem is None:
+        problem = _failed(folder, state, failed)
+    return Verdict(
+        folder=folder,
+        trials=table,
+        comparison=comparison,
+        sanity=() if stopped or state.stopped or state.live() else _sanity(state),
+        ground_truth=ground_truth(folder),
+        failed=failed,
+        stopped=stopped,
+        problem=problem,
+    )
+
+
+def _sanity(state: SweepState) -> tuple[Mapping[str, float | str], ...]:
+    """Floors, and the scores of models that learn nothing."""
+    configurations = [record.configuration for record in state.trials.values()]
+    settings = {json.dumps([c["dataset"], c["evaluation"]], sort_keys=True) for c in configurations}
+    if len(settings) != 1:
+        return ()
+    dataset = cast(Dataset, build("datasets", configurations[0]["dataset"]))
+    if dataset.problem():
+        return ()
+    evaluation = configurations[0]["evaluation"]
+    metrics = [cast(Metric, build("metrics", node)) for node in evaluation["metrics"]]
+    return tuple(sanity_rows(dataset, metrics, evaluation["split"]))
+
+
+def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepError:
+    if stop.code == NoUsableTrial.exit_code:
+        return NoUsableTrial(
+            f"ended early: {stop.reason}. See error.txt in {folder.path / 'trials'}; after mending it, "
+            f"run the sweep under another name."
+        )
+    kind: type[Stopped] = Interrupted if stop.code == Interrupted.exit_code else Stopped
+    ended = len(state.trials) - len(state.live())
+    return kind(
+        f"stopped by {stop.reason} with {ended} trials ended; everything is saved. "
+        f"Continue with: gensweep resume {folder.name}{_runs_option(folder)}"
+    )
+
+
+def _failed(folder: SweepFolder, state: SweepState, failed: tuple[TrialRecord, ...]) -> GensweepError:
+    first = failed[0]
+    return SomeTrialsFailed(
+        f"{len(failed)} of {len(state.trials)} trials failed, the first: trial {first.number}: {first.reason}. "
+        f"See {folder.path / 'trials' / first.folder_name / 'error.txt'}"
+    )
+
+
+def _endings(state: SweepState) -> str:
+    reasons = {f"{r.outcome.name.lower()}: {r.reason}" for r in state.trials.values() if r.outcome}
+    return "; ".join(sorted(reasons)[:3]) or "none has ended"
+
+
+def _runs_option(folder: SweepFolder) -> str:
+    runs = folder.path.parent
+    return "" if runs.resolve() == Path("runs").resolve() else f" --runs {runs}"

@@ -1,0 +1,52 @@
+"""What a sound file still leaves to say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gensweep.cli.notes import notes
+from gensweep.searchers.random import Random
+from gensweep.spaces.sweep import Sweep
+from tests.scripted_executor import small
+
+
+def asked(samples: int | None, **trial: Any) -> Sweep:
+    return small(
+        trial={"family": {"name": "vae"}, **trial}, search={"sampler": "random", "samples": samples, "seed": 0}
+    )
+
+
+def test_a_space_that_is_large_enough_leaves_nothing_to_say() -> None:
+    assert notes(asked(3, latent_size="choice(2, 4, 8)")) == []
+    assert notes(asked(3, latent_size="choice(2, 4, 8)", seed=None)) == []
+    assert notes(asked(99, family={"name": "vae", "beta": "uniform(1, 2)"}, seed=None)) == []
+
+
+def test_a_space_smaller_than_the_budget_gives_fewer_trials() -> None:
+    assert notes(asked(16, latent_size="choice(2, 4, 8)")) == ["vae has only 3 configurations: 3 trials instead of 16."]
+    assert notes(asked(2)) == ["vae has only 1 configuration: 1 trial instead of 2."]
+
+
+def test_without_a_fixed_seed_a_small_space_is_repeated() -> None:
+    assert notes(asked(4, latent_size="choice(2, 4, 8)", seed=None)) == [
+        "vae has only 3 configurations: its 4 trials repeat them with other seeds."
+    ]
+
+
+def test_a_searcher_that_comes_to_its_end_first_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Random, "limit", lambda self, arm: 2)
+    assert notes(asked(4, latent_size="choice(2, 4, 8)")) == [
+        "random has only 2 points for vae: 2 trials instead of 4."
+    ]
+
+
+def test_each_arm_is_told_of_what_its_family_does_not_use() -> None:
+    families = {"one_of": [{"name": "vae"}, {"name": "flow"}, {"name": "autoregressive"}]}
+    assert notes(asked(2, family=families, latent_size="choice(2, 4)")) == [
+        "flow has no latent_size: not searched there.",
+        "flow has only 1 configuration: 1 trial instead of 2.",
+        "autoregressive has no latent_size: not searched there.",
+        "autoregressive has only 1 configuration: 1 trial instead of 2.",
+    ]

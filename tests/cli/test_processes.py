@@ -1,0 +1,130 @@
+"""The command line in processes of its own: Ray, plugins, signals, pipes and what is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import SPACE
+from tests.comparison.written_sweep import Writer
+
+
+def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {
+        k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "GENSWEEP_RUNS")
+    }
+    return subprocess.run(
+        [sys.executable, "-m", "gensweep", *arguments], cwd=folder, capture_output=True, text=True, timeout=240,
+        env={**inherited, **environment},
+    )  # fmt: skip
+
+
+def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    (plugin / "mean_gap-1.0.dist-info").mkdir(parents=True)
+    (plugin / "mean_gap-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-gap\nVersion: 1.0\n")
+    (plugin / "mean_gap-1.0.dist-info" / "entry_points.txt").write_text(
+        "[gensweep.divergences]\nmean_gap = mean_gap:MeanGap\n"
+    )
+    (plugin / "mean_gap.py").write_text(
+        "from __future__ import annotations\n"
+        "from typing import Literal\n"
+        "import torch\n"
+        "from gensweep.divergences.base import Divergence\n"
+        "class MeanGap(Divergence):\n"
+        '    """The squared distance of the means."""\n'
+        '    name: Literal["mean_gap"] = "mean_gap"\n'
+        "    power: int = 2\n"
+        "    def penalty(self, x, y, nets, noise, knobs):\n"
+        "        return (x.mean(0) - y.mean(0)).abs().pow(self.power).sum()\n"
+    )
+    (tmp_path / "space.yaml").write_text(SPACE)
+    path = os.pathsep.join([str(plugin), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(os.pathsep)
+    listed = gensweep(tmp_path, "list", "divergences", "--json", PYTHONPATH=path)
+    assert {"name": "mean_gap", "what": "The squared distance of the means."} in json.loads(listed.stdout)
+    options = (
+        "trial.family=wae",
+        "trial.family.divergence={name: mean_gap, power: 4}",
+        "search.samples=1",
+        "name=plug",
+    )
+    ran = gensweep(tmp_path, "run", "space.yaml", *options, PYTHONPATH=path)  # on Ray: its workers find it too
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(gensweep(tmp_path, "show", "plug", "0", "--json").stdout)["configuration"]["family"]["divergence"] == {
+        "name": "mean_gap", "power": 4,
+    }  # fmt: skip
+    wrong = gensweep(tmp_path, "check", "space.yaml", "trial.family=wae",
+                     "trial.family.divergence={name: mean_gap, powr: 4}", PYTHONPATH=path)  # fmt: skip
+    assert wrong.returncode == 2
+    assert "unknown field 'powr' of mean_gap. Did you mean 'power'?" in wrong.stderr
+
+
+def test_nothing_is_left_behind_where_ray_cannot_run_it(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(SPACE)
+    for arguments, code, says in [
+        (["--address", "127.0.0.1:1"], 4, "no Ray cluster can be joined there"),
+        (["resources.gpu=99"], 4, "no node has that"),
+    ]:
+        refused = gensweep(tmp_path, "run", "space.yaml", *arguments)
+        assert (refused.returncode, says in refused.stderr) == (code, True), (arguments, refused.stderr)
+        assert "Traceback" not in refused.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["space.yaml"]
+
+
+def test_ctrl_c_is_exit_130_wherever_it_comes(tmp_path: Path) -> None:
+    (tmp_path / "space.yaml").write_text(SPACE)
+    slow = [sys.executable, "-m", "gensweep", "plan", "space.yaml", "trial.training.batch_size=2"]
+    process = subprocess.Popen(slow, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    os.set_blocking(process.stdout.fileno(), False)
+    deadline = time.monotonic() + 120
+    while "torch" not in Path(f"/proc/{process.pid}/maps").read_text() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "gensweep: stopped by Ctrl-C" in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("command", [["ls", "--runs", "none"], ["list", "metrics"], ["schema"], ["ls", "--json"]])
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path, command: list[str]) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    ended = subprocess.run([sys.executable, "-m", "gensweep", *command], cwd=tmp_path, stdout=write, stderr=subprocess.PIPE,
+                           text=True, timeout=120, check=False)  # fmt: skip
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["--help"], ["--version"], ["ls"], ["show", "study"], ["show", "study", "0"], []])
+def test_what_only_reads_a_folder_loads_no_heavy_library(tmp_path: Path, command: list[str]) -> None:
+    Writer(tmp_path / "runs" / "study").trial("vae", 3.0)
+    code = (
+        "import sys\n"
+        "import gensweep\n"
+        f"sys.argv = ['gensweep', *{command}]\n"
+        "from gensweep.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: assert end.code == 2 * (len(sys.argv) == 1), end.code\n"
+        "print('loaded', *{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.splitlines()[-1].split()[1:])
+    assert "typer" in loaded
+    heavy = {"torch", "ray", "mlflow", "optuna", "pandas", "matplotlib", "scipy", "ot", "sklearn"}
+    assert not loaded & heavy
+
+
+def test_a_sweep_in_this_process_loads_no_ray(tmp_path: Path) -> None:
+    code = "import gensweep.campaign, sys; assert 'ray' not in sys.modules; import gensweep; assert gensweep.run"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,208 @@
+"""run, resume, check and plan: what they print, and their exit codes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from gensweep import campaign
+from gensweep.executors.base import Work
+from gensweep.trial import Failure, Job, Report
+from tests.cli.conftest import Command, Ended
+from tests.scripted_executor import Script, Scripted, completes, said
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], Scripted]:
+    def follow(script: Script) -> Scripted:
+        executor = Scripted(script)
+        monkeypatch.setattr(campaign, "InProcess", lambda: executor)
+        return executor
+
+    return follow
+
+
+def test_a_sweep_ends_with_its_tables_and_its_answer(done: tuple[Path, Ended]) -> None:
+    folder, ended = done
+    assert ended.code == 0, ended.err
+    assert "\x1b" not in ended.out + ended.err  # no colours into a file
+    assert ended.err.count("completed at epoch 2") == 4
+    trials, groups, meaning, answer = ended.out.split("\n\n")[:4]
+    assert trials.split("\n")[0].split() == [
+        "number", "arm", "sliced_wasserstein", "epoch", "outcome", "seconds", "parameters"
+    ]  # fmt: skip
+    scores = [float(line.split()[2]) for line in trials.split("\n")[1:]]
+    assert scores == sorted(scores)
+    assert len(scores) == 4
+    assert {line.split()[1] for line in trials.split("\n")[1:]} == {"vae", "wae"}
+    assert all("latent_size=" in line for line in trials.split("\n")[1:])
+    assert sum("lambda=" in line for line in trials.split("\n")[1:]) == 2
+    assert groups.startswith("arm ")
+    assert [line.split("  ")[0] for line in meaning.split("\n")] == [
+        "row", "floor", "training items", "memoriser", "class means", "PCA Gaussian", "uniform noise"
+    ]  # fmt: skip
+    assert "expected best sliced wasserstein" in answer
+    assert "\nReport: runs/tiny/report/comparison.md\n" in ended.out
+    assert (folder / "runs/tiny/report/comparison.md").exists()
+    assert ended.out.endswith("In MLflow: gensweep ui\n")
+
+
+def test_running_it_again_says_that_it_is_done_and_prints_it_again(done: tuple[Path, Ended], gensweep: Command) -> None:
+    folder, first = done
+    before = (folder / "runs/tiny/ledger/events.jsonl").read_bytes()
+    again = gensweep("run", "space.yaml", "--in-process", folder=folder)
+    assert again.code == 0
+    assert "tiny is done: all its 4 trials have ended. For more: gensweep resume tiny --samples N" in again.err
+    assert again.out == first.out
+    assert (folder / "runs/tiny/ledger/events.jsonl").read_bytes() == before
+
+
+def test_the_option_for_mlflow_is_repeated_where_it_was_given(gensweep: Command, scripted: Callable[[Script], Scripted],
+                                                              store: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
+    scripted(completes)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    ended = gensweep("run", "space.yaml", "name=told", "--in-process", "--tracking-uri", store)
+    assert ended.out.endswith(f"In MLflow: gensweep ui --tracking-uri {store}\n")
+
+
+def test_more_samples_continue_a_finished_sweep(done: tuple[Path, Ended], tmp_path: Path, gensweep: Command) -> None:
+    shutil.copytree(done[0] / "runs", tmp_path / "runs")
+    more = gensweep("resume", "tiny", "--samples", "3", "--in-process")
+    assert more.code == 0, more.err
+    assert more.err.count("completed") == 1  # vae has no more configurations
+    assert "[5/5] 0004 wae completed" in more.err
+    assert "is done" not in more.err
+    fewer = gensweep("resume", "tiny", "--samples", "1")
+    assert fewer.code == 2
+    assert "only more can be asked for" in fewer.err
+
+
+def test_failed_trials_are_exit_3_after_the_table(gensweep: Command, scripted: Callable[[Script], Scripted]) -> None:
+    def fails(job: Job, work: Work) -> Iterator[Report | Failure]:
+        yield Failure(job.number, "ValueError: no", "details") if job.number == 1 else said(job, 1.0)
+
+    scripted(fails)
+    ended = gensweep("run", "space.yaml", "name=failing", "--in-process")
+    assert ended.code == 3
+    assert ended.out.split("\n")[4].split()[:6] == ["1", "wae", "-", "0", "FAILED", "0"]
+    assert "memoriser" in ended.out
+    assert "expected best" in ended.out
+    assert "gensweep: 1 of 4 trials failed, the first: trial 1: ValueError: no" in ended.err
+    assert gensweep("resume", "failing", "--in-process").code == 3
+
+
+def test_no_usable_trial_is_exit_1_after_the_table_and_diverged_trials_are_counted(gensweep: Command) -> None:
+    options = ["trial.family=vae", "trial.family.likelihood=gaussian", "trial.training.optimizer={name: sgd, lr: 1e12}"]
+    ended = gensweep("run", "space.yaml", "name=lost", *options, "--in-process")
+    assert ended.code == 1, ended.err
+    assert "gensweep: lost: no trial has a score: diverged: " in ended.err
+    assert ended.err.count("diverged at epoch 0") == 2
+    assert ended.out.count("DIVERGED") == 2
+    assert "Report:" not in ended.out
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
+def test_a_stop_has_its_own_exit_code_and_no_table(
+    gensweep: Command, scripted: Callable[[Script], Scripted], number: int, code: int
+) -> None:
+    def stops(job: Job, work: Work) -> Iterator[Report]:
+        work.request_stop("Ctrl-C" if number == signal.SIGINT else "SIGTERM", code)
+        yield said(job, 1.0, None)
+
+    scripted(stops)
+    ended = gensweep("run", "space.yaml", f"name=stopped-{code}", "--in-process")
+    assert ended.code == code
+    assert f"Continue with: gensweep resume stopped-{code}\n" in ended.err
+    assert ended.out == ""
+
+
+def test_another_definition_under_the_same_name_is_refused_with_the_difference(
+    done: tuple[Path, Ended], gensweep: Command
+) -> None:
+    refused = gensweep("run", "space.yaml", "trial.training.epochs=3", "search.seed=5", folder=done[0])
+    assert refused.code == 2
+    assert "trial.training.epochs: 2 -> 3" in refused.err
+    assert "search.seed: 0 -> 5" in refused.err
+    assert "name=" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("argument", "says"),
+    [
+        ("trial.latent_size=0", "trial.latent_size: 0 is not allowed: must be 1 or more"),
+        ("trial.family={name: wae, lambda: -1}", "trial.family.lambda: -1 is not allowed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check", "plan"])
+def test_mistakes_are_exit_2_and_leave_nothing(
+    gensweep: Command, tmp_path: Path, command: str, argument: str, says: str
+) -> None:
+    refused = gensweep(command, "space.yaml", argument)
+    assert refused.code == 2
+    assert says in refused.err
+    assert refused.out == ""
+    assert [path.name for path in tmp_path.iterdir()] == ["space.yaml"]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run"])
+def test_data_that_are_not_here_are_a_mistake(gensweep: Command, tmp_path: Path, command: str) -> None:
+    refused = gensweep(command, "space.yaml", "trial.dataset={name: image_folder, path: none, size: 8}")
+    assert refused.code == 2
+    assert "none" in refused.err
+    assert [path.name for path in tmp_path.iterdir()] == ["space.yaml"]
+
+
+def test_a_folder_that_cannot_be_written_is_exit_4(gensweep: Command) -> None:
+    refused = gensweep("run", "space.yaml", "--in-process", "--runs", "/proc/nowhere")
+    assert (refused.code, "cannot be written" in refused.err) == (4, True)
+
+
+def test_a_damaged_ledger_is_exit_5(done: tuple[Path, Ended], tmp_path: Path, gensweep: Command) -> None:
+    shutil.copytree(done[0] / "runs", tmp_path / "runs")
+    log = tmp_path / "runs/tiny/ledger/events.jsonl"
+    log.write_text(log.read_text().replace('"issued"', '"isued"', 1))
+    for command in (["show", "tiny"], ["ls"], ["resume", "tiny", "--in-process"], ["compare", "tiny"]):
+        assert gensweep(*command).code == 5
+
+
+@pytest.mark.parametrize("command", [["plan", "space.yaml"], ["run", "space.yaml", "--dry-run"]])
+def test_plan_prices_without_starting(gensweep: Command, tmp_path: Path, command: list[str]) -> None:
+    planned = gensweep(*command, "search.samples=10")
+    assert planned.code == 0, planned.err
+    assert "vae: 2 trials; searched: latent_size choice(2, 4)\n" in planned.out
+    assert "wae: 10 trials; searched: " in planned.out
+    assert "loguniform(1, 10)" in planned.out
+    assert "\n12 trials, about " in planned.out
+    assert "(none)" in planned.out
+    assert planned.out.endswith("Nothing was started.\n")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_price_of_a_trial_grows_with_its_epochs(gensweep: Command) -> None:
+    def training(epochs: int) -> float:
+        options = ["trial.family=vae", "search.samples=10", f"trial.training.epochs={epochs}"]
+        planned = gensweep("plan", "space.yaml", *options)
+        (row,) = [line.split() for line in planned.out.splitlines() if line.startswith("vae ")]
+        return float(row[2])
+
+    assert training(2000) > 50 * training(2)
+
+
+def test_check_says_what_would_be_compared(gensweep: Command) -> None:
+    checked = gensweep("check", "space.yaml", "search.samples=4")
+    assert checked.code == 0, checked.err
+    assert checked.out == (
+        "space.yaml: sound. 6 trials:\n  2 x vae\n  4 x wae\nvae has only 2 configurations: 2 trials instead of 4.\n"
+    )
+
+
+def test_check_says_what_an_arm_does_not_search(gensweep: Command) -> None:
+    checked = gensweep("check", "space.yaml", "trial.family={one_of: [{name: vae}, {name: flow}]}")
+    assert checked.out.splitlines()[1:] == [
+        "  2 x vae", "  1 x flow", "flow has no latent_size: not searched there.",
+        "flow has only 1 configuration: 1 trial instead of 2.",
+    ]  # fmt: skip

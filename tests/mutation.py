@@ -1,0 +1,193 @@
+"""Would the tests notice? Small faults are put into the code one at a time, and the tests of that part run against each.
+
+    make mutate                                             100 mutations over the parts that keep a sweep's promises
+    python -m tests.mutation gensweep/campaign.py -n 20     20 mutations of one file
+
+A mutation is killed when a test fails. One that survives is printed with its place: either a test is missing, or the
+mutation changes nothing that anybody could notice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import copy
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+# the tests that a part has to answer to, the quick ones first
+PARTS = {
+    "gensweep/orchestration/decide.py": ["tests/orchestration/test_driver.py"],
+    "gensweep/orchestration/driver.py": ["tests/orchestration/test_driver.py"],
+    "gensweep/ledger/state.py": ["tests/ledger/test_state.py", "tests/orchestration/test_driver.py"],
+    "gensweep/ledger/history.py": ["tests/ledger/test_state.py", "tests/orchestration/test_driver.py"],
+    "gensweep/searchers": ["tests/searchers", "tests/contracts/test_searchers.py"],
+    "gensweep/early_stopping": ["tests/early_stopping", "tests/contracts/test_early_stopping.py"],
+    "gensweep/executors": ["tests/executors"],
+    "gensweep/tracking": ["tests/tracking"],
+    "gensweep/campaign.py": ["tests/test_campaign.py", "tests/cli"],
+    "gensweep/trial.py": ["tests/test_trial.py"],
+    "gensweep/objective.py": ["tests/test_objective.py", "tests/orchestration/test_driver.py"],
+    "gensweep/axes/arms.py": ["tests/axes", "tests/orchestration/test_driver.py"],
+}
+SWAPS: dict[type[ast.AST], type[ast.AST]] = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
+}  # fmt: skip
+CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault: the file, the line, what was done, and the source with it."""
+
+    file: Path
+    line: int
+    what: str
+    source: str
+
+
+def mutants(file: Path) -> list[Mutant]:
+    """Every fault that can be put into a file."""
+    tree = ast.parse(file.read_text())
+    found = []
+    for index, node in enumerate(ast.walk(tree)):
+        for what, change in _changes(node):
+            mutated = copy.deepcopy(tree)
+            change(next(n for i, n in enumerate(ast.walk(mutated)) if i == index))
+            found.append(
+                Mutant(file, getattr(node, "lineno", 0), what, ast.unparse(ast.fix_missing_locations(mutated)))
+            )
+    return found
+
+
+def _changes(node: ast.AST) -> Iterator[tuple[str, Callable[[ast.AST], None]]]:
+    """What can go wrong at a node: a description, and a function that does it to a copy of the node."""
+    text = ast.unparse(node)[:60].replace("\n", " ") if not isinstance(node, ast.Module) else ""
+    if isinstance(node, ast.Compare) and type(node.ops[0]) in SWAPS:
+        yield f"{text}: other comparison", lambda n: n.ops.__setitem__(0, SWAPS[type(n.ops[0])]())  # type: ignore[attr-defined]
+    if isinstance(node, ast.BoolOp | ast.BinOp) and type(node.op) in SWAPS and not _is_text(node):
+        yield f"{text}: other operator", lambda n: setattr(n, "op", SWAPS[type(n.op)]())  # type: ignore[attr-defined]
+    if isinstance(node, ast.If | ast.While | ast.IfExp):
+        yield f"if {ast.unparse(node.test)[:50]}: negated", _negate
+    if isinstance(node, ast.Constant) and isinstance(node.value, bool):
+        yield f"{text}: negated", lambda n: setattr(n, "value", not n.value)  # type: ignore[attr-defined]
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        yield f"{text}: one more", lambda n: setattr(n, "value", n.value + 1)  # type: ignore[attr-defined]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+        yield f"{text}: {CALLS[node.func.id]}", lambda n: setattr(n.func, "id", CALLS[n.func.id])  # type: ignore[attr-defined]
+    if isinstance(node, ast.FunctionDef | ast.For | ast.While | ast.If | ast.With | ast.Try):
+        for place, statement in enumerate(node.body):
+            if _is_effect(statement):
+                yield f"without `{ast.unparse(statement)[:60]}`", _dropping(place)
+
+
+def _negate(node: ast.AST) -> None:
+    node.test = ast.UnaryOp(ast.Not(), node.test)  # type: ignore[attr-defined]
+
+
+def _dropping(place: int) -> Callable[[ast.AST], None]:
+    return lambda node: node.body.__setitem__(place, ast.Pass())  # type: ignore[attr-defined]
+
+
+def _is_effect(statement: ast.stmt) -> bool:
+    """A statement that is there for what it does: a call, or an assignment to something that stays."""
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Call)
+    if isinstance(statement, ast.Assign):
+        return any(
+            isinstance(t, ast.Attribute | ast.Subscript) for target in statement.targets for t in ast.walk(target)
+        )
+    return isinstance(statement, ast.AugAssign)
+
+
+def _is_text(node: ast.AST) -> bool:
+    return any(
+        isinstance(n, ast.JoinedStr) or (isinstance(n, ast.Constant) and isinstance(n.value, str))
+        for n in ast.walk(node)
+    )
+
+
+def sample(paths: list[Path], n: int, seed: int) -> list[Mutant]:
+    """n mutants, of each file in proportion to what can go wrong there."""
+    everything = [mutant for path in paths for file in _files(path) for mutant in mutants(file)]
+    dice = random.Random(seed)
+    return sorted(dice.sample(everything, min(n, len(everything))), key=lambda m: (str(m.file), m.line))
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.suffix == ".py" else sorted(f for f in path.rglob("*.py") if f.name != "__init__.py")
+
+
+def tests_of(file: Path) -> list[str]:
+    """The tests that have to notice a fault in a file."""
+    relative = str(file.relative_to(ROOT))
+    return next((tests for part, tests in PARTS.items() if relative.startswith(part)), ["tests"])
+
+
+def is_killed(mutant: Mutant, place: Path, limit: float) -> bool:
+    """Whether a test fails, or hangs, with the mutant in a copy of the package in `place`."""
+    target = place / mutant.file.relative_to(ROOT)
+    original = target.read_text()
+    target.write_text(mutant.source)
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    tests = [test for test in tests_of(mutant.file) if (ROOT / test).exists()]
+    try:
+        done = subprocess.run(
+            [*command, *tests], cwd=place, env=environment, capture_output=True, timeout=limit, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return True
+    else:
+        return done.returncode != 0
+    finally:
+        target.write_text(original)
+
+
+def main() -> int:
+    """Run the mutations; the exit code is 1 if fewer than 90 % are killed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("paths", nargs="*", type=Path, default=[Path(part) for part in PARTS])
+    parser.add_argument("-n", type=int, default=100, help="how many mutations")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=float, default=600, help="seconds after which a run counts as hanging")
+    options = parser.parse_args()
+    chosen = sample([ROOT / path for path in options.paths], options.n, options.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        for name in ("gensweep", "tests", "search_spaces", "deploy", "pyproject.toml", "README.md"):
+            source = ROOT / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, place / name)
+        survivors = _run(chosen, place, options.limit)
+    killed = len(chosen) - len(survivors)
+    print(f"\n{killed} of {len(chosen)} mutations killed ({killed / max(len(chosen), 1):.0%}). Survivors:")
+    for mutant in survivors:
+        print(f"  {mutant.file.relative_to(ROOT)}:{mutant.line} {mutant.what}")
+    return 0 if killed >= 0.9 * len(chosen) else 1
+
+
+def _run(chosen: list[Mutant], place: Path, limit: float) -> list[Mutant]:
+    survivors = []
+    for number, mutant in enumerate(chosen, start=1):
+        began = time.monotonic()
+        killed = is_killed(mutant, place, limit)
+        survivors += [] if killed else [mutant]
+        word = "killed  " if killed else "SURVIVED"
+        where = f"{mutant.file.relative_to(ROOT)}:{mutant.line}"
+        print(f"[{number}/{len(chosen)}] {word} {time.monotonic() - began:4.0f} s {where} {mutant.what}", flush=True)
+    return survivors
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,351 @@
+"""From a sweep to its verdict: what is refused before anything begins, what is written, and what the verdict says."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from gensweep import campaign, verdict
+from gensweep.campaign import Where, conduct, continued, is_done, synchronise
+from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.executors.base import Work
+from gensweep.executors.in_process import InProcess
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.trial import Failure, Job, Report
+from gensweep.verdict import SomeTrialsFailed, Stop, Verdict, judge
+from tests.scripted_executor import METRIC, Script, Scripted, completes, said, small
+
+Run = Callable[..., Verdict]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One store for all of them: to create its tables takes longer than a sweep."""
+    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+
+
+@pytest.fixture
+def where(tmp_path: Path, store: str) -> Where:
+    return Where(tmp_path / "runs", tracking_uri=store, in_process=True)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, where: Where) -> Callable[[Script], Scripted]:
+    """Lets the executor in this process follow a script."""
+
+    def follow(script: Script) -> Scripted:
+        executor = Scripted(script)
+        monkeypatch.setattr(campaign, "InProcess", lambda: executor)
+        return executor
+
+    return follow
+
+
+def runs_of(uri: str, name: str) -> dict[str, str]:
+    """Name -> status of every run that MLflow has of a sweep: its own, and one a trial."""
+    client = mlflow.MlflowClient(uri)
+    experiment = client.get_experiment_by_name("gensweep")
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id])
+    parent = next(run for run in found if run.info.run_name == name)
+    mine = [run for run in found if run.data.tags.get("mlflow.parentRunId") == parent.info.run_id]
+    return {run.info.run_name: run.info.status for run in (parent, *mine)}
+
+
+def test_a_sweep_that_trains_gives_its_verdict_and_leaves_it_on_disk_and_in_mlflow(where: Where, store: str) -> None:
+    found = conduct(small("trained"), where)
+    assert (found.problem, found.stopped, found.failed) == (None, None, ())
+    assert [row["outcome"] for row in found.trials.rows] == ["COMPLETED"] * 4
+    assert found.comparison is not None
+    assert {group.name for group in found.comparison.ranking.groups} == {"vae", "wae"}
+    assert [row["row"] for row in found.sanity] == ["floor", "training items", "memoriser", "class means",
+                                                    "PCA Gaussian", "uniform noise"]  # fmt: skip
+    assert all(isinstance(row[METRIC], float) for row in found.sanity)
+    text = found.report.read_text()
+    assert f"**{found.comparison.sentence()}**" in text
+    assert "## What the scores mean on these data" in text
+    assert len((found.folder.path / "results.csv").read_text().splitlines()) == 5
+    assert found.folder.state().finished
+    statuses = runs_of(store, "trained")
+    assert len(statuses) == 5
+    assert set(statuses.values()) == {"FINISHED"}
+
+
+def test_a_sweep_that_is_done_is_judged_and_not_continued(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    scripted(completes)
+    first = conduct(small("done"), where)
+    events = (first.folder.path / "ledger/events.jsonl").read_bytes()
+    executor = scripted(completes)
+    first.report.write_text("kept")
+    again = conduct(small("done"), where)
+    assert executor.jobs == []
+    assert again.trials == first.trials
+    assert again.report.read_text() == "kept"
+    assert (first.folder.path / "ledger/events.jsonl").read_bytes() == events
+    again.report.unlink()
+    assert conduct(small("done"), where).report.exists()
+
+
+def test_only_a_sweep_whose_every_trial_has_ended_is_done(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    path = where.runs / "half"
+    assert not is_done(path, small("half"))
+
+    def stops(job: Job, work: Work) -> Iterator[Report]:
+        if job.number == 3:
+            work.request_stop("SIGTERM", 75)
+        yield said(job, 1.0, None if job.number == 3 else Outcome.COMPLETED)
+
+    scripted(stops)
+    conduct(small("half"), where)
+    assert len(SweepFolder.open(path).state().trials) == 4
+    assert not is_done(path, small("half"))  # the last was issued and has not ended
+    executor = scripted(completes)
+    assert conduct(small("half"), where).problem is None
+    assert [job.number for job in executor.jobs] == [3]
+    assert is_done(path, small("half"))
+    assert not is_done(path, small("half", search={"sampler": "random", "samples": 3, "seed": 0}))
+
+
+def test_more_samples_go_on_with_it(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    scripted(completes)
+    folder = conduct(small("more"), where).folder
+    assert continued(folder).search.samples == 2
+    executor = scripted(completes)
+    more = conduct(continued(folder, 3), where)
+    assert [job.number for job in executor.jobs] == [4, 5]
+    assert len(more.trials.rows) == 6
+    assert SweepFolder.open(folder.path).definition["search"]["samples"] == 3
+    with pytest.raises(ConfigError, match="only more can be asked for"):
+        conduct(continued(SweepFolder.open(folder.path), 1), where)
+
+
+def test_failed_trials_are_a_problem_of_a_verdict_that_is_whole(
+    where: Where, scripted: Callable[[Script], Scripted]
+) -> None:
+    def fails(job: Job, work: Work) -> Iterator[Report | Failure]:
+        yield Failure(job.number, "ValueError: no", "details") if job.number in (1, 2) else said(job, 1.0)
+
+    scripted(fails)
+    found = conduct(small("failing"), where)
+    assert isinstance(found.problem, SomeTrialsFailed)
+    assert found.problem.exit_code == 3
+    assert str(found.problem).startswith("2 of 4 trials failed, the first: trial 1: ValueError: no. See ")
+    assert Path(str(found.problem).split("See ")[1]).read_text() == "details"
+    assert [record.number for record in found.failed] == [1, 2]
+    assert found.comparison is not None
+    assert found.sanity
+    assert found.report.exists()
+
+
+def test_a_sweep_without_a_score_has_no_comparison(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    def diverges(job: Job, work: Work) -> Iterator[Report]:
+        yield said(job, 1.0, None)
+        yield said(job, 1.0, Outcome.DIVERGED, "loss became nan")
+
+    scripted(diverges)
+    found = conduct(small("lost"), where)
+    assert isinstance(found.problem, NoUsableTrial)
+    assert str(found.problem) == "lost: no trial has a score: diverged: loss became nan"
+    assert found.problem.exit_code == 1
+    assert found.comparison is None
+    assert not found.report.exists()
+    assert [row["outcome"] for row in found.trials.rows] == ["DIVERGED"] * 4
+    assert (found.folder.path / "costs.csv").read_text().splitlines()[1].endswith(",3.0,0.5")
+
+
+def test_the_same_error_again_and_again_ends_the_sweep(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    executor = scripted(lambda job, work: iter([Failure(job.number, "KeyError: 'x'", "details")]))
+    found = conduct(small("broken"), where)
+    assert len(executor.jobs) == 3
+    assert isinstance(found.problem, NoUsableTrial)
+    assert "ended early: the same error in 3 trials in a row (KeyError: 'x'" in str(found.problem)
+    assert f"See error.txt in {found.folder.path / 'trials'}" in str(found.problem)
+    assert found.folder.state().stopped is not None
+
+
+@pytest.mark.parametrize(("reason", "code", "kind"), [("Ctrl-C", 130, Interrupted), ("SIGTERM", 75, Stopped)])
+def test_a_stop_is_a_problem_with_the_command_that_goes_on(
+    where: Where, scripted: Callable[[Script], Scripted], store: str, reason: str, code: int, kind: type[Stopped]
+) -> None:
+    def stops(job: Job, work: Work) -> Iterator[Report]:
+        if job.number == 2:
+            work.request_stop(reason, code)
+        yield said(job, 1.0, None if job.number == 2 else Outcome.COMPLETED)
+
+    executor = scripted(stops)
+    found = conduct(small(f"stopped-{code}"), where)
+    assert type(found.problem) is kind
+    assert found.problem.exit_code == code
+    assert str(found.problem) == (
+        f"stopped by {reason} with 2 trials ended; everything is saved. "
+        f"Continue with: gensweep resume stopped-{code} --runs {where.runs}"
+    )
+    assert found.stopped == Stop(reason, code)
+    assert found.sanity == ()
+    assert found.report.exists()
+    assert executor.is_closed
+    assert found.folder.holder() is None
+    assert runs_of(store, f"stopped-{code}")[f"stopped-{code}"] == "KILLED"
+
+
+def test_the_folder_that_is_the_default_need_not_be_named(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stops(job: Job, work: Work) -> Iterator[Report]:
+        work.request_stop("SIGTERM", 75)
+        yield said(job, 1.0, None)
+
+    scripted(stops)
+    monkeypatch.chdir(where.runs.parent)
+    found = conduct(small("near"), Where(Path("runs"), tracking_uri=where.tracking_uri, in_process=True))
+    assert str(found.problem).endswith("Continue with: gensweep resume near")
+
+
+def test_an_executor_that_ends_early_leaves_a_sweep_that_is_stopped(
+    where: Where, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Scripted(completes)
+    monkeypatch.setattr(executor, "run", lambda work: work.take(said(work.next(), 1.0)))
+    monkeypatch.setattr(campaign, "InProcess", lambda: executor)
+    found = conduct(small("early"), where)
+    assert isinstance(found.problem, Stopped)
+    assert found.problem.exit_code == 75
+    assert not found.folder.state().finished
+    assert found.folder.state().stopped == "the end of what ran its trials"
+
+
+def test_whatever_the_executor_dies_of_the_results_are_written_and_sent(
+    where: Where, scripted: Callable[[Script], Scripted], store: str
+) -> None:
+    def dies(job: Job, work: Work) -> Iterator[Report]:
+        if job.number == 1:
+            raise MemoryError("no more")
+        yield said(job, 1.0)
+
+    executor = scripted(dies)
+    with pytest.raises(MemoryError):
+        conduct(small("dead"), where)
+    folder = SweepFolder.open(where.runs / "dead")
+    assert len((folder.path / "results.csv").read_text().splitlines()) == 3
+    assert folder.holder() is None
+    assert executor.is_closed
+    statuses = runs_of(store, "dead")
+    assert len(statuses) == 3
+    assert statuses["dead"] == "KILLED"
+
+
+def test_the_ledger_says_who_drove_and_environment_json_what_on(
+    where: Where, scripted: Callable[[Script], Scripted]
+) -> None:
+    executor = scripted(completes)
+    executor.surroundings = lambda: {"nodes": ["here"]}  # type: ignore[method-assign]
+    folder = conduct(small("said"), where).folder
+    started = next(event for event in folder.events.read() if event["event"] == "started")
+    assert (started["pid"], started["at_once"]) == (os.getpid(), 1)
+    assert folder.environment["nodes"] == ["here"]
+
+
+def test_another_definition_is_refused_with_the_difference(
+    where: Where, scripted: Callable[[Script], Scripted]
+) -> None:
+    scripted(completes)
+    conduct(small("mine"), where)
+    executor = scripted(completes)
+    with pytest.raises(ConfigError) as raised:
+        conduct(small("mine", {"latent_size": 3}), where)
+    assert "trial.latent_size: 2 -> 3" in str(raised.value)
+    assert "gensweep resume mine" in str(raised.value)
+    assert executor.jobs == []
+
+
+@pytest.mark.parametrize("what", ["data", "store", "folder", "file"])
+def test_what_cannot_run_leaves_nothing_behind(
+    tmp_path: Path, where: Where, what: str, scripted: Callable[[Script], Scripted]
+) -> None:
+    executor = scripted(completes)
+    sweep, kind, says = small("nothing"), CannotRun, "cannot be written"
+    if what == "data":
+        folder = {"name": "image_folder", "path": str(tmp_path / "none"), "size": 8}
+        sweep, kind, says = small("nothing", {"dataset": folder}), ConfigError, "none"
+    elif what == "store":
+        where, says = Where(where.runs, tracking_uri="http://127.0.0.1:1", in_process=True), "Start the server there"
+    elif what == "folder":
+        where = Where(Path("/proc/nowhere"), tracking_uri=where.tracking_uri, in_process=True)
+    else:
+        where.runs.write_text("a file")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(kind, match=says):
+        conduct(sweep, where)
+    assert sorted(tmp_path.rglob("*")) == before
+    assert executor.jobs == []
+
+
+def test_trials_on_different_data_have_no_common_floor(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    scripted(completes)
+    found = conduct(small("mixed", {"dataset": {"name": "ring", "n_modes": "choice(4, 6, 8)"}}), where)
+    assert len({json.dumps(r.configuration["dataset"]) for r in found.folder.state().trials.values()}) > 1
+    assert found.sanity == ()
+
+
+def test_a_verdict_needs_no_data_that_are_not_here(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(completes)
+    folder = conduct(small("far"), where).folder
+    assert judge(folder).sanity
+    kind = type(verdict.build("datasets", "ring"))
+    monkeypatch.setattr(kind, "problem", lambda self: "its files are not here")
+    assert judge(folder).sanity == ()
+    assert judge(folder).comparison is not None
+
+
+def test_scores_that_cannot_be_compared_are_a_problem_of_the_configuration(
+    where: Where, scripted: Callable[[Script], Scripted]
+) -> None:
+    def differs(job: Job, work: Work) -> Iterator[Report]:
+        report = said(job, 1.0)
+        yield Report(**{**vars(report), "protocol": {METRIC: f"hash{job.number % 2}"}})
+
+    scripted(differs)
+    found = conduct(small("protocols"), where)
+    assert isinstance(found.problem, ConfigError)
+    assert found.comparison is None
+    assert "was taken by 2 protocols" in str(found.problem)
+    assert found.folder.state().finished
+
+
+def test_synchronise_says_how_far_it_came(
+    where: Where, scripted: Callable[[Script], Scripted], store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(completes)
+    folder = conduct(small("sent"), where).folder
+    (folder.path / "results.csv").unlink()
+    assert synchronise(folder, store) == f"sent: 4 trials are in {store}"
+    assert (folder.path / "results.csv").exists()
+    assert runs_of(store, "sent")["sent"] == "FINISHED"
+    (folder.path / "results.csv").unlink()
+    with folder.hold():  # its driver writes the results
+        synchronise(folder, store)
+    assert not (folder.path / "results.csv").exists()
+    behind = campaign.Projection(folder, store).progress.__class__(4, 3, "it is away", {})
+    monkeypatch.setattr(campaign.Projection, "close", lambda self, final: behind)
+    with pytest.raises(CannotRun, match=r"sent: 3 of 4 trials are still missing in .* \(it is away\)"):
+        synchronise(folder, store)
+
+
+def test_ray_runs_what_is_not_asked_for_in_this_process(
+    where: Where, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from gensweep.executors import ray_tune
+
+    sweep = small("ray")
+    monkeypatch.setattr(ray_tune, "RayTune", lambda *given: given)
+    monkeypatch.chdir(tmp_path)
+    asked = campaign._executor(sweep, Where(Path("runs"), "ray://head:10001"), Path("runs/ray"))
+    assert asked == ("ray://head:10001", sweep.resources, tmp_path / "runs/ray/.ray")
+    assert isinstance(campaign._executor(sweep, where, where.runs / "ray"), InProcess)
