@@ -45,8 +45,8 @@ def test_the_worst_fifth_copies_one_of_the_best_fifth_each_with_some_probability
     assert abs(drawn[101] - 200) < 60  # six standard deviations of a fair coin
 
 
-@pytest.mark.parametrize(("n", "quantile", "n_copying"), [(2, 0.2, 1), (3, 0.2, 1), (5, 0.2, 1), (6, 0.2, 2), (35, 0.2, 7), (100, 0.07, 7),
-                                                          (3, 0.5, 1), (5, 0.5, 2), (8, 0.25, 2), (1, 0.5, 0)])  # fmt: skip
+@pytest.mark.parametrize(("n", "quantile", "n_copying"), [(2, 0.2, 1), (3, 0.2, 1), (5, 0.2, 1), (6, 0.2, 2), (35, 0.2, 7),
+                                                          (3, 0.5, 1), (5, 0.5, 2), (8, 0.25, 2), (1, 0.5, 0), (100, 0.07, 7)])  # fmt: skip
 def test_a_quantile_is_rounded_up_and_never_more_than_half(n: int, quantile: float, n_copying: int) -> None:
     told = population(*map(float, range(n)), rule=PBT(interval=5, quantile=quantile))
     copying = [trial for trial in told.history if sources(told, trial) != {None}]
