@@ -46,7 +46,8 @@ def test_the_worst_fifth_copies_one_of_the_best_fifth_each_with_some_probability
 
 
 @pytest.mark.parametrize(("n", "quantile", "n_copying"), [(2, 0.2, 1), (3, 0.2, 1), (5, 0.2, 1), (6, 0.2, 2), (35, 0.2, 7),
-                                                          (3, 0.5, 1), (5, 0.5, 2), (8, 0.25, 2), (1, 0.5, 0), (100, 0.07, 7)])  # fmt: skip
+                                                          (3, 0.5, 1), (5, 0.5, 2), (8, 0.25, 2), (1, 0.5, 0),
+                                                          (100, 0.07, 7)])  # fmt: skip
 def test_a_quantile_is_rounded_up_and_never_more_than_half(n: int, quantile: float, n_copying: int) -> None:
     told = population(*map(float, range(n)), rule=PBT(interval=5, quantile=quantile))
     copying = [trial for trial in told.history if sources(told, trial) != {None}]
@@ -255,6 +256,14 @@ def test_the_knobs_of_an_arm_are_found_below_branches_and_nothing_else_is_one() 
                                 "eps": "loguniform(1e-9, 1e-7)"}},
     )  # fmt: skip
     assert {axis.path for axis in knob_axes(arm)} == {LAMBDA, "family.divergence[sinkhorn].blur", LR}
+
+
+def test_knobs_are_found_where_each_trial_has_a_seed_of_its_own() -> None:
+    arm = arm_of(seed=None)
+    assert {axis.path for axis in knob_axes(arm)} == {LAMBDA, LR}
+    assert RULE.misfit(arm_of(seed=None, family={"name": "wae"}, training={"epochs": 27})) is not None
+    told = population(1.0, 2.0, seed=None)
+    assert sources(told, told.history[1]) == {100}
 
 
 def test_a_knob_of_a_branch_moves_only_where_the_branch_was_chosen() -> None:
