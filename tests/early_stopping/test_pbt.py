@@ -178,6 +178,13 @@ def test_only_knobs_change_and_from_the_value_that_the_source_has_now() -> None:
     assert told.decide(worst).parameters[LAMBDA] in (pytest.approx(4.0), pytest.approx(6.0))  # type: ignore[union-attr]
 
 
+def test_a_seed_gives_one_exploration_and_another_seed_another() -> None:
+    told = population(*map(float, range(10)), rule=PBT(interval=5, resample=0.5))
+    worst = told.history[9]
+    assert all(told.decide(worst, seed) == told.decide(worst, seed) for seed in range(20))
+    assert len({str(told.decide(worst, seed)) for seed in range(20)}) > 10
+
+
 def test_each_knob_is_moved_by_itself() -> None:
     told = population(1.0, 2.0)
     told.history[0].parameters.update({LAMBDA: 1.0, LR: 1e-3})
@@ -246,7 +253,7 @@ def test_any_walk_stays_in_the_distribution(text: str) -> None:
 
 def test_the_knobs_of_an_arm_are_found_below_branches_and_nothing_else_is_one() -> None:
     divergence = {
-        "one_of": [{"name": "sinkhorn", "blur": "loguniform(0.3, 3)"}, {"name": "mmd", "kernel": "choice(imq, rbf)"}]
+        "one_of": [{"name": "mmd", "kernel": "choice(imq, rbf)"}, {"name": "sinkhorn", "blur": "loguniform(0.3, 3)"}]
     }
     arm = arm_of(
         compare="latent_size", network={"name": "mlp", "hidden": "choice([8], [16])"}, latent_size="choice(2, 4)",
