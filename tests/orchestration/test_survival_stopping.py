@@ -184,6 +184,7 @@ def assert_whole_lineage(folder: SweepFolder, state: SweepState) -> None:
         assert set(after) == set(before)
         changed = sorted(path for path in after if after[path] != before[path])
         assert changed == event["changed"] == list(copy.changed)
+        assert changed  # the knobs of another trial, moved or drawn anew, are no longer its own
         assert set(changed) <= {LR, "family[wae].lambda", "family[vae].beta", LAMBDA, "family.beta"}
         assert after["latent_size"] == given[source]["latent_size"]
         assert state.trials[source].arm == state.trials[number].arm
