@@ -13,8 +13,9 @@ from gensweep.trial import Job
 
 # These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
-    "orchestration/test_survival.py",
+    "orchestration/test_survival",
     "cli/",
+    "early_stopping/test_third_party.py",
     "deploy/",
     "tracking/",
     "evaluation/",

@@ -26,7 +26,8 @@ def knob_places(arm: Arm, axis: Axis | None = None) -> frozenset[str]:
         return chosen[other.path] if other.path in chosen else other.distribution.ends()[0]
 
     try:
-        return TrialConfiguration.example(spaces.resolve(arm.space, ask)).knob_places()
+        configuration = arm.configuration(spaces.drawn(arm.space, ask), seed=0)
+        return TrialConfiguration.model_validate(configuration).knob_places()
     except ValidationError:  # `check` reports it
         return frozenset()
 

@@ -59,7 +59,7 @@ class Population:
             return None
         place, loss = newest
         ranked, givers = self._ranked[place], self._givers[place]
-        n = min(math.ceil(len(ranked) * quantile - 1e-9), len(ranked) // 2)  # 35 * 0.2 is a little above 7
+        n = min(math.ceil(len(ranked) * quantile - 1e-9), len(ranked) // 2)  # 100 * 0.07 is a little above 7
         if len(ranked) - bisect_right(ranked, loss) >= n:
             return None
         n_better = min(n, bisect_left(givers, (loss, -1)))

@@ -46,7 +46,8 @@ def test_the_worst_fifth_copies_one_of_the_best_fifth_each_with_some_probability
 
 
 @pytest.mark.parametrize(("n", "quantile", "n_copying"), [(2, 0.2, 1), (3, 0.2, 1), (5, 0.2, 1), (6, 0.2, 2), (35, 0.2, 7),
-                                                          (3, 0.5, 1), (5, 0.5, 2), (8, 0.25, 2), (1, 0.5, 0)])  # fmt: skip
+                                                          (3, 0.5, 1), (5, 0.5, 2), (8, 0.25, 2), (1, 0.5, 0),
+                                                          (100, 0.07, 7)])  # fmt: skip
 def test_a_quantile_is_rounded_up_and_never_more_than_half(n: int, quantile: float, n_copying: int) -> None:
     told = population(*map(float, range(n)), rule=PBT(interval=5, quantile=quantile))
     copying = [trial for trial in told.history if sources(told, trial) != {None}]
@@ -177,6 +178,13 @@ def test_only_knobs_change_and_from_the_value_that_the_source_has_now() -> None:
     assert told.decide(worst).parameters[LAMBDA] in (pytest.approx(4.0), pytest.approx(6.0))  # type: ignore[union-attr]
 
 
+def test_a_seed_gives_one_exploration_and_another_seed_another() -> None:
+    told = population(*map(float, range(10)), rule=PBT(interval=5, resample=0.5))
+    worst = told.history[9]
+    assert all(told.decide(worst, seed) == told.decide(worst, seed) for seed in range(20))
+    assert len({str(told.decide(worst, seed)) for seed in range(20)}) > 10
+
+
 def test_each_knob_is_moved_by_itself() -> None:
     told = population(1.0, 2.0)
     told.history[0].parameters.update({LAMBDA: 1.0, LR: 1e-3})
@@ -245,7 +253,7 @@ def test_any_walk_stays_in_the_distribution(text: str) -> None:
 
 def test_the_knobs_of_an_arm_are_found_below_branches_and_nothing_else_is_one() -> None:
     divergence = {
-        "one_of": [{"name": "sinkhorn", "blur": "loguniform(0.3, 3)"}, {"name": "mmd", "kernel": "choice(imq, rbf)"}]
+        "one_of": [{"name": "mmd", "kernel": "choice(imq, rbf)"}, {"name": "sinkhorn", "blur": "loguniform(0.3, 3)"}]
     }
     arm = arm_of(
         compare="latent_size", network={"name": "mlp", "hidden": "choice([8], [16])"}, latent_size="choice(2, 4)",
@@ -255,6 +263,14 @@ def test_the_knobs_of_an_arm_are_found_below_branches_and_nothing_else_is_one() 
                                 "eps": "loguniform(1e-9, 1e-7)"}},
     )  # fmt: skip
     assert {axis.path for axis in knob_axes(arm)} == {LAMBDA, "family.divergence[sinkhorn].blur", LR}
+
+
+def test_knobs_are_found_where_each_trial_has_a_seed_of_its_own() -> None:
+    arm = arm_of(seed=None)
+    assert {axis.path for axis in knob_axes(arm)} == {LAMBDA, LR}
+    assert RULE.misfit(arm_of(seed=None, family={"name": "wae"}, training={"epochs": 27})) is not None
+    told = population(1.0, 2.0, seed=None)
+    assert sources(told, told.history[1]) == {100}
 
 
 def test_a_knob_of_a_branch_moves_only_where_the_branch_was_chosen() -> None:

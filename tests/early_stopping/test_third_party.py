@@ -47,6 +47,7 @@ trial:
   family: {name: vae, beta: loguniform(0.1, 1)}
   training: {epochs: 4}
   evaluation: {metrics: [sliced_wasserstein], every: 1}
+  seed: 0
 """
 
 

@@ -184,6 +184,7 @@ def assert_whole_lineage(folder: SweepFolder, state: SweepState) -> None:
         assert set(after) == set(before)
         changed = sorted(path for path in after if after[path] != before[path])
         assert changed == event["changed"] == list(copy.changed)
+        assert changed  # the knobs of another trial, moved or drawn anew, are no longer its own
         assert set(changed) <= {LR, "family[wae].lambda", "family[vae].beta", LAMBDA, "family.beta"}
         assert after["latent_size"] == given[source]["latent_size"]
         assert state.trials[source].arm == state.trials[number].arm
@@ -314,7 +315,9 @@ def test_a_hyperband_sweep_whose_driver_is_killed_ends_with_every_trial(tmp_path
     assert_each_ended_once(folder)
     for one in (folder, whole):
         outcomes = Counter(record.outcome for record in one.state().trials.values())
-        assert set(outcomes) == {Outcome.COMPLETED, Outcome.PRUNED}
+        assert set(outcomes) <= {Outcome.COMPLETED, Outcome.PRUNED}
+        assert Outcome.COMPLETED in outcomes
+        assert one is folder or Outcome.PRUNED in outcomes  # which are stopped depends on who came first
         for record in one.state().trials.values():
             if record.outcome is Outcome.PRUNED:  # at a rung of its bracket: 1, 2 or 4 epochs
                 assert record.epoch in (1, 2, 4)
