@@ -22,9 +22,9 @@ from gensweep.evaluation.scores import evaluate
 from gensweep.evaluation.subjects import Subject, subject
 from gensweep.evaluation.words import dataset_of, members
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.metrics.base import scorer
-from gensweep.trial import Assignment, run_trial
+from gensweep.trial import run_trial
+from tests.conftest import job
 
 DIGITS = Digits()
 PARZEN = "log_likelihood,estimator=parzen,samples=200"
@@ -52,8 +52,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with folder.hold():
         folder.events.append({"event": "issued", "attempt": 1, **issued})
     trial_folder(path).mkdir(parents=True)
-    one = Assignment(0, "0" * 64, configuration, TrialFolder(trial_folder(path)), "fid", "min")
-    for _report in run_trial(one):
+    for _report in run_trial(job(trial_folder(path), configuration)):
         pass
     return path
 
