@@ -16,6 +16,7 @@ from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
+from gensweep.searchers.studies.dashboard import write_studies
 from gensweep.spaces.check import data_problems
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
 from gensweep.terminal import Display, say
@@ -23,6 +24,8 @@ from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.store import check_reachable, redacted, resolve_uri
 from gensweep.verdict import Stop, Verdict, judge
+
+_IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) ->
             verdict.write()
         finally:
             background.close(final=driver.is_done)
+    if len(driver.state.trials) <= _IN_DASHBOARD:
+        write_studies(sweep.arms, driver.state, folder.path / "study.db")
     return replace(verdict, problem=_unusable(background.error, folder)) if background.error else verdict
 
 

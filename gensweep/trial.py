@@ -182,16 +182,16 @@ class _Run:
         self.folder.write_configuration(self.configuration.dump())
         protocols = {name: {**s.protocol.content, "hash": s.protocol.hash} for name, s in self.scorers.items()}
         self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
-        if (checkpoint := self.folder.newest()) is None:
-            return False
-        state = from_bytes(checkpoint.read(STATE), self.device)
-        self.trainee.restore(state["trainee"])
-        self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
-        self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
-        self.scores, self.copies = state["scores"], state.get("copies", 0)
+        checkpoint = self.folder.newest()
+        if checkpoint is not None:
+            state = from_bytes(checkpoint.read(STATE), self.device)
+            self.trainee.restore(state["trainee"])
+            self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
+            self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
+            self.scores, self.copies = state["scores"], state.get("copies", 0)
         if self.copies < self.job.copies:
             self._copy()
-        return True
+        return checkpoint is not None
 
     def _copy(self) -> None:
         """Take the weights that the driver put here from another trial; everything else stays this trial's own."""
