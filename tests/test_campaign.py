@@ -231,6 +231,7 @@ def test_whatever_the_executor_dies_of_the_results_are_written_and_sent(
     with pytest.raises(MemoryError):
         conduct(small("dead"), where)
     folder = SweepFolder.open(where.runs / "dead")
+    assert judge(folder).sanity == ()  # as long as a trial has not ended
     assert len((folder.path / "results.csv").read_text().splitlines()) == 3
     assert folder.holder() is None
     assert executor.is_closed

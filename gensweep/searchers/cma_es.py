@@ -100,7 +100,8 @@ class _Evolution:
 
     def _next(self) -> None:
         ranked = sorted(self._ended, key=lambda record: _rank(record, self._objective))
-        self._optimizer.tell([(self._at(record.parameters), float(rank)) for rank, record in enumerate(ranked)])
+        with np.errstate(over="ignore"):  # a distribution that bursts begins anew
+            self._optimizer.tell([(self._at(record.parameters), float(rank)) for rank, record in enumerate(ranked)])
         self._generation += 1
         self._ended = []
         if self._optimizer.should_stop():

@@ -117,16 +117,25 @@ def test_a_copy_changes_what_the_result_is_of_and_not_what_runs(searcher: Modell
     moved, plain = told(xs), told(xs)
     moved.copy(moved.issue({"x": 0.02}), {"x": 0.48})  # into the crowd of the best
     plain.issue({"x": 0.02})
-    for position in range(7, 11):
+    for position in range(7, 9):
         assert asked(searcher, moved, position) == asked(searcher, plain, position)
-        assert asked(searcher, moved, position) == asked(searcher, moved.rebuilt(), position)
+    assert asked(searcher, moved) == asked(searcher, moved.rebuilt())
     moved.copy(6, {"x": 1.3})
     moved.complete(6, 0.001)
     there = told(xs)
     there.complete(there.issue({"x": 1.0}), 0.001)
-    for position in range(7, 11):
+    for position in range(7, 9):
         assert asked(searcher, moved, position) == asked(searcher, there, position)
-        assert asked(searcher, moved, position) == asked(searcher, moved.rebuilt(), position)
+    assert asked(searcher, moved) == asked(searcher, moved.rebuilt())
+
+
+def test_fields_reach_the_library() -> None:
+    xs = [0.05, 0.3, 0.48, 0.7, 0.9, 0.2, 0.8, 0.6]
+    noisy = told(xs)
+    noisy.complete(noisy.issue({"x": 0.481}), 0.3)
+    for name, field, values in (("gp", "deterministic_objective", [False, True]), ("tpe", "n_ei_candidates", [2, 200])):
+        made: list[Any] = [build("searchers", {"name": name, "n_startup_trials": N, field: value}) for value in values]
+        assert len({asked(searcher, noisy) for searcher in made}) == 2
 
 
 def test_conditional_axes_are_modelled(searcher: Modelled) -> None:
