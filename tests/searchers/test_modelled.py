@@ -174,3 +174,19 @@ def test_an_arm_without_axes_has_one_empty_proposal(searcher: Modelled) -> None:
         sweep.complete(sweep.issue({}), 1.0)
     assert dict(searcher.propose(sweep.arm, sweep.history, N + 1, 0)) == {}
     assert dict(searcher.propose(sweep.arm, History(), 0, 0)) == {}
+
+
+def test_tpe_models_the_axes_of_a_branch_together() -> None:
+    """The best are at (0.2, 0.8) and (0.8, 0.2): axis by axis, half of the proposals would be at (0.2, 0.2) or (0.8, 0.8)."""
+    searcher: Any = build("searchers", "tpe")
+    tree = {"k": {"one_of": [{"name": "a", "x": "uniform(0, 1)", "y": "uniform(0, 1)"}, "b"]}}
+    sweep = Sweep(arm_of(tree))
+    for i in range(10):
+        x, y = [(0.2, 0.8), (0.8, 0.2)][i % 2]
+        sweep.complete(sweep.issue({"k": "a", "k[a].x": x + i / 500, "k[a].y": y - i / 700}), 0.1)
+        for j in range(8):
+            sweep.complete(sweep.issue({"k": "a", "k[a].x": (i + 0.5) / 10, "k[a].y": (j + 0.5) / 8}), 1.0)
+        sweep.complete(sweep.issue({"k": "b"}), 2.0)
+    found = [searcher.propose(sweep.arm, sweep.history, position, 0) for position in range(100, 130)]
+    opposite = [p for p in found if p["k"] == "a" and abs(p["k[a].x"] + p["k[a].y"] - 1) < 0.3]
+    assert len(opposite) >= 24
