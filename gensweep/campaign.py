@@ -66,7 +66,11 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     """Whether the sweep in this folder has nothing left to run."""
     if not (path / "sweep.yaml").exists():
         return False
-    state = SweepFolder.open(path).state()
+    folder = SweepFolder.open(path)
+    last = folder.events.last()
+    if last is not None and last["event"] not in ("ended", "finished", "stopped"):
+        return False  # without reading all of a long log
+    state = folder.state()
     return len(state.trials) >= sum(sweep.counts.values()) and not state.live()
 
 

@@ -7,7 +7,7 @@ import os
 import threading
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,6 +18,8 @@ from gensweep.ledger.lease import Fenced, Lease, owner
 
 SCHEMA = 1
 _CRC = b',"crc":"00000000"}'  # every line ends like this; the checksum covers the line without it
+
+_LONGEST_END = 65536  # bytes in which the last line of a sweep that has ended fits
 
 _CURE = "Restore the file from a copy; or, to give up this event and all after it, copy the folder, then "
 
@@ -66,6 +68,7 @@ class EventLog:
         self._lease: Lease | None = None
         self._seq = self._size = 0
         self._certain = False  # whether _seq and _size are what the file holds
+        self._taken: tuple[_Scan, tuple[int, int, int] | None] | None = None  # what `take` read, until the first append
         self._mutex = threading.Lock()
 
     def read(self) -> list[Event]:
@@ -88,6 +91,17 @@ class EventLog:
             newest = max(scan.generation, before.generation if before else 0)
             lease.publish(newest + 1, scan.seq)
             self._lease = lease
+            self._taken = scan, _identity(self.path)
+
+    def last(self) -> Event | None:
+        """The last event alone, from the end of the file; None where the last line is torn or there is none."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(0, os.fstat(file.fileno()).st_size - _LONGEST_END))
+                lines = file.read().split(b"\n")
+        except FileNotFoundError:
+            return None
+        return _decode(lines[-2])[0] if len(lines) > 1 and not lines[-1] else None
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event and return its seq. It is durable when this returns."""
@@ -106,6 +120,7 @@ class EventLog:
             if not self._certain:
                 self._repair()
             self._nobody_else_wrote()
+            self._taken = None
             numbered = list(enumerate(events, start=self._seq + 1))
             lines = [_encode(event, seq, lease.generation) for seq, event in numbered]
             self._certain = False  # stays so if the write fails half-way: the next append looks at the file again
@@ -137,7 +152,15 @@ class EventLog:
         self._seq, self._size, self._certain = scan.seq, scan.size, True
         return scan
 
+    def _as_taken(self) -> _Scan | None:
+        """What `take` read, while the file is still that: a start reads a long log once."""
+        if self._taken is None or _identity(self.path) != self._taken[1]:
+            return None
+        return replace(self._taken[0], events=list(self._taken[0].events))
+
     def _scan(self) -> _Scan:
+        if (scan := self._as_taken()) is not None:
+            return scan
         # The lease is read before the log: a driver that starts in between can only make the log longer.
         newest = owner(self._sweep)
         try:
@@ -173,6 +196,8 @@ class Follower:
         self._log = log
         self._known: _Scan | None = None
         self._seen: tuple[int, int, int] | None = None  # the file, as it was at the last call
+        self._ahead = log._as_taken()  # read already, and not yet given
+        self._ahead_of = log._taken[1] if log._taken else None
 
     def read(self) -> News:
         """The events since the last call.
@@ -183,6 +208,10 @@ class Follower:
         seen = _identity(self._log.path)
         if self._known is not None and seen == self._seen:
             return News([], False)
+        if self._ahead is not None:
+            self._known, self._ahead, self._seen = self._ahead, None, self._ahead_of
+            events, self._known.events = self._known.events, []
+            return News(events, True)
         before, self._seen = self._seen, None
         grown = self._grown() if before and seen and seen[0] == before[0] else None
         self._known = scan = grown or self._log._scan()
@@ -193,7 +222,7 @@ class Follower:
 
     def restart(self) -> None:
         """Read from the first line at the next call."""
-        self._known = self._seen = None
+        self._known = self._seen = self._ahead = None
 
     def _grown(self) -> _Scan | None:
         """What stands after the last line that was read; None where that line is gone."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from gensweep.errors import CannotRun
 from gensweep.tracking.projection import Progress, Projection
-from gensweep.tracking.store import redacted
+from gensweep.tracking.store import redacted, unreachable
 
 _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
@@ -33,6 +33,7 @@ class Background:
     ) -> None:
         self.projection = projection
         self.error: CannotRun | None = None
+        self.opened = threading.Event()  # or refused
         self._every, self._say, self._refused = every, say, refused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
@@ -79,7 +80,12 @@ class Background:
             self.projection.start()
         except CannotRun as error:
             self.error = error
-            self._refused(error)
+        except Exception as error:  # a library's own, or a mistake of ours
+            _log.debug("opening failed", exc_info=True)
+            self.error = unreachable(self.projection.uri, f"{type(error).__name__}: {error}")
+        self.opened.set()
+        if self.error is not None:
+            self._refused(self.error)
             return
         while not self._stop.wait(self._every):
             progress = self._guarded(self.projection.sync)

@@ -347,3 +347,38 @@ def test_a_log_that_is_gone_under_a_follower_is_damage(sweep: SweepFolder) -> No
     sweep.events.path.unlink()
     with pytest.raises(DamagedSweep, match="is missing"):
         follower.read()
+
+
+def test_a_start_reads_a_long_log_once(sweep: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `hold` has checked serves the driver's state and the reader that follows, until the log changes."""
+    with sweep.hold():
+        sweep.events.append_many([{"event": "started"}, {"event": "stopped", "reason": "Ctrl-C"}])
+    readings = []
+    parse = module._parse
+    monkeypatch.setattr(module, "_parse", lambda *given: readings.append(1) or parse(*given))
+    again = SweepFolder.open(sweep.path)
+    with again.hold():
+        state, following = again.state(), again.follow()
+        assert len(readings) == 1
+        again.events.append({"event": "started"})
+        assert following.advance().is_whole
+        assert following.state == state
+        news = following.advance()
+        assert ([event["event"] for event in news.events], news.is_whole) == (["started"], False)
+        assert again.events.read()[-1]["event"] == "started"
+    with sweep.events.path.open("ab") as file:
+        file.write(b"torn")
+    assert SweepFolder.open(sweep.path).events.read()[-1]["event"] == "started"
+
+
+def test_the_last_event_is_read_from_the_end(sweep: SweepFolder) -> None:
+    assert sweep.events.last() is None
+    fill(sweep)
+    with sweep.hold():
+        sweep.events.append({"event": "stopped", "reason": "Ctrl-C"})
+    last = sweep.events.last()
+    assert last is not None
+    assert (last["event"], last["reason"]) == ("stopped", "Ctrl-C")
+    with sweep.events.path.open("ab") as file:
+        file.write(b'{"event": "to')
+    assert sweep.events.last() is None

@@ -66,6 +66,7 @@ def test_what_is_left_is_said_with_the_command_that_sends_it(driver: Driver, sto
     said: list[str] = []
     background = Background(Projection(driver.folder, store.uri), every=60, say=said.append)
     background.start()
+    assert background.opened.wait(60)
     driver.issue(0)
     store.path.write_bytes(b"the disk broke" * 100)
     progress = background.close(final=True, limit=1)
@@ -79,8 +80,23 @@ def test_a_mistake_of_ours_does_not_stop_training(
     said: list[str] = []
     background = Background(Projection(driver.folder, store.uri), every=0.05, say=said.append)
     background.start()
+    assert background.opened.wait(60)
     monkeypatch.setattr(Projection, "_pass", lambda *_: 1 / 0)
     wait_for(lambda: said)
     assert "ZeroDivisionError" in said[0]
     monkeypatch.undo()
     assert background.close(final=True).is_done
+
+
+def test_a_store_that_cannot_be_opened_is_told_once_and_nothing_waits(driver: Driver, store: Store) -> None:
+    store.path.write_bytes(b"SQLite format 3\x00" + b"no database" * 100)
+    told: list[str] = []
+    background = Background(Projection(driver.folder, store.uri), every=0.05, refused=lambda e: told.append(str(e)))
+    background.start()
+    assert background.opened.wait(60)
+    wait_for(lambda: told)
+    assert background.error is not None
+    assert "cannot be used" in told[0]
+    progress = background.close(final=True)
+    assert not progress.is_done
+    assert len(told) == 1

@@ -36,7 +36,7 @@ class Driver:
             {"event": "issued", "number": number, "key": key, "arm": "wae", "position": number,
              "parameters": parameters, "configuration": CONFIGURATION}
         )  # fmt: skip
-        return self.folder.trial(f"{number:04d}-wae-{key[:8]}")
+        return self.folder.trial(number, "wae", key)
 
     def copy(self, number: int, epoch: int, source: int, changed: list[str], **parameters: Any) -> None:
         """Population-based training: the trial takes the weights of `source` and goes on with other parameters."""
