@@ -14,6 +14,8 @@ from gensweep.trial import Job
 # These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
     "orchestration/test_survival",
+    "executors/",
+    "searchers/test_plugin.py",
     "cli/",
     "early_stopping/test_third_party.py",
     "deploy/",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from gensweep.orchestration.resources import places, threads
 
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
+from gensweep.executors.resources import places
 
 
 @pytest.mark.parametrize(
@@ -33,4 +33,4 @@ def test_what_no_node_can_hold_is_refused_with_what_each_has() -> None:
 
 
 def test_a_trial_computes_with_its_share_of_cores() -> None:
-    assert [threads(Resources(cpu=cpu)) for cpu in (0.2, 1, 2.5)] == [1, 1, 2]
+    assert [Resources(cpu=cpu).threads for cpu in (0.2, 1, 2.5)] == [1, 1, 2]

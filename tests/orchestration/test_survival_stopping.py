@@ -292,6 +292,7 @@ def assert_each_ended_once(folder: SweepFolder) -> None:
         assert rows[-1].epoch >= record.epoch
 
 
+@pytest.mark.slow
 def test_a_population_whose_driver_is_killed_ends_with_every_trial_and_a_whole_lineage(
     tmp_path: Path, watched: tuple[SweepFolder, list[Seen]]
 ) -> None:
@@ -307,6 +308,7 @@ def test_a_population_whose_driver_is_killed_ends_with_every_trial_and_a_whole_l
         assert folder.trial_of(record).torn() == []
 
 
+@pytest.mark.slow
 def test_a_hyperband_sweep_whose_driver_is_killed_ends_with_every_trial(tmp_path: Path) -> None:
     what = definition(HYPERBAND, samples=8)
     whole = undisturbed(tmp_path / "undisturbed", what)
