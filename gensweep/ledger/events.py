@@ -205,20 +205,21 @@ class Follower:
         Raises:
             DamagedSweep: naming the file, the line and the cure; the next call looks again.
         """
-        seen = _identity(self._log.path)
-        if self._known is not None and seen == self._seen:
-            return News([], False)
+        ahead: list[Event] = []
+        is_first = self._ahead is not None
         if self._ahead is not None:
             self._known, self._ahead, self._seen = self._ahead, None, self._ahead_of
-            events, self._known.events = self._known.events, []
-            return News(events, True)
+            ahead, self._known.events = self._known.events, []
+        seen = _identity(self._log.path)
+        if self._known is not None and seen == self._seen:
+            return News(ahead, is_first)
         before, self._seen = self._seen, None
         grown = self._grown() if before and seen and seen[0] == before[0] else None
         self._known = scan = grown or self._log._scan()
         # taken before the reading: what comes in between is found by the next call
         self._seen = seen
         events, scan.events = scan.events, []
-        return News(events, grown is None)
+        return News([*ahead, *events], is_first) if grown else News(events, True)
 
     def restart(self) -> None:
         """Read from the first line at the next call."""

@@ -361,14 +361,16 @@ def test_a_start_reads_a_long_log_once(sweep: SweepFolder, monkeypatch: pytest.M
         state, following = again.state(), again.follow()
         assert len(readings) == 1
         again.events.append({"event": "started"})
-        assert following.advance().is_whole
-        assert following.state == state
         news = following.advance()
-        assert ([event["event"] for event in news.events], news.is_whole) == (["started"], False)
-        assert again.events.read()[-1]["event"] == "started"
+        assert ([e["event"] for e in news.events], news.is_whole) == (["started", "stopped", "started"], True)
+        assert following.state != state
+        assert following.state == again.state()
+        again.events.append({"event": "finished"})
+        assert ([e["event"] for e in following.advance().events], following.advance()) == (["finished"], ([], False))
+        assert again.events.read()[-1]["event"] == "finished"
     with sweep.events.path.open("ab") as file:
         file.write(b"torn")
-    assert SweepFolder.open(sweep.path).events.read()[-1]["event"] == "started"
+    assert SweepFolder.open(sweep.path).events.read()[-1]["event"] == "finished"
 
 
 def test_the_last_event_is_read_from_the_end(sweep: SweepFolder) -> None:

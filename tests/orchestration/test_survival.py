@@ -20,7 +20,7 @@ SPACE = """
 defaults: [base, {dataset: digits}, _self_]
 name: survivor
 objective: {metric: sliced_wasserstein}
-search: {sampler: random, samples: 4, seed: 4}
+search: {sampler: random, samples: 2, seed: 4}
 early_stopping: {name: none}
 trial:
   seed: 0
@@ -139,7 +139,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tmp_path: Path, undisturbe
 
 def test_sigterm_is_resumable_with_exit_75(tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(SPACE)
-    command = ("run", "space.yaml", "search.samples=40")  # more than can end before the second one has answered
+    command = ("run", "space.yaml", "search.samples=20")  # more than can end before the second one has answered
     driver = gensweep(tmp_path, *command)
     wait_until(lambda: len(events(tmp_path, "reported")) >= 3, driver)
     second = gensweep(tmp_path, *command)
