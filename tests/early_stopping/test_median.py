@@ -66,6 +66,16 @@ def test_how_others_that_ended_before_count(outcome: str, counts: bool) -> None:
     assert stops(told.report(told.told((1, 2.0)), 3, 2.0)) is counts  # an epoch that nobody came to before
 
 
+def test_a_trial_that_diverged_before_its_first_report_is_the_worst_from_the_first_epoch_on() -> None:
+    told = Told(Median(grace_period=1, min_trials=2))
+    trial = told.told((1, 5.0))
+    told.told(outcome="DIVERGED")
+    told.told((1, 1.0))
+    assert not stops(told.decide(trial))  # between 1 and the worst
+    told.told((1, 1.0))
+    assert stops(told.decide(trial))  # two of three others are better
+
+
 def test_a_diverged_trial_is_the_worst_where_it_did_not_come_to() -> None:
     told = Told(Median(grace_period=1, min_trials=2))
     told.told((1, 1.0), outcome="DIVERGED")
