@@ -71,7 +71,7 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     if last is not None and last["event"] not in ("ended", "finished", "stopped"):
         return False  # without reading all of a long log
     state = folder.state()
-    return len(state.trials) >= sum(sweep.counts.values()) and not state.live()
+    return len(state.trials) == sum(sweep.counts.values()) and not state.live()
 
 
 def continued(folder: SweepFolder, samples: int | None = None) -> Sweep:

@@ -133,33 +133,38 @@ def build(kind: str, node: object) -> Component:
     return cast(Component, cls.model_validate(node))  # type: ignore[attr-defined]
 
 
+def importable(kind: str) -> dict[str, type[Component]]:
+    """The members of `kind` by name, without those that need what is not installed here."""
+    found = {}
+    for name in registry.names(kind):
+        try:
+            found[name] = cast(type[Component], registry.load(kind, name))
+        except ConfigError:
+            continue
+    return found
+
+
 def member_schema(kind: str) -> JsonSchemaValue:
     """The JSON schema of a node of `kind`: one alternative a member, or a bare name."""
-    members = [registry.load(kind, name) for name in registry.names(kind)]
+    members = importable(kind).values()
     return {
         "anyOf": [
             {"type": "string", "enum": registry.names(kind)},
-            *({**cast(type[Component], member).model_json_schema(), "required": ["name"]} for member in members),
+            *({**member.model_json_schema(), "required": ["name"]} for member in members),
         ]
     }
 
 
 def _unknown(cls: type[BaseModel], key: str, known: set[str]) -> Any:
     name = cls.model_fields["name"].default if "name" in cls.model_fields else cls.__name__.lower()
-    return f"unknown field '{key}' of {name}. {suggest(key, known)}{_owners(getattr(cls, 'kind', ''), key)}"
+    return f"unknown field '{key}' of {name}. {suggest(key, known)}{owners(getattr(cls, 'kind', ''), key)}"
 
 
-def _owners(kind: str, key: str) -> str:
+def owners(kind: str, key: str) -> str:
     """The sentence that says which members of `kind` have a field of this name; empty where none has."""
-    owners = []
-    for name in registry.names(kind) if kind else []:
-        try:
-            fields = cast(type[Component], registry.load(kind, name)).model_fields
-        except ConfigError:  # what it needs is not installed
-            continue
-        if key in {field.alias or own for own, field in fields.items()}:
-            owners.append(name)
-    return f" It is a field of {', '.join(owners)}." if owners else ""
+    members = importable(kind) if kind else {}
+    having = [n for n, member in members.items() if key in {f.alias or own for own, f in member.model_fields.items()}]
+    return f" It is a field of {', '.join(having)}." if having else ""
 
 
 def _again(error: Any) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
+import optuna
 import pytest
 
 from gensweep import campaign, verdict
@@ -351,3 +353,41 @@ def test_ray_runs_what_is_not_asked_for_in_this_process(
     asked = campaign._executor(sweep, Where(Path("runs"), "ray://head:10001"), Path("runs/ray"))
     assert asked == (("ray://head:10001", sweep.resources), tmp_path / "runs/ray/.ray")
     assert isinstance(campaign._executor(sweep, where, where.runs / "ray"), InProcess)
+
+
+def test_a_store_that_turns_out_to_be_unusable_stops_the_sweep_with_its_reason(where: Where, tmp_path: Path) -> None:
+    """It is opened while the first trials run: what only then shows ends them, resumably, and nothing is lost."""
+    broken = tmp_path / "broken.db"
+    broken.write_bytes(b"SQLite format 3\x00" + b"no database" * 100)
+    found = conduct(
+        small("unusable", search={"sampler": "random", "samples": 400, "seed": 0}),
+        replace(where, tracking_uri=f"sqlite:///{broken}"),
+    )
+    assert isinstance(found.problem, CannotRun)
+    assert "broken.db cannot be used" in str(found.problem)
+    assert "gensweep resume unusable" in str(found.problem)
+    state = found.folder.state()
+    assert state.stopped == "what the tracking store says"
+    assert len(state.trials) < 800
+
+
+def test_the_dashboards_file_has_a_study_for_each_arm(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted(completes)
+    file = conduct(small("studied"), where).folder.path / "study.db"
+    studies = optuna.get_all_study_summaries(f"sqlite:///{file}")
+    assert sorted((study.study_name, study.n_trials) for study in studies) == [("vae", 2), ("wae", 2)]
+    monkeypatch.setattr(campaign, "_IN_DASHBOARD", 3)
+    assert not (conduct(small("many"), where).folder.path / "study.db").exists()
+
+
+def test_a_resumed_sweep_counts_the_trials_that_ended_before(
+    where: Where, scripted: Callable[[Script], Scripted], capfd: pytest.CaptureFixture[str]
+) -> None:
+    scripted(completes)
+    conduct(small("counted"), where)
+    capfd.readouterr()
+    conduct(small("counted", search={"sampler": "random", "samples": 3, "seed": 0}), where)
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("[")]
+    assert [line.partition("]")[0] for line in lines] == ["[5/6", "[6/6"]

@@ -78,6 +78,11 @@ def arms(space: dict[str, Any], compare: str | None, objective: Objective) -> li
     choices = {axis.path.place for axis in spaces.axes(space) if isinstance(axis.distribution, Choice)}
     if place not in choices:
         raise ConfigError(f"there is no choice at '{place}' to compare. {suggest(place, choices)}")
+    if unused := _not_using(space.get("family"), place):
+        raise ConfigError(
+            f"{', '.join(unused)} cannot use '{place}', so trials of it would be the same in every arm. Compare family, or "
+            "leave it out of the sweep"
+        )
     return _placed(
         [_arm(labels, decision, objective) for labels, decision in _branches(space, tuple(place.split(".")))]
     )
@@ -113,6 +118,12 @@ def _branches(node: Any, way: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 def _named(family: Any) -> str:
     return str(family.get("name")) if isinstance(family, Mapping) else str(family)
+
+
+def _not_using(family: Any, place: str) -> list[str]:
+    """The families for which what stands at `place` changes nothing."""
+    nodes = family.branches.values() if isinstance(family, OneOf) else [family]
+    return [_named(node) for node in nodes if any(f"{place}.".startswith(f"{ignored}.") for ignored in _ignored(node))]
 
 
 def _ignored(family: Any) -> frozenset[str]:

@@ -36,10 +36,15 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     """
     sweep, problems = read(file, overrides, groups)
     reported = {(problem.where, problem.path) for problem in problems}
-    problems += [p for p in check(sweep) if (p.where, p.path) not in reported]
+    problems += [p for p in check(sweep) if (p.where, p.path) not in reported and not _follows(p, problems)]
     if problems:
         raise ConfigError(sorted((Problem(p.where, AxisPath(p.path).place, p.message) for p in problems), key=_line))
     return sweep
+
+
+def _follows(problem: Problem, reported: Sequence[Problem]) -> bool:
+    """Whether it is about a searcher that stands in for the one that could not be read."""
+    return problem.path == "search.samples" and any(other.path.startswith("search") for other in reported)
 
 
 def check(sweep: Sweep) -> list[Problem]:
@@ -101,10 +106,17 @@ def _answering(chosen: dict[str, Any]) -> Ask:
 
 def _first_causes(error: ValidationError) -> list[Any]:
     """The errors without those that follow from another: an unknown family brings no optimiser."""
-    lines: list[Any] = list(error.errors())
+    found: list[Any] = list(error.errors())
+    lines = [one for one in found if one["type"] != "too_short" or not any(_is_inside(o, one) for o in found)]
     if not any(line["loc"] in (("family",), ("family", "name")) for line in lines):
         return lines
     return [line for line in lines if line["loc"][:2] != ("training", "optimizer")]
+
+
+def _is_inside(error: Any, other: Any) -> bool:
+    """Whether an error is about an item of what the other one is about: a list of wrong items is not too short."""
+    inner, outer = tuple(error["loc"]), tuple(other["loc"])
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from gensweep import registry
 from gensweep.axes.distributions import FUNCTIONS
-from gensweep.component import Component, member_schema
+from gensweep.component import importable, member_schema
 from gensweep.configuration import TrialConfiguration
 from gensweep.spaces.sweep import DEFAULT_SEARCHER, SECTIONS
 
@@ -122,8 +122,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
 def _search(section: dict[str, Any]) -> dict[str, Any]:
     """One alternative a searcher, whose own fields stand beside samples and seed; tpe is the default."""
     alternatives = []
-    for name in registry.names("searchers"):
-        member = cast(type[Component], registry.load("searchers", name)).model_json_schema(by_alias=True)
+    for name, searcher in importable("searchers").items():
+        member = searcher.model_json_schema(by_alias=True)
         own = {key: value for key, value in member["properties"].items() if key != "name"}
         properties = {**section["properties"], "sampler": {"const": name}, **own}
         required = [] if name == DEFAULT_SEARCHER else ["sampler"]

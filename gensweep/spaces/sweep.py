@@ -14,7 +14,7 @@ from gensweep.axes import space as spaces
 from gensweep.axes.arms import Arm, arms
 from gensweep.axes.distributions import Choice
 from gensweep.axes.space import OneOf
-from gensweep.component import Component, Node, build
+from gensweep.component import Component, Node, build, importable, owners
 from gensweep.configuration import Resources, Search, TrialConfiguration
 from gensweep.early_stopping.base import EarlyStopping
 from gensweep.errors import ConfigError, Problem, suggest
@@ -172,8 +172,16 @@ def _problems(error: ValidationError, key: str, node: object, where: str) -> lis
         location = _written(key, line["loc"])
         shown = location[:-1] if line["type"] == "unknown_field" else location  # of an unknown field, its node
         place = lines.get(str((*location, "")[0]), where)
-        found.append(Problem(place, ".".join(map(str, (key, *shown))), explain(line)))
+        text = _unknown_field(node, str(location[-1])) if key == "search" and shown != location else explain(line)
+        found.append(Problem(place, ".".join(map(str, (key, *shown))), text))
     return found
+
+
+def _unknown_field(node: object, field_name: str) -> str:
+    """A field of the search section that is neither the section's nor its searcher's."""
+    name = str(dict(_searcher(node))["name"])  # type: ignore[call-overload]
+    known = {*Search.model_fields, "sampler", *importable("searchers")[name].model_fields} - {"name"}
+    return f"unknown field '{field_name}' of {name}. {suggest(field_name, known)}{owners('searchers', field_name)}"
 
 
 def _written(key: str, location: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -96,3 +96,16 @@ def test_an_axis_that_the_family_does_not_use_is_not_searched_there(monkeypatch:
 
 def test_parameters_are_the_same_whatever_their_order() -> None:
     assert identity({"a": 1, "b": [1, 2]}) == identity({"b": [1, 2], "a": 1}) != identity({"a": 1, "b": [2, 1]})
+
+
+def test_a_choice_that_a_family_cannot_use_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flow, "ignores", frozenset({"latent_size", "network"}))
+    both = space({"one_of": ["flow", "vae"]}, network={"one_of": [{"name": "mlp"}, {"name": "affine"}]})
+    with pytest.raises(
+        ConfigError, match="flow cannot use 'latent_size', so trials of it would be the same in every arm"
+    ):
+        arms(both, "latent_size", FID)
+    with pytest.raises(ConfigError, match="flow cannot use 'network'"):
+        arms(both, "network", FID)
+    assert labels(both, None) == ["flow", "vae"]
+    assert labels(space("vae"), "latent_size") == ["2", "8"]

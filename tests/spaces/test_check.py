@@ -239,3 +239,19 @@ def test_every_axis_is_tried_once_for_each_family(study: Path) -> None:
 def test_trials_may_have_seeds_of_their_own_or_one(study: Path, seed: str) -> None:
     assert found(study, f"trial.seed={seed}") == []
     assert data_problems(load(study, [f"trial.seed={seed}"])) == []
+
+
+def test_one_mistake_is_one_line(study: Path) -> None:
+    """A searcher that cannot be read has no limit to speak of, and a list of wrong items is not too short."""
+    assert found(study, "search=grid", "search.points=0") == [
+        "search.points=0 search.points: 0 is not allowed: must be 2 or more"
+    ]
+    assert len(found(study, "trial.evaluation.metrics=[gapp]", "objective.metric=gap")) <= 2
+    assert not [line for line in found(study, "trial.evaluation.metrics=[gapp]") if "length" in line]
+
+
+def test_a_misspelt_field_of_the_search_section_is_told_with_all_that_it_takes(study: Path) -> None:
+    (line,) = found(study, "+search.seeed=0")
+    assert line == (
+        "+search.seeed=0 search: unknown field 'seeed' of random. Did you mean 'seed'? Known: sampler, samples, seed."
+    )

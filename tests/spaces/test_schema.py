@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
+from gensweep import registry
+from gensweep.errors import ConfigError
 from gensweep.reading import plain, read_file, read_text
 from gensweep.spaces.schema import schema
 
@@ -64,3 +67,17 @@ def test_mistakes_are_refused(validator: Any, trial: str) -> None:
 def test_unknown_sections_are_refused(validator: Any) -> None:
     assert list(validator.iter_errors({"trial": {}, "serch": {}}))
     assert list(validator.iter_errors({"trial": {}, "search": {"samplr": "tpe"}}))
+
+
+def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    load = registry.load
+
+    def missing(kind: str, name: str) -> type:
+        if name in ("huggingface", "gp"):
+            raise ConfigError(f"{name} cannot be imported")
+        return load(kind, name)
+
+    monkeypatch.setattr(registry, "load", missing)
+    text = json.dumps(schema())
+    assert '"cma_es"' in text
+    assert '"const": "gp"' not in text
