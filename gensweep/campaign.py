@@ -7,6 +7,7 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
+from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies.dashboard import write_studies
@@ -149,7 +151,14 @@ def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> Swe
 
 def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) -> Verdict:
     display = Display(sweep.name, sum(sweep.counts.values()), sweep.objective, _epochs(sweep))
-    driver = Driver(sweep, folder, display.changed)
+    first_report = threading.Event()
+
+    def changed(record: TrialRecord) -> None:
+        display.changed(record)
+        if record.reports or not record.is_live:
+            first_report.set()
+
+    driver = Driver(sweep, folder, changed)
     display.known(driver.state.trials.values())
     projection = Projection(folder, where.tracking_uri)
 
@@ -157,8 +166,8 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) ->
         driver.request_stop("what the tracking store says", error.exit_code)
 
     background = Background(projection, say=display.say, refused=refused)
-    say(f"opening MLflow at {redacted(projection.uri)}")
-    background.start()
+    say(f"starting the first trials; then opening MLflow at {redacted(projection.uri)}")
+    background.start(after=first_report)
     driver.start(pid=os.getpid(), at_once=executor.n_at_once)
     try:
         with display:

@@ -14,6 +14,7 @@ from gensweep.tracking.store import redacted, unreachable
 
 _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
+PATIENCE = 15.0  # seconds in which the first report is likely to come
 
 
 class Background:
@@ -38,9 +39,15 @@ class Background:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
         self._troubled = False
+        self._after: threading.Event | None = None
 
-    def start(self) -> None:
-        """Connect, then send, in the background."""
+    def start(self, after: threading.Event | None = None) -> None:
+        """Connect, then send, in the background.
+
+        To import MLflow takes all of a core for seconds, in which the first workers start too; with `after` it waits for
+        that, or for PATIENCE seconds.
+        """
+        self._after = after
         self._thread.start()
 
     def close(self, *, final: bool, limit: float = 60.0, show: Callable[[Progress], None] | None = None) -> Progress:
@@ -50,6 +57,8 @@ class Background:
         """
         deadline = time.monotonic() + limit
         self._stop.set()
+        if self._after is not None:
+            self._after.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=limit)
         if self.error is not None:
@@ -76,6 +85,8 @@ class Background:
             pause = min(2 * pause, 5.0)
 
     def _run(self) -> None:
+        if self._after is not None:
+            self._after.wait(PATIENCE)
         try:
             self.projection.start()
         except CannotRun as error:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -100,3 +101,16 @@ def test_a_store_that_cannot_be_opened_is_told_once_and_nothing_waits(driver: Dr
     progress = background.close(final=True)
     assert not progress.is_done
     assert len(told) == 1
+
+
+def test_it_waits_with_opening_for_what_it_is_told_to_wait_for(driver: Driver, store: Store) -> None:
+    first = threading.Event()
+    background = Background(Projection(driver.folder, store.uri), every=0.05)
+    background.start(after=first)
+    assert not background.opened.wait(0.5)
+    first.set()
+    assert background.opened.wait(60)
+    assert background.close(final=True).is_done
+    waiting = Background(Projection(driver.folder, store.uri), every=0.05)
+    waiting.start(after=threading.Event())
+    assert waiting.close(final=True).is_done  # the end is not waited for
