@@ -10,7 +10,7 @@ import torch
 
 from gensweep.errors import ConfigError, Outcome
 from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import Report, run_pack, run_trial, trial_key
+from gensweep.trial import Failure, Report, run_pack, run_trial, trial_key
 from tests.conftest import job, small_configuration
 
 FAMILIES = [
@@ -170,3 +170,12 @@ def test_a_key_depends_on_configuration_and_data_and_nothing_else() -> None:
     a = trial_key({"x": 1, "y": [1, 2]}, "d")
     assert a == trial_key({"y": [1, 2], "x": 1}, "d")
     assert len({a, trial_key({"x": 2, "y": [1, 2]}, "d"), trial_key({"x": 1, "y": [1, 2]}, "e")}) == 3
+
+
+def test_an_error_becomes_a_failure_with_its_message_and_its_traceback() -> None:
+    with pytest.raises(ValueError, match="invalid literal") as caught:
+        int("no")
+    failure = Failure.of(3, caught.value)
+    assert (failure.number, failure.reason) == (3, "ValueError: invalid literal for int() with base 10: 'no'")
+    assert 'int("no")' in failure.details
+    assert Failure.of(3, ConfigError("training.batch_size: too large")).reason == "training.batch_size: too large"
