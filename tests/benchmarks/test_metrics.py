@@ -12,6 +12,7 @@ from gensweep.benchmarks import metrics
 SMOKE = Path(gensweep.__file__).parents[1] / "search_spaces" / "smoke.yaml"
 
 
+@pytest.mark.slow
 def test_a_tiny_run_prints_three_tables_on_stdout_and_progress_on_stderr():
     done = subprocess.run(
         [sys.executable, "-m", "gensweep.benchmarks.metrics", "--sizes", "100", "200", "--dimensions", "8",

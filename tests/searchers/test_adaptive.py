@@ -64,6 +64,7 @@ def by_chance(problem: int, n: int) -> list[float]:
     return [arm.objective.loss(best(search(Random(), arm, score, n, seed=1000 + seed))) for seed in range(100)]
 
 
+@pytest.mark.slow
 def test_it_beats_random_search_up_and_down(searcher: Searcher) -> None:
     """Each of 6 searches has a rank among random ones, uniform in [0, 1] where nothing is learnt.
 
@@ -78,6 +79,7 @@ def test_it_beats_random_search_up_and_down(searcher: Searcher) -> None:
     assert sum(ranks) <= 1, ranks
 
 
+@pytest.mark.slow
 def test_it_keeps_away_from_where_trials_diverge(searcher: Searcher) -> None:
     """Half of the space diverges, and the other half scores all alike but for noise, so nothing else says where to go.
 
@@ -100,6 +102,7 @@ def test_it_bears_that_every_trial_diverges(searcher: Searcher) -> None:
     assert len({identity(record.parameters) for record in sweep.history}) == 12
 
 
+@pytest.mark.slow
 def test_it_learns_with_many_at_once(searcher: Searcher) -> None:
     """Four run at any time. Better than the median of random search, 3 times of 3: chance 1/8; no two are the same."""
     n = BUDGET.get(searcher.name, 40)  # type: ignore[attr-defined]
