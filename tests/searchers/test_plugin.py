@@ -95,7 +95,10 @@ def test_a_field_of_another_searcher_is_an_error_where_it_was_written(tmp_path: 
         load_and_check(tmp_path / "space.yaml")
     (problem,) = caught.value.problems
     assert problem.where.endswith("space.yaml:6")
-    assert str(problem.message) == "unknown field 'points' of random. Known: sampler, samples, seed. It is a field of grid."
+    assert (
+        str(problem.message)
+        == "unknown field 'points' of random. Known: sampler, samples, seed. It is a field of grid."
+    )
 
 
 def test_what_does_not_fit_an_arm_is_said_before_anything_runs(tmp_path: Path) -> None:
