@@ -98,11 +98,6 @@ class Outcome(enum.Enum):
     DIVERGED = "training left the finite numbers"
     FAILED = "an error of the code or of the machine"
 
-    @property
-    def is_result(self) -> bool:
-        """Whether the search may learn from it: divergence is a finding, a failure is not."""
-        return self in (Outcome.COMPLETED, Outcome.PRUNED, Outcome.DIVERGED)
-
 
 def suggest(given: str, known: Iterable[str]) -> str:
     """The sentence that follows an unknown name: the nearest known one, if any is near, and all that are known."""
