@@ -1,4 +1,7 @@
-"""Real processes, really killed: the sweep goes on where it stood, and nobody could tell from its results."""
+"""Real processes, really killed: the sweep goes on where it stood, and nobody could tell from its results.
+
+One sweep lives through all of it, because each start of Ray takes as long as its training.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,19 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from gensweep.ledger.sweep_folder import SweepFolder
+from tests.processes import descendants
 
 SPACE = """
 defaults: [base, {dataset: digits}, _self_]
 name: survivor
 objective: {metric: sliced_wasserstein}
-search: {sampler: random, samples: 2, seed: 4}
+search: {sampler: random, samples: 3, seed: 4}
 early_stopping: {name: none}
 trial:
   seed: 0
@@ -56,12 +61,13 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str], ti
         time.sleep(0.02)
 
 
-def events(folder: Path, kind: str) -> list[dict[str, object]]:
+def events(folder: Path, kind: str = "") -> list[dict[str, object]]:
+    """The events of this kind so far, or all of them."""
     path = folder / "runs" / "survivor" / "ledger" / "events.jsonl"
     if not path.exists():
         return []
     lines = path.read_text().split("\n")[:-1]
-    return [event for event in map(json.loads, lines) if event.get("event") == kind]
+    return [event for event in map(json.loads, lines) if kind in ("", event.get("event"))]
 
 
 def mlflow_runs(folder: Path) -> list[tuple[str, str]]:
@@ -73,105 +79,123 @@ def mlflow_runs(folder: Path) -> list[tuple[str, str]]:
     return [(run.data.tags.get("gensweep.number", "parent"), run.info.status) for run in found]
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    (folder / "space.yaml").write_text(SPACE)
-    code, out, err = finish(gensweep(folder, "run", "space.yaml"))
-    assert code == 0, err
-    assert "sliced_wasserstein" in out
-    return folder
+@dataclass
+class Start:
+    """One start of the sweep: how it ended, and what stood in its folder then."""
+
+    code: int
+    err: str
+    epochs: dict[int, int] = field(default_factory=dict)
+    events: list[str] = field(default_factory=list)
+    in_mlflow: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Life:
+    """The sweep that was disturbed at each start but its last, and who came while it ran."""
+
+    folder: Path
+    starts: list[Start]
+    second: Start
+    first_pid: int
 
 
 def results(folder: Path) -> bytes:
     return (folder / "runs" / "survivor" / "results.csv").read_bytes()
 
 
-def test_killing_the_driver_changes_no_result_and_leaves_one_mlflow_run_a_trial(
-    tmp_path: Path, undisturbed: Path
-) -> None:
-    (tmp_path / "space.yaml").write_text(SPACE)
-    driver = gensweep(tmp_path, "run", "space.yaml")
-    wait_until(lambda: len(events(tmp_path, "reported")) >= 25, driver)
-    os.kill(driver.pid, signal.SIGKILL)
-    driver.communicate()
-    before = {
-        number: record.epoch
-        for number, record in SweepFolder.open(tmp_path / "runs" / "survivor").state().trials.items()
-    }
-    code, _, err = finish(gensweep(tmp_path, "resume", "survivor"))
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same sweep, left alone and in one process."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    (folder / "space.yaml").write_text(SPACE)
+    code, out, err = finish(gensweep(folder, "run", "space.yaml", "--in-process"))
     assert code == 0, err
-    assert results(tmp_path) == results(undisturbed)
-    runs = Counter(mlflow_runs(tmp_path))
-    assert runs == Counter({("parent", "FINISHED"): 1, **{(str(n), "FINISHED"): 1 for n in range(4)}})
-    # no report of an epoch that had been reported before: nothing known was trained twice
-    reported = Counter((event["number"], event["epoch"]) for event in events(tmp_path, "reported"))
-    assert set(reported.values()) == {1}
-    assert any(epoch > 0 for epoch in before.values())
+    assert "sliced_wasserstein" in out
+    return folder
 
 
-def test_killing_a_worker_costs_its_trial_one_interval_and_the_sweep_nothing(tmp_path: Path, undisturbed: Path) -> None:
-    (tmp_path / "space.yaml").write_text(SPACE)
-    driver = gensweep(tmp_path, "run", "space.yaml")
-    wait_until(lambda: len(events(tmp_path, "reported")) >= 10, driver)
-    workers: list[int] = []
-    wait_until(lambda: bool(workers.extend(worker_processes(driver.pid)) or workers), driver)  # named while they train
-    os.kill(workers[0], signal.SIGKILL)
-    code, _, err = finish(driver)
-    assert code == 0, err
-    assert results(tmp_path) == results(undisturbed)
-    assert len(events(tmp_path, "lost")) == len(events(tmp_path, "continued")) == 1
-
-
-def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(tmp_path: Path, undisturbed: Path) -> None:
-    (tmp_path / "space.yaml").write_text(SPACE)
-    driver = gensweep(tmp_path, "run", "space.yaml")
-    wait_until(lambda: len(events(tmp_path, "reported")) >= 10, driver)
+@pytest.fixture(scope="module")
+def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
+    folder = tmp_path_factory.mktemp("disturbed")
+    (folder / "space.yaml").write_text(SPACE)
+    driver = gensweep(folder, "run", "space.yaml")
+    after_reports(folder, driver, 4)
+    os.kill(driver.pid, signal.SIGSTOP)  # or it might be done before the second one asks
+    refused = ended(folder, gensweep(folder, "run", "space.yaml", "--in-process"))
+    os.kill(driver.pid, signal.SIGCONT)
+    wait_until(lambda: bool(descendants(driver.pid, "ray::Worker")), driver)  # named so while they train
+    os.kill(min(descendants(driver.pid, "ray::Worker")), signal.SIGKILL)
+    wait_until(lambda: bool(events(folder, "continued")), driver)
     os.kill(driver.pid, signal.SIGINT)
-    code, _, err = finish(driver, timeout=60)
-    assert code == 130, err
-    assert "gensweep resume survivor" in err
-    assert not [run for run in mlflow_runs(tmp_path) if run[1] == "RUNNING"]
-    code, _, err = finish(gensweep(tmp_path, "resume", "survivor"))
-    assert code == 0, err
-    assert results(tmp_path) == results(undisturbed)
+    starts = [ended(folder, driver)]
+    for number in (signal.SIGKILL, signal.SIGTERM):
+        again = gensweep(folder, "resume", "survivor")
+        after_reports(folder, again, 10)
+        os.kill(again.pid, number)
+        starts.append(ended(folder, again))
+    starts.append(ended(folder, gensweep(folder, "resume", "survivor", "--in-process")))
+    return Life(folder, starts, refused, driver.pid)
 
 
-def test_sigterm_is_resumable_with_exit_75(tmp_path: Path) -> None:
-    (tmp_path / "space.yaml").write_text(SPACE)
-    command = ("run", "space.yaml", "search.samples=20")  # more than can end before the second one has answered
-    driver = gensweep(tmp_path, *command)
-    wait_until(lambda: len(events(tmp_path, "reported")) >= 3, driver)
-    second = gensweep(tmp_path, *command)
-    code, _, err = finish(second, timeout=200)
-    assert code == 4, err
-    assert f"locked by {os.uname().nodename}:{driver.pid}" in err
-    os.kill(driver.pid, signal.SIGTERM)
-    code, _, err = finish(driver, timeout=60)
-    assert code == 75, err
-    assert "SIGTERM" in err
+def after_reports(folder: Path, driver: subprocess.Popen[str], n: int) -> None:
+    """Wait until this start has taken `n` reports."""
+    before = len(events(folder, "reported"))
+    wait_until(lambda: len(events(folder, "reported")) >= before + n, driver)
 
 
-def worker_processes(driver: int) -> list[int]:
-    """The processes that train: Ray names them after the actor's class."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and "Trainable" in (entry / "cmdline").read_text():
-                found.append(int(entry.name))
-        except OSError:
-            continue
-    mine = {driver}
-    grown = True
-    parents = {
-        pid: int((Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1]) for pid in all_pids()
-    }
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in mine} - mine
-        grown = bool(more)
-        mine |= more
-    return [pid for pid in found if pid in mine]
+def ended(folder: Path, process: subprocess.Popen[str]) -> Start:
+    code, _, err = finish(process, timeout=300)
+    state = SweepFolder.open(folder / "runs" / "survivor").state()
+    epochs = {number: record.epoch for number, record in state.trials.items()}
+    kinds = [str(event["event"]) for event in events(folder)]
+    return Start(code, err, epochs, kinds, mlflow_runs(folder))
 
 
-def all_pids() -> list[int]:
-    return [int(e.name) for e in Path("/proc").iterdir() if e.name.isdigit() and (e / "stat").exists()]
+def test_no_disturbance_changes_a_result(life: Life, undisturbed: Path) -> None:
+    assert results(life.folder) == results(undisturbed)
+    assert life.starts[-1].code == 0, life.starts[-1].err
+    assert any(epoch > 0 for start in life.starts[:-1] for epoch in start.epochs.values())
+    assert len(life.starts[0].epochs) < len(life.starts[-1].epochs) == 6  # they ended in the middle
+
+
+def test_nothing_known_is_trained_twice(life: Life) -> None:
+    reported = Counter((event["number"], event["epoch"]) for event in events(life.folder, "reported"))
+    assert set(reported.values()) == {1}
+    assert len(reported) == 6 * 20
+
+
+def test_a_killed_worker_costs_its_trial_one_interval_and_the_sweep_nothing(life: Life) -> None:
+    assert Counter(life.starts[0].events)["lost"] == Counter(life.starts[0].events)["continued"] == 1
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(life: Life) -> None:
+    stopped = life.starts[0]
+    assert stopped.code == 130, stopped.err
+    assert stopped.events[-1] == "stopped"
+    assert "gensweep resume survivor" in stopped.err
+    assert not [run for run in stopped.in_mlflow if run[1] == "RUNNING"]
+
+
+def test_a_driver_that_is_killed_leaves_no_word_and_its_trials_go_on(life: Life) -> None:
+    killed = life.starts[1]
+    assert killed.code == -signal.SIGKILL
+    assert killed.events[-1] != "stopped"
+    for number, epoch in killed.epochs.items():
+        assert life.starts[2].epochs[number] >= epoch
+
+
+def test_sigterm_is_resumable_with_exit_75(life: Life) -> None:
+    assert life.starts[2].code == 75, life.starts[2].err
+    assert life.starts[2].events[-1] == "stopped"
+    assert "SIGTERM" in life.starts[2].err
+
+
+def test_a_second_driver_is_refused_with_the_name_of_the_first(life: Life) -> None:
+    assert life.second.code == 4, life.second.err
+    assert f"locked by {os.uname().nodename}:{life.first_pid}" in life.second.err
+
+
+def test_after_all_of_it_there_is_one_mlflow_run_a_trial(life: Life) -> None:
+    expected = {("parent", "FINISHED"): 1, **{(str(n), "FINISHED"): 1 for n in range(6)}}
+    assert Counter(life.starts[-1].in_mlflow) == Counter(expected)

@@ -1,0 +1,24 @@
+"""Which processes a test has started, and those that they started."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def descendants(of: int | None = None, beginning: str = "") -> dict[int, str]:
+    """The living processes below a process (by default this one) whose command begins so, by process id."""
+    root = os.getpid() if of is None else of
+    parents, commands = {}, {}
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and (after := (entry / "stat").read_text().rpartition(")")[2].split())[0] != "Z":
+                parents[int(entry.name)] = int(after[1])
+                commands[int(entry.name)] = (entry / "cmdline").read_text().replace("\0", " ")
+        except OSError:
+            continue  # it ended meanwhile
+    found, grown = {root}, True
+    while grown:
+        more = {pid for pid, parent in parents.items() if parent in found} - found
+        found, grown = found | more, bool(more)
+    return {pid: commands[pid] for pid in found - {root} if commands[pid].startswith(beginning)}
