@@ -54,6 +54,13 @@ class _Scan:
         self.last = line + b"\n"
 
 
+class _Reading(NamedTuple):
+    """What was read, and which file it was then."""
+
+    scan: _Scan
+    file: tuple[int, int, int] | None
+
+
 class EventLog:
     """Events as JSON lines. Each line adds `seq` (1, 2, 3, …), the driver's `generation`, `schema` and a checksum.
 
@@ -68,7 +75,7 @@ class EventLog:
         self._lease: Lease | None = None
         self._seq = self._size = 0
         self._certain = False  # whether _seq and _size are what the file holds
-        self._taken: tuple[_Scan, tuple[int, int, int] | None] | None = None  # what `take` read, until the first append
+        self._taken: _Reading | None = None  # what `take` read, until the first append
         self._mutex = threading.Lock()
 
     def read(self) -> list[Event]:
@@ -91,7 +98,7 @@ class EventLog:
             newest = max(scan.generation, before.generation if before else 0)
             lease.publish(newest + 1, scan.seq)
             self._lease = lease
-            self._taken = scan, _identity(self.path)
+            self._taken = _Reading(scan, _identity(self.path))
 
     def last(self) -> Event | None:
         """The last event alone, from the end of the file; None where the last line is torn or there is none."""
@@ -152,15 +159,15 @@ class EventLog:
         self._seq, self._size, self._certain = scan.seq, scan.size, True
         return scan
 
-    def _as_taken(self) -> _Scan | None:
+    def _as_taken(self) -> _Reading | None:
         """What `take` read, while the file is still that: a start reads a long log once."""
-        if self._taken is None or _identity(self.path) != self._taken[1]:
+        if (taken := self._taken) is None or _identity(self.path) != taken.file:
             return None
-        return replace(self._taken[0], events=list(self._taken[0].events))
+        return _Reading(replace(taken.scan, events=list(taken.scan.events)), taken.file)
 
     def _scan(self) -> _Scan:
-        if (scan := self._as_taken()) is not None:
-            return scan
+        if (taken := self._as_taken()) is not None:
+            return taken.scan
         # The lease is read before the log: a driver that starts in between can only make the log longer.
         newest = owner(self._sweep)
         try:
@@ -197,7 +204,6 @@ class Follower:
         self._known: _Scan | None = None
         self._seen: tuple[int, int, int] | None = None  # the file, as it was at the last call
         self._ahead = log._as_taken()  # read already, and not yet given
-        self._ahead_of = log._taken[1] if log._taken else None
 
     def read(self) -> News:
         """The events since the last call.
@@ -206,9 +212,8 @@ class Follower:
             DamagedSweep: naming the file, the line and the cure; the next call looks again.
         """
         ahead: list[Event] = []
-        is_first = self._ahead is not None
-        if self._ahead is not None:
-            self._known, self._ahead, self._seen = self._ahead, None, self._ahead_of
+        if is_first := self._ahead is not None:
+            (self._known, self._seen), self._ahead = self._ahead, None
             ahead, self._known.events = self._known.events, []
         seen = _identity(self._log.path)
         if self._known is not None and seen == self._seen:
