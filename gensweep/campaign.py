@@ -19,7 +19,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies.dashboard import write_studies
-from gensweep.spaces.check import data_problems
+from gensweep.spaces.check import data_problems, read_data
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
 from gensweep.terminal import Display, say
 from gensweep.tracking.background import Background
@@ -57,6 +57,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
             verdict.write()
         return verdict
     _refuse_unwritable(path)
+    read_data(sweep)
     check_reachable(resolve_uri(where.tracking_uri))
     with _executor(sweep, where, path) as executor:
         folder = _folder(sweep, path, executor.surroundings())
