@@ -77,9 +77,9 @@ def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples
         kinds.setdefault(kind, file)
     strange = {kind.size: file for kind, file in kinds.items() if kind.size != (height, width)}
     if strange and not resize:
-        shown = "; ".join(f"{shown(file)} has {h} x {w}" for (h, w), file in list(strange.items())[:_NAMED])
+        some = "; ".join(f"{shown(file)} has {h} x {w}" for (h, w), file in list(strange.items())[:_NAMED])
         raise ConfigError(
-            f"{shown} pixels, and the {_named(reference)}. Resizing changes every score; --resize does it, by Pillow's "
+            f"{some} pixels, and the {_named(reference)}. Resizing changes every score; --resize does it, by Pillow's "
             "bicubic filter."
         )
     if strange and height != width:

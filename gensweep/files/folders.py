@@ -32,8 +32,14 @@ class Listing:
 
     def sentence(self) -> str:
         """What was skipped, counted; empty where nothing was."""
-        parts = [f"{len(paths)} {reason} ({self._some(reason, paths)})" for reason, paths in self.skipped.items()]
-        return f"{shown(self.folder)}: {len(self.files)} images; skipped {', '.join(parts)}" if parts else ""
+        skipped = self.what_was_skipped()
+        return f"{shown(self.folder)}: {len(self.files)} images; skipped {skipped}" if skipped else ""
+
+    def what_was_skipped(self) -> str:
+        """`2 hidden or the system's (.a.png, Thumbs.db), 1 of other kinds (.csv 1)`."""
+        return ", ".join(
+            f"{len(paths)} {reason} ({self._some(reason, paths)})" for reason, paths in self.skipped.items()
+        )
 
     def _some(self, reason: str, paths: tuple[Path, ...]) -> str:
         if reason == _OTHER:
@@ -63,8 +69,9 @@ def listing(folder: Path) -> Listing:
     files = sorted(walk.files, key=lambda f: f.relative_to(folder).as_posix())
     found = Listing(folder, tuple(files), {reason: tuple(sorted(paths)) for reason, paths in walk.skipped.items()})
     if not files:
+        skipped = found.what_was_skipped()
         raise ConfigError(
-            f"{found.sentence() or f'{shown(folder)}: it is empty'}. There is no image in it; images end in "
+            f"{shown(folder)}: there is no image in it{f', but {skipped}' if skipped else ''}. Images end in "
             f"{', '.join(sorted(SUFFIXES))}."
         )
     return found
