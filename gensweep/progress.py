@@ -20,7 +20,7 @@ def progress(items: Sequence[T], what: str) -> Iterator[T]:
 
     A terminal that cannot go back (TERM=dumb) gets a line every few seconds, and what is no terminal nothing.
     """
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or hasattr(sys.stderr, "rich_proxied_file"):  # below a line that says what takes so long
         yield from items
         return
     start, end, every = ("", "\n", _EVERY_LINE) if is_dumb() else ("\r", "", _EVERY)
