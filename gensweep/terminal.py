@@ -51,9 +51,7 @@ class Display:
         self._began = self._heard = time.monotonic()
         self._before = (0, 0.0)  # trials that had ended, and shares of all that were done, when this start began
         self._live = (
-            Live(
-                self._render(), console=self.console, refresh_per_second=4, transient=True, get_renderable=self._render
-            )
+            Live(self.drawn(), console=self.console, refresh_per_second=4, transient=True, get_renderable=self.drawn)
             if self.console.is_terminal and not self.console.is_dumb_terminal
             else None
         )
@@ -86,7 +84,24 @@ class Display:
 
     def say(self, message: str) -> None:
         """A sentence above the table."""
-        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        _print_line(self.console, message)
+
+    def drawn(self) -> Group:
+        """What a terminal shows now: how far all is, and as many trials as fit, the running and the best ones first."""
+        records = list(self.records.values())  # another thread may add one
+        ended = [r for r in records if r.outcome is not None]
+        running = [r for r in records if r.outcome is None]
+        head = Group(self._counts(ended, len(running)), self._bar())
+        metric = self.objective.metric
+        ranked = sorted((r for r in ended if metric in r.best), key=lambda r: self.objective.loss(r.best[metric]))
+        shown = [*running, *ranked][:_SHOWN]
+        room = self.console.height - len(self.console.render_lines(head)) - 1
+        while shown:
+            body = self._table(shown)
+            if len(self.console.render_lines(body)) <= room:
+                return Group(head, body)
+            shown = shown[:-1]
+        return head
 
     def time_left(self) -> float | None:
         """Seconds, from what this start has done so far; None before a trial has ended in it."""
@@ -97,7 +112,7 @@ class Display:
         return (time.monotonic() - self._began) * (self.total - self._done()) / gained
 
     def _print(self, line: str) -> None:
-        print(line, file=sys.stderr, flush=True)
+        _print_line(self.console, line)
         self._heard = time.monotonic()
 
     def _n_ended(self) -> int:
@@ -121,22 +136,6 @@ class Display:
             f"{self._count()} {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
             f"{record.epoch}, {score}, {record.seconds:.1f} s: {_what(record)}{why}"
         )
-
-    def _render(self) -> Group:
-        records = list(self.records.values())  # another thread may add one
-        ended = [r for r in records if r.outcome is not None]
-        running = [r for r in records if r.outcome is None]
-        head = Group(self._counts(ended, len(running)), self._bar())
-        metric = self.objective.metric
-        ranked = sorted((r for r in ended if metric in r.best), key=lambda r: self.objective.loss(r.best[metric]))
-        shown = [*running, *ranked][:_SHOWN]
-        room = self.console.height - len(self.console.render_lines(head)) - 1
-        while shown:
-            body = self._table(shown)
-            if len(self.console.render_lines(body)) <= room:
-                return Group(head, body)
-            shown = shown[:-1]
-        return head
 
     def _counts(self, ended: Sequence[TrialRecord], n_running: int) -> Text:
         counts = Text(
@@ -200,6 +199,14 @@ def print_table(
     console.print(table(columns, cells, width, layout), soft_wrap=not is_terminal)
 
 
+def print_text(text: str) -> None:
+    """Sentences on stdout: wrapped between words on a terminal, which would cut numbers and names; else as they are."""
+    if sys.stdout.isatty():
+        _Stdout().print(Text(text))
+    else:
+        print(text)
+
+
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """A line on stderr that says what takes so long, where it is a terminal; gone afterwards.
@@ -218,7 +225,12 @@ def waiting(what: str) -> Iterator[None]:
 
 def say(what: str) -> None:
     """A line on stderr about what begins now and takes seconds."""
-    print(f"gensweep: {what}", file=sys.stderr, flush=True)
+    _print_line(_stderr(), f"gensweep: {what}")
+
+
+def _print_line(console: Console, line: str) -> None:
+    """On a terminal wrapped between words: it would cut the numbers at its edge."""
+    console.print(Text(line), soft_wrap=not console.is_terminal)
 
 
 def _stderr() -> Console:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gensweep.tables import Layout
-from gensweep.terminal import print_table, waiting
+from gensweep.terminal import print_table, print_text, waiting
 from gensweep.text import number
 
 if TYPE_CHECKING:
@@ -61,9 +61,10 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
         layout = Layout(_TRUTH, elsewhere=str(_near(verdict.report.parent / "ground_truth.md")))
         print_rows(truth.table(), truth.columns(), layout=layout)
         notes = truth.footnotes()
-        print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
+        print_text("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     if verdict.comparison:
-        print(f"{verdict.comparison.sentence()}\n\nReport: {_near(verdict.report)}")
+        print_text(f"{verdict.comparison.sentence()}\n")
+        print(f"Report: {_near(verdict.report)}")
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
     print(f"In MLflow: gensweep ui{option}")
 
@@ -105,15 +106,16 @@ def print_comparison(comparison: Comparison, elsewhere: str = "--json", *, as_js
 
 def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
     """What each arm would search, as soon as it is timed; then what all would take."""
-    timed, left = list[Probe](), iter(probes)
+    timed: list[Probe] = []
+    left = iter(probes)
     while (found := _next(left)) is not None:
         timed.append(found)
         searched = ", ".join(f"{axis} {law}" for axis, law in found.axes.items())
-        print(f"{found.family}: {found.trials} trials; searched: {searched or 'nothing'}")
+        print_text(f"{found.family}: {found.trials} trials; searched: {searched or 'nothing'}")
     print()
     print_rows([_priced(found) for found in timed], layout=Layout(("arm", "trials", "minutes in all")))
     total, n = sum(p.seconds for p in timed), sum(p.trials for p in timed)
-    print(
+    print_text(
         f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
         f"stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
         "Nothing was started."

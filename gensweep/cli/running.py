@@ -89,9 +89,10 @@ def check(file: File, overrides: Overrides = None) -> None:
     """
     sweep = _sound(file, overrides)
     from gensweep.cli.notes import notes
+    from gensweep.terminal import print_text
 
     print(f"{file}: sound. {sum(sweep.counts.values())} trials:")
-    print("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
+    print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
 
 
 def plan(file: File, overrides: Overrides = None) -> None:

@@ -61,7 +61,7 @@ def compare(
       gensweep compare wae families --metric wasserstein
     """
     folders = [sweep_named(name, runs) for name in names]
-    from gensweep.terminal import waiting
+    from gensweep.terminal import print_text, waiting
 
     with waiting(f"comparing the trials of {', '.join(names)}"):
         from gensweep.cli.output import print_comparison
@@ -69,5 +69,5 @@ def compare(
 
         comparison = ranked(folders, metric=metric, by=by)
     if not as_json:
-        print(comparison.sentence() + "\n")
+        print_text(comparison.sentence() + "\n")
     print_comparison(comparison, as_json=as_json)
