@@ -19,14 +19,15 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies.dashboard import write_studies
-from gensweep.spaces.check import data_problems
+from gensweep.spaces.check import data_problems, read_data
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
-from gensweep.terminal import Display, say
+from gensweep.terminal import Display, say, waiting
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.store import check_reachable, redacted, resolve_uri
 from gensweep.verdict import Stop, Verdict, judge
 
+_JUDGING = "scoring the data and models that learn nothing, comparing, writing the report"
 _IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
 
 
@@ -52,11 +53,13 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
     if is_done(path, sweep):
-        verdict = judge(SweepFolder.open(path.resolve()))
-        if not verdict.report.exists():
-            verdict.write()
+        with waiting(_JUDGING):
+            verdict = judge(SweepFolder.open(path.resolve()))
+            if not verdict.report.exists():
+                verdict.write()
         return verdict
     _refuse_unwritable(path)
+    read_data(sweep)
     check_reachable(resolve_uri(where.tracking_uri))
     with _executor(sweep, where, path) as executor:
         folder = _folder(sweep, path, executor.surroundings())
@@ -177,12 +180,15 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) ->
         driver.finish()
     finally:
         try:
-            verdict = judge(folder, Stop(driver.stop_reason, driver.stop_code) if driver.stop_reason else None)
-            verdict.write()
+            with waiting(_JUDGING):
+                verdict = judge(folder, Stop(driver.stop_reason, driver.stop_code) if driver.stop_reason else None)
+                verdict.write()
         finally:
-            background.close(final=driver.is_done)
+            with waiting("bringing MLflow level with the sweep"):
+                background.close(final=driver.is_done)
     if len(driver.state.trials) <= _IN_DASHBOARD:
-        write_studies(sweep.arms, driver.state, folder.path / "study.db")
+        with waiting("writing study.db for optuna-dashboard"):
+            write_studies(sweep.arms, driver.state, folder.path / "study.db")
     return replace(verdict, problem=_unusable(background.error, folder)) if background.error else verdict
 
 

@@ -1,28 +1,47 @@
-"""One line on the terminal for what takes longer than two seconds; nothing elsewhere."""
+"""What the lower floors say on stderr: a count of what takes longer than two seconds on a terminal, and sentences."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TypeVar
 
 _QUIET = 2.0
 _EVERY = 0.2
+_EVERY_LINE = 5.0  # seconds between the lines of a terminal that cannot go back
 T = TypeVar("T")
 
 
 def progress(items: Sequence[T], what: str) -> Iterator[T]:
-    """The items, with a count of them on stderr, rewritten in place, once two seconds have gone by."""
-    if not sys.stderr.isatty():
+    """The items, with a count of them on stderr, rewritten in place, once two seconds have gone by.
+
+    A terminal that cannot go back (TERM=dumb) gets a line every few seconds, and what is no terminal nothing.
+    """
+    if not sys.stderr.isatty() or hasattr(sys.stderr, "rich_proxied_file"):  # below a line that says what takes so long
         yield from items
         return
+    start, end, every = ("", "\n", _EVERY_LINE) if is_dumb() else ("\r", "", _EVERY)
     began = shown = time.monotonic()
     for number, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
-        if now - began > _QUIET and (now - shown > _EVERY or number == len(items)):
-            print(f"\r{what}: {number} of {len(items)}", end="", file=sys.stderr, flush=True)
+        if now - began > _QUIET and (shown == began or now - shown > every or number == len(items)):
+            print(f"{start}{what}: {number} of {len(items)}", end=end, file=sys.stderr, flush=True)
             shown = now
-    if shown > began:
+    if shown > began and not end:
         print(file=sys.stderr)
+
+
+def is_dumb() -> bool:
+    """Whether the terminal only takes lines, as that of an editor."""
+    return os.environ.get("TERM", "") in ("dumb", "unknown")
+
+
+@cache
+def tell_once(sentence: str) -> None:
+    """A line on stderr, once a process; nothing for an empty sentence."""
+    if sentence:
+        print(f"gensweep: {sentence}", file=sys.stderr, flush=True)

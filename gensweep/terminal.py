@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
@@ -19,10 +20,13 @@ from gensweep.axes.axis import AxisPath
 from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.objective import Objective
-from gensweep.text import number
+from gensweep.tables import Layout, cells_of, natural_width, table
+from gensweep.text import duration, number
 
 _COLOURS = {Outcome.COMPLETED: "green", Outcome.PRUNED: "yellow", Outcome.DIVERGED: "magenta", Outcome.FAILED: "red"}
 _SHOWN = 8
+_EVERY_LINE = 10.0  # seconds between lines about running trials
+_PLAIN = Layout()
 
 
 class _Stdout(Console):
@@ -32,18 +36,23 @@ class _Stdout(Console):
 
 
 class Display:
-    """The progress of one sweep. Give `changed` to the driver, and use it around the run."""
+    """The progress of one sweep. Give `changed` to the driver, and use it around the run.
 
-    def __init__(self, name: str, total: int, objective: Objective, epochs: str) -> None:
+    A terminal has a table that is drawn anew, with how far all trials are; one that takes lines only (TERM=dumb) a line
+    from time to time; and what is no terminal a line a trial that ended.
+    """
+
+    def __init__(
+        self, name: str, total: int, objective: Objective, epochs: str, console: Console | None = None
+    ) -> None:
         self.name, self.total, self.objective, self.epochs = name, total, objective, epochs
-        self.console = Console(stderr=True)
+        self.console = console or _stderr()
         self.records: dict[int, TrialRecord] = {}
-        self._began = time.monotonic()
+        self._began = self._heard = time.monotonic()
+        self._before = (0, 0.0)  # trials that had ended, and shares of all that were done, when this start began
         self._live = (
-            Live(
-                self._render(), console=self.console, refresh_per_second=4, transient=True, get_renderable=self._render
-            )
-            if self.console.is_terminal
+            Live(self.drawn(), console=self.console, refresh_per_second=4, transient=True, get_renderable=self.drawn)
+            if self.console.is_terminal and not self.console.is_dumb_terminal
             else None
         )
 
@@ -61,56 +70,106 @@ class Display:
     def known(self, records: Iterable[TrialRecord]) -> None:
         """Trials of earlier starts: counted, not announced."""
         self.records |= {record.number: record for record in records}
+        self._before = (self._n_ended(), self._done())
 
     def changed(self, record: TrialRecord) -> None:
         """A trial was issued, reported or ended."""
         self.records[record.number] = record
-        if record.outcome is not None and self._live is None:
-            print(self._line(record), file=sys.stderr, flush=True)
+        if self._live is not None:
+            return
+        if record.outcome is not None:
+            self._print(self._line(record))
+        elif self.console.is_terminal and time.monotonic() - self._heard > _EVERY_LINE:
+            self._print(f"{self._count()} {record.number:04d} {record.arm} at epoch {self._epoch(record)}")
 
     def say(self, message: str) -> None:
         """A sentence above the table."""
-        self.console.print(message, highlight=False, markup=False, soft_wrap=True)
+        _print_line(self.console, message)
+
+    def drawn(self) -> Group:
+        """What a terminal shows now: how far all is, and as many trials as fit, the running and the best ones first."""
+        records = list(self.records.values())  # another thread may add one
+        ended = [r for r in records if r.outcome is not None]
+        running = [r for r in records if r.outcome is None]
+        head = Group(self._counts(ended, len(running)), self._bar())
+        metric = self.objective.metric
+        ranked = sorted((r for r in ended if metric in r.best), key=lambda r: self.objective.loss(r.best[metric]))
+        shown = [*running, *ranked][:_SHOWN]
+        room = self.console.height - len(self.console.render_lines(head)) - 1
+        while shown:
+            body = self._table(shown)
+            if len(self.console.render_lines(body)) <= room:
+                return Group(head, body)
+            shown = shown[:-1]
+        return head
+
+    def time_left(self) -> float | None:
+        """Seconds, from what this start has done so far; None before a trial has ended in it."""
+        ended, done = self._before
+        gained = self._done() - done
+        if self._n_ended() == ended or gained <= 0:
+            return None
+        return (time.monotonic() - self._began) * (self.total - self._done()) / gained
+
+    def _print(self, line: str) -> None:
+        _print_line(self.console, line)
+        self._heard = time.monotonic()
+
+    def _n_ended(self) -> int:
+        return sum(record.outcome is not None for record in self.records.values())
+
+    def _done(self) -> float:
+        """How many trials are done, those that run by their epochs."""
+        return sum(_share(record) for record in list(self.records.values()))
+
+    def _count(self) -> str:
+        return f"[{self._n_ended()}/{self.total}]"
+
+    def _epoch(self, record: TrialRecord) -> str:
+        return f"{record.epoch}/{_epochs_of(record) or self.epochs}"
 
     def _line(self, record: TrialRecord) -> str:
         assert record.outcome is not None
-        ended = sum(r.outcome is not None for r in self.records.values())
-        what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
         score = f"{self.objective.metric} {number(record.best.get(self.objective.metric))}"
         why = f" ({record.reason})" if record.reason else ""
         return (
-            f"[{ended}/{self.total}] {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
-            f"{record.epoch}, {score}, {record.seconds:.1f} s: {what}{why}"
+            f"{self._count()} {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
+            f"{record.epoch}, {score}, {record.seconds:.1f} s: {_what(record)}{why}"
         )
 
-    def _render(self) -> Group:
-        ended = [r for r in self.records.values() if r.outcome is not None]
-        running = [r for r in self.records.values() if r.outcome is None]
+    def _counts(self, ended: Sequence[TrialRecord], n_running: int) -> Text:
         counts = Text(
-            f"{self.name}: {len(ended)} of {self.total} trials ended, {len(running)} running, "
-            f"{time.monotonic() - self._began:.0f} s",
+            f"{self.name}: {len(ended)} of {self.total} trials ended, {n_running} running, "
+            f"{duration(round(time.monotonic() - self._began))}",
             style="bold",
         )
         for outcome, colour in _COLOURS.items():
             if n := sum(r.outcome is outcome for r in ended):
                 counts.append(f"  {n} {outcome.name.lower()}", style=colour)
-        metric = self.objective.metric
-        table = Table(box=None, pad_edge=False)
-        for column in ("trial", "arm", "epoch", f"best {metric}", "what"):
-            table.add_column(column, justify="right" if column in ("trial", "epoch") else "left", no_wrap=True)
-        ranked = sorted((r for r in ended if metric in r.best), key=lambda r: self.objective.loss(r.best[metric]))
-        for record in [*running, *ranked][:_SHOWN]:
-            style = "" if record.outcome is None else _COLOURS[record.outcome]
-            what = ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
-            table.add_row(
-                f"{record.number:04d}",
-                record.arm,
-                f"{record.epoch}/{self.epochs}",
-                number(record.best.get(metric)),
-                Text(what),
-                style=style,
-            )
-        return Group(counts, table)
+        return counts
+
+    def _bar(self) -> RenderableType:
+        share = self._done() / max(self.total, 1)
+        left = self.time_left()
+        said = "time left: known when a trial has ended" if left is None else f"about {duration(round(left))} left"
+        text = f"{share:.0%}  {said}"
+        row = Table.grid(padding=(0, 2, 0, 0))
+        row.add_row(
+            ProgressBar(total=1, completed=share, width=max(10, min(40, self.console.width - len(text) - 4))), text
+        )
+        return row
+
+    def _table(self, shown: Sequence[TrialRecord]) -> RenderableType:
+        best = f"best {self.objective.metric}"
+        columns = ("trial", "arm", "epoch", best, "parameters")
+        rows = [
+            {"trial": f"{r.number:04d}", "arm": r.arm, "epoch": self._epoch(r),
+             best: number(r.best.get(self.objective.metric)), "parameters": _what(r)}
+            for r in shown
+        ]  # fmt: skip
+        layout = Layout(keep=("trial", "arm", best, "parameters"), words=("parameters",))
+        styles = ["" if r.outcome is None else _COLOURS[r.outcome] for r in shown]
+        return table(columns, rows, self.console.width, layout, styles)
 
 
 def parameters(record: TrialRecord) -> dict[str, str]:
@@ -120,27 +179,78 @@ def parameters(record: TrialRecord) -> dict[str, str]:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Mapping[str, Any]], title: str = "", *, console: Console | None = None
+    columns: Sequence[str],
+    rows: Iterable[Mapping[str, Any]],
+    title: str = "",
+    *,
+    layout: Layout = _PLAIN,
+    console: Console | None = None,
 ) -> None:
-    """Rows as a table on stdout, wide enough for its content where stdout is not a terminal."""
-    console = console or _Stdout()
-    if not console.is_terminal:
-        console = _Stdout(width=220)
-    table = Table(
-        title=Text(title) if title else None, title_justify="left", box=None, header_style="bold", pad_edge=False
-    )
-    for column in columns:
-        table.add_column(column, no_wrap=column != "parameters", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(number(row.get(column))) for column in columns))  # Text: brackets are no markup
-    console.print(table, soft_wrap=not console.is_terminal)
+    """Rows as a table on stdout: in the width of a terminal, and with a line a row where stdout is none."""
+    is_terminal = console.is_terminal if console else sys.stdout.isatty()
+    console = console or _Stdout(force_terminal=None if is_terminal else False)
+    cells = cells_of(columns, list(rows))
+    width = console.width
+    if not is_terminal:
+        width = max(natural_width(columns, cells), 1)
+        console = _Stdout(width=width, force_terminal=False, file=console.file)
+    if title:
+        console.print(Text(title), soft_wrap=True)
+    console.print(table(columns, cells, width, layout), soft_wrap=not is_terminal)
 
 
-def waiting(what: str) -> AbstractContextManager[object]:
-    """A line on stderr that says what takes so long, where it is a terminal; gone afterwards."""
-    return Console(stderr=True).status(Text(what))
+def print_text(text: str) -> None:
+    """Sentences on stdout: wrapped between words on a terminal, which would cut numbers and names; else as they are."""
+    if sys.stdout.isatty():
+        _Stdout().print(Text(text))
+    else:
+        print(text)
+
+
+@contextmanager
+def waiting(what: str) -> Iterator[None]:
+    """A line on stderr that says what takes so long, where it is a terminal; gone afterwards.
+
+    Print nothing meanwhile: rich would send it to stderr, above the line.
+    """
+    console = _stderr()
+    if console.is_terminal and not console.is_dumb_terminal:
+        with console.status(Text(what), spinner="line"):
+            yield
+        return
+    if console.is_terminal:
+        say(what)
+    yield
 
 
 def say(what: str) -> None:
     """A line on stderr about what begins now and takes seconds."""
-    print(f"gensweep: {what}", file=sys.stderr, flush=True)
+    _print_line(_stderr(), f"gensweep: {what}")
+
+
+def _print_line(console: Console, line: str) -> None:
+    """On a terminal wrapped between words: it would cut the numbers at its edge."""
+    console.print(Text(line), soft_wrap=not console.is_terminal)
+
+
+def _stderr() -> Console:
+    """A terminal only where stderr is one, whatever FORCE_COLOR says: a file of a live table is of no use."""
+    return Console(stderr=True, force_terminal=None if sys.stderr.isatty() else False)
+
+
+def _what(record: TrialRecord) -> str:
+    return ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
+
+
+def _epochs_of(record: TrialRecord) -> int | None:
+    training = record.configuration.get("training")
+    epochs = training.get("epochs") if isinstance(training, dict) else None
+    return epochs if isinstance(epochs, int) and epochs > 0 else None
+
+
+def _share(record: TrialRecord) -> float:
+    """How much of a trial is done."""
+    if record.outcome is not None:
+        return 1.0
+    epochs = _epochs_of(record)
+    return min(record.epoch / epochs, 1.0) if epochs else 0.0

@@ -29,10 +29,10 @@ FLOORS = {
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
     "component": 2,
     "registry": 1, "reading": 1, "mathematics": 1, "files": 1, "ledger": 1,
-    "errors": 0, "losses": 0, "layers": 0, "seeding": 0, "cache": 0, "progress": 0, "pictures": 0, "text": 0,
+    "errors": 0, "losses": 0, "layers": 0, "seeding": 0, "cache": 0, "progress": 0, "pictures": 0, "text": 0, "tables": 1,
 }  # fmt: skip
 THIRD_PARTY = {
-    "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"},
+    "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
     "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"},
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},

@@ -8,6 +8,7 @@ following   ui, sync
 listing     list, schema
 options     what several commands take
 output      how results are printed
+streams     what they are printed to, which may be full, gone, or without our characters
 notes       what a sound search-space file still leaves to say
 
 The commands import what they call in their bodies, and nothing else in gensweep does so: `gensweep --help`, `ls` and

@@ -42,15 +42,18 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep evaluate samples.npy --reference digits --metrics wasserstein,n=400 --split validation
       gensweep evaluate --sanity --reference digits --metrics fid,wasserstein
     """
-    from gensweep.cli.output import print_rows
-    from gensweep.evaluation.sanity import sanity as sanity_rows
-    from gensweep.evaluation.scores import evaluate as scored
-    from gensweep.evaluation.subjects import subject as subject_of
-    from gensweep.evaluation.words import dataset_of, members
-    from gensweep.terminal import waiting
-
     if sanity == bool(what):
         raise ConfigError("name what to evaluate, or give --sanity and --reference alone.")
+    from gensweep.terminal import waiting
+
+    with waiting("loading what computes scores"):
+        from gensweep.cli.output import print_rows
+        from gensweep.evaluation.sanity import sanity as sanity_rows
+        from gensweep.evaluation.scores import evaluate as scored
+        from gensweep.evaluation.subjects import subject as subject_of
+        from gensweep.evaluation.words import dataset_of, members
+    from gensweep.tables import Layout
+
     named, chosen, dataset = gathered(
         lambda: _split(split),
         lambda: members("metrics", metrics),
@@ -65,7 +68,8 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
             rows: list[dict[str, Any]] = list(sanity_rows(dataset, chosen, named))
         else:
             rows = [found.row() for found in scored(subject.model, dataset, chosen, named)]
-    print_rows(rows, as_json=as_json)
+    keep = ("row",) if subject is None else ("metric", "value")
+    print_rows(rows, as_json=as_json, layout=Layout(keep, elsewhere="--json"))
 
 
 def _split(name: str) -> Any:

@@ -18,9 +18,12 @@ def ui(
     Example:
       gensweep ui --port 5001
     """
-    from gensweep.tracking.store import open_ui, resolve_uri
+    from gensweep.terminal import waiting
 
-    pages = open_ui(resolve_uri(tracking_uri), port)
+    with waiting("starting MLflow's pages"):
+        from gensweep.tracking.store import open_ui, resolve_uri
+
+        pages = open_ui(resolve_uri(tracking_uri), port)
     print(f"MLflow: {pages.url}", flush=True)
     if pages.process is not None:
         pages.process.wait()
@@ -33,6 +36,10 @@ def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None) -> Non
       gensweep sync wae --tracking-uri http://127.0.0.1:5000
     """
     folder = sweep_named(name, runs)
-    from gensweep.campaign import synchronise
+    from gensweep.terminal import waiting
 
-    print(synchronise(folder, tracking_uri))
+    with waiting(f"bringing MLflow level with {name}"):
+        from gensweep.campaign import synchronise
+
+        said = synchronise(folder, tracking_uri)
+    print(said)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,20 +12,30 @@ from gensweep.errors import ConfigError, suggest
 
 
 def list_(
-    kind: Annotated[str, typer.Argument(help=" | ".join(registry.KINDS), show_default=False)],
+    kind: Annotated[str | None, typer.Argument(help=" | ".join(registry.KINDS), show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the members of a kind, each with one line.
+    """List the members of a kind, each with one line; without a kind, the kinds.
 
     Examples:
+      gensweep list
       gensweep list families
       gensweep list searchers
     """
-    if kind not in registry.KINDS:
+    if kind is not None and kind not in registry.KINDS:
         raise ConfigError(f"unknown kind '{kind}'. {suggest(kind, registry.KINDS)}")
     from gensweep.cli.output import print_rows
+    from gensweep.tables import Layout
+    from gensweep.terminal import waiting
 
-    print_rows([_member(kind, name) for name in registry.names(kind)], as_json=as_json)
+    if kind is None:
+        rows, words = [_kind(each) for each in registry.KINDS], ["names"]
+    else:
+        with waiting(f"reading the {kind}"):
+            rows, words = [_member(kind, name) for name in registry.names(kind)], ["what", "paper"]
+    print_rows(
+        rows, as_json=as_json, layout=Layout(("name" if kind else "kind", *words), tuple(words), elsewhere="--json")
+    )
 
 
 def schema() -> None:
@@ -40,7 +50,12 @@ def schema() -> None:
     print_facts(search_space_schema(), as_json=True)
 
 
-def _member(kind: str, name: str) -> dict[str, str]:
+def _kind(kind: str) -> dict[str, Any]:
+    names = registry.names(kind)
+    return {"kind": kind, "members": len(names), "names": ", ".join(names)}
+
+
+def _member(kind: str, name: str) -> dict[str, Any]:
     try:
         cls = registry.load(kind, name)
     except ConfigError as error:

@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from gensweep.terminal import print_table
+from gensweep.tables import Layout
+from gensweep.terminal import print_table, print_text, waiting
 from gensweep.text import number
 
 if TYPE_CHECKING:
     from gensweep.comparison.collect import Trials
+    from gensweep.comparison.compare import Comparison
     from gensweep.orchestration.plan import Probe
     from gensweep.spaces.sweep import Sweep
     from gensweep.verdict import Verdict
 
 Row = Mapping[str, Any]
+_JSON = Layout(elsewhere="--json")
+_TRUTH = ("objective", "trial", "difference_mu", "difference_sigma", "within", "*")
 
 
-def print_rows(rows: Sequence[Row], columns: Sequence[str] | None = None, *, as_json: bool = False) -> None:
+def print_rows(
+    rows: Sequence[Row], columns: Sequence[str] | None = None, *, as_json: bool = False, layout: Layout = _JSON
+) -> None:
     """Rows as a table or as JSON; `columns` are all that there are, where they are not given."""
     columns = columns or list(dict.fromkeys(key for row in rows for key in row))
     if as_json:
         print(json.dumps([{column: row.get(column) for column in columns} for row in rows]))
     else:
-        print_table(columns, rows)
+        print_table(columns, rows, layout=layout)
 
 
 def print_facts(facts: Row, *, as_json: bool) -> None:
     """One thing as YAML, or as JSON."""
-    print(json.dumps(facts, indent=1) if as_json else yaml.safe_dump(dict(facts), sort_keys=False).strip())
+    print(json.dumps(facts, indent=1) if as_json else _yaml(facts))
+
+
+def _yaml(facts: Row) -> str:
+    return yaml.safe_dump(dict(facts), sort_keys=False, allow_unicode=True).strip()
 
 
 def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
@@ -41,17 +51,20 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
     print_trials(verdict.trials)
     print()
     if verdict.comparison:
-        print_rows(verdict.comparison.table())
+        print_comparison(verdict.comparison, f"gensweep compare {verdict.trials.sweep} --json")
         print()
     if verdict.sanity:
-        print_rows(verdict.sanity)
+        keep = ("row", verdict.trials.objective.metric)
+        print_rows(verdict.sanity, layout=Layout(keep, elsewhere=str(_near(verdict.report))))
         print()
     if truth := verdict.ground_truth:
-        print_rows(truth.table(), truth.columns())
+        layout = Layout(_TRUTH, elsewhere=str(_near(verdict.report.parent / "ground_truth.md")))
+        print_rows(truth.table(), truth.columns(), layout=layout)
         notes = truth.footnotes()
-        print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
+        print_text("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     if verdict.comparison:
-        print(f"{verdict.comparison.sentence()}\n\nReport: {_near(verdict.report)}")
+        print_text(f"{verdict.comparison.sentence()}\n")
+        print(f"Report: {_near(verdict.report)}")
     option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
     print(f"In MLflow: gensweep ui{option}")
 
@@ -63,29 +76,55 @@ def _near(path: Path) -> Path:
 
 
 def print_trials(table: Trials) -> None:
-    """The trials, the best first, with all that was searched in one column."""
+    """The trials, the best first, with all that was searched in one column; the objective also where it is a detail."""
     rows = []
     for row in table.best_first():
         given = [f"{axis}={number(row[axis])}" for axis in table.searched if row.get(axis) is not None]
         rows.append({**row, "parameters": ", ".join(given)})
-    print_rows(rows, ["number", "arm", *table.choices, *table.main_scores, "epoch", "outcome", "seconds", "parameters"])
+    metric = table.objective.metric
+    scores = dict.fromkeys([*table.main_scores, *(score for score in table.scores if score == metric)])
+    layout = Layout(
+        ("number", "arm", metric, "parameters"), ("parameters",), elsewhere=f"gensweep show {table.sweep} --json"
+    )
+    print_rows(
+        rows, ["number", "arm", *table.choices, *scores, "epoch", "outcome", "seconds", "parameters"], layout=layout
+    )
+
+
+def print_each(table: Trials, *, as_json: bool) -> None:
+    """The trials by number, with a column for each axis; on a terminal too narrow for that all that was searched in one."""
+    layout = Layout(("number", "arm", table.objective.metric), joined=tuple(table.searched), elsewhere="--json")
+    print_rows(table.rows, table.shown, as_json=as_json, layout=layout)
+
+
+def print_comparison(comparison: Comparison, elsewhere: str = "--json", *, as_json: bool = False) -> None:
+    """The groups, the best first."""
+    rows = comparison.table()
+    estimate = next(column for column in rows[0] if column.startswith("expected"))
+    print_rows(rows, as_json=as_json, layout=Layout((comparison.by, "trials", estimate), elsewhere=elsewhere))
 
 
 def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
     """What each arm would search, as soon as it is timed; then what all would take."""
-    timed = []
-    for found in probes:
+    timed: list[Probe] = []
+    left = iter(probes)
+    while (found := _next(left)) is not None:
         timed.append(found)
         searched = ", ".join(f"{axis} {law}" for axis, law in found.axes.items())
-        print(f"{found.family}: {found.trials} trials; searched: {searched or 'nothing'}")
+        print_text(f"{found.family}: {found.trials} trials; searched: {searched or 'nothing'}")
     print()
-    print_rows([_priced(found) for found in timed])
+    print_rows([_priced(found) for found in timed], layout=Layout(("arm", "trials", "minutes in all")))
     total, n = sum(p.seconds for p in timed), sum(p.trials for p in timed)
-    print(
+    print_text(
         f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
         f"stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
         "Nothing was started."
     )
+
+
+def _next(probes: Iterator[Probe]) -> Probe | None:
+    with waiting("timing a short training of each arm"):
+        return next(probes, None)
 
 
 def _priced(found: Probe) -> Row:

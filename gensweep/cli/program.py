@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import select
 import sys
 from typing import Annotated, NoReturn
 
@@ -11,6 +9,7 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
+from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams
 from gensweep.errors import GensweepError, Interrupted
 
 app = typer.Typer(
@@ -41,9 +40,15 @@ def _root(version: Annotated[bool, typer.Option("--version", help="print the ver
 
 def main() -> NoReturn:
     """Run a command; an error of ours is its message on stderr and its exit code."""
+    with streams():
+        code = _written(_run())
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command."""
     try:
-        code = app(standalone_mode=False) or 0  # typer hands back the code of Exit, and makes Ctrl-C one
-        sys.stdout.flush()
+        code = int(app(standalone_mode=False) or 0)  # typer hands back the code of Exit, and makes Ctrl-C one
         if code == Interrupted.exit_code:
             _complain("stopped by Ctrl-C")
     except GensweepError as error:
@@ -55,20 +60,31 @@ def main() -> NoReturn:
         _complain(message if "\n" in message else f"{message.removesuffix('.')}. See gensweep --help")
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
+        _complain("stopped by Ctrl-C")
     except (BrokenPipeError, SystemExit):  # typer and rich leave with 1 where a pipe is broken
-        if not _reader_has_left():
+        if not reader_has_left():
             raise
         code = 0
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still to be flushed has no reader
-    sys.exit(code)
+    return code
+
+
+def _written(code: int) -> int:
+    """The exit code once everything is written: as it was, unless that cannot be."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard()
+    except OutputLost as error:
+        discard()
+        if code != OutputLost.exit_code:  # else it was said
+            _complain(str(error))
+        return code or OutputLost.exit_code
+    except KeyboardInterrupt:  # while a slow reader held it up
+        code = Interrupted.exit_code
+    if code == Interrupted.exit_code:  # Python would wait for that reader at its end
+        discard()
+    return code
 
 
 def _complain(message: str) -> None:
     print(f"gensweep: {message}" if "\n" not in message else f"gensweep:\n{message}", file=sys.stderr)
-
-
-def _reader_has_left() -> bool:
-    """Whether stdout is a pipe that nobody reads any more, as after `gensweep ls | head -1`."""
-    pipe = select.poll()
-    pipe.register(1, 0)
-    return any(event & select.POLLERR for _, event in pipe.poll(0))

@@ -73,6 +73,9 @@ def resume(
       gensweep resume wae --samples 40
     """
     folder = sweep_named(name, runs)
+    from gensweep.terminal import say
+
+    say(f"reading {folder.path}")
     from gensweep.campaign import Where, continued
 
     _conduct(continued(folder, samples), Where(runs, address, tracking_uri, in_process))
@@ -84,11 +87,12 @@ def check(file: File, overrides: Overrides = None) -> None:
     Example:
       gensweep check search_spaces/wae.yaml trial.latent_size='choice(4,8)'
     """
-    from gensweep.cli.notes import notes
-
     sweep = _sound(file, overrides)
+    from gensweep.cli.notes import notes
+    from gensweep.terminal import print_text
+
     print(f"{file}: sound. {sum(sweep.counts.values())} trials:")
-    print("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
+    print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
 
 
 def plan(file: File, overrides: Overrides = None) -> None:
@@ -97,19 +101,23 @@ def plan(file: File, overrides: Overrides = None) -> None:
     Example:
       gensweep plan search_spaces/families.yaml search.samples=50
     """
+    sweep = _sound(file, overrides)
     from gensweep.cli.output import print_plan
     from gensweep.orchestration.plan import probe
 
-    sweep = _sound(file, overrides)
     print_plan(sweep, probe(sweep))
 
 
 def _sound(file: Path, overrides: list[str] | None) -> Sweep:
     """The sweep, with its data here."""
-    from gensweep.spaces.check import data_problems, load_and_check
+    from gensweep.terminal import waiting
 
-    sweep = load_and_check(file, overrides or [])
-    if problems := data_problems(sweep):
+    with waiting(f"reading {file}"):
+        from gensweep.spaces.check import data_problems, load_and_check
+
+        sweep = load_and_check(file, overrides or [])
+        problems = data_problems(sweep)
+    if problems:
         raise ConfigError(problems)
     return sweep
 

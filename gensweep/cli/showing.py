@@ -18,8 +18,10 @@ def ls(runs: Runs = RUNS, as_json: AsJson = False) -> None:
     from gensweep.cli.output import print_rows
     from gensweep.comparison.collect import SUMMARY, summary
     from gensweep.ledger.sweep_folder import sweeps
+    from gensweep.tables import Layout
 
-    print_rows([summary(folder) for folder in sweeps(runs)], SUMMARY, as_json=as_json)
+    layout = Layout(("sweep", "trials", "ended", "state", "best"), elsewhere="--json")
+    print_rows([summary(folder) for folder in sweeps(runs)], SUMMARY, as_json=as_json, layout=layout)
 
 
 def show(
@@ -34,13 +36,12 @@ def show(
       gensweep show wae
       gensweep show wae 7
     """
-    from gensweep.cli.output import print_facts, print_rows
+    from gensweep.cli.output import print_each, print_facts
     from gensweep.comparison.collect import facts, trials
 
     folder = sweep_named(name, runs)
     if trial is None:
-        table = trials(folder)
-        print_rows(table.rows, table.shown, as_json=as_json)
+        print_each(trials(folder), as_json=as_json)
     else:
         print_facts(facts(folder, trial), as_json=as_json)
 
@@ -59,10 +60,14 @@ def compare(
       gensweep compare wae --by latent_size
       gensweep compare wae families --metric wasserstein
     """
-    from gensweep.cli.output import print_rows
-    from gensweep.comparison.compare import compare as ranked
+    folders = [sweep_named(name, runs) for name in names]
+    from gensweep.terminal import print_text, waiting
 
-    comparison = ranked([sweep_named(name, runs) for name in names], metric=metric, by=by)
+    with waiting(f"comparing the trials of {', '.join(names)}"):
+        from gensweep.cli.output import print_comparison
+        from gensweep.comparison.compare import compare as ranked
+
+        comparison = ranked(folders, metric=metric, by=by)
     if not as_json:
-        print(comparison.sentence() + "\n")
-    print_rows(comparison.table(), as_json=as_json)
+        print_text(comparison.sentence() + "\n")
+    print_comparison(comparison, as_json=as_json)

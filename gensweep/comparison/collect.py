@@ -27,7 +27,7 @@ CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
 SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
 _COSTS = ("number", "key", "seconds", "evaluation_seconds")
-_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder")
+_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder", "unused")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Trials:
     `axes` maps a column to the path in the configuration that it shows: of them `searched` hold the searched values and
     `choices` the names of the branches that were chosen. `scores` are the columns of scores, and `protocols` the columns
     `protocol.<metric>`. Beside its columns a row holds what the comparison needs: `sweep`, `seconds` and
-    `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch) and `folder`.
+    `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the columns of axes that
+    its family does not use, which are empty there.
     """
 
     sweep: str
@@ -79,11 +80,13 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
     scores = _in_order(name for record in records for name in sorted(record.best))
     protocols = _in_order(f"protocol.{name}" for record in records for name in sorted(record.protocol))
     asked = {AxisPath(axis).place for record in records for axis in record.parameters}
+    ignored = _ignored(records, folder.definition.get("compare"))
     axes = _axes(configurations, asked, taken={*IDENTITY, *_ASIDE, *scores, *protocols})
-    rows = [
-        _row(record, folder) | {column: configuration.get(path) for column, path in axes.items()}
-        for record, configuration in zip(records, configurations, strict=True)
-    ]
+    rows = []
+    for record, configuration in zip(records, configurations, strict=True):
+        unused = frozenset(column for column, path in axes.items() if _is_below(path, ignored[record.arm]))
+        cells = {column: None if column in unused else configuration.get(path) for column, path in axes.items()}
+        rows.append(_row(record, folder) | cells | {"unused": unused})
     return Trials(
         sweep=folder.name,
         objective=Objective.model_validate(folder.definition["objective"]),
@@ -204,6 +207,24 @@ def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: s
         if path != "family.name" and (path in searched or len(values) > 1):
             varying.append(path)
     return plain_names(varying, taken)
+
+
+def _ignored(records: Sequence[TrialRecord], compare: str | None) -> dict[str, set[str]]:
+    """Arm -> the places of the axes that its family does not use; their values in its configurations mean nothing.
+
+    An axis that is there whatever is chosen (its path names no branch) is searched by every arm that uses it. What is not
+    meant: the fields of a family, and those of the choice that is compared, which are an arm's own.
+    """
+    own = {"family", (compare or "family").split(".")[0]}
+    shared = {axis for r in records for axis in r.parameters if "[" not in axis and axis.split(".")[0] not in own}
+    searched: dict[str, set[str]] = {record.arm: set() for record in records}
+    for record in records:
+        searched[record.arm] |= set(record.parameters)
+    return {arm: shared - axes for arm, axes in searched.items()}
+
+
+def _is_below(path: str, places: Iterable[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}.") for place in places)
 
 
 def _name_first(path: str) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep import registry
@@ -31,7 +31,10 @@ _CSV_COLUMNS = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """The trials of some sweeps in groups, and their ranking. `by` is the column that makes the groups."""
+    """The trials of some sweeps in groups, and their ranking. `by` is the column that makes the groups.
+
+    `without` counts the trials that are left out, by their arm, because their family has nothing in that column.
+    """
 
     sweeps: tuple[str, ...]
     by: str
@@ -39,9 +42,19 @@ class Comparison:
     axes: list[str]
     scores: list[str]
     ranking: Ranking
+    without: Mapping[str, int] = field(default_factory=dict)
 
     def sentence(self) -> str:
-        """The answer in one sentence."""
+        """The answer in one sentence, and in another what is left out of it."""
+        return " ".join(filter(None, (self._answer(), self._left_out())))
+
+    def _left_out(self) -> str:
+        if not self.without:
+            return ""
+        each = ", ".join(f"{trials_of(n)} of {arm}" for arm, n in self.without.items())
+        return f"Left out, for they have no {self.by}: {each}."
+
+    def _answer(self) -> str:
         first, *others = self.ranking.groups
         title, budget = _title(self.ranking.objective.metric), trials_of(self.ranking.budget)
         estimate = f"expected best {title} {_with_interval(first.expected)} at {budget}"
@@ -139,12 +152,15 @@ def compared(
     scores = list(dict.fromkeys(score for table in tables for score in table.scores))
     objective = _objective(tables, metric, scores)
     by = _grouping(by or "arm", axes)
+    unused = [row for row in rows if by in row["unused"]]
+    rows = [row for row in rows if by not in row["unused"]]
     for row in rows:
         row["trial"] = str(row["number"]) if is_one else f"{row['sweep']}/{row['number']}"
         name = text(row.get(by))
         row["group"] = name if is_one or by == "sweep" else f"{row['sweep']}: {name}"
     ranking = rank(rows, objective, budget=budget)
-    return Comparison(tuple(table.sweep for table in tables), by, rows, axes, scores, ranking)
+    without = Counter(row["arm"] if is_one else f"{row['sweep']}: {row['arm']}" for row in unused)
+    return Comparison(tuple(table.sweep for table in tables), by, rows, axes, scores, ranking, without)
 
 
 def text(value: Any) -> str:

@@ -14,7 +14,7 @@ from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._store import stored
 from gensweep.datasets.base import Splits
 from gensweep.errors import ConfigError, suggest
-from gensweep.files import images
+from gensweep.files import pixels
 from gensweep.progress import progress
 
 
@@ -39,7 +39,7 @@ class HuggingFace(Fractions):
     column: str | None = Field(None, description="column of the images; null: the first that holds images")
     size: int = Field(ge=2, le=4096, description="height and width in pixels")
     channels: Literal[1, 3] = Field(3, description="1: grey, 3: red, green and blue")
-    filter: images.Filter = Field("bicubic", description="how images are resampled to `size`")
+    filter: pixels.Filter = Field("bicubic", description="how images are resampled to `size`")
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -60,13 +60,13 @@ class HuggingFace(Fractions):
         """The splits, each [n, channels, size, size] in [0, 1]; the first time takes about a millisecond an image."""
         table = self._table()
         column = self._column(table)
-        form = images.Form(self.channels, self.size, self.filter)
+        form = pixels.Form(self.channels, self.size, self.filter)
 
         def read(chosen: torch.Tensor) -> Iterator[torch.Tensor]:
             for index in progress(chosen.tolist(), "decoding images"):
                 yield self._image(table, index, column, form)
 
-        content = {**self.dump(), "fingerprint": table._fingerprint, "version": 1}
+        content = {**self.dump(), "fingerprint": table._fingerprint, "version": 2}
         return stored(content, self.shape, self.parts(len(table), self.path), read)
 
     def _table(self) -> Any:
@@ -93,8 +93,8 @@ class HuggingFace(Fractions):
             raise ConfigError(f"{self.path}: {given}. Those that do: {', '.join(images) or 'none'}.")
         return str(column)
 
-    def _image(self, table: Any, index: int, column: str, form: images.Form) -> torch.Tensor:
+    def _image(self, table: Any, index: int, column: str, form: pixels.Form) -> torch.Tensor:
         try:
-            return images.as_tensor(table[index][column], form)
+            return pixels.as_tensor(table[index][column], form)
         except (OSError, SyntaxError, ValueError, EOFError, AttributeError) as error:
             raise ConfigError(f"{self.path}: item {index}: no image, or a corrupt one ({error}).") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
@@ -13,14 +14,22 @@ from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._store import stored
 from gensweep.datasets.base import Splits
 from gensweep.errors import ConfigError
-from gensweep.files import images
+from gensweep.files import images, pixels
+from gensweep.files.folders import listing, shown, tell_remarks
+from gensweep.progress import tell_once
 
 
 class ImageFolder(Fractions):
     """Every image in a folder and the folders in it (png, jpg, webp, …), levels divided by 255.
 
     They are decoded once, into a file in GENSWEEP_CACHE that is mapped and not loaded, so that they may be larger than
-    memory; it is made anew when a file of the folder changes its name, size or time. Transparency is dropped.
+    memory; it is made anew when a file of the folder changes its name, size or time. Links are followed, each folder is
+    read once. Hidden files and folders (`.*`), those that systems leave (`__MACOSX`, `Thumbs.db`), links to nothing and
+    files of other kinds are skipped; what was skipped is said on stderr.
+
+    Images are turned upright as their EXIF says, what is transparent is laid on white, and of several frames the first is
+    taken; the pixels after that are the data, whose digest is part of every protocol. CMYK is made RGB by Pillow's
+    formula, and colour profiles are not applied. Images of more than 8 bits a channel are refused, as corrupt ones are.
 
     Fields: `path` of the folder; `size`, of the square, in pixels, to which the largest square at the centre of each is
     resampled (null: they all have one size, and keep it); `channels`, 1 (grey) or 3; `filter` of the resampling,
@@ -34,14 +43,14 @@ class ImageFolder(Fractions):
     path: str = Field(description="the folder")
     size: int | None = Field(None, ge=2, le=4096, description="height and width in pixels; null: as the images are")
     channels: Literal[1, 3] = Field(3, description="1: grey, 3: red, green and blue")
-    filter: images.Filter = Field("bicubic", description="how images are resampled to `size`")
+    filter: pixels.Filter = Field("bicubic", description="how images are resampled to `size`")
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(channels, height, width); without `size`, from the header of the first image."""
+        """(channels, height, width); without `size`, from the header of the first file that is an image."""
         if self.size is not None:
             return (self.channels, self.size, self.size)
-        return (self.channels, *images.size_of(images.image_files(self._folder)[0]))
+        return (self.channels, *images.first_header(listing(self._folder).files).size)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -56,23 +65,27 @@ class ImageFolder(Fractions):
     def problem(self) -> str | None:
         """Why there are no images."""
         try:
-            images.image_files(self._folder)
+            listing(self._folder)
         except ConfigError as error:
             return f"dataset image_folder: {error}"
         return None
 
     def read(self) -> Splits:
         """The splits, each [n, channels, height, width] in [0, 1]; the first time takes about a millisecond an image."""
-        files = images.image_files(self._folder)
+        found = listing(self._folder)
+        tell_once(found.sentence())
+        files, remarks = found.files, Counter[str]()
         shape = self.shape if self.size is not None else (self.channels, *images.common_size(files))
-        form = images.Form(self.channels, self.size, self.filter)
+        form = pixels.Form(self.channels, self.size, self.filter)
 
         def read(chosen: torch.Tensor) -> Iterator[torch.Tensor]:
-            return images.decoded([files[index] for index in chosen.tolist()], form)
+            return images.decoded([files[index] for index in chosen.tolist()], form, remarks, files)
 
-        listing = [[str(f.relative_to(self._folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-        content = {**self.dump(), "path": str(self._folder.resolve()), "files": listing, "version": 1}
-        return stored(content, shape, self.parts(len(files), str(self._folder)), read)
+        names = [[str(f.relative_to(self._folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+        content = {**self.dump(), "path": str(self._folder.resolve()), "files": names, "version": 2}
+        splits = stored(content, shape, self.parts(len(files), shown(self._folder)), read)
+        tell_remarks(self._folder, remarks)
+        return splits
 
     @property
     def _folder(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import torch
 
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, GensweepError
-from gensweep.files import arrays, images
-from gensweep.progress import progress
+from gensweep.files import arrays, images, pixels
+from gensweep.files.folders import listing, shown, tell_remarks
+from gensweep.progress import tell_once
 
 _LOSSY = frozenset({"JPEG", "MPO", "JPEG2000", "WEBP", "AVIF"})
 _NAMED = 3
@@ -65,25 +67,28 @@ def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples
     Raises:
         ConfigError: no image, one that cannot be read, or one of another size; the message names the file.
     """
-    files = images.image_files(folder)
+    found = listing(folder)
+    tell_once(found.sentence())
     if len(reference.shape) != 3 or reference.bounds is None or reference.shape[0] not in (1, 3):
         raise ConfigError(f"{folder}: images cannot be compared with the {_named(reference)}.")
     channels, height, width = reference.shape
     kinds: dict[images.Header, Path] = {}
-    for file in progress(files, "reading the headers of images"):
-        kinds.setdefault(images.header(file), file)
+    for file, kind in zip(found.files, images.headers(found.files), strict=True):
+        kinds.setdefault(kind, file)
     strange = {kind.size: file for kind, file in kinds.items() if kind.size != (height, width)}
     if strange and not resize:
-        shown = "; ".join(f"{file} has {h} x {w}" for (h, w), file in list(strange.items())[:_NAMED])
+        some = "; ".join(f"{shown(file)} has {h} x {w}" for (h, w), file in list(strange.items())[:_NAMED])
         raise ConfigError(
-            f"{shown} pixels, and the {_named(reference)}. Resizing changes every score; --resize does it, by Pillow's "
+            f"{some} pixels, and the {_named(reference)}. Resizing changes every score; --resize does it, by Pillow's "
             "bicubic filter."
         )
     if strange and height != width:
         raise ConfigError(f"{folder}: --resize makes squares, and the {_named(reference)}. Resize the files before.")
-    form = images.Form(1 if channels == 1 else 3, height if strange else None, "bicubic")
+    form = pixels.Form(1 if channels == 1 else 3, height if strange else None, "bicubic")
     low, high = reference.bounds
-    items = low + (high - low) * torch.cat(list(images.decoded(files, form)))
+    remarks = Counter[str]()
+    items = low + (high - low) * torch.cat(list(images.decoded(found.files, form, remarks)))
+    tell_remarks(folder, remarks)
     return GivenSamples(items, _preparation(list(kinds), form))
 
 
@@ -124,7 +129,7 @@ def _refuse_outside(file: str, given: torch.Tensor, reference: Dataset) -> None:
         )
 
 
-def _preparation(kinds: list[images.Header], form: images.Form) -> str:
+def _preparation(kinds: list[images.Header], form: pixels.Form) -> str:
     """What files and reading them have done to the values of samples."""
     parts = ["files of 8 bits"]
     if lossy := sorted({kind.format for kind in kinds} & _LOSSY):
@@ -132,6 +137,10 @@ def _preparation(kinds: list[images.Header], form: images.Form) -> str:
     own = "L" if form.channels == 1 else "RGB"
     if others := sorted({kind.mode for kind in kinds} - {own}):
         parts.append(f"{', '.join(others)} made {own}")
+    if any(kind.has_alpha for kind in kinds):
+        parts.append("transparent places on white")
+    if any(kind.turned for kind in kinds):
+        parts.append("turned upright by EXIF")
     if form.size is not None:
         parts.append(f"their centre squares resized by Pillow {form.filter} to {form.size} x {form.size}")
     return ", ".join(parts)

@@ -1,57 +1,37 @@
-"""Image files in a folder, as tensors."""
+"""Image files as tensors."""
 
 from __future__ import annotations
 
-import struct
+import warnings
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
-from PIL import Image
-from PIL.Image import Resampling
+from PIL import Image, UnidentifiedImageError
 
 from gensweep.errors import ConfigError
+from gensweep.files.folders import shown, some_of
+from gensweep.files.pixels import BROKEN, UPRIGHT, Form, Unfit, as_tensor, orientation, refuse_unfit, remarks_on
 from gensweep.progress import progress
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm"})
-Filter = Literal["bicubic", "lanczos", "bilinear", "box"]
-_NAMED = 5
-_DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-
-
-@dataclass(frozen=True)
-class Form:
-    """What images are brought to: 1 or 3 channels, and a square of `size` pixels (None: as they are)."""
-
-    channels: Literal[1, 3]
-    size: int | None
-    filter: Filter
+_SIZES = 5  # that one message names
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a file of an image says of itself: Pillow's names of its format and its pixels, its height and width."""
+    """What a file of an image says of itself: Pillow's names of its format and its pixels, its height and width upright.
+
+    `turned`: its EXIF says that the stored pixels lie another way. `has_alpha`: places of it may be transparent.
+    """
 
     format: str
     mode: str
     size: tuple[int, int]
-
-
-def image_files(folder: Path) -> list[Path]:
-    """The images in `folder` and the folders in it, in the order of their relative names. Files named .* are none.
-
-    Raises:
-        ConfigError: there is no such folder, or no image in it.
-    """
-    if not folder.is_dir():
-        raise ConfigError(f"{folder}: no such folder. Give the folder that has the images.")
-    found = [f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and not f.name.startswith(".")]
-    if not found:
-        raise ConfigError(f"{folder}: there is no image in it. Images end in {', '.join(sorted(SUFFIXES))}.")
-    return sorted(found, key=lambda f: f.relative_to(folder).as_posix())
+    turned: bool = False
+    has_alpha: bool = False
 
 
 def header(file: Path) -> Header:
@@ -60,20 +40,42 @@ def header(file: Path) -> Header:
     Raises:
         ConfigError: not an image.
     """
-    try:
-        with Image.open(file) as image:
-            return Header(image.format or "", image.mode, (image.height, image.width))
-    except (OSError, SyntaxError, ValueError, struct.error, Image.DecompressionBombError) as error:
-        raise ConfigError(f"{file}: not an image that can be read ({error}).") from error
+    with _opened(file) as image:
+        turned = orientation(image)
+        lies = turned > 4 and image.format != "TIFF"  # of a TIFF Pillow gives the size upright, and turns it itself
+        size = (image.width, image.height) if lies else (image.height, image.width)
+        return Header(image.format or "", image.mode, size, turned != UPRIGHT, image.has_transparency_data)
 
 
-def size_of(file: Path) -> tuple[int, int]:
-    """Height and width, from the header.
+def headers(files: Sequence[Path]) -> list[Header]:
+    """The header of each.
 
     Raises:
-        ConfigError: not an image.
+        ConfigError: some are no images, or cannot be decoded; all that cannot are counted, and the first ten are named.
     """
-    return header(file).size
+    found = []
+    for file in progress(files, "reading the headers of images"):
+        try:
+            found.append(header(file))
+        except ConfigError:
+            _refuse(_unreadable(files))
+            raise  # it was another file a moment ago
+    return found
+
+
+def first_header(files: Sequence[Path]) -> Header:
+    """The header of the first that is an image.
+
+    Raises:
+        ConfigError: none is; the first ten are named.
+    """
+    bad = []
+    for file in files:
+        try:
+            return header(file)
+        except ConfigError as error:
+            bad.append(str(error))
+    raise _refusal(bad)
 
 
 def common_size(files: Sequence[Path]) -> tuple[int, int]:
@@ -83,68 +85,98 @@ def common_size(files: Sequence[Path]) -> tuple[int, int]:
         ConfigError: they differ, or some cannot be read.
     """
     sizes: dict[tuple[int, int], Path] = {}
-    for file in progress(files, "reading the sizes of images"):
-        sizes.setdefault(size_of(file), file)
+    for file, found in zip(files, headers(files), strict=True):
+        sizes.setdefault(found.size, file)
     if len(sizes) > 1:
-        shown = "; ".join(f"{file} is {height} x {width}" for (height, width), file in list(sizes.items())[:_NAMED])
+        each = "; ".join(
+            f"{shown(file)} is {height} x {width}" for (height, width), file in list(sizes.items())[:_SIZES]
+        )
         raise ConfigError(
-            f"{files[0].parent}: images of {len(sizes)} different sizes: {shown}. Give `size`, to which each is "
+            f"{shown(files[0].parent)}: images of {len(sizes)} different sizes: {each}. Give `size`, to which each is "
             "resized, or images of one size."
         )
     return next(iter(sizes))
 
 
-def decoded(files: Sequence[Path], form: Form) -> Iterator[torch.Tensor]:
+def decoded(
+    files: Sequence[Path], form: Form, remarks: Counter[str] | None = None, others: Sequence[Path] = ()
+) -> Iterator[torch.Tensor]:
     """The images in order, each as a block [1, channels, height, width] in [0, 1], float32.
 
+    Args:
+        files: of the images.
+        form: what they are brought to.
+        remarks: counts what was done to them beside that.
+        others: files that are tried too once one cannot be decoded, so that the error names them all.
+
     Raises:
-        ConfigError: some cannot be decoded; all are tried, and the first few are named.
+        ConfigError: some cannot be decoded; all are tried and counted, and the first ten are named.
     """
-    bad: list[str] = []
+    bad = False
     for file in progress(files, "decoding images"):
-        try:
-            block = read_image(file, form)
-        except ConfigError as error:
-            bad.append(str(error))
+        if bad:
             continue
-        if not bad:
+        try:
+            block = read_image(file, form, remarks)
+        except ConfigError:
+            bad = True
+        else:
             yield block
-    _refuse(bad)
+    if bad:
+        _refuse(_unreadable(sorted({*files, *others})))
 
 
-def read_image(file: Path, form: Form) -> torch.Tensor:
-    """One image as a block [1, channels, height, width] in [0, 1], float32.
+def read_image(file: Path, form: Form, remarks: Counter[str] | None = None) -> torch.Tensor:
+    """One image as a block [1, channels, height, width] in [0, 1], float32; `remarks` counts what else was done to it.
 
     Raises:
         ConfigError: it is corrupt or truncated, or deeper than 8 bits.
     """
+    with _opened(file) as image:
+        refuse_unfit(image)
+        if remarks is not None:
+            remarks.update(remarks_on(image, form))
+        return as_tensor(image, form)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Image.Image]:
+    """The image in `file`, and every way in which it can be none as one kind of error."""
     try:
-        with Image.open(file) as image:
-            if image.mode in _DEEP:
-                raise ConfigError(f"{file}: {image.mode} pixels; only images of 8 bits a channel are read.")
-            return as_tensor(image, form)
-    except (OSError, SyntaxError, ValueError, EOFError, struct.error, Image.DecompressionBombError) as error:
-        raise ConfigError(f"{file}: corrupt or truncated ({error}).") from error
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as image:  # of EXIF, and of large images
+            yield image
+    except BROKEN as error:
+        raise ConfigError(f"{shown(file)}: {_why(file, error)}.") from error
 
 
-def as_tensor(image: Image.Image, form: Form) -> torch.Tensor:
-    """An image in `form`, [1, channels, height, width] in [0, 1]. Transparency and frames after the first are dropped.
-
-    With a size, the largest square at the centre is resampled to it with Pillow's filter, which averages over all
-    pixels that a new one covers.
-    """
-    converted = image.convert("L" if form.channels == 1 else "RGB")
-    if form.size is not None and converted.size != (form.size, form.size):
-        side = min(converted.size)
-        left, top = (converted.width - side) / 2, (converted.height - side) / 2
-        method = Resampling[form.filter.upper()]
-        converted = converted.resize((form.size, form.size), method, box=(left, top, left + side, top + side))
-    pixels = torch.from_numpy(np.array(converted, dtype=np.uint8))
-    return (pixels[None] if form.channels == 1 else pixels.permute(2, 0, 1))[None].float() / 255
+def _why(file: Path, error: BaseException) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "an empty file" if file.stat().st_size == 0 else "not an image, or of a format that is not read"
+    if isinstance(error, OSError) and error.errno is not None:
+        return f"cannot be opened ({error.strerror})"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"too large ({str(error).rstrip('.')})"
+    return str(error) if isinstance(error, Unfit) else f"corrupt or truncated ({error or type(error).__name__})"
 
 
-def _refuse(bad: Iterable[str]) -> None:
-    messages = list(bad)
-    if messages:
-        rest = f"\nand {len(messages) - _NAMED} more" if len(messages) > _NAMED else ""
-        raise ConfigError("\n".join(messages[:_NAMED]) + rest + "\nRemove or replace them.")
+def _unreadable(files: Iterable[Path]) -> list[str]:
+    """What is wrong with each file that cannot be decoded."""
+    bad = []
+    for file in files:
+        try:
+            with _opened(file) as image:
+                refuse_unfit(image)
+                image.load()
+        except ConfigError as error:
+            bad.append(str(error))
+    return bad
+
+
+def _refuse(bad: Sequence[str]) -> None:
+    if bad:
+        raise _refusal(bad)
+
+
+def _refusal(bad: Sequence[str]) -> ConfigError:
+    counted = f"{len(bad)} images cannot be read:\n" if len(bad) > 1 else ""
+    return ConfigError(f"{counted}{some_of(bad)}\nRemove, replace or convert {'them' if len(bad) > 1 else 'it'}.")

@@ -20,6 +20,7 @@ from gensweep.axes.axis import Axis, AxisPath
 from gensweep.axes.distributions import Choice
 from gensweep.axes.space import Ask, OneOf
 from gensweep.configuration import TrialConfiguration
+from gensweep.datasets.base import Dataset, load
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.spaces.load import read
 from gensweep.spaces.messages import explain
@@ -63,16 +64,26 @@ def check(sweep: Sweep) -> list[Problem]:
 
 def data_problems(sweep: Sweep) -> list[Problem]:
     """Which datasets of the sweep cannot be read on this machine, with the cures. Reads no data."""
-    found = []
+    found = [(ask, dataset.problem()) for ask, dataset in _datasets(sweep)]
+    return list(dict.fromkeys(_at(sweep, ask, ("dataset",), problem) for ask, problem in found if problem))
+
+
+def read_data(sweep: Sweep) -> None:
+    """Read the data of the sweep, as its trials will, before anything is written.
+
+    Raises:
+        ConfigError: they are damaged; the message names the files and the cure.
+    """
+    for dataset in dict.fromkeys(dataset for _, dataset in _datasets(sweep)):
+        load(dataset)
+
+
+def _datasets(sweep: Sweep) -> Iterator[tuple[Ask, Dataset]]:
     for ask in _asks(sweep.space):
         try:
-            dataset: Any = TrialConfiguration.example(spaces.resolve(sweep.space, ask)).dataset
+            yield ask, TrialConfiguration.example(spaces.resolve(sweep.space, ask)).dataset
         except ValidationError:
             continue  # `check` reports it
-        problem = dataset.problem()
-        if problem:
-            found.append(_at(sweep, ask, ("dataset",), problem))
-    return list(dict.fromkeys(found))
 
 
 def _asks(space: dict[str, Any]) -> Iterator[Ask]:

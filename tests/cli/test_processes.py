@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -102,6 +104,57 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path, command: list[str]) ->
                            text=True, timeout=120, check=False)  # fmt: skip
     os.close(write)
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", [["list", "optimizers"], ["ls", "--json"], ["--help"], ["list"], ["--version"]])
+def test_a_full_disk_behind_the_output_is_a_sentence_and_exit_4(tmp_path: Path, command: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run([sys.executable, "-m", "gensweep", *command], cwd=tmp_path, stdout=full, stderr=subprocess.PIPE,
+                               text=True, timeout=120, check=False)  # fmt: skip
+    assert (ended.returncode, ended.stderr) == (
+        4, "gensweep: the output cannot be written: No space left on device. Make room, or write it elsewhere.\n"
+    )  # fmt: skip
+
+
+ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+def test_a_terminal_of_ascii_gets_question_marks(tmp_path: Path) -> None:
+    name = "λ_größe×2"
+    Writer(tmp_path / "runs" / "study").trial("vae", 3.0, arm=name)
+    for command in (["show", "study"], ["show", "study", "0"], ["compare", "study"]):
+        ended = gensweep(tmp_path, *command, **ASCII)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert "?_gr??e?2" in ended.stdout
+    assert name in gensweep(tmp_path, "show", "study", PYTHONIOENCODING="utf-8").stdout
+    refused = gensweep(tmp_path, "show", name, **ASCII)
+    assert refused.returncode == 2
+    assert refused.stderr.startswith("gensweep: there is no sweep '")
+    assert "Traceback" not in refused.stderr
+
+
+def test_a_stream_that_is_closed_is_no_error_and_does_not_take_the_place_of_the_other(tmp_path: Path) -> None:
+    Writer(tmp_path / "runs" / "study").trial("vae", 3.0)
+    for command, code, out in (("ls >&-", 0, ""), ("show nothing 2>&-", 2, ""), ("ls 2>&-", 0, "sweep ")):
+        run = f"{sys.executable} -m gensweep {command}"
+        ended = subprocess.run(
+            ["bash", "-c", run], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert (ended.returncode, ended.stdout[:6], ended.stderr) == (code, out, "")
+
+
+def test_ctrl_c_while_a_slow_reader_holds_the_output_up_is_exit_130(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "gensweep", "schema"], cwd=tmp_path, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+    assert process.stdout is not None
+    fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+    select.select([process.stdout], [], [], 120)  # it has begun to write, and nobody reads
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert process.stderr is not None
+    assert process.stderr.read() == "gensweep: stopped by Ctrl-C\n"
+    process.stdout.close()
 
 
 @pytest.mark.parametrize("command", [["--help"], ["--version"], ["ls"], ["show", "study"], ["show", "study", "0"], []])

@@ -156,6 +156,18 @@ def test_data_that_are_not_here_are_a_mistake(gensweep: Command, tmp_path: Path,
     assert [path.name for path in tmp_path.iterdir()] == ["space.yaml"]
 
 
+def test_data_that_are_damaged_are_a_mistake_before_anything_is_written(gensweep: Command, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for i in range(20):
+        (tmp_path / "images" / f"{i}.png").write_bytes(b"no image")
+    dataset = "trial.dataset={name: image_folder, path: images, size: 8}"
+    refused = gensweep("run", "space.yaml", dataset, "trial.training.batch_size=2", "--in-process")
+    assert refused.code == 2
+    assert "20 images cannot be read:\nimages/0.png: not an image" in refused.err
+    assert refused.err.endswith("and 10 more\nRemove, replace or convert them.\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "space.yaml"]
+
+
 def test_a_folder_that_cannot_be_written_is_exit_4(gensweep: Command) -> None:
     refused = gensweep("run", "space.yaml", "--in-process", "--runs", "/proc/nowhere")
     assert (refused.code, "cannot be written" in refused.err) == (4, True)

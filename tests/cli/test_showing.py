@@ -156,6 +156,31 @@ def test_every_kind_is_listed_with_a_line_each(gensweep: Command, kind: str) -> 
     assert registry.names(kind)[0] in gensweep("list", kind).out
 
 
+def test_without_a_kind_the_kinds_are_listed(gensweep: Command) -> None:
+    rows = json.loads(gensweep("list", "--json").out)
+    assert [row["kind"] for row in rows] == list(registry.KINDS)
+    assert all(row["members"] == len(row["names"].split(", ")) == len(registry.names(row["kind"])) for row in rows)
+    shown = gensweep("list")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.splitlines()[0].split() == ["kind", "members", "names"]
+
+
+def test_an_axis_that_a_family_does_not_use_is_empty_and_no_group(tmp_path: Path, gensweep: Command) -> None:
+    sweep = Writer(tmp_path / "runs" / "study", {**DEFINITION, "name": "study"})
+    for size, fid in ((2, 3.0), (2, 1.0), (4, 2.0), (4, 5.0)):
+        sweep.trial("vae", fid, configuration={"latent_size": size}, parameters={"latent_size": size})
+        sweep.trial("flow", fid / 2, configuration={"latent_size": 2}, parameters={})
+    rows = json.loads(gensweep("show", "study", "--json").out)
+    assert [row["latent_size"] for row in rows] == [2, None, 2, None, 4, None, 4, None]
+    assert gensweep("show", "study").out.splitlines()[2].split()[6] == "-"
+    groups = json.loads(gensweep("compare", "study", "--by", "latent_size", "--json").out)
+    assert {row["latent_size"]: row["trials"] for row in groups} == {"2": "2", "4": "2"}
+    said = gensweep("compare", "study", "--by", "latent_size").out.split("\n\n")[0]
+    assert said.endswith("Left out, for they have no latent_size: 4 trials of flow.")
+    assert "Left out" not in gensweep("compare", "study").out
+    assert "flow" in gensweep("compare", "study").out
+
+
 def test_a_member_whose_library_is_missing_is_listed_with_what_it_needs(
     gensweep: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

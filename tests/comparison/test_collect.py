@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from gensweep.axes.axis import AxisPath
 from gensweep.comparison import collect
 from gensweep.comparison.frame import results
 from gensweep.errors import ConfigError
@@ -179,3 +180,39 @@ def test_reading_leaves_no_folder_behind(write: Write, tmp_path: Path) -> None:
     sweep.trial("vae", 3.0, outcome="")
     collect.trials(sweep.folder)
     assert list((sweep.folder.path / "trials").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("axis", "definition", "of_flow"),
+    [
+        ("latent_size", {}, None),
+        ("network.hidden", {}, None),
+        ("network.hidden", {"compare": "family.divergence"}, None),
+        ("family.lambda", {}, 2),  # a field of the family is its own
+        ("network[mlp].hidden", {}, 2),  # another branch may fix what one searches
+        ("network.hidden", {"compare": "network"}, 2),  # so may another arm
+    ],
+)
+def test_an_axis_that_a_family_does_not_use_is_an_empty_cell_and_what_an_arm_fixes_stays(
+    write: Write, axis: str, definition: dict[str, str], of_flow: int | None
+) -> None:
+    sweep = write(definition={**DEFINITION, **definition})
+    for family, searched in (("vae", {axis: 2}), ("vae", {axis: 4}), ("flow", {})):
+        value = searched.get(axis, 2)
+        tree = {"latent_size": value, "network": {"hidden": value}, "family": {"name": family, "lambda": value}}
+        sweep.trial(family, 3.0, configuration=tree, parameters=searched)
+    table = collect.trials(sweep.folder)
+    column = AxisPath(axis).name
+    assert [row[column] for row in table.rows] == [2, 4, of_flow]
+    assert [column in row["unused"] for row in table.rows] == [False, False, of_flow is None]
+
+
+def test_what_stands_below_an_unused_axis_is_unused_too(write: Write) -> None:
+    sweep = write()
+    for arm, network, parameters in (("vae", "mlp", {"network": "mlp", "network[mlp].width": 8}),
+                                     ("vae", "conv", {"network": "conv"}), ("flow", "mlp", {})):  # fmt: skip
+        tree = {"network": {"name": network, "width": 8}}
+        sweep.trial(arm, 3.0, configuration=tree, parameters=parameters)
+    rows = collect.trials(sweep.folder).rows
+    assert [(row["network"], row["width"]) for row in rows] == [("mlp", 8), ("conv", 8), (None, None)]
+    assert rows[2]["unused"] == {"network", "width"}

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from gensweep.component import build
 from gensweep.datasets.image_folder import ImageFolder
 from gensweep.errors import ConfigError
-from gensweep.files import images
+from gensweep.files import images, pixels
+from gensweep.files.folders import listing
 
 
 @pytest.fixture(autouse=True)
@@ -115,8 +116,8 @@ def test_shrinking_averages_over_all_pixels(tmp_path):
     # A chequerboard of single pixels shrinks to grey; picking pixels would alias it to black or white.
     board = (np.indices((32, 32)).sum(0) % 2 * 255).astype(np.uint8)
     for filter_ in ("bicubic", "lanczos", "bilinear", "box"):
-        form = images.Form(1, 8, filter_)
-        shrunk = images.as_tensor(Image.fromarray(board), form)
+        form = pixels.Form(1, 8, filter_)
+        shrunk = pixels.as_tensor(Image.fromarray(board), form)
         assert shrunk.sub(0.5).abs().max() < 0.05
 
 
@@ -149,9 +150,9 @@ def test_broken_images_are_one_error_that_names_each_and_leaves_no_cache(tmp_pat
     (folder / "002.png").write_bytes(b"no image")
     (folder / "004.png").write_bytes(b"")
     Image.fromarray(np.zeros((64, 64), np.uint16)).save(folder / "006.png")
-    files = images.image_files(folder)
-    with pytest.raises(ConfigError, match="Remove or replace") as error:
-        list(images.decoded(files, images.Form(3, 8, "bicubic")))
+    files = listing(folder).files
+    with pytest.raises(ConfigError, match="Remove, replace or convert them") as error:
+        list(images.decoded(files, pixels.Form(3, 8, "bicubic")))
     assert all(f"00{i}.png" in str(error.value) for i in (0, 2, 4, 6))
     with pytest.raises(ConfigError, match="corrupt or truncated"):
         ImageFolder(path=str(folder), size=8).read()
@@ -168,7 +169,7 @@ def test_each_way_to_be_no_image_is_an_error_that_names_the_file(content, tmp_pa
         whole = file.read_bytes()
         file.write_bytes({"half": whole[: len(whole) // 2], "text": b"no image", "nothing": b""}[content])
     with pytest.raises(ConfigError, match=r"000\.png"):
-        images.read_image(file, images.Form(3, None, "bicubic"))
+        images.read_image(file, pixels.Form(3, None, "bicubic"))
     if content in ("text", "nothing"):
         with pytest.raises(ConfigError, match=r"000\.png"):
             _ = ImageFolder(path=str(folder)).shape
@@ -179,7 +180,7 @@ def test_a_truncated_jpeg_is_an_error(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(file)
     file.write_bytes(file.read_bytes()[:-200])
     with pytest.raises(ConfigError, match=r"a\.jpg: corrupt or truncated"):
-        images.read_image(file, images.Form(3, None, "bicubic"))
+        images.read_image(file, pixels.Form(3, None, "bicubic"))
 
 
 def test_too_few_images_say_how_many_each_split_would_get(tmp_path):
@@ -198,3 +199,56 @@ def test_a_cache_that_cannot_be_written_names_the_variable(tmp_path, monkeypatch
 def test_fractions_that_leave_nothing_are_refused():
     with pytest.raises(ValidationError, match="nothing to train on"):
         build("datasets", {"name": "image_folder", "path": "x", "validation": 0.5, "test": 0.5})
+
+
+def test_what_was_skipped_and_done_to_images_is_said_once(tmp_path, capsys):
+    folder = write(tmp_path / "images")
+    (folder / "labels.csv").write_text("a,b")
+    (folder / ".hidden.png").write_bytes(b"")
+    Image.new("RGBA", (8, 8), (9, 9, 9, 0)).save(folder / "clear.png")
+    for seed in (0, 1):
+        ImageFolder(path=str(folder), seed=seed).read()
+    assert capsys.readouterr().err.splitlines() == [
+        f"gensweep: {folder}: 31 images; skipped 1 hidden or the system's (.hidden.png), 1 of other kinds (.csv 1)",
+        f"gensweep: {folder}: transparent places laid on white: 1",
+    ]
+
+
+def test_nothing_is_said_of_a_folder_of_plain_images(tmp_path, capsys):
+    ImageFolder(path=str(write(tmp_path / "images"))).read()
+    assert capsys.readouterr().err == ""
+
+
+def test_images_that_lie_are_turned_and_the_digest_is_of_what_they_show(tmp_path):
+    digests, shapes = [], []
+    for orientation in (1, 6):
+        folder = tmp_path / str(orientation)
+        folder.mkdir()
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        for i in range(20):
+            Image.new("RGB", (12, 8) if orientation == 1 else (8, 12), (i, 0, 0)).save(
+                folder / f"{i:02d}.png", exif=exif
+            )
+        dataset = ImageFolder(path=str(folder))
+        shapes += [dataset.shape, dataset.read().train.shape[1:]]
+        digests.append(dataset.read().digest)
+    assert set(shapes) == {(3, 8, 12)}
+    assert digests[0] == digests[1]
+
+
+def test_one_corrupt_file_in_each_split_and_all_are_named(tmp_path):
+    folder = write(tmp_path / "images", size=(64, 64))
+    bad = [folder / f"{i:03d}.png" for i in range(0, 30, 4)]
+    for file in bad:
+        file.write_bytes(file.read_bytes()[:60])
+    for size in (None, 8):
+        with pytest.raises(ConfigError, match="8 images cannot be read") as error:
+            ImageFolder(path=str(folder), size=size).read()
+        assert all(str(file) in str(error.value) for file in bad)
+
+
+def test_the_shape_is_known_although_the_first_file_is_broken(tmp_path):
+    folder = write(tmp_path / "images")
+    (folder / "000.png").write_bytes(b"")
+    assert ImageFolder(path=str(folder)).shape == (3, 8, 8)

@@ -300,3 +300,28 @@ def test_the_command_prints_json_for_programs_and_exits_2_on_bad_usage(images):
     for mistake in ("Did you mean 'test'", "fidd: unknown metric 'fidd'. Did you mean 'fid'", "kid n: "):
         assert mistake in done.stderr
     assert "Did you mean 'digits'" in done.stderr
+
+
+def test_a_folder_of_images_that_lie_or_are_transparent_says_so_in_its_protocol_and_on_stderr(tmp_path, capsys):
+    folder = tmp_path / "fakes"
+    written(folder, ".png", lambda image: image.convert("LA"))
+    (folder / "labels.csv").write_text("")
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.fromarray(LEVELS[0]).save(folder / "lies.png", exif=exif)
+    found = subject(str(folder), tmp_path, DIGITS)
+    assert found.model.preparation == "files of 8 bits, LA made L, transparent places on white, turned upright by EXIF"
+    assert torch.equal(found.model.items[-1, 0] * 255, torch.from_numpy(LEVELS[0][::-1, ::-1].copy()).float())
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        f"gensweep: {folder}: 21 images; skipped 1 of other kinds (.csv 1)",
+        f"gensweep: {folder}: turned upright by EXIF: 1",
+    ]
+
+
+def test_every_image_that_cannot_be_read_is_named(tmp_path):
+    folder = Path(written(tmp_path / "fakes", ".png"))
+    for name in ("03.png", "11.png"):
+        (folder / name).write_bytes(b"no image")
+    with pytest.raises(ConfigError, match=r"2 images cannot be read:\n.*03\.png: not an image.*\n.*11\.png"):
+        subject(str(folder), tmp_path, DIGITS)
