@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from gensweep.credentials import redacted
 from gensweep.terminal import print_table
 from gensweep.text import number
 
@@ -52,7 +53,11 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
         print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     if verdict.comparison:
         print(f"{verdict.comparison.sentence()}\n\nReport: {_near(verdict.report)}")
-    option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
+    option = (
+        f" --tracking-uri {redacted(tracking_uri)}"
+        if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI")
+        else ""
+    )
     print(f"In MLflow: gensweep ui{option}")
 
 

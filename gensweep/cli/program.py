@@ -11,6 +11,7 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
+from gensweep.credentials import redacted
 from gensweep.errors import GensweepError, Interrupted
 
 app = typer.Typer(
@@ -64,6 +65,7 @@ def main() -> NoReturn:
 
 
 def _complain(message: str) -> None:
+    message = redacted(message)
     print(f"gensweep: {message}" if "\n" not in message else f"gensweep:\n{message}", file=sys.stderr)
 
 

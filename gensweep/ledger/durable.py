@@ -27,6 +27,13 @@ def make_directory(path: Path) -> None:
     fsync_directory(path.parent)
 
 
+def nearest_folder(path: Path) -> Path:
+    """The path, or the first above it that exists: where its folders would be made."""
+    while not path.exists():
+        path = path.parent
+    return path
+
+
 def write_new(path: Path, data: bytes, *, fsync: bool = True) -> None:
     """Write a file that must not exist yet. Not atomic: for names that no reader looks for."""
     # Not mkstemp: its mode 0600 would hide the file from the others on a shared disk.
