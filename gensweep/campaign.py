@@ -16,7 +16,7 @@ from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
-from gensweep.ledger.durable import nearest_folder
+from gensweep.ledger.durable import unwritable
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
@@ -150,12 +150,8 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    there = nearest_folder(path)
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise CannotRun(
-            f"{there}: cannot be written, so {path} cannot be made. Make it writable or name another folder "
-            f"with --runs."
-        )
+    if reason := unwritable(path):
+        raise CannotRun(f"{reason}, so {path} cannot be made. Make it writable or name another folder with --runs.")
 
 
 def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> SweepFolder:

@@ -156,7 +156,10 @@ class Pages:
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP an exception, as Ctrl-C is one, so that contexts are left."""
+    """Make SIGTERM and SIGHUP an exception, as Ctrl-C is one, so that contexts are left.
+
+    Ctrl-C too where it was ignored, as it is for what a script starts in the background.
+    """
 
     def end(number: int, _frame: FrameType | None) -> None:
         for one in _ENDING:
@@ -164,6 +167,7 @@ def ended_by_signals() -> Iterator[None]:
         raise Ended(number)
 
     before = {number: signal.signal(number, end) for number in _ENDING}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:

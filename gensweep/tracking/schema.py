@@ -17,7 +17,7 @@ EXPERIMENT = "gensweep"
 _OF_MLFLOW = {"experiments", "runs"}
 _REVISION = re.compile(r"^(revision|down_revision)\b[^=\n]*=(.*)$", re.MULTILINE)
 _NAME = re.compile(r"['\"]([^'\"]+)['\"]")
-ELSEWHERE = "name another store with --tracking-uri"
+ELSEWHERE = "name another store, as in --tracking-uri sqlite:///other.db"
 
 
 class Trouble(NamedTuple):

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from gensweep.ledger.durable import nearest_folder
+from gensweep.ledger.durable import unwritable
 from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, Found, Trouble, misfit, revisions
 
 PATIENCE = 5.0  # seconds in which another process may end what it writes
@@ -30,9 +30,9 @@ def _of_the_file(path: Path) -> Trouble | None:
         return Trouble("it is a folder", f"Name a file in it: --tracking-uri sqlite:///{path}/mlflow.db.")
     if _start(path) not in (b"", _MAGIC):
         return Trouble("the file is not a SQLite database", f"Move it away, or {ELSEWHERE}.")
-    if (place := _read_only(path)) is not None:
-        return Trouble(f"{place} cannot be written", f"Make it writable, or {ELSEWHERE}.")
-    return None
+    # SQLite keeps its journal in the folder
+    reason = f"{path} cannot be written (its mode)" if _is_read_only(path) else unwritable(path.parent)
+    return Trouble(reason, f"Make it writable, or {ELSEWHERE}.") if reason else None
 
 
 def _of_the_database(path: Path, patience: float) -> Trouble | None:
@@ -49,13 +49,9 @@ def _start(path: Path) -> bytes:
         return file.read(len(_MAGIC))
 
 
-def _read_only(path: Path) -> Path | None:
-    """What of the file and its folder, in which SQLite keeps its journal, cannot be written."""
+def _is_read_only(path: Path) -> bool:
     # root may write everything: for it the mode is what the owner meant
-    if path.exists() and not (os.access(path, os.W_OK) and path.stat().st_mode & 0o222):
-        return path
-    folder = nearest_folder(path.parent)
-    return None if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK) else folder
+    return path.exists() and not (os.access(path, os.W_OK) and path.stat().st_mode & 0o222)
 
 
 def _read(path: Path, patience: float) -> Found:
