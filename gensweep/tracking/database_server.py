@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, create_engine, inspect, text
 from sqlalchemy.engine import make_url
@@ -46,7 +47,8 @@ def _read(engine: Engine) -> Found:
         if "alembic_version" in tables:
             revision = database.execute(text("select version_num from alembic_version")).scalar()
         if "experiments" in tables:
-            experiment = _experiment(database)
+            with suppress(SQLAlchemyError):  # another schema may have other columns
+                experiment = _experiment(database)
     return Found(tables, revision, experiment)
 
 

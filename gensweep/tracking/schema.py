@@ -98,7 +98,7 @@ def _outdated(revision: str, known: Revisions, shown: str) -> Trouble:
     if revision in known.all:
         return Trouble(
             f"its schema {revision} is older than that of MLflow {version} here, {known.head}",
-            f"Make a copy of it, then run: mlflow db upgrade {shown}. Or {ELSEWHERE}.",
+            f"Make a copy of it, then run: mlflow db upgrade {shown}. Or, if no runs are in it, move it away; or {ELSEWHERE}.",
         )
     return Trouble(
         f"its schema {revision} is newer than that of MLflow {version} here, {known.head}",

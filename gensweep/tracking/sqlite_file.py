@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -67,7 +67,8 @@ def _read(path: Path, patience: float) -> Found:
             revision = next((row[0] for row in database.execute("select version_num from alembic_version")), None)
         if "experiments" in tables:
             asked = "select experiment_id, lifecycle_stage from experiments where name = ?"
-            experiment = next(((str(n), stage) for n, stage in database.execute(asked, [EXPERIMENT])), None)
+            with suppress(sqlite3.OperationalError):  # another schema may have other columns
+                experiment = next(((str(n), stage) for n, stage in database.execute(asked, [EXPERIMENT])), None)
         database.execute("rollback")
     return Found(tables, revision, experiment)
 

@@ -31,7 +31,9 @@ def replaced_by_folder(path: Path) -> None:
     path.mkdir()
 
 
-CREATED = "insert into experiments (experiment_id, name, lifecycle_stage, workspace) values (7, 'gensweep', '{}', 'default')"
+CREATED = (
+    "insert into experiments (experiment_id, name, lifecycle_stage, workspace) values (7, 'gensweep', '{}', 'default')"
+)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,9 @@ def test_what_is_wrong_is_said_and_nothing_changes(store: Store, change: Change,
     assert {path: path.read_bytes() for path in store.path.parent.iterdir() if path.is_file()} == before
 
 
-@pytest.mark.parametrize("change", [lambda path: None, sql(CREATED.format("active")), lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize(
+    "change", [lambda path: None, sql(CREATED.format("active")), lambda path: path.write_bytes(b"")]
+)
 def test_what_can_be_used_is_used(store: Store, change: Change) -> None:
     change(store.path)
     assert trouble(store.path) is None
