@@ -126,7 +126,10 @@ def _server(uri: str) -> str:
         raise ConfigError(f"tracking URI '{redacted(uri, uri)}': {problem}")
     user, at, host = netloc.rpartition("@")
     whole = uri.replace(netloc, user.replace("@", "%40") + at + host, 1) if at else uri
-    return re.split("[?#]", whole)[0].rstrip("/") if parts.scheme in _WEB else whole
+    address, mark, query = whole.partition("?")
+    return (
+        re.split("[?#]", whole)[0].rstrip("/") if parts.scheme in _WEB else address + mark + query.replace("@", "%40")
+    )
 
 
 def _known(uri: str, scheme: str) -> None:

@@ -67,6 +67,7 @@ def test_what_cannot_be_a_store_is_a_mistake_with_what_to_write(uri: str, says: 
         ("postgresql://me:a%40b@host/db?sslmode=require", "postgresql://me:a%40b@host/db?sslmode=require"),
         ("mysql+pymysql://me:a@b@host/db", "mysql+pymysql://me:a%40b@host/db"),
         ("postgresql:///db?host=/tmp", "postgresql:///db?host=/tmp"),
+        ("postgresql://host/db?user=me&password=a@b/c", "postgresql://host/db?user=me&password=a%40b/c"),
         ("databricks", "databricks"),
     ],
 )
