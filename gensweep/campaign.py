@@ -12,19 +12,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
+from gensweep.ledger.durable import unwritable
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies.dashboard import write_studies
-from gensweep.spaces.check import data_problems, read_data
+from gensweep.spaces.check import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
 from gensweep.terminal import Display, say, waiting
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
-from gensweep.tracking.store import check_reachable, redacted, resolve_uri
+from gensweep.tracking.sent import forget, is_sent_to, store_of
+from gensweep.tracking.store import check_reachable
 from gensweep.verdict import Stop, Verdict, judge
 
 _JUDGING = "scoring the data and models that learn nothing, comparing, writing the report"
@@ -45,25 +48,26 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     """Run a sweep, or go on with it where it stands. What went wrong on the way is in the verdict.
 
     Raises:
-        ConfigError: the data are missing, or the folder holds another sweep of this name.
+        ConfigError: the data or an extractor cannot be read, or the folder holds another sweep of this name.
         CannotRun: storage, tracking or the cluster is not usable. Nothing was started.
     """
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
+    uri = store_of(path, where.tracking_uri)
     if is_done(path, sweep):
         with waiting(_JUDGING):
-            verdict = judge(SweepFolder.open(path.resolve()))
-            if not verdict.report.exists():
-                verdict.write()
-        return verdict
+            return _again(SweepFolder.open(path.resolve()), uri)
     _refuse_unwritable(path)
-    read_data(sweep)
-    check_reachable(resolve_uri(where.tracking_uri))
+    check_reachable(uri)
     with _executor(sweep, where, path) as executor:
-        folder = _folder(sweep, path, executor.surroundings())
+        if problems := unreadable(sweep):  # while Ray starts
+            raise ConfigError(problems)
+        surroundings = executor.surroundings()
+        folder = _folder(sweep, path, surroundings)
         with folder.hold():
+            _bring_level(folder, sweep, surroundings)
             return _run(sweep, folder, where, executor)
 
 
@@ -119,12 +123,27 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
     return RayTune(cluster, path.resolve() / ".ray")
 
 
+def _again(folder: SweepFolder, uri: str) -> Verdict:
+    """The verdict on a sweep that is done; it is sent to a store that has nothing of it."""
+    verdict = judge(folder)
+    if not verdict.report.exists():
+        verdict.write()
+    if is_sent_to(folder.path, uri):
+        return verdict
+    say(f"sending {folder.name} to MLflow at {redacted(uri)}")
+    try:
+        say(synchronise(folder, uri))
+    except CannotRun as error:
+        cure = f"Nothing is lost; when that is mended: gensweep sync {folder.name} --tracking-uri {redacted(uri)}"
+        return replace(verdict, problem=CannotRun(f"{error} {cure}"))
+    return verdict
+
+
 def _refuse_another(sweep: Sweep, path: Path) -> None:
-    """Raise if the folder of this name holds a different sweep."""
-    if not (path / "sweep.yaml").exists():
+    """Raise if the folder of this name holds a different sweep, of which a trial was ever issued."""
+    if not (path / "sweep.yaml").exists() or not (folder := SweepFolder.open(path)).is_begun():
         return
-    before = from_definition(SweepFolder.open(path).definition)
-    if lines := refused_changes(before, sweep):
+    if lines := refused_changes(from_definition(folder.definition), sweep):
         raise ConfigError(
             f"{path} holds a sweep of this name with another definition:\n  "
             + "\n  ".join(lines)
@@ -133,23 +152,27 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
 
 
 def _refuse_unwritable(path: Path) -> None:
-    there = path
-    while not there.exists():
-        there = there.parent
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        raise CannotRun(
-            f"{there}: cannot be written, so {path} cannot be made. Make it writable or name another folder "
-            f"with --runs."
-        )
+    if reason := unwritable(path):
+        raise CannotRun(f"{reason}, so {path} cannot be made. Make it writable or name another folder with --runs.")
 
 
 def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> SweepFolder:
     if not (path / "sweep.yaml").exists():
         return SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
-    folder = SweepFolder.open(path.resolve())
-    if difference(folder.definition, sweep.definition()):
+    return SweepFolder.open(path.resolve())
+
+
+def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object]) -> None:
+    """Give a folder that this process holds the sweep's definition."""
+    _refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
+    if not difference(folder.definition, sweep.definition()):
+        return
+    if folder.is_begun():
         folder.redefine(sweep.definition())
-    return folder
+        return
+    say(f"{folder.path} holds a sweep of this name that issued no trial; it is begun anew")
+    forget(folder.path)
+    folder.renew(sweep.definition(), environment=surroundings)
 
 
 def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) -> Verdict:

@@ -24,6 +24,7 @@ import torch
 
 from gensweep import pictures
 from gensweep.configuration import TrialConfiguration
+from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, Diverged, GensweepError, Outcome
@@ -107,7 +108,7 @@ class Failure:
     def of(cls, number: int, error: Exception) -> Failure:
         """The only place where an exception becomes a failure."""
         reason = str(error) if isinstance(error, GensweepError) else f"{type(error).__name__}: {error}"
-        return cls(number, reason, "".join(traceback.format_exception(error)))
+        return cls(number, redacted(reason), redacted("".join(traceback.format_exception(error))))
 
 
 Said = Report | Failure

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import optuna
 import pytest
 
@@ -18,6 +22,8 @@ from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, 
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.tracking.cursor import Cursor
+from gensweep.tracking.projection import Projection
 from gensweep.trial import Failure, Job, Report
 from gensweep.verdict import SomeTrialsFailed, Stop, Verdict, judge
 from tests.scripted_executor import METRIC, Script, Scripted, completes, said, small
@@ -266,7 +272,113 @@ def test_another_definition_is_refused_with_the_difference(
     assert executor.jobs == []
 
 
-@pytest.mark.parametrize("what", ["data", "store", "folder", "file"])
+def begun_before_its_first_trial(where: Where, name: str, seed: int) -> SweepFolder:
+    """What a driver leaves that dies, or stops, before it issues a trial."""
+    before = small(name, search={"sampler": "random", "samples": 2, "seed": seed}).definition()
+    folder = SweepFolder.create(where.runs / name, before, environment={"nodes": ["there"]})
+    with folder.hold():
+        folder.events.append({"event": "started", "pid": 1, "at_once": 1})
+    return folder
+
+
+def test_a_sweep_that_issued_no_trial_is_begun_anew(
+    where: Where, scripted: Callable[[Script], Scripted], capfd: pytest.CaptureFixture[str], store: str
+) -> None:
+    folder = begun_before_its_first_trial(where, "anew", seed=7)
+    Projection(folder, store).start()
+    assert runs_of(store, "anew") == {"anew": "RUNNING"}
+    executor = scripted(completes)
+    executor.surroundings = lambda: {"nodes": ["here"]}  # type: ignore[method-assign]
+    found = conduct(small("anew"), where)
+    assert found.problem is None
+    assert len(executor.jobs) == 4
+    assert f"{folder.path} holds a sweep of this name that issued no trial; it is begun anew" in capfd.readouterr().err
+    kept = SweepFolder.open(folder.path)
+    assert kept.definition == small("anew").definition()
+    assert kept.environment["nodes"] == ["here"]
+    client = mlflow.MlflowClient(store)
+    runs = client.search_runs([client.get_experiment_by_name("gensweep").experiment_id])
+    (mine,) = [r for r in runs if r.info.run_name == "anew" and r.data.params["search.seed"] == "0"]
+    assert sum(run.data.tags.get("mlflow.parentRunId") == mine.info.run_id for run in runs) == 4
+
+
+def test_a_sweep_that_issued_a_trial_is_not_begun_anew(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+    folder = begun_before_its_first_trial(where, "issued", seed=7)
+    with folder.hold():
+        folder.events.append({"event": "issued", "number": 0, "key": "00" * 32, "arm": "vae"})
+    executor = scripted(completes)
+    with pytest.raises(ConfigError, match=r"search\.seed: 7 -> 0"):
+        conduct(small("issued"), where)
+    assert executor.jobs == []
+
+
+def test_the_same_definition_goes_on_without_a_word(
+    where: Where, scripted: Callable[[Script], Scripted], capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = begun_before_its_first_trial(where, "same", seed=0)
+    scripted(completes)
+    assert conduct(small("same"), where).problem is None
+    assert "anew" not in capfd.readouterr().err
+    assert SweepFolder.open(folder.path).environment["nodes"] == ["there"]
+
+
+def test_what_another_driver_began_meanwhile_is_not_replaced(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = begun_before_its_first_trial(where, "meanwhile", seed=7)
+    executor = scripted(completes)
+
+    def meanwhile() -> dict[str, object]:
+        with folder.hold():
+            folder.events.append({"event": "issued", "number": 0, "key": "00" * 32, "arm": "vae"})
+        return {}
+
+    executor.surroundings = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(ConfigError, match=r"search\.seed: 7 -> 0"):
+        conduct(small("meanwhile"), where)
+    assert SweepFolder.open(folder.path).definition["search"]["seed"] == 7
+    assert executor.jobs == []
+
+
+def test_a_sweep_that_is_done_is_sent_to_another_store(
+    where: Where, scripted: Callable[[Script], Scripted], tmp_path: Path, capfd: pytest.CaptureFixture[str], store: str
+) -> None:
+    scripted(completes)
+    conduct(small("made"), where)
+    other = f"sqlite:///{tmp_path / 'other.db'}"
+    shutil.copy(store.removeprefix("sqlite:///"), tmp_path / "other.db")  # to create its tables takes seconds
+    conduct(small("elsewhere"), where)
+    capfd.readouterr()
+    there = replace(where, tracking_uri=other)
+    assert conduct(small("elsewhere"), there).problem is None
+    assert len(runs_of(other, "elsewhere")) == 5
+    assert f"elsewhere: 4 trials are in {other}" in capfd.readouterr().err
+    assert conduct(small("elsewhere"), there).problem is None
+    assert capfd.readouterr().err == ""  # it is there by now
+    away = conduct(small("elsewhere"), replace(where, tracking_uri="http://me:s3cr3t@127.0.0.1:1"))
+    assert isinstance(away.problem, CannotRun)
+    assert "gensweep sync elsewhere --tracking-uri http://127.0.0.1:1" in str(away.problem)
+    assert "s3cr3t" not in str(away.problem)
+    assert len(away.trials.rows) == 4
+
+
+def test_the_store_of_earlier_is_the_one_that_is_checked(
+    where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.chdir(tmp_path)
+    earlier = tmp_path / "earlier.db"
+    earlier.write_bytes(b"broken since")
+    folder = begun_before_its_first_trial(where, "earlier", seed=0)
+    Cursor.load(folder.path / "tracking.jsonl", f"sqlite:///{earlier}").compact()
+    with pytest.raises(CannotRun, match=r"earlier\.db cannot be used"):
+        conduct(continued(folder, 3), replace(where, tracking_uri=None))
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+@pytest.mark.parametrize(
+    "what", ["data", "torn", "extractor", "no extractor", "store", "folder", "file", "broken", "old"]
+)
 def test_what_cannot_run_leaves_nothing_behind(
     tmp_path: Path, where: Where, what: str, scripted: Callable[[Script], Scripted]
 ) -> None:
@@ -275,6 +387,28 @@ def test_what_cannot_run_leaves_nothing_behind(
     if what == "data":
         folder = {"name": "image_folder", "path": str(tmp_path / "none"), "size": 8}
         sweep, kind, says = small("nothing", {"dataset": folder}), ConfigError, "none"
+    elif what == "torn":  # that shows only once all of it is read
+        np.save(tmp_path / "data.npy", np.full((500, 2), np.nan, dtype="float32"))
+        data = {"name": "array", "path": str(tmp_path / "data.npy")}
+        sweep, kind, says = small("nothing", {"dataset": data}), ConfigError, "trial.dataset: .*not finite"
+    elif what in ("extractor", "no extractor"):
+        if what == "extractor":
+            (tmp_path / "net.pt").write_bytes(b"no network")
+        metrics = [METRIC, {"name": "fid", "extractor": f"file:{tmp_path / 'net.pt'}"}]
+        sweep, kind = small("nothing", {"evaluation": {"metrics": metrics, "every": 1}}), ConfigError
+        says = "holds no network" if what == "extractor" else "net.pt cannot be read"
+    elif what in ("broken", "old"):
+        broken = tmp_path / "broken.db"
+        broken.write_bytes(b"SQLite format 3\x00" + b"no database" * 100)
+        if what == "old":
+            broken.unlink()
+            with closing(sqlite3.connect(broken)) as database:
+                for statement in ("table experiments (x)", "table runs (x)", "table alembic_version (version_num)"):
+                    database.execute(f"create {statement}")
+                database.execute("insert into alembic_version values ('27a6a02d2cf1')")
+                database.commit()
+        where = replace(where, tracking_uri=f"sqlite:///{broken}")
+        says = "mlflow db upgrade sqlite:" if what == "old" else "SQLite cannot read it"
     elif what == "store":
         where, says = Where(where.runs, tracking_uri="http://127.0.0.1:1", in_process=True), "Start the server there"
     elif what == "folder":
@@ -355,8 +489,11 @@ def test_ray_runs_what_is_not_asked_for_in_this_process(
     assert isinstance(campaign._executor(sweep, where, where.runs / "ray"), InProcess)
 
 
-def test_a_store_that_turns_out_to_be_unusable_stops_the_sweep_with_its_reason(where: Where, tmp_path: Path) -> None:
-    """It is opened while the first trials run: what only then shows ends them, resumably, and nothing is lost."""
+def test_a_store_that_turns_out_to_be_unusable_stops_the_sweep_with_its_reason(
+    where: Where, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is opened while the first trials run: what breaks until then ends them, resumably, and nothing is lost."""
+    monkeypatch.setattr(campaign, "check_reachable", lambda uri: None)
     broken = tmp_path / "broken.db"
     broken.write_bytes(b"SQLite format 3\x00" + b"no database" * 100)
     found = conduct(

@@ -179,3 +179,9 @@ def test_an_error_becomes_a_failure_with_its_message_and_its_traceback() -> None
     assert (failure.number, failure.reason) == (3, "ValueError: invalid literal for int() with base 10: 'no'")
     assert 'int("no")' in failure.details
     assert Failure.of(3, ConfigError("training.batch_size: too large")).reason == "training.batch_size: too large"
+
+
+def test_a_failure_has_no_password() -> None:
+    failure = Failure.of(3, OSError("no answer from http://me:s3cr3t@host/data"))
+    assert failure.reason == "OSError: no answer from http://host/data"
+    assert failure.details.endswith("OSError: no answer from http://host/data\n")

@@ -13,7 +13,9 @@ def ui(
     tracking_uri: TrackingUri = None,
     port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
 ) -> None:
-    """Open MLflow's own pages on the store in use; stop with Ctrl-C.
+    """Open MLflow's own pages on the store in use; stop with Ctrl-C, which is exit code 0.
+
+    The server ends with this command, however that ends; SIGTERM and SIGHUP are exit codes 143 and 129.
 
     Example:
       gensweep ui --port 5001
@@ -21,12 +23,22 @@ def ui(
     from gensweep.terminal import waiting
 
     with waiting("starting MLflow's pages"):
-        from gensweep.tracking.store import open_ui, resolve_uri
+        from gensweep.tracking import pages
+        from gensweep.tracking.store import resolve_uri
 
-        pages = open_ui(resolve_uri(tracking_uri), port)
-    print(f"MLflow: {pages.url}", flush=True)
-    if pages.process is not None:
-        pages.process.wait()
+        uri = resolve_uri(tracking_uri)
+        there = pages.running_server(uri)
+    if there:
+        print(f"MLflow: {there}")
+        return
+    try:
+        with pages.ended_by_signals(), pages.Pages(uri, port) as shown:
+            print(f"MLflow: {shown.url}", flush=True)
+            shown.wait()
+    except KeyboardInterrupt:
+        return
+    except pages.Ended as end:
+        raise typer.Exit(end.code) from None
 
 
 def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None) -> None:

@@ -38,6 +38,11 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
         ConfigError: there is none; the message names the nearest.
     """
     known = [folder.path.name for folder in sweeps(runs)]
-    if name not in known:
-        raise ConfigError(f"there is no sweep '{name}' in {runs}. {suggest(name, known)}")
-    return SweepFolder.open(runs / name)
+    path = Path(name)  # as a shell completes it: runs/wae/
+    is_path = len(path.parts) > 1 and path.parent.resolve() == runs.resolve()
+    found = path.name if is_path else name.rstrip("/")
+    if found not in known:
+        elsewhere = (path / "sweep.yaml").is_file() and path.parent.resolve() != runs.resolve()
+        where = f"For {name}: {path.resolve().name} --runs {path.parent}. " if elsewhere else ""
+        raise ConfigError(f"there is no sweep '{found}' in {runs}. {where}{suggest(found, known)}")
+    return SweepFolder.open(runs / found)

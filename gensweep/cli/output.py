@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from gensweep.credentials import redacted
 from gensweep.tables import Layout
 from gensweep.terminal import print_table, print_text, waiting
 from gensweep.text import number
@@ -65,7 +66,8 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
     if verdict.comparison:
         print_text(f"{verdict.comparison.sentence()}\n")
         print(f"Report: {_near(verdict.report)}")
-    option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
+    is_told = tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI")
+    option = f" --tracking-uri {redacted(tracking_uri or '')}" if is_told else ""
     print(f"In MLflow: gensweep ui{option}")
 
 

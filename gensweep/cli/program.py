@@ -10,6 +10,7 @@ import typer
 from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams
+from gensweep.credentials import redacted
 from gensweep.errors import GensweepError, Interrupted
 
 app = typer.Typer(
@@ -87,4 +88,5 @@ def _written(code: int) -> int:
 
 
 def _complain(message: str) -> None:
+    message = redacted(message)
     print(f"gensweep: {message}" if "\n" not in message else f"gensweep:\n{message}", file=sys.stderr)

@@ -12,6 +12,7 @@ from typing import Any
 import ray
 
 from gensweep.configuration import Resources
+from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.executors.resources import places
 
@@ -69,7 +70,7 @@ class RayCluster:
             self._say("starting Ray on this machine")
             _start_here(options)
         else:
-            self._say(f"joining the Ray cluster at {self.address}")
+            self._say(f"joining the Ray cluster at {redacted(self.address)}")
             _join(self.address, options)
         self._is_ours = True
         self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
@@ -92,8 +93,9 @@ def _join(address: str, options: dict[str, Any]) -> None:
         _knock(address)
         ray.init(address=address, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        why = redacted(_first_line(error), address)
         raise CannotRun(
-            f"--address {address}: no Ray cluster can be joined there ({_first_line(error)}). Start one with "
+            f"--address {redacted(address)}: no Ray cluster can be joined there ({why}). Start one with "
             f"`ray start --head`, check the address and RAY_AUTH_MODE / the token, or leave --address out to run on "
             f"this machine."
         ) from error

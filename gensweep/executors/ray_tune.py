@@ -14,6 +14,7 @@ from typing import Any
 
 from ray import tune
 
+from gensweep.credentials import redacted
 from gensweep.executors._ray_search import Guarded, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import Executor, Work
@@ -40,7 +41,11 @@ class RayTune(Executor):
     def surroundings(self) -> dict[str, Any]:
         """The address, and what each node has."""
         self.ready()
-        return {"ray_address": self.cluster.address, "nodes": [_described(node) for node in self.cluster.nodes]}
+        address = self.cluster.address
+        return {
+            "ray_address": address and redacted(address),
+            "nodes": [_described(node) for node in self.cluster.nodes],
+        }
 
     def run(self, work: Work) -> None:
         """See the contract."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import tempfile
 from pathlib import Path
 
 
@@ -25,6 +26,17 @@ def make_directory(path: Path) -> None:
     with contextlib.suppress(FileExistsError):
         path.mkdir()
     fsync_directory(path.parent)
+
+
+def unwritable(path: Path) -> str | None:
+    """Why no folder can be made at `path`, or no file in it; None where that can be. Leaves nothing behind, tried for real."""
+    while not path.exists():
+        path = path.parent
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            return None
+    except OSError as error:
+        return f"{path} cannot be written ({error.strerror or error})"
 
 
 def write_new(path: Path, data: bytes, *, fsync: bool = True) -> None:

@@ -45,10 +45,8 @@ class SweepFolder:
             make_directory(path / "trials")
             with Lease(path):  # of two that create the same sweep at once, the second sees the first's files
                 _refuse_existing(path)
-                described = {**surroundings.describe(), **(environment or {})}
-                write_atomic(path / "environment.json", json.dumps(described, indent=1).encode())
                 write_atomic(path / "ledger" / "events.jsonl", b"")
-                write_atomic(path / "sweep.yaml", _dump(definition))  # last: with it the folder is a sweep
+                cls(path).renew(definition, environment=environment)  # last: with it the folder is a sweep
         except OSError as error:
             raise CannotRun(
                 f"{path}: the sweep's folder cannot be written ({error.strerror or error}). "
@@ -81,6 +79,16 @@ class SweepFolder:
         if not isinstance(found, dict):
             raise DamagedSweep(f"{path}: holds {found!r:.80}, not a definition. Restore it from a copy.")
         return found
+
+    def is_begun(self) -> bool:
+        """Whether a trial was ever issued. Before, the folder holds nothing to lose."""
+        return any((self.path / "trials").glob("*")) or bool(self.state().trials)
+
+    def renew(self, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None) -> None:
+        """Make it another sweep, made here and now; before its first trial, and for the sweep's driver."""
+        described = {**surroundings.describe(), **(environment or {})}
+        write_atomic(self.path / "environment.json", json.dumps(described, indent=1).encode())
+        self.redefine(definition)
 
     def redefine(self, definition: Mapping[str, Any]) -> None:
         """Replace the definition, for more samples for example: whole or not at all. For the sweep's driver."""

@@ -60,6 +60,10 @@ class Featured(Metric, ABC):
             )
         return None
 
+    def ready(self, dataset: Dataset) -> None:
+        """Open the extractor."""
+        self.features(dataset)
+
     def features(self, dataset: Dataset) -> Extractor:
         """The extractor for `dataset`.
 

@@ -102,6 +102,13 @@ class Metric(Component, ABC):
         """Why this metric has no meaning on `dataset`; None where it has. Reads no data."""
         return None
 
+    def ready(self, dataset: Dataset) -> None:
+        """Open what a score on `dataset` takes besides the data.
+
+        Raises:
+            ConfigError: it is missing or damaged, or cannot take such data.
+        """
+
     def n_wanted(self) -> int | None:
         """How many samples a score takes, where that is known before any data are read; None where it is not."""
         return None

@@ -8,7 +8,8 @@ once for each family.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from gensweep.axes.axis import Axis, AxisPath
 from gensweep.axes.distributions import Choice
 from gensweep.axes.space import Ask, OneOf
 from gensweep.configuration import TrialConfiguration
-from gensweep.datasets.base import Dataset, load
+from gensweep.datasets import base as datasets
+from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.spaces.load import read
 from gensweep.spaces.messages import explain
@@ -68,22 +70,46 @@ def data_problems(sweep: Sweep) -> list[Problem]:
     return list(dict.fromkeys(_at(sweep, ask, ("dataset",), problem) for ask, problem in found if problem))
 
 
-def read_data(sweep: Sweep) -> None:
-    """Read the data of the sweep, as its trials will, before anything is written.
-
-    Raises:
-        ConfigError: they are damaged; the message names the files and the cure.
-    """
-    for dataset in dict.fromkeys(dataset for _, dataset in _datasets(sweep)):
-        load(dataset)
-
-
 def _datasets(sweep: Sweep) -> Iterator[tuple[Ask, Dataset]]:
     for ask in _asks(sweep.space):
         try:
             yield ask, TrialConfiguration.example(spaces.resolve(sweep.space, ask)).dataset
         except ValidationError:
             continue  # `check` reports it
+
+
+def unreadable(sweep: Sweep) -> list[Problem]:
+    """What of the sweep's data and feature extractors cannot be opened here. Reads them, and keeps them for its trials."""
+    found, opened = list[Problem](), set[Any]()
+    for ask in _asks(sweep.space):
+        try:
+            configuration = TrialConfiguration.example(spaces.resolve(sweep.space, ask))
+        except ValidationError:
+            continue  # `check` reports it
+        for location, key, opening in _opened(configuration):
+            if key not in opened and (reason := _reason(opening)):
+                found.append(_at(sweep, ask, location, reason))
+                break  # without data no extractor is of use
+            opened.add(key)
+    return list(dict.fromkeys(found))
+
+
+def _opened(configuration: TrialConfiguration) -> Iterator[tuple[tuple[str | int, ...], Any, Callable[[], Any]]]:
+    """What a trial opens: where that is written, what it is, and how it is opened."""
+    dataset = configuration.dataset
+    yield ("dataset",), dataset, partial(datasets.load, dataset)
+    for i, metric in enumerate(configuration.evaluation.metrics):
+        yield ("evaluation", "metrics", i), (metric, dataset), partial(metric.ready, dataset)
+
+
+def _reason(opening: Callable[[], Any]) -> str | None:
+    try:
+        opening()
+    except ConfigError as error:
+        return str(error)
+    except Exception as error:  # a file may be broken in ways that only its library knows
+        return f"cannot be read ({type(error).__name__}: {error}). Check the file, or get it again."
+    return None
 
 
 def _asks(space: dict[str, Any]) -> Iterator[Ask]:

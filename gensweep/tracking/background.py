@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from gensweep.errors import CannotRun
+from gensweep.credentials import redacted
+from gensweep.errors import CannotRun, ConfigError
 from gensweep.tracking.projection import Progress, Projection
-from gensweep.tracking.store import redacted, unreachable
+from gensweep.tracking.store import unreachable
 
 _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
@@ -91,6 +92,8 @@ class Background:
             self.projection.start()
         except CannotRun as error:
             self.error = error
+        except ConfigError as error:
+            self.error = CannotRun(str(error))
         except Exception as error:  # a library's own, or a mistake of ours
             _log.debug("opening failed", exc_info=True)
             self.error = unreachable(self.projection.uri, f"{type(error).__name__}: {error}")
@@ -110,7 +113,8 @@ class Background:
             return action()
         except Exception as error:
             _log.debug("tracking failed", exc_info=True)
-            return replace(self.projection.progress, problem=f"{type(error).__name__}: {error}")
+            why = redacted(f"{type(error).__name__}: {error}", self.projection.uri)
+            return replace(self.projection.progress, problem=why)
 
     def _went(self, problem: str | None) -> str:
         uri = redacted(self.projection.uri)

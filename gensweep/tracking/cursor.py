@@ -110,12 +110,17 @@ class Cursor:
         return _line({"version": VERSION, "sweep_id": self.sweep_id})
 
 
-def last_uri(path: Path) -> str | None:
-    """The store that the sweep was last sent to, without its password."""
+def stores(path: Path) -> list[str]:
+    """The stores that the sweep was sent to, without their passwords; the last one is that of the last time."""
     try:
-        return next(reversed(_read(path)[1]), None)
+        return list(_read(path)[1])
     except (OSError, DamagedSweep):
-        return None
+        return []
+
+
+def last_uri(path: Path) -> str | None:
+    """The store that the sweep was last sent to."""
+    return next(reversed(stores(path)), None)
 
 
 def _read(path: Path) -> tuple[str, Stores]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +14,12 @@ import mlflow
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 
+from gensweep.credentials import redacted
+from gensweep.ledger.durable import make_directory, write_new
 from gensweep.tracking import store
 from gensweep.tracking.run_store import Away, Point, Refused, RunStore, Status
+from gensweep.tracking.schema import EXPERIMENT, deleted
 
-EXPERIMENT = "gensweep"
 _PAGE = 1000  # runs in one answer
 _PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
 _METRICS = 1000 - _PARAMETERS - _TAGS
@@ -30,6 +33,10 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
+_LOGGERS = {
+    "alembic": logging.WARNING,  # it lists every migration of a new database
+    "mlflow.store.db.utils": logging.CRITICAL,  # each of its errors comes here too, and is told once, without passwords
+}
 T = TypeVar("T")
 
 
@@ -37,9 +44,11 @@ def open_mlflow(uri: str) -> MlflowStore:
     """The store behind a URI, with its experiment."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)  # MLflow reads them at each request; there is no other way to set them
-    for name in ("alembic", "mlflow.store.db.utils"):
-        logging.getLogger(name).setLevel(logging.WARNING)  # they list every migration of a new database
-    found = MlflowStore(uri)
+    for name, level in _LOGGERS.items():
+        logging.getLogger(name).setLevel(level)
+    if (path := store.sqlite_path(uri)) is not None and not path.exists():
+        _told(uri, _create, path)
+    found = _told(uri, MlflowStore, uri)
     found.connect()
     return found
 
@@ -60,8 +69,7 @@ class MlflowStore(RunStore):
                 self._call(self._client.create_experiment, EXPERIMENT, store.artifact_folder(self.uri))
             found = self._call(self._client.get_experiment_by_name, EXPERIMENT)
         if found.lifecycle_stage != "active":
-            cure = f"`mlflow experiments restore -x {found.experiment_id}` restores it"
-            raise Refused(f"its experiment '{EXPERIMENT}' is deleted; {cure}")
+            raise Refused(". ".join(map(str, deleted(found.experiment_id, redacted(self.uri)))))
         self._experiment = found.experiment_id
 
     def find(self, tags: Mapping[str, str]) -> list[str]:
@@ -136,21 +144,45 @@ class MlflowStore(RunStore):
         self._call(self._client.delete_run, run_id)
 
     def _call(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        try:
-            return function(*args, **kwargs)
-        except MlflowException as error:
-            kind = Refused if getattr(error, "error_code", "") in _REFUSALS else Away
-            raise kind(_short(error)) from error
-        except (
-            Exception
-        ) as error:  # a lost connection comes as OSError, as requests', urllib3's or a cloud library's own
-            raise Away(_short(error)) from error
+        return _told(self.uri, function, *args, **kwargs)
+
+
+def _told(uri: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """What the function gives; what goes wrong in it is Refused or Away, without the passwords of `uri`."""
+    try:
+        return function(*args, **kwargs)
+    except MlflowException as error:
+        kind = Refused if getattr(error, "error_code", "") in _REFUSALS else Away
+        raise kind(_short(error, uri)) from error
+    except Exception as error:  # a lost connection comes as OSError, as requests', urllib3's or a cloud library's own
+        raise Away(_short(error, uri)) from error
 
 
 def _parts(n: float) -> Iterator[int]:
     yield from range(max(0, -int(-n // 1)))
 
 
-def _short(error: BaseException) -> str:
-    text = " ".join(store.redacted(str(error)).split()) or type(error).__name__
+def _create(path: Path) -> None:
+    """A new database at `path`, whole or not at all: MLflow makes it in a hundred steps, and cannot go on with half of them.
+
+    Where another process makes it at the same time, the first one counts.
+    """
+    with tempfile.TemporaryDirectory(prefix="gensweep-") as folder:
+        draft = Path(folder) / "mlflow.db"
+        mlflow.MlflowClient(tracking_uri=f"sqlite:///{draft}").search_experiments(max_results=1)
+        make_directory(path.parent)
+        part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            write_new(part, draft.read_bytes())
+            os.link(part, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            part.rename(path)  # where the disk has no hard links
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _short(error: BaseException, uri: str) -> str:
+    text = " ".join(redacted(str(error), uri).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:300] + "…"

@@ -8,7 +8,6 @@ missing. The store may be away for a while or for good: a pass then ends early, 
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -24,12 +24,12 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.objective import Objective
 from gensweep.tracking import describe
-from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor, last_uri
+from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
 from gensweep.tracking.run_store import Away, OpenStore, Point, Refused, open_store
 from gensweep.tracking.runs import Runs
-from gensweep.tracking.store import check_reachable, redacted, resolve_uri, sqlite_path, unreachable
+from gensweep.tracking.sent import CURSOR, store_of
+from gensweep.tracking.store import unreachable
 
-_CURSOR = "tracking.jsonl"
 _PICTURES = ("samples/*.png", "reconstructions/*.png")
 _OF_THE_SWEEP = ("sweep.yaml", "environment.json", "results.csv", "costs.csv")
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
@@ -57,9 +57,9 @@ class Projection:
         self, folder: SweepFolder, tracking_uri: str | None = None, *, open_store: OpenStore = open_store
     ) -> None:
         self.folder = folder
-        self.uri = resolve_uri(tracking_uri or self._remembered())
+        self.uri = store_of(folder.path, tracking_uri)
         self._open_store = open_store
-        self._cursor = Cursor.load(folder.path / _CURSOR, redacted(self.uri))
+        self._cursor = Cursor.load(folder.path / CURSOR, redacted(self.uri))
         self._lock = threading.RLock()
         self._runs: Runs | None = None
         self._following = folder.follow()
@@ -89,7 +89,6 @@ class Projection:
             CannotRun: the store cannot be used; says which, why and the cure.
         """
         with self._lock:
-            check_reachable(self.uri)
             try:
                 self._runs = Runs(self.folder, self._cursor, self._open_store(self.uri))
                 self._runs.take_up_sweep()
@@ -128,13 +127,6 @@ class Projection:
     @property
     def _state(self) -> SweepState:
         return self._following.state
-
-    def _remembered(self) -> str | None:
-        """The store of earlier, for where neither the caller nor the environment names one; if it is still there."""
-        if os.environ.get("MLFLOW_TRACKING_URI") or not (uri := last_uri(self.folder.path / _CURSOR)):
-            return None
-        path = sqlite_path(uri)
-        return uri if path is None or path.exists() else None
 
     def _advance(self) -> bool:
         """Follow the ledger, and note which trials changed; whether anything did."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from gensweep.tracking.store import check_reachable
+
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
 
@@ -86,7 +88,9 @@ def open_store(uri: str) -> RunStore:
     """The store behind a tracking URI, ready to use. MLflow is imported here and not before, because it takes seconds.
 
     Raises:
+        ConfigError, CannotRun: what can be found out without MLflow says that it cannot be used, and how to mend that.
         Away, Refused: it cannot be used.
     """
+    check_reachable(uri)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reads this one when it is imported
     return cast(OpenStore, importlib.import_module("gensweep.tracking.mlflow_store").open_mlflow)(uri)

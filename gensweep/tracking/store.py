@@ -1,21 +1,22 @@
-"""Where MLflow keeps the runs: which URI, whether anybody answers there, and how to look at it in a browser."""
+"""Where MLflow keeps the runs: which URI, and whether it can be used as it is found, before anything is begun."""
 
 from __future__ import annotations
 
 import os
 import re
-import socket
-import subprocess
-import sys
-from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from gensweep.errors import CannotRun, ConfigError
+from gensweep.credentials import redacted
+from gensweep.errors import CannotRun, ConfigError, suggest
+from gensweep.tracking import sqlite_file
+from gensweep.tracking.schema import Trouble
 
-_PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-_CONNECT_SECONDS = 5.0
-_SQLITE_MAGIC = b"SQLite format 3\x00"
+_WEB = ("http", "https")
+_DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
+_ALSO_CALLED = {"mariadb": "mysql", "sqlserver": "mssql"}  # names that are not near
+_ENCODED = "In a user or a password write @ as %40, / as %2F, : as %3A, ? as %3F, # as %23 and a space as %20."
 CURE = (
     "Start the server there, or name another store: --tracking-uri http://host:port, or --tracking-uri "
     "sqlite:///mlflow.db for a file in this folder."
@@ -25,35 +26,44 @@ CURE = (
 def resolve_uri(given: str | None) -> str:
     """The tracking URI: the given one, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder.
 
-    A SQLite path is made absolute, so that the same store is found from any folder.
+    A SQLite path is made absolute, so that the same store is found from any folder; what a browser adds to a server's
+    address is left out.
 
     Raises:
-        ConfigError: it is a path or a `file:` URI, where MLflow no longer keeps runs.
+        ConfigError: it names no store of MLflow's, or cannot be read.
     """
-    uri = given or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    if uri == "databricks" or uri.startswith(("databricks:", "uc:")):
+    uri = (given or os.environ.get("MLFLOW_TRACKING_URI") or "").strip()
+    uri = uri or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    scheme = uri.partition(":")[0].lower() if ":" in uri else ""
+    if scheme in ("databricks", "uc") or uri == "databricks":
         return uri
-    if "://" not in uri or uri.startswith("file:"):
-        raise ConfigError(
-            f"tracking URI '{uri}' is a folder, and MLflow 3 keeps no runs in folders. Use sqlite:///path/mlflow.db, "
-            "or http://host:port of a server."
-        )
     if (path := sqlite_path(uri)) is not None:
         return f"sqlite:///{path}"
-    return uri.rstrip("/")
-
-
-def redacted(text: str) -> str:
-    """A URI, or a message with URIs in it, without users and passwords: fit for messages and files."""
-    # up to the last @ before the path: a password may hold one
-    return re.sub(r"://[^/\s]*@", "://", re.sub(r"(?i)([?&](?:password|token)=)[^&\s]*", r"\1", text))
+    if "://" not in uri or scheme == "file":
+        raise ConfigError(
+            f"tracking URI '{redacted(uri)}' is a folder, and MLflow 3 keeps no runs in folders. Use "
+            "sqlite:///path/mlflow.db, or http://host:port of a server."
+        )
+    return _server(uri)
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The absolute path of a SQLite store's file; None for any other store."""
-    if not uri.startswith("sqlite:"):
+    """The absolute path of a SQLite store's file; None for any other store.
+
+    Raises:
+        ConfigError: there is no path in it, or none where SQLAlchemy looks for it.
+    """
+    scheme, _, rest = uri.partition(":")
+    if scheme.partition("+")[0].lower() != "sqlite":
         return None
-    name = unquote(uri.split(":///", 1)[-1].partition("?")[0])
+    name = unquote(rest.removeprefix("///").partition("?")[0])
+    if not rest.startswith("///") or name in ("", ":memory:"):
+        what = "keeps its runs in memory only" if name == ":memory:" else "names no file"
+        example = rest.strip("/") if rest.strip("/") not in ("", ":memory:") else "mlflow.db"
+        raise ConfigError(
+            f"tracking URI '{uri}' {what}. Write sqlite:///{example} for a file in this folder, or "
+            f"sqlite:////data/mlflow.db, with four slashes, for a file anywhere."
+        )
     return (Path.cwd() / name).resolve()
 
 
@@ -64,79 +74,70 @@ def artifact_folder(uri: str) -> str | None:
 
 
 def check_reachable(uri: str) -> None:
-    """Find out within seconds whether the store can be used; MLflow itself would retry for minutes.
+    """Find out within seconds whether the store can be used as it is; MLflow itself would take its import, and minutes.
+
+    Nothing is created, changed or upgraded.
 
     Raises:
+        ConfigError: MLflow knows no such kind of store.
         CannotRun: naming the store, what is wrong and the cure.
     """
+    scheme = uri.partition(":")[0].partition("+")[0]
+    trouble: Trouble | None = None
     if (path := sqlite_path(uri)) is not None:
-        _check_file(path)
-        return
-    parts = urlsplit(uri)
-    try:
-        port = parts.port or _PORTS.get(parts.scheme.split("+")[0])
-    except ValueError as error:
-        raise ConfigError(f"tracking URI '{redacted(uri)}': {error}. Use http://host:port.") from error
-    if parts.hostname is None or port is None:
-        return
-    try:
-        with socket.create_connection((parts.hostname, port), timeout=_CONNECT_SECONDS):
-            pass
-    except OSError as error:
-        raise unreachable(uri, f"{parts.hostname}:{port}: {error.strerror or error}") from error
+        trouble = sqlite_file.trouble(path)
+    elif scheme in _WEB:
+        from gensweep.tracking import tracking_server
+
+        trouble = tracking_server.trouble(uri)
+    elif scheme in _DATABASES:
+        from gensweep.tracking import database_server
+
+        trouble = database_server.trouble(uri)
+    else:
+        _known(uri, scheme)
+    if trouble is not None:
+        raise unreachable(uri, *trouble)
 
 
-def unreachable(uri: str, why: str) -> CannotRun:
+def unreachable(uri: str, why: str, cure: str | None = None) -> CannotRun:
     """The error for a store that cannot be used at the start."""
-    return CannotRun(f"MLflow at {redacted(uri)} cannot be used ({why}). {CURE}")
+    shown = " ".join(redacted(why, uri).split())
+    return CannotRun(f"MLflow at {redacted(uri)} cannot be used ({shown}). {cure or CURE}")
 
 
-@dataclass(frozen=True)
-class Ui:
-    """MLflow's pages: their address, and the server that was started for them, if one was."""
-
-    url: str
-    process: subprocess.Popen[bytes] | None
-
-
-def ui_command(uri: str, port: int = 5000) -> list[str]:
-    """The command that serves MLflow's pages of a store to this machine only."""
-    command = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri]
-    if (folder := artifact_folder(uri)) is not None:
-        command += ["--default-artifact-root", folder]
-    return [*command, "--host", "127.0.0.1", "--port", str(port)]
-
-
-def open_ui(uri: str, port: int = 5000) -> Ui:
-    """The pages of a store: a server that runs already, or one started here for a database. The caller ends it.
+def _server(uri: str) -> str:
+    """A server's URI with user and password so written that every library reads them alike.
 
     Raises:
-        CannotRun: something else listens on `port`, or the store cannot be used.
+        ConfigError: there is no host in it, or it cannot be told from the password.
     """
-    check_reachable(uri)
-    if uri.startswith(("http:", "https:")):
-        return Ui(redacted(uri), None)
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise CannotRun(f"port {port} is taken ({error.strerror}). Choose another one with --port.") from error
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    return Ui(f"http://127.0.0.1:{port}", subprocess.Popen(ui_command(uri, port), env={**os.environ, **quiet}))
-
-
-def _check_file(path: Path) -> None:
-    uri = f"sqlite:///{path}"
+    problem, netloc = "", ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = not path.exists()
-        with path.open("ab+") as file:
-            file.seek(0)
-            start = file.read(len(_SQLITE_MAGIC))
-        if new:
-            path.unlink()
-    except OSError as error:
-        raise unreachable(uri, error.strerror or str(error)) from error
-    if start and start != _SQLITE_MAGIC:
-        raise unreachable(uri, "the file is not a SQLite database")
+        parts = urlsplit(uri)
+        netloc = parts.netloc
+        if "@" in parts.path + parts.fragment or any(map(str.isspace, netloc)):
+            problem = _ENCODED
+        elif parts.port is None and not parts.hostname and parts.scheme in _WEB:
+            problem = "It names no host. Use http://host:port."
+    except ValueError:
+        problem = f"Its port cannot be read. Use http://host:port.{f' {_ENCODED}' if '@' in uri else ''}"
+    if problem:
+        raise ConfigError(f"tracking URI '{redacted(uri, uri)}': {problem}")
+    user, at, host = netloc.rpartition("@")
+    whole = uri.replace(netloc, user.replace("@", "%40") + at + host, 1) if at else uri
+    address, mark, query = whole.partition("?")
+    return (
+        re.split("[?#]", whole)[0].rstrip("/") if parts.scheme in _WEB else address + mark + query.replace("@", "%40")
+    )
+
+
+def _known(uri: str, scheme: str) -> None:
+    """Raise if neither MLflow nor a plugin of it knows the scheme."""
+    plugins = {plugin.name for plugin in metadata.entry_points(group="mlflow.tracking_store")}
+    known = {*_WEB, *_DATABASES, "databricks", "uc", *plugins}
+    if scheme not in known:
+        instead = f"Did you mean '{_ALSO_CALLED[scheme]}'? " if scheme in _ALSO_CALLED else ""
+        raise ConfigError(
+            f"tracking URI '{redacted(uri, uri)}': MLflow knows no '{scheme}'. {instead}{suggest(scheme, known)}"
+        )

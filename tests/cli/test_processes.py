@@ -71,12 +71,13 @@ def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp
 def test_nothing_is_left_behind_where_ray_cannot_run_it(tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(SPACE)
     for arguments, code, says in [
-        (["--address", "127.0.0.1:1"], 4, "no Ray cluster can be joined there"),
+        (["--address", "me:s3cr3t@127.0.0.1:1"], 4, "--address 127.0.0.1:1: no Ray cluster can be joined there"),
         (["resources.gpu=99"], 4, "no node has that"),
     ]:
         refused = gensweep(tmp_path, "run", "space.yaml", *arguments)
         assert (refused.returncode, says in refused.stderr) == (code, True), (arguments, refused.stderr)
         assert "Traceback" not in refused.stderr
+        assert "s3cr3t" not in refused.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["space.yaml"]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 from pathlib import Path
 
 import mlflow
@@ -232,8 +234,66 @@ def test_the_schema_is_one(gensweep: Command) -> None:
     assert json.loads(gensweep("schema").out)["$schema"].endswith("2020-12/schema")
 
 
-def test_ui_says_where_the_pages_are(gensweep: Command, monkeypatch: pytest.MonkeyPatch, store: str) -> None:
-    from gensweep.tracking import store as stores
+@pytest.mark.parametrize(("end", "code"), [("Ctrl-C", 0), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_ui_says_where_the_pages_are(
+    gensweep: Command, monkeypatch: pytest.MonkeyPatch, store: str, end: str, code: int
+) -> None:
+    from gensweep.tracking import pages
 
-    monkeypatch.setattr(stores, "open_ui", lambda uri, port: stores.Ui(f"{uri} at {port}", None))
-    assert gensweep("ui", "--port", "5009").out == f"MLflow: {store} at 5009\n"
+    class Shown(pages.Pages):
+        def __enter__(self) -> Shown:
+            self.url = f"{self.uri} at {self.port}"
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def wait(self) -> None:
+            raise KeyboardInterrupt if end == "Ctrl-C" else pages.Ended(signal.Signals[end])
+
+    monkeypatch.setattr(pages, "Pages", Shown)
+    ended = gensweep("ui", "--port", "5009")
+    assert (ended.code, ended.out, ended.err) == (code, f"MLflow: {store} at 5009\n", "")
+
+
+def test_the_pages_of_a_server_are_its_own_and_its_password_is_not_told(gensweep: Command) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        place = f"127.0.0.1:{listening.getsockname()[1]}"
+        assert gensweep("ui", "--tracking-uri", f"http://me:s3cr3t@{place}/").out == f"MLflow: http://{place}\n"
+
+
+@pytest.mark.parametrize("name", ["study/", "runs/study", "runs/study/", "./runs/study/", "runs//study"])
+def test_a_sweep_may_be_named_as_a_shell_completes_it(study: Writer, gensweep: Command, name: str) -> None:
+    plain = gensweep("show", "study")
+    assert plain.code == 0
+    assert gensweep("show", name) == plain
+    assert gensweep("compare", name).out == gensweep("compare", "study").out
+
+
+def test_a_sweep_of_another_folder_is_pointed_to(study: Writer, gensweep: Command, tmp_path: Path) -> None:
+    (tmp_path / "runs").rename(tmp_path / "older")
+    missing = gensweep("show", "older/study/")
+    assert missing.code == 2
+    assert "there is no sweep 'older/study' in runs. For older/study/: study --runs older." in missing.err
+    assert gensweep("show", "study", "--runs", "older").code == 0
+    assert gensweep("show", "older/study/", "--runs", "older/").code == 0
+    assert gensweep("show", "older/nothing/").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "study", "http://me:s3cr3t@h/"],
+        ["ls", "http://me:s3cr3t@h/"],
+        ["sync", "study", "--tracking-uri", "me:s3cr3t@h"],
+        ["sync", "study", "--tracking-uri", "htp://me:s3cr3t@h"],
+        ["ui", "--tracking-uri", "http://me:s3cr3t@127.0.0.1:1"],
+        ["ui", "--tracking-uri", "http://me:s3cr3t@h:port"],
+    ],
+)
+def test_no_message_has_a_password(study: Writer, gensweep: Command, arguments: list[str]) -> None:
+    ended = gensweep(*arguments)
+    assert ended.code in (2, 4)
+    assert "s3cr3t" not in ended.out + ended.err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,45 @@ def test_half_a_creation_is_no_sweep_and_can_be_repeated(sweep: SweepFolder) -> 
         SweepFolder.open(sweep.path)
     assert sweeps(sweep.path.parent) == []
     assert SweepFolder.create(sweep.path, {"name": "again"}).definition == {"name": "again"}
+
+
+@pytest.mark.parametrize("write", range(13))
+def test_killed_at_any_write_of_its_beginning_the_name_is_free(
+    tmp_path: Path, in_child: Callable[[Callable[[], object]], int], write: int
+) -> None:
+    path = tmp_path / "runs" / "study"
+
+    def dies() -> None:
+        left, real = iter(range(write)), os.fsync
+
+        def fsync(descriptor: int) -> None:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            real(descriptor)
+
+        os.fsync = fsync
+        with SweepFolder.create(path, {"by": "the first"}).hold():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_child(dies) == -signal.SIGKILL
+    if sweeps(path.parent):
+        folder = SweepFolder.open(path)
+        assert not folder.is_begun()
+        with folder.hold():
+            folder.renew({"by": "the second"}, environment={"devices": ["cpu"]})
+    else:
+        folder = SweepFolder.create(path, {"by": "the second"}, environment={"devices": ["cpu"]})
+    assert SweepFolder.open(path).definition == folder.definition == {"by": "the second"}
+    assert folder.environment["devices"] == ["cpu"]
+    with folder.hold():
+        folder.events.append(issued(0))
+    assert SweepFolder.open(path).is_begun()
+
+
+def test_a_folder_with_a_trial_is_begun_also_where_its_event_is_lost(sweep: SweepFolder) -> None:
+    assert not sweep.is_begun()
+    (sweep.path / "trials" / "0000-wae-00000000").mkdir()
+    assert sweep.is_begun()
 
 
 def test_of_two_that_create_the_same_sweep_one_is_refused(tmp_path: Path) -> None:

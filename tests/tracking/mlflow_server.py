@@ -12,7 +12,7 @@ import urllib.request
 
 from tracked_sweep import Store
 
-from gensweep.tracking.store import ui_command
+from gensweep.tracking.pages import ui_command, ui_environment
 
 
 def free_port() -> int:
@@ -28,11 +28,16 @@ class Server:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._command = [*ui_command(store.uri, self.port), "--workers", "1"]
+        self._environment = ui_environment(store.uri)
+        self.database = store.path
 
     def start(self) -> None:
-        environment = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         self._process = subprocess.Popen(
-            self._command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            self._command,
+            env=self._environment,
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:

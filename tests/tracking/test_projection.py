@@ -575,5 +575,5 @@ def test_an_unusable_store_is_said_before_anything_starts(driver: Driver, tmp_pa
     ):
         with pytest.raises(CannotRun, match=why) as raised:
             Projection(driver.folder, uri).start()
-        assert "sqlite:///mlflow.db" in str(raised.value)
+        assert "--tracking-uri sqlite:///" in str(raised.value)
         assert "secret" not in str(raised.value)

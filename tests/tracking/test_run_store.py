@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -12,12 +14,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from memory_store import MemoryStore
 from mlflow_server import Server, free_port
 from tracked_sweep import START, Store
 
+from gensweep import cli
+from gensweep.errors import CannotRun
 from gensweep.tracking import mlflow_store
 from gensweep.tracking.run_store import Away, Point, Refused, RunStore, open_store
+from tests.scripted_executor import small
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +165,7 @@ def test_times_are_milliseconds(store: Store) -> None:
 def test_a_server_that_is_gone_is_away_soon_and_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
     began = time.monotonic()
     with pytest.raises(Away) as raised:
-        open_store(f"http://me:sec@ret@127.0.0.1:{free_port()}")
+        mlflow_store.open_mlflow(f"http://me:sec@ret@127.0.0.1:{free_port()}")
     assert time.monotonic() - began < 30, "MLflow's own retries take minutes"
     assert "ret" not in str(raised.value).replace("retries", "")
 
@@ -169,9 +175,80 @@ def test_a_deleted_experiment_is_refused_with_the_cure(store: Store) -> None:
     assert isinstance(runs, mlflow_store.MlflowStore)
     runs._client.delete_experiment(runs._experiment)
     with pytest.raises(Refused, match="mlflow experiments restore"):
+        mlflow_store.open_mlflow(store.uri)
+    with pytest.raises(CannotRun, match="mlflow experiments restore"):  # and found before MLflow is imported
         open_store(store.uri)
 
 
 def test_the_projection_needs_no_mlflow() -> None:
     code = "import sys, gensweep.tracking.background as _; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_new_database_is_there_whole_or_not_at_all(
+    tmp_path: Path, empty_database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "runs" / "mlflow.db"
+
+    class Dies:
+        def __init__(self, tracking_uri: str) -> None:
+            shutil.copy(empty_database, tracking_uri.removeprefix("sqlite:///"))
+            raise KeyboardInterrupt  # in the middle of a hundred migrations
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_store.mlflow, "MlflowClient", Dies)
+        with pytest.raises(KeyboardInterrupt):
+            open_store(f"sqlite:///{path}")
+    assert list(tmp_path.rglob("*")) == []
+
+    class Slow(Dies):
+        def __init__(self, tracking_uri: str) -> None:
+            with contextlib.suppress(KeyboardInterrupt):
+                super().__init__(tracking_uri)
+
+        def search_experiments(self, max_results: int) -> None:
+            shutil.copy(empty_database, path)  # another process was faster, and has a run in it by now
+            with contextlib.closing(sqlite3.connect(path)) as database:
+                database.execute("create table theirs (x)")
+                database.commit()
+
+    path.parent.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow_store.mlflow, "MlflowClient", Slow)
+        mlflow_store._create(path)
+    assert list(path.parent.iterdir()) == [path]
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        assert database.execute("select * from theirs").fetchall() == []
+
+
+def test_a_database_is_made_where_there_is_none(tmp_path: Path) -> None:
+    runs = open_store(f"sqlite:///{tmp_path / 'new' / 'mlflow.db'}")
+    run_id = runs.create("a", {"sweep": "a"}, START)
+    assert runs.find({"sweep": "a"}) == [run_id]
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["mlflow.db"]
+
+
+def test_nothing_that_a_run_writes_or_prints_has_the_password(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    sweep = small("guarded").definition()
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(sweep))
+    uri = server.url.replace("http://", "http://me:s3cr3t@s3cr3t%2Fx%40y:s3cr3t@") + "/"
+    monkeypatch.chdir(tmp_path)
+    for command in (["run", "space.yaml", "--in-process"], ["sync", sweep["name"]], ["run", "space.yaml"]):
+        monkeypatch.setattr(sys, "argv", ["gensweep", *command, "--tracking-uri", uri])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert not ended.value.code
+    said = capfd.readouterr()
+    assert f"In MLflow: gensweep ui --tracking-uri {server.url}" in said.out
+    assert "s3cr3t" not in said.out + said.err
+    written = [path for path in tmp_path.rglob("*") if path.is_file() and path.name != "space.yaml"]
+    assert {"tracking.jsonl", "environment.json", "events.jsonl"} <= {path.name for path in written}
+    assert [path for path in [*written, server.database] if b"s3cr3t" in path.read_bytes()] == []
+    assert sweep["name"].encode() in server.database.read_bytes()
+
+
+def test_what_mlflow_raises_is_told_without_the_password() -> None:
+    error = ValueError("cannot log in as me with s3c/r3t at http://me:s3c%2Fr3t@h")
+    assert "r3t" not in mlflow_store._short(error, "http://me:s3c%2Fr3t@h")

@@ -5,10 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
-from tracked_sweep import Store
 
 from gensweep.errors import CannotRun, ConfigError
-from gensweep.tracking.store import check_reachable, open_ui, redacted, resolve_uri, ui_command
+from gensweep.tracking.store import check_reachable, resolve_uri, sqlite_path
 
 
 def test_the_argument_comes_before_the_environment_and_that_before_the_file(
@@ -20,6 +19,7 @@ def test_the_argument_comes_before_the_environment_and_that_before_the_file(
     assert resolve_uri(None) == "http://server:5000"
     assert resolve_uri("sqlite:///other.db") == f"sqlite:///{tmp_path}/other.db"
     assert resolve_uri("sqlite:////data/other.db") == "sqlite:////data/other.db"
+    assert resolve_uri("sqlite+pysqlite:///my%20runs/other.db") == f"sqlite:///{tmp_path}/my runs/other.db"
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])
@@ -28,12 +28,68 @@ def test_a_folder_is_refused_with_what_to_use(uri: str) -> None:
         resolve_uri(uri)
 
 
-def test_passwords_are_stripped() -> None:
-    assert redacted("https://me:se%40cret@host:5000/x") == "https://host:5000/x"
-    assert redacted("http://me:p@ss:w@rd@host:5000") == "http://host:5000"
-    assert redacted("postgresql://host/db?user=me&password=secret&x=1") == "postgresql://host/db?user=me&password=&x=1"
-    assert redacted("no 'http://me:a@h/x' and no 'http://you:b@h/y'") == "no 'http://h/x' and no 'http://h/y'"
-    assert redacted("sqlite:////home/a@b/mlflow.db") == "sqlite:////home/a@b/mlflow.db"
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("sqlite://", "names no file. Write sqlite:///mlflow.db"),
+        ("sqlite:///", "names no file. Write sqlite:///mlflow.db"),
+        ("sqlite:///?timeout=3", "names no file"),
+        ("sqlite:", "names no file"),
+        ("sqlite:///:memory:", "keeps its runs in memory only. Write sqlite:///mlflow.db"),
+        ("sqlite://my.db", "Write sqlite:///my.db"),
+        ("sqlite:my.db", "Write sqlite:///my.db"),
+        ("http://", "names no host"),
+        ("https:///mlflow", "names no host"),
+        ("http://host:port", "port cannot be read. Use http://host:port."),
+        ("http://host:99999", "port cannot be read"),
+        ("postgresql://me:s3cr3t/x@host/db", "/ as %2F"),
+        ("postgresql://me:12/s3cr3t@host/db", "/ as %2F"),
+        ("http://me:s3cr3t?x@host/db", "? as %3F"),
+        ("http://me:s3cr3t#x@host/db", "# as %23"),
+        ("http://me:s3 cr3t@host/db", "a space as %20"),
+        ("me:s3cr3t@host:5000", "http://host:port of a server"),
+    ],
+)
+def test_what_cannot_be_a_store_is_a_mistake_with_what_to_write(uri: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        resolve_uri(uri)
+    assert says in str(raised.value)
+    assert "cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "resolved"),
+    [
+        ("http://host:5000//", "http://host:5000"),
+        (" http://host:5000/prefix/ ", "http://host:5000/prefix"),
+        ("http://host:5000/#/experiments/3?searchFilter=x", "http://host:5000"),
+        ("http://me:a@b@host:5000/", "http://me:a%40b@host:5000"),
+        ("postgresql://me:a%40b@host/db?sslmode=require", "postgresql://me:a%40b@host/db?sslmode=require"),
+        ("mysql+pymysql://me:a@b@host/db", "mysql+pymysql://me:a%40b@host/db"),
+        ("postgresql:///db?host=/tmp", "postgresql:///db?host=/tmp"),
+        ("postgresql://host/db?user=me&password=a@b/c", "postgresql://host/db?user=me&password=a%40b/c"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_a_servers_address_is_taken_as_people_have_it(given: str, resolved: str) -> None:
+    assert resolve_uri(given) == resolve_uri(resolved) == resolved
+    assert sqlite_path(resolved) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "says"),
+    [
+        ("htp://me:s3cr3t@host", "MLflow knows no 'htp'. Did you mean 'http'?"),
+        ("postgres://me:s3cr3t@host/db", "Did you mean 'postgresql'?"),
+        ("mariadb://me:s3cr3t@host/db", "Did you mean 'mysql'?"),
+        ("s3://bucket/x", "Known: databricks, http, https, mssql, mysql, postgresql, sqlite, uc"),
+    ],
+)
+def test_a_kind_of_store_that_mlflow_has_not_is_a_mistake(uri: str, says: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        check_reachable(uri)
+    assert says in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)
 
 
 def test_a_server_that_never_answers_is_noticed_soon() -> None:
@@ -50,26 +106,3 @@ def test_a_server_that_never_answers_is_noticed_soon() -> None:
         assert time.monotonic() - began < 10
         for filler in fillers:
             filler.close()
-
-
-def test_the_pages_of_a_server_are_its_own() -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        uri = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        assert open_ui(uri).url == uri
-        assert open_ui(uri).process is None
-
-
-def test_a_taken_port_is_said(store: Store) -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        with pytest.raises(CannotRun, match="--port"):
-            open_ui(store.uri, listening.getsockname()[1])
-
-
-def test_the_pages_of_a_database_listen_on_this_machine_only(store: Store) -> None:
-    command = ui_command(store.uri, 5050)
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--default-artifact-root") + 1] == (store.path.parent / "mlartifacts").as_uri()

@@ -1,0 +1,183 @@
+"""MLflow's own pages on a store: a server that runs already, or one started here that ends with its caller, however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from gensweep.credentials import redacted
+from gensweep.errors import CannotRun
+from gensweep.tracking.store import artifact_folder, check_reachable, unreachable
+
+_PAUSE = 0.1
+_CONNECT_SECONDS = 5.0
+_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_KEEPER = Path(__file__).with_name("_keeper.py")
+_SETTINGS = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PYTHONSAFEPATH": "1",  # a random.py in the working folder is not Python's
+    "PYTHONUNBUFFERED": "1",
+}
+_LAST_LINES = 8
+_LIMIT = 180.0  # seconds until the first answer: uvicorn replaces workers that cannot start for ever
+
+
+class Ended(Exception):
+    """A signal asked for the end of the pages; `code` is the exit code that a shell expects of it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.code = 128 + number
+
+
+def ui_command(uri: str, port: int = 5000) -> list[str]:
+    """The command that serves MLflow's pages of a store to this machine only. The store itself is in `ui_environment`."""
+    command = [sys.executable, "-m", "mlflow", "server"]
+    if (folder := artifact_folder(uri)) is not None:
+        command += ["--default-artifact-root", folder]
+    return [*command, "--host", "127.0.0.1", "--port", str(port)]
+
+
+def ui_environment(uri: str) -> dict[str, str]:
+    """What that command reads besides: the URI is no argument of it, because everybody can list those."""
+    return {**os.environ, **_SETTINGS, "MLFLOW_BACKEND_STORE_URI": uri}
+
+
+def running_server(uri: str) -> str | None:
+    """The address of the pages of a server that runs already; None where a store has none.
+
+    Raises:
+        CannotRun: nobody answers there.
+    """
+    if not uri.startswith(("http:", "https:")):
+        return None
+    parts = urlsplit(uri)
+    place = str(parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection(place, timeout=_CONNECT_SECONDS):
+            return redacted(uri)
+    except OSError as error:
+        raise unreachable(uri, f"{place[0]}:{place[1]}: {error.strerror or error}") from error
+
+
+class Pages:
+    """A server of MLflow's pages for a database, as a context: leaving it ends the server and all that it started.
+
+    Raises, on entering:
+        CannotRun: something else listens on `port`, the store cannot be used, or the server ended before it answered.
+    """
+
+    def __init__(self, uri: str, port: int = 5000) -> None:
+        self.uri, self.port = uri, port
+        self.url = f"http://127.0.0.1:{port}"
+        self._lines: deque[str] = deque(maxlen=_LAST_LINES)
+        self._is_up = False
+
+    def __enter__(self) -> Pages:
+        check_reachable(self.uri)
+        self._refuse_taken_port()
+        # In a session of its own, so that Ctrl-C reaches this process alone. The keeper ends the server once nobody holds
+        # the other end of its stdin: this process closed it, or died of whatever.
+        self._keeper = subprocess.Popen(
+            [sys.executable, str(_KEEPER), *ui_command(self.uri, self.port)],
+            env=ui_environment(self.uri), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, name="gensweep-pages", daemon=True)
+        self._reader.start()
+        try:
+            deadline = time.monotonic() + _LIMIT
+            while not _answers(self.port):
+                self._refuse_ended(deadline)
+                time.sleep(_PAUSE)
+        except BaseException:
+            self.__exit__()
+            raise
+        self._is_up = True
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._keeper.stdin is not None, "it is a pipe"
+        self._keeper.stdin.close()
+        self._keeper.wait()
+        self._reader.join()
+
+    def wait(self) -> None:
+        """Until the server ends, which it should not do by itself.
+
+        Raises:
+            CannotRun: with its last lines.
+        """
+        while True:
+            self._refuse_ended()
+            time.sleep(_PAUSE)
+
+    def _refuse_taken_port(self) -> None:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except (OSError, OverflowError) as error:
+                why = getattr(error, "strerror", None) or error
+                raise CannotRun(f"port {self.port} cannot be had ({why}). Choose another one with --port.") from error
+
+    def _refuse_ended(self, deadline: float = math.inf) -> None:
+        if time.monotonic() > deadline:
+            raise CannotRun(self._with_last_lines(f"does not answer within {_LIMIT:g} s"))
+        if (code := self._keeper.poll()) is not None:
+            self._reader.join()
+            raise CannotRun(self._with_last_lines(f"ended by itself, with exit code {code}"))
+
+    def _with_last_lines(self, what: str) -> str:
+        return "\n".join([f"MLflow's server for {redacted(self.uri)} {what}. Its last lines:", *self._lines])
+
+    def _read(self) -> None:
+        """Pass on what the server says, once it is up: until then only its last lines may matter."""
+        assert self._keeper.stdout is not None, "it is a pipe"
+        for line in self._keeper.stdout:
+            shown = redacted(line.rstrip("\n"), self.uri)
+            self._lines.append(shown)
+            if self._is_up:
+                print(shown, file=sys.stderr, flush=True)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP an exception, as Ctrl-C is one, so that contexts are left.
+
+    Ctrl-C too where it was ignored, as it is for what a script starts in the background.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for one in _ENDING:
+            signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the ending
+        raise Ended(number)
+
+    before = {number: signal.signal(number, end) for number in _ENDING}
+    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _answers(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False

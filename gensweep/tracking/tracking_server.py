@@ -1,0 +1,92 @@
+"""Whether an MLflow server can be used: it answers, is MLflow's, lets us in, and has gensweep's experiment or none yet."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from gensweep.credentials import redacted
+from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, Trouble, deleted
+
+_SECONDS = (5.0, 10.0)  # to connect, and to answer
+_QUESTION = "/api/2.0/mlflow/experiments/get-by-name"
+_ACCESS = (401, 403)
+_OTHER_ACCESS = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")  # ways to be let in that only MLflow knows
+_USER, _PASSWORD, _TOKEN = "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"
+_INSECURE, _AUTHORITY, _CERTIFICATE = (
+    "MLFLOW_TRACKING_INSECURE_TLS", "MLFLOW_TRACKING_SERVER_CERT_PATH", "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+)  # fmt: skip
+
+
+def trouble(uri: str) -> Trouble | None:
+    """Why MLflow's client cannot keep runs at the server `uri`; None where it can, or where only it can know."""
+    try:
+        answer = _ask(uri)
+    except requests.exceptions.SSLError as error:
+        if _special(_AUTHORITY, _CERTIFICATE):
+            return None
+        return Trouble(_reason(error, uri), f"Give its certificate in {_AUTHORITY}, or {ELSEWHERE}.")
+    except (requests.RequestException, ValueError, OSError) as error:
+        return Trouble(_reason(error, uri))
+    if answer.status_code in _ACCESS:
+        return _refused(answer)
+    return _understood(answer, uri)
+
+
+def _ask(uri: str) -> requests.Response:
+    """What the server says of gensweep's experiment, asked as MLflow's client would, but once."""
+    session: dict[str, Any] = {"verify": os.environ.get(_AUTHORITY) or not _is_true(os.environ.get(_INSECURE, ""))}
+    if certificate := os.environ.get(_CERTIFICATE):
+        session["cert"] = certificate
+    if (user := os.environ.get(_USER)) and (password := os.environ.get(_PASSWORD)):
+        session["auth"] = (user, password)
+    elif token := os.environ.get(_TOKEN):
+        session["headers"] = {"Authorization": f"Bearer {token}"}
+    return requests.get(uri + _QUESTION, params={"experiment_name": EXPERIMENT}, timeout=_SECONDS, **session)
+
+
+def _understood(answer: requests.Response, uri: str) -> Trouble | None:
+    try:
+        said = answer.json()
+    except ValueError:
+        said = None
+    if answer.ok and isinstance(said, dict) and isinstance(found := said.get("experiment"), dict):
+        is_deleted = found.get("lifecycle_stage") == "deleted"
+        return deleted(str(found.get("experiment_id")), redacted(uri)) if is_deleted else None
+    if isinstance(said, dict) and said.get("error_code") == "RESOURCE_DOES_NOT_EXIST":
+        return None
+    if answer.status_code >= 500:
+        return Trouble(f"the server answers {answer.status_code} {answer.reason}", f"Mend the server, or {ELSEWHERE}.")
+    return Trouble(
+        f"what answers there is not MLflow ({answer.status_code} {answer.reason})",
+        f"Give the address of MLflow's own page, without what the browser adds; or {ELSEWHERE}.",
+    )
+
+
+def _refused(answer: requests.Response) -> Trouble | None:
+    if _special(*_OTHER_ACCESS) or (Path.home() / ".mlflow" / "credentials").exists():
+        return None
+    if answer.status_code == 401:
+        return Trouble("the server answers 401: it wants a user and a password", f"Set {_USER} and {_PASSWORD}.")
+    return Trouble(
+        "the server answers 403: it does not know this host name, or this user may not",
+        f"Start it with --allowed-hosts, or set {_USER} and {_PASSWORD}.",
+    )
+
+
+def _special(*names: str) -> bool:
+    return any(os.environ.get(name) for name in names)
+
+
+def _is_true(value: str) -> bool:
+    return value.lower() in ("true", "1")
+
+
+def _reason(error: BaseException, uri: str) -> str:
+    """What is at the bottom of an error: the outer ones only repeat the address."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return redacted(str(getattr(error, "strerror", None) or error), uri)

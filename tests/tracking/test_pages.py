@@ -1,0 +1,183 @@
+"""MLflow's pages: their server ends with the command, however that ends. A small server with children stands for MLflow's."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow_server import free_port
+from tracked_sweep import Store
+
+from gensweep.errors import CannotRun
+from gensweep.tracking import pages
+from gensweep.tracking.pages import Pages, running_server, ui_command, ui_environment
+
+# as uvicorn's: a parent that listens, a worker that does too, and one that does not end when it is asked
+SERVER = """
+import os, signal, socket, sys, time
+listening = socket.socket()
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+listening.bind(("127.0.0.1", int(sys.argv[1])))
+listening.listen()
+for ignoring in (signal.SIG_DFL, signal.SIG_IGN):
+    if os.fork() == 0:
+        signal.signal(signal.SIGTERM, ignoring)
+        break
+else:
+    print("the store is", os.environ["MLFLOW_BACKEND_STORE_URI"], flush=True)
+time.sleep(600)
+"""
+COMMAND = """
+import sys
+from gensweep.tracking import pages
+pages.ui_command = lambda uri, port: [sys.executable, "server.py", str(port)]
+from gensweep.cli import main
+main()
+"""
+
+
+def members(mark: str) -> list[int]:
+    """The processes, the command itself too, that have a mark in their environment."""
+    found = []
+    for process in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            state = (process / "stat").read_text().rpartition(")")[2].split()[0] if process.name.isdigit() else "Z"
+            if state != "Z" and mark.encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def wait_for(condition: object, seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def mark(request: pytest.FixtureRequest) -> Iterator[str]:
+    mark = f"GENSWEEP_TEST={os.getpid()}-{time.monotonic_ns()}"
+    yield mark
+    for process in members(mark):
+        os.kill(process, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(("number", "code"), [("SIGTERM", 143), ("SIGHUP", 129), ("SIGINT", 0), ("SIGKILL", -9)])
+def test_the_server_and_its_workers_end_with_the_command(
+    store: Store, tmp_path: Path, mark: str, number: str, code: int
+) -> None:
+    (tmp_path / "server.py").write_text(SERVER)
+    port = free_port()
+    command = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "ui", "--tracking-uri", store.uri, "--port", str(port)],
+        cwd=tmp_path, env={**os.environ, **dict([mark.split("=")])}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert command.stdout is not None
+    assert command.stdout.readline() == f"MLflow: http://127.0.0.1:{port}\n"
+    wait_for(lambda: len(members(mark)) == 5)  # the command, the keeper, the server and its two
+    command.send_signal(signal.Signals[number])
+    _, err = command.communicate(timeout=60)
+    assert command.returncode == code
+    assert "Traceback" not in err
+    if number == "SIGKILL":
+        wait_for(lambda: not members(mark), 20)
+    assert members(mark) == []
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
+
+
+@pytest.fixture
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file that the pages' server runs."""
+    file = tmp_path / "server.py"
+    monkeypatch.setattr(pages, "ui_command", lambda uri, port: [sys.executable, str(file), str(port)])
+    return file
+
+
+def test_a_server_that_ends_at_once_is_said_with_its_last_lines(store: Store, fake: Path) -> None:
+    lines = "; ".join(f"print('line {n}')" for n in range(20))
+    fake.write_text(f"import sys; {lines}; print('no http://me:s3cr3t@h', file=sys.stderr); sys.exit(3)")
+    with pytest.raises(CannotRun, match="ended by itself, with exit code 3") as raised, Pages(store.uri, free_port()):
+        pass
+    assert raised.value.exit_code == 4
+    assert str(raised.value).splitlines()[-2:] == ["line 19", "no http://h"]
+    assert "line 0\n" not in str(raised.value)
+
+
+def test_a_server_that_ends_later_is_said_too_and_what_it_says_meanwhile_is_passed_on(
+    store: Store, fake: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    fake.write_text(SERVER.replace("600", "0.5").replace("os.fork() == 0", "False"))
+    with Pages(store.uri, free_port()) as shown, pytest.raises(CannotRun, match="exit code 0"):
+        shown.wait()
+    capfd.readouterr()
+
+
+def test_a_server_that_never_answers_is_ended(
+    store: Store, fake: Path, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.write_text("import time; print('busy', flush=True); time.sleep(600)")
+    monkeypatch.setenv(*mark.split("="))
+    monkeypatch.setattr(pages, "_LIMIT", 1.0)
+    with pytest.raises(CannotRun, match="does not answer within 1 s") as raised, Pages(store.uri, free_port()):
+        pass
+    assert "busy" in str(raised.value)
+    wait_for(lambda: not members(mark), 10)
+
+
+def test_a_taken_port_and_one_that_is_none_are_said(store: Store) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        for port in (listening.getsockname()[1], 99999):
+            with pytest.raises(CannotRun, match="--port"), Pages(store.uri, port):
+                pass
+
+
+def test_a_store_that_cannot_be_used_is_said_before_a_server_is_started(store: Store) -> None:
+    store.path.write_bytes(b"a text")
+    with pytest.raises(CannotRun, match="not a SQLite database"), Pages(store.uri, free_port()):
+        pass
+
+
+def test_the_pages_of_a_server_are_its_own() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        place = f"127.0.0.1:{listening.getsockname()[1]}"
+        assert running_server(f"http://me:s3cr3t@{place}") == f"http://{place}"
+    with pytest.raises(CannotRun, match="refused"):
+        running_server("http://me:s3cr3t@127.0.0.1:1")
+    assert running_server("sqlite:///x.db") is None
+
+
+def test_the_pages_of_a_database_listen_on_this_machine_only(store: Store) -> None:
+    command = ui_command(store.uri, 5050)
+    assert command[command.index("--host") + 1] == "127.0.0.1"
+    assert command[command.index("--default-artifact-root") + 1] == (store.path.parent / "mlartifacts").as_uri()
+
+
+def test_the_address_of_a_database_is_in_no_list_of_processes() -> None:
+    uri = "postgresql://me:s3cr3t@host/db"
+    assert "s3cr3t" not in " ".join(ui_command(uri))
+    assert ui_environment(uri)["MLFLOW_BACKEND_STORE_URI"] == uri
+
+
+@pytest.mark.slow
+def test_mlflows_own_server_ends_with_all_its_workers(store: Store, mark: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(*mark.split("="))
+    monkeypatch.setenv("MLFLOW_WORKERS", "2")
+    with Pages(store.uri, free_port()) as shown:
+        assert urllib.request.urlopen(f"{shown.url}/health", timeout=60).read() == b"OK"
+        assert len(members(mark)) >= 5
+    assert members(mark) == []
