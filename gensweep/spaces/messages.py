@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from gensweep.axes.items import write_item
+from gensweep.axes.shorthand import meant, number_meant
 from gensweep.errors import suggest
 
 _SENTENCES = {"unknown_field", "member", "wrong_member", "value_error", "assertion_error"}
@@ -26,22 +29,51 @@ _ACCEPTED = {
     **dict.fromkeys(["too_long", "string_too_long"], "have a length of {max_length} or less"),
     "string_pattern_mismatch": "match {pattern}",
 }
+_NUMERIC = {"int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"}
+_SINGLE = _NUMERIC | {"bool_type", "bool_parsing", "string_type", "literal_error"}
 
 
 def explain(error: Any) -> str:
     """One error of pydantic (an item of `ValidationError.errors()`) as a sentence."""
     kind, context = error["type"], error.get("ctx", {})
     if kind in _SENTENCES:
-        return str(context.get("error", error["msg"])).replace(" of trialconfiguration.", " of a trial.")
+        said = str(context.get("error", error["msg"])).replace(" of trialconfiguration.", " of a trial.")
+        return said + (_which_node(error.get("input")) if kind == "member" else "")
     if kind == "missing":
         return "is missing, and has no default"
     given = _given(error.get("input"))
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
-        return f"{given} is not allowed. {suggest(str(error.get('input')), options)}"
+        return f"{given} is not allowed. {_cure(kind, error.get('input')) or suggest(str(error.get('input')), options)}"
     if kind not in _ACCEPTED:
         return f"{given} is not allowed: {error['msg']}"
-    return f"{given} is not allowed: must {_ACCEPTED[kind].format(**{k: _bound(v) for k, v in context.items()})}"
+    accepted = _ACCEPTED[kind].format(**{k: _bound(v) for k, v in context.items()})
+    cure = _cure(kind, error.get("input"))
+    return f"{given} is not allowed: must {accepted}" + (f". {cure}" if cure else "")
+
+
+def _cure(kind: str, value: Any) -> str:
+    """What to write instead, where the value looks like something that is known; else nothing."""
+    if kind in ("tuple_type", "list_type") and isinstance(value, str):
+        return f"Write [{', '.join(part.strip() for part in value.strip('[]()').split(','))}]"
+    if kind not in _SINGLE:
+        return ""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return f"Write {write_item(value[0])} without the brackets"
+    number = number_meant(value) if kind in _NUMERIC and isinstance(value, str) else None
+    if number:
+        return f"Write {number}"
+    searched = meant(value)
+    return f"To search, write {searched}" if searched else ""
+
+
+def _which_node(value: Any) -> str:
+    """How to choose between nodes, where a list of them stands in place of one; else nothing."""
+    nodes = isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(i, str | Mapping) for i in value)
+    if nodes:
+        return f" To compare several, write {{one_of: {write_item(value)}}}."
+    searched = meant(value) if isinstance(value, Mapping) else None
+    return f" To compare several, write {searched}." if searched else ""
 
 
 def _bound(value: object) -> object:
