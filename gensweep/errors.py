@@ -106,7 +106,8 @@ def suggest(given: str, known: Iterable[str]) -> str:
     near = nearest(given, names)
     hint = f"Did you mean '{near}'? " if near else ""
     if near and near == near.lower() and _letters(near) == _letters(given) and given.strip() != near:
-        hint = f"Write '{near}': names are in lower case, with '_' between words. "
+        joined = ", with '_' between words" if "_" in near else ""
+        hint = f"Write '{near}': names are in lower case{joined}. "
     return f"{hint}Known: {', '.join(names) or 'none'}."
 
 
@@ -123,6 +124,12 @@ def nearest(given: str, known: Iterable[str]) -> str | None:
     begun = [name for name in by_letters if len(name) > 2 and letters.startswith(name)]
     found = near or sorted(begun, key=len)[-1:]
     return by_letters[found[0]] if found else None
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names differ in case, hyphens and spaces only, or one is what other libraries call the other."""
+    letters = [_letters(name) for name in (one, other)]
+    return len({_ELSEWHERE.get(name, name) for name in letters}) == 1
 
 
 def _letters(name: str) -> str:

@@ -304,7 +304,8 @@ def parse(text: str) -> Distribution | None:
         return None
     name, inner = call.groups()
     if name not in FUNCTIONS:
-        return _unknown(text, name, inner)
+        _refuse_unknown(text, name, inner)
+        return None
     try:
         items = read_items(inner)
     except YamlError as error:
@@ -312,8 +313,8 @@ def parse(text: str) -> Distribution | None:
     return _make(name, items, text)
 
 
-def _unknown(text: str, name: str, inner: str) -> None:
-    """A call of no function of ours: an error, unless it is a plain text that ends with brackets, as in photos(1)."""
+def _refuse_unknown(text: str, name: str, inner: str) -> None:
+    """A call of no function of ours is an error, unless it is plain text that ends with brackets, as in photos(1)."""
     cure = call_meant(text)
     if cure:
         ends = ", whose ends both belong to it" if cure.startswith(("int(", "logint(")) else ""

@@ -36,6 +36,7 @@ from gensweep.axes.distributions import (
 )
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.reading import Map
+from gensweep.spaces.base import with_base
 from gensweep.spaces.defaults_list import Entry, Files, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
@@ -58,18 +59,24 @@ def load(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ())
     return sweep
 
 
-def read(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ()) -> tuple[Sweep, list[Problem]]:
+def read(
+    file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = (), *, whole: bool = False
+) -> tuple[Sweep, list[Problem]]:
     """The sweep as far as it can be read, and what is wrong with it.
+
+    `whole`: it is to be run, so that a forgotten base is a problem, and what base says is taken as if it were named.
 
     Raises:
         ConfigError: the file is no YAML, or its defaults list does not hold, so that there is nothing to go on with.
     """
-    tree, problems = compose(file, overrides, groups)
+    tree, problems = compose(file, overrides, groups, whole=whole)
     sweep, found = interpret(tree, file.stem)
     return sweep, [*problems, *found]
 
 
-def compose(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ()) -> tuple[Map, list[Problem]]:
+def compose(
+    file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = (), *, whole: bool = False
+) -> tuple[Map, list[Problem]]:
     """The tree of the file over its defaults, with the overrides laid on, and what is wrong with it so far."""
     files, asked = Files(file, groups), _Asked()
     for text in overrides:
@@ -77,6 +84,7 @@ def compose(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = 
     found, wrong = parts(files, asked.groups)
     if wrong:
         raise ConfigError([*asked.problems, *wrong])
+    found, lacking = with_base(files, found) if whole else (found, [])
     tree = Map()
     for part in found:
         if not part.chosen:
@@ -86,7 +94,7 @@ def compose(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = 
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    return tree, [*asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    return tree, [*lacking, *asked.problems, *lay(tree, asked.changes), *filled(tree)]
 
 
 @dataclass
