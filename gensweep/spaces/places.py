@@ -52,11 +52,10 @@ def _inside(slot: Slot, node: Any, path: str, depth: int = 0) -> Iterator[str]:
     for branch in branches if depth < _DEEPEST else []:
         for model in slot.models(branch):
             for key, inner in slots_of(model).items():
-                if key != "name":
-                    yield f"{path}.{key}"
-                    if inner.kind or inner.model:
-                        held = branch.get(key) if isinstance(branch, Mapping) else None
-                        yield from _inside(inner, held, f"{path}.{key}", depth + 1)
+                yield f"{path}.{key}"
+                if (inner.kind or inner.model) and not inner.many:
+                    held = branch.get(key) if isinstance(branch, Mapping) else None
+                    yield from _inside(inner, held, f"{path}.{key}", depth + 1)
 
 
 def _holds(place: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -21,6 +21,7 @@ class Slot:
     kind: str = ""
     model: type[BaseModel] | None = None
     default: Any = None
+    many: bool = False  # a list of them
 
     def inside(self, node: Any, key: str) -> Slot:
         """What the field `key` of `node`, which stands in this slot, takes."""
@@ -72,6 +73,7 @@ def _slot_of(field: FieldInfo) -> Slot:
         kind=kind,
         model=None if kind or model is Component else model,
         default=field.get_default(call_default_factory=False),
+        many=get_origin(field.annotation) is tuple,
     )
 
 

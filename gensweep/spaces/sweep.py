@@ -248,8 +248,9 @@ def _unknown(key: str, where: str, tree: Mapping[str, Any]) -> Problem:
         return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
     better = moved_override(where, tree) if "=" in where else moved(key, tree)
     if better:
-        path = better.partition(" or ")[0].partition("=")[0].lstrip("+~")
-        return Problem(where, "", f"'{key}' belongs below {path.rpartition('.')[0]}: write {better}")
+        node, _, last = better.partition(" or ")[0].partition("=")[0].lstrip("+~").rpartition(".")
+        told = f"'{key}' belongs below {node}" if key == last else f"there is no '{key}' at the top"
+        return Problem(where, "", f"{told}: write {better}")
     return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
 
 
@@ -266,7 +267,7 @@ def _as_meant(tree: Mapping[str, Any]) -> Mapping[str, Any]:
         fits = (
             section in (*SECTIONS, "early_stopping")
             or near == "trial"
-            or (isinstance(trial, Map) and inner not in trial)
+            or (inner and isinstance(trial, Map) and inner not in trial)
         )
         if near and "." not in inner and fits:
             laid = Map({inner: value}, {inner: place}) if inner else value
