@@ -81,7 +81,7 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
     asked = {AxisPath(axis).place for record in records for axis in record.parameters}
     axes = _axes(configurations, asked, taken={*IDENTITY, *_ASIDE, *scores, *protocols})
     rows = [
-        _row(record, folder) | {column: configuration.get(path) for column, path in axes.items()}
+        _row(record, folder) | {c: _labels(record).get(path, configuration.get(path)) for c, path in axes.items()}
         for record, configuration in zip(records, configurations, strict=True)
     ]
     return Trials(
@@ -192,6 +192,11 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "reports": record.reports,
         "folder": folder.path / "trials" / record.folder_name,
     }
+
+
+def _labels(record: TrialRecord) -> dict[str, Any]:
+    """The branches that the trial chose, which tell namesakes apart where their names do not: network.name -> label."""
+    return {f"{AxisPath(axis).place}.name": value for axis, value in record.parameters.items()}
 
 
 def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: set[str]) -> dict[str, str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gensweep import registry
 from gensweep.axes.items import write_item
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import Problem, nearest, same_name, suggest
@@ -103,6 +104,8 @@ class Files:
             beside = [file.stem for folder in self.folders for file in folder.glob("*.yaml") if file != self.file]
             known = [stem for stem in beside if nearest(name, [stem])] or ["base"]
             return f"there is no file {name}.yaml. {suggest(name, known)}"
+        if group == "dataset" and name in registry.names("datasets"):
+            return f"there is no file {group}/{name}.yaml. Below trial, write dataset: {{name: {name}, path: …}}"
         if self.options(group):
             return f"there is no file {group}/{name}.yaml. {suggest(name, self.options(group))}"
         if group in TrialConfiguration.model_fields:
