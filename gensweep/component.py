@@ -50,6 +50,12 @@ class Node(BaseModel):
             for key, value in data.items()
             if key not in known
         ]
+        errors += [  # pydantic would read true as 1
+            {"type": "int_type" if field.annotation is int else "float_type", "loc": (key,), "input": value}
+            for name, field in cls.model_fields.items()
+            for key, value in data.items()
+            if key == (field.alias or name) and isinstance(value, bool) and field.annotation in (int, float)
+        ]
         try:
             value = handler({key: value for key, value in data.items() if key in known})
         except ValidationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -102,6 +103,45 @@ class Outcome(enum.Enum):
 def suggest(given: str, known: Iterable[str]) -> str:
     """The sentence that follows an unknown name: the nearest known one, if any is near, and all that are known."""
     names = sorted(known)
-    near = difflib.get_close_matches(given, names, n=1, cutoff=0.6)
-    hint = f"Did you mean '{near[0]}'? " if near else ""
+    near = nearest(given, names)
+    hint = f"Did you mean '{near}'? " if near else ""
+    if near and near == near.lower() and _letters(near) == _letters(given) and given.strip() != near:
+        joined = ", with '_' between words" if "_" in near else ""
+        hint = f"Write '{near}': names are in lower case{joined}. "
     return f"{hint}Known: {', '.join(names) or 'none'}."
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: the same but for case and hyphens, one a few letters away, or its beginning.
+
+    >>> [nearest(given, ["batch_size", "lr", "max", "wae"]) for given in ("WAE", "batchSize", "maximise", "learning rate", "x")]
+    ['wae', 'batch_size', 'max', 'lr', None]
+    """
+    by_letters = {_letters(name): name for name in known}
+    letters = _letters(given)
+    letters = _ELSEWHERE.get(letters, letters)
+    near = [letters] if letters in by_letters else difflib.get_close_matches(letters, by_letters, n=1, cutoff=0.6)
+    begun = [name for name in by_letters if len(name) > 2 and letters.startswith(name)]
+    found = near or sorted(begun, key=len)[-1:]
+    return by_letters[found[0]] if found else None
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two names differ in case, hyphens and spaces only, or one is what other libraries call the other."""
+    letters = [_letters(name) for name in (one, other)]
+    return len({_ELSEWHERE.get(name, name) for name in letters}) == 1
+
+
+def _letters(name: str) -> str:
+    """A name without what people vary: case, hyphens, underscores, spaces."""
+    return re.sub(r"[-_\s]", "", name).casefold()
+
+
+# what other libraries call it, by letters
+_ELSEWHERE = {
+    "learningrate": "lr",
+    "zdim": "latentsize",
+    "latentdim": "latentsize",
+    "direction": "mode",
+    "goal": "mode",
+}

@@ -14,11 +14,15 @@ from typing import Any
 
 import yaml
 
-from gensweep.errors import Problem, suggest
+from gensweep.errors import Problem
+from gensweep.text_files import UnreadableError, text_of
+from gensweep.yaml_mistakes import bare_key, why
 
 MAX_ALIASES = 100
 MAX_NODES = 100_000
-_CALL = re.compile(r"(choice|uniform|loguniform|int|logint|quniform)\(")
+_OURS = re.compile(r"(?:choice|uniform|loguniform|int|logint|quniform) ?\(")
+_CALL = re.compile(rf"{_OURS.pattern}|[A-Za-z_][\w.]*\(")  # those of other libraries too, for the cure of the error
+_AFTER_A_VALUE = re.compile(r"\s*(?:[,\]}\n\r\0]|#|$)")
 _TAG = "tag:yaml.org,2002:"
 
 
@@ -52,13 +56,10 @@ def read_file(file: Path) -> Map:
     Raises:
         YamlError: with the line, the first thing in the file that cannot be read.
     """
-    if not file.exists():
-        beside = [str(other.relative_to(file.parent)) for other in file.parent.glob("*.yaml")]
-        raise YamlError(shown(file), f"there is no such file. {suggest(file.name, beside)}")
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise YamlError(shown(file), f"cannot be read as a text file: {error}") from None
+        text = text_of(file)
+    except UnreadableError as error:
+        raise YamlError(shown(file) + (f":{error.line}" if error.line else ""), str(error)) from None
     tree = read_text(text, shown(file))
     if tree is None:
         return Map()
@@ -73,11 +74,16 @@ def read_text(text: str, origin: str) -> Any:
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.reader.ReaderError as error:
-        raise YamlError(origin, f"holds a character that YAML does not allow: {error.reason}") from None
+        line = text[: error.position].count("\n") + 1
+        code = error.character if isinstance(error.character, int) else ord(error.character)
+        raise YamlError(
+            f"{origin}:{line}", f"holds a character that YAML does not allow, U+{code:04X}. Delete it"
+        ) from None
+    except _RefusedError as error:
+        raise YamlError(f"{origin}:{error.line}", str(error)) from None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line, rest = (f"{origin}:{mark.line + 1}", text[mark.index :]) if mark else (origin, "")
-        raise YamlError(line, _yaml_problem(error, rest)) from None
+        mistake = why(error, text)
+        raise YamlError(f"{origin}:{mistake.line}", mistake.says) from None
     except RecursionError:
         raise YamlError(origin, "is nested too deeply") from None
     return None if node is None else _Tree(origin).value(node)
@@ -117,6 +123,14 @@ def shown(file: Path) -> str:
     return str(file) if relative.startswith("..") else relative
 
 
+class _RefusedError(Exception):
+    """YAML that is refused as it is read."""
+
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of YAML 1.2, calls as one scalar, and a limit on aliases."""
 
@@ -126,11 +140,12 @@ class _Loader(yaml.SafeLoader):
     def scan_plain(self) -> Any:
         call = _CALL.match(self.buffer, self.pointer)
         end = _closing(self.buffer, call.end()) if call else None
-        if call is None:
+        if call and end is None and _OURS.fullmatch(call.group()):
+            rest = re.split(r"[\n#\0\]}]", self.buffer[self.pointer :])[0].rstrip(" ,")
+            raise _RefusedError(self.line + 1, f"{call.group()} is never closed with a ')'. Write {rest})")
+        if call is None or end is None or not _AFTER_A_VALUE.match(self.buffer, end):
             return super().scan_plain()
         start = self.get_mark()
-        if end is None:
-            raise yaml.scanner.ScannerError(None, None, f"{call.group(0)} is never closed with a ')'", start)
         text = self.buffer[self.pointer : end]
         self.forward(end - self.pointer)
         self.allow_simple_key = False
@@ -140,15 +155,15 @@ class _Loader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             self.aliases += 1
             if self.aliases > MAX_ALIASES:
-                mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-                raise yaml.composer.ComposerError(None, None, f"more than {MAX_ALIASES} aliases", mark)
+                line = self.peek_event().start_mark.line  # type: ignore[no-untyped-call]
+                raise _RefusedError(line + 1, f"more than {MAX_ALIASES} aliases")
         return super().compose_node(parent, index)
 
 
 for _name, _pattern, _first in (
     ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
-    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("int", r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+", "-+0123456789"),
     (
         "float",
         r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
@@ -180,6 +195,10 @@ class _Tree:
         return read
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
+        if node.tag == f"{_TAG}int" and re.fullmatch(r"[-+]?0\d+", node.value):
+            plain_number = str(int(node.value))
+            cure = f"Write {plain_number}, or '{node.value}' in quotes where it is text"
+            raise self._error(node, f"{node.value} begins with a 0, which some read as octal. {cure}")
         try:
             return _READERS[node.tag.removeprefix(_TAG)](node.value)
         except (ValueError, KeyError):
@@ -194,6 +213,8 @@ class _Tree:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise self._error(key_node, "a key must be a name")
             key = str(key_node.value)
+            if node.flow_style and _stands_alone(key_node, value_node):
+                raise self._error(key_node, bare_key(key))
             if key == "<<" and key_node.style is None:
                 for part in self._merged(value_node):
                     merged = Map({**part, **merged}, {**part.where, **merged.where})
@@ -221,7 +242,7 @@ class _Tree:
 
 _READERS: dict[str, Any] = {
     "str": str,
-    "int": int,
+    "int": lambda text: int(text, 0),
     "float": lambda text: float(text.replace(".inf", "inf").replace(".nan", "nan").lower()),
     "bool": lambda text: {"true": True, "false": False}[text.lower()],
     "null": lambda _text: None,
@@ -246,12 +267,7 @@ def _closing(text: str, start: int) -> int | None:
     return None
 
 
-def _yaml_problem(error: yaml.MarkedYAMLError, rest: str) -> str:
-    """What is wrong, by the kind of error and the text from its place on, and never by PyYAML's English."""
-    if isinstance(error, yaml.scanner.ScannerError) and rest[:1] == "\t":
-        return "a tab stands where YAML takes spaces. Indent with spaces"
-    if isinstance(error, yaml.scanner.ScannerError) and rest[:1] == ":":
-        return "a second ':' on this line. Put text that holds one in quotes"
-    if isinstance(error, yaml.composer.ComposerError) and rest[:3] == "---":
-        return "holds a second document (---). One file is one sweep"
-    return f"is not YAML: {' '.join(part for part in (error.context, error.problem) if part)}"
+def _stands_alone(key: yaml.Node, value: yaml.Node) -> bool:
+    """Whether a key between braces has neither a value nor a ':'."""
+    between = key.end_mark.buffer[key.end_mark.index : value.end_mark.index + 1] if key.end_mark.buffer else ":"
+    return value.start_mark.index == value.end_mark.index and ":" not in between

@@ -8,7 +8,6 @@ Both ends of a range belong to it. `quniform` takes the values a, a + q, a + 2q,
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import re
@@ -17,7 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gensweep.errors import suggest
+from gensweep.axes.foreign_calls import call_meant
+from gensweep.axes.items import write_item
+from gensweep.axes.shorthand import meant
+from gensweep.errors import nearest, suggest
 from gensweep.reading import YamlError, read_items
 
 Number = int | float
@@ -114,7 +116,8 @@ class _Range(Distribution):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise DistributionError(f"{self}: {write_item(value)} is not a number")
         if self.low > self.high:
-            raise DistributionError(f"{self}: the first end is above the second. Write the smaller one first")
+            swapped = str(self).replace(f"({_ends(self.low, self.high)}", f"({_ends(self.high, self.low)}")
+            raise DistributionError(f"{self}: the first end is above the second. Write {swapped}")
 
     @property
     def n_values(self) -> int | None:
@@ -135,7 +138,10 @@ class _Whole(_Range):
         super().__post_init__()
         for end in (self.low, self.high):
             if not isinstance(end, int):
-                raise DistributionError(f"{self}: {end} is not a whole number")
+                cure = "loguniform" if isinstance(self, LogInt) else "uniform"
+                raise DistributionError(
+                    f"{self}: {end} is not a whole number. Write whole ends, or {cure}({_ends(self.low, self.high)})"
+                )
 
     @property
     def n_values(self) -> int:
@@ -145,7 +151,14 @@ class _Whole(_Range):
 
 def _positive(range_: _Range, least: Number, says: str) -> None:
     if range_.low < least or range_.low <= 0:
-        raise DistributionError(f"{range_}: a logarithmic range begins {says}, not at {range_.low}")
+        law, linear = _NAMES[type(range_)], "int" if least else "uniform"
+        begun = f"{law}({_ends(least or float(f'{range_.high / 1e4:.1g}'), range_.high)})" if range_.high > 0 else ""
+        cure = " or ".join(filter(None, [begun, f"{linear}({_ends(range_.low, range_.high)})"]))
+        raise DistributionError(f"{range_}: a logarithmic range begins {says}, not at {range_.low}. Write {cure}")
+
+
+def _ends(low: Number, high: Number) -> str:
+    return f"{write_item(low)}, {write_item(high)}"
 
 
 @dataclass(frozen=True)
@@ -277,9 +290,7 @@ FUNCTIONS: dict[str, type[Choice | _Range]] = {
     "quniform": QUniform,
 }
 _NAMES = {cls: name for name, cls in FUNCTIONS.items()}
-_CALL = re.compile(r"\s*([A-Za-z_]\w*)\s*\((.*)\)\s*", re.DOTALL)
-_PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
-_NOT_TEXT = {"true", "false", "null"}
+_CALL = re.compile(r"\s*([A-Za-z_][\w.]*)\s*\((.*)\)\s*", re.DOTALL)
 
 
 def parse(text: str) -> Distribution | None:
@@ -293,12 +304,23 @@ def parse(text: str) -> Distribution | None:
         return None
     name, inner = call.groups()
     if name not in FUNCTIONS:
-        raise DistributionError(f"unknown distribution '{name}'. {suggest(name, FUNCTIONS)}")
+        _refuse_unknown(text, name, inner)
+        return None
     try:
         items = read_items(inner)
     except YamlError as error:
         raise DistributionError(f"{text}: {error.problem.message}") from None
-    return _make(name, items)
+    return _make(name, items, text)
+
+
+def _refuse_unknown(text: str, name: str, inner: str) -> None:
+    """A call of no function of ours is an error, unless it is plain text that ends with brackets, as in photos(1)."""
+    cure = call_meant(text)
+    if cure:
+        ends = ", whose ends both belong to it" if cure.startswith(("int(", "logint(")) else ""
+        raise DistributionError(f"{text} is not how it is written here. Write {cure}{ends}")
+    if "," in inner or nearest(name, FUNCTIONS):
+        raise DistributionError(f"unknown distribution '{name}'. {suggest(name, FUNCTIONS)}")
 
 
 def from_mapping(node: Mapping[str, Any]) -> Distribution | None:
@@ -312,7 +334,11 @@ def from_mapping(node: Mapping[str, Any]) -> Distribution | None:
         return None
     if keys == {"values"}:
         if node.get("distribution", "categorical") != "categorical" or not isinstance(node["values"], list):
-            raise DistributionError("values: takes a list, and goes with distribution: categorical or none")
+            cure = meant(node)
+            raise DistributionError(
+                "values: takes a list, and goes with distribution: categorical or none"
+                + (f". Write {cure}" if cure else "")
+            )
         return _make("choice", list(node["values"]))
     whole = all(isinstance(node[end], int) for end in ("min", "max"))
     kind = node.get("distribution") or ("q_uniform" if "q" in node else "int_uniform" if whole else "uniform")
@@ -330,22 +356,14 @@ def from_mapping(node: Mapping[str, Any]) -> Distribution | None:
     return _make(known[kind], [node["min"], node["max"], *step])
 
 
-def write_item(value: Any) -> str:
-    """One option as it is written inside choice(…)."""
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(write_item, value))}]"
-    if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _NOT_TEXT:
-        return value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _make(name: str, items: list[Any]) -> Distribution:
+def _make(name: str, items: list[Any], text: str = "") -> Distribution:
     if name == "choice":
         return Choice(tuple(items))
     wanted = [field.name for field in fields(FUNCTIONS[name])]
     if len(items) != len(wanted):
-        given = f"{name}({', '.join(map(write_item, items))})"
-        raise DistributionError(f"{given}: takes {len(wanted)} numbers, {name}({', '.join(wanted)}), not {len(items)}")
+        given, cure = text or f"{name}({', '.join(map(write_item, items))})", meant(text)
+        told = f"takes {len(wanted)} numbers, {name}({', '.join(wanted)}), not {len(items)}"
+        raise DistributionError(f"{given}: {told}" + (f". Write {cure}" if cure and cure != text else ""))
     return FUNCTIONS[name](*items)
 
 

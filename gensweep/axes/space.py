@@ -10,6 +10,7 @@ from typing import Any
 
 from gensweep.axes.axis import Axis, AxisPath
 from gensweep.axes.distributions import Choice, Distribution, DistributionError, from_mapping, parse
+from gensweep.axes.items import write_item
 from gensweep.axes.labels import labels_of
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.reading import Items, Map
@@ -192,6 +193,12 @@ class _Reader:
         where = lines.get("one_of", where)
         if not isinstance(listed, list) or not listed:
             self._problem(where, name, "one_of takes a list of nodes, each with a name")
+            return dict(tree)
+        if not any(isinstance(node, Mapping | str) for node in listed):
+            text = write_item(listed)[1:-1]
+            self._problem(
+                where, name, f"one_of chooses between nodes with a name. Between values, write choice({text})"
+            )
             return dict(tree)
         spots = listed.where if isinstance(listed, Items) else [where] * len(listed)
         given = []

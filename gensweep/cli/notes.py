@@ -3,14 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from gensweep.axes import space as spaces
 from gensweep.axes.arms import Arm
+from gensweep.axes.labels import differences
+from gensweep.axes.space import OneOf
 from gensweep.spaces.sweep import Sweep
 
 
 def notes(sweep: Sweep) -> list[str]:
-    """A sentence for each axis that an arm does not search, and for each arm with fewer configurations than trials."""
-    return [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
+    """What counted labels stand for; each axis that an arm does not search; each arm with fewer configurations than trials."""
+    arms = [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
+    return [*_told_apart(sweep.space), *arms]
+
+
+def _told_apart(space: Any) -> Iterator[str]:
+    """What the branches are whose labels only count them."""
+    if isinstance(space, OneOf):
+        branches = {label: spaces.write(branch) for label, branch in space.branches.items()}
+        yield from (f"{label}: {what}." for label, what in differences(branches).items())
+    nodes = space.branches if isinstance(space, OneOf) else space if isinstance(space, dict) else {}
+    for node in nodes.values():
+        yield from _told_apart(node)
 
 
 def _unsearched(arm: Arm) -> Iterator[str]:

@@ -57,7 +57,7 @@ def _run() -> int:
         _complain(str(error))
     except typer.TyperException as error:  # of usage
         code = error.exit_code
-        message = error.format_message()
+        message = _without_dashes(sys.argv[1:], error) or error.format_message()
         _complain(message if "\n" in message else f"{message.removesuffix('.')}. See gensweep --help")
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
@@ -85,6 +85,25 @@ def _written(code: int) -> int:
     if code == Interrupted.exit_code:  # Python would wait for that reader at its end
         discard()
     return code
+
+
+def _without_dashes(words: list[str], error: typer.TyperException) -> str:
+    """What to type where an override was given the dashes of an option; empty where it was another mistake."""
+    option = str(getattr(error, "option_name", ""))
+    place = next((i for i, word in enumerate(words) if option.startswith("-") and word.startswith(option)), None)
+    if place is None or len(words[place].lstrip("-")) < 2:
+        return ""
+    from gensweep.spaces.places import moved_override, places
+
+    key, equals, value = words[place].lstrip("-").partition("=")
+    following = words[place + 1] if len(words) > place + 1 and "=" not in words[place + 1] else "VALUE"
+    override = f"{key.replace('-', '_')}={value if equals else following}"
+    better = override if override.partition("=")[0] in places({}) else moved_override(override, {})
+    return (
+        f"there is no option {words[place].partition('=')[0]}. Overrides have no dashes: write {better}"
+        if better
+        else ""
+    )
 
 
 def _complain(message: str) -> None:

@@ -85,7 +85,8 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
     rows = []
     for record, configuration in zip(records, configurations, strict=True):
         unused = frozenset(column for column, path in axes.items() if _is_below(path, ignored[record.arm]))
-        cells = {column: None if column in unused else configuration.get(path) for column, path in axes.items()}
+        found = {**configuration, **_labels(record)}
+        cells = {column: None if column in unused else found.get(path) for column, path in axes.items()}
         rows.append(_row(record, folder) | cells | {"unused": unused})
     return Trials(
         sweep=folder.name,
@@ -195,6 +196,11 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "reports": record.reports,
         "folder": folder.path / "trials" / record.folder_name,
     }
+
+
+def _labels(record: TrialRecord) -> dict[str, Any]:
+    """The branches that the trial chose, which tell namesakes apart where their names do not: network.name -> label."""
+    return {f"{AxisPath(axis).place}.name": value for axis, value in record.parameters.items()}
 
 
 def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: set[str]) -> dict[str, str]:

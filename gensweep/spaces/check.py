@@ -23,9 +23,11 @@ from gensweep.axes.space import Ask, OneOf
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.errors import ConfigError, Problem
+from gensweep.spaces.blame import told
 from gensweep.spaces.load import read
-from gensweep.spaces.messages import explain
+from gensweep.spaces.messages import explain, not_measured
+from gensweep.spaces.places import moved, moved_override
 from gensweep.spaces.sweep import Sweep
 
 _NEEDED = {"dataset": "datasets", "network": "networks", "family": "families"}
@@ -37,17 +39,21 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     Raises:
         ConfigError: with every mistake in the file, the overrides and what they mean.
     """
-    sweep, problems = read(file, overrides, groups)
-    reported = {(problem.where, problem.path) for problem in problems}
+    sweep, problems = read(file, overrides, groups, whole=True)
+    reported = {(problem.where, AxisPath(problem.path).place) for problem in problems}
     problems += [p for p in check(sweep) if (p.where, p.path) not in reported and not _follows(p, problems)]
     if problems:
-        raise ConfigError(sorted((Problem(p.where, AxisPath(p.path).place, p.message) for p in problems), key=_line))
+        problems = [Problem(p.where, AxisPath(p.path).place, p.message) for p in told(problems, sweep.sources, file)]
+        raise ConfigError(sorted(problems, key=_line))
     return sweep
 
 
 def _follows(problem: Problem, reported: Sequence[Problem]) -> bool:
-    """Whether it is about a searcher that stands in for the one that could not be read."""
-    return problem.path == "search.samples" and any(other.path.startswith("search") for other in reported)
+    """Whether it is about a searcher that stands in for the one that could not be read, or about missing defaults."""
+    paths = [other.path for other in reported]
+    if problem.path == "trial.dataset" and "is missing" in problem.message:
+        return "defaults" in paths
+    return problem.path == "search.samples" and any(path.startswith("search") for path in paths)
 
 
 def check(sweep: Sweep) -> list[Problem]:
@@ -164,12 +170,17 @@ def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:
         cure = f"{problem.message}. Write {location[-1]}: {{name: …}}. Known: {', '.join(registry.names(kind))}."
         return Problem(problem.where, problem.path, cure)
     if error["type"] == "unknown_field":  # the line of the field, the path of the node that does not know it
-        problem = Problem(
-            problem.where,
-            AxisPath(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")).place,
-            problem.message,
-        )
+        node = AxisPath(f"trial.{spaces.locate(sweep.space, ask, location[:-1])}".strip(".")).place
+        problem = Problem(problem.where, node, problem.message + _meant(sweep, problem.where, f"{node}.{location[-1]}"))
     return problem
+
+
+def _meant(sweep: Sweep, where: str, path: str) -> str:
+    """Where a field that stands elsewhere belongs; empty where its own node has one that it was meant for."""
+    tree = sweep.definition()
+    better = moved_override(where, tree) if "=" in where else moved(path, tree)
+    same_node = better is not None and path.rpartition(".")[0] == better.partition("=")[0].rpartition(".")[0]
+    return f" Write {better}." if better and not same_node else ""
 
 
 def _at(sweep: Sweep, ask: Ask, location: tuple[str | int, ...], message: str) -> Problem:
@@ -235,11 +246,10 @@ def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
             yield _at(sweep, ask, ("evaluation", "metrics", i), f"{name} is measured twice under one name. Keep one")
     wanted = sweep.objective
     if wanted.metric not in names:
-        yield Problem(
-            _where(sweep, "objective.metric"),
-            "objective.metric",
-            f"'{wanted.metric}' is not among trial.evaluation.metrics. {suggest(wanted.metric, set(names))}",
-        )
+        if wanted.metric:  # else the section is what was reported
+            yield Problem(
+                _where(sweep, "objective.metric"), "objective.metric", not_measured(wanted.metric, tuple(names))
+            )
         return
     metric = metrics[names.index(wanted.metric)]
     if not metric.is_quality:

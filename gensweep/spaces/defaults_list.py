@@ -13,7 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gensweep.errors import Problem, suggest
+from gensweep import registry
+from gensweep.axes.items import write_item
+from gensweep.configuration import TrialConfiguration
+from gensweep.errors import Problem, nearest, same_name, suggest
 from gensweep.reading import Items, Map, YamlError, read_file
 from gensweep.spaces.interpolation import has_reference
 
@@ -51,6 +54,9 @@ def entry(item: Any, where: str, base: str = "", inside: str = "") -> Entry:
     text, value = next(iter(item.items())) if isinstance(item, Map) and len(item) == 1 else (item, [])
     names = value if isinstance(value, list) else [] if value is None else [value]
     match = _ENTRY.fullmatch(str(text))
+    pair = re.fullmatch(r"(?!optional|override)([a-z_]+)(?:\s*[:=]\s*| )(\w+)", str(item)) if item is text else None
+    if pair:
+        raise YamlError(where, f"defaults: {item!r} is no file. Write {{{pair[1]}: {pair[2]}}}")
     if not match or (item is text and match[1]) or not all(isinstance(name, str) for name in [text, *names]):
         raise YamlError(where, f"defaults: {item!r} is no file. Write base, or dataset: digits, or dataset: null")
     words, group, package = match.groups()
@@ -90,6 +96,23 @@ class Files:
         """The files of a group; none where there is no such group."""
         return sorted({file.stem for folder in self.folders for file in (folder / group).glob("*.yaml") if group})
 
+    def missing(self, group: str, name: str) -> str:
+        """Why there is no file of this group and name."""
+        if name.endswith((".yaml", ".yml")):
+            return f"'{name}' is written without its ending: {name.rpartition('.')[0]}"
+        if not group:
+            beside = [file.stem for folder in self.folders for file in folder.glob("*.yaml") if file != self.file]
+            known = [stem for stem in beside if nearest(name, [stem])] or ["base"]
+            return f"there is no file {name}.yaml. {suggest(name, known)}"
+        if group == "dataset" and name in registry.names("datasets"):
+            return f"there is no file {group}/{name}.yaml. Below trial, write dataset: {{name: {name}, path: …}}"
+        if self.options(group):
+            return f"there is no file {group}/{name}.yaml. {suggest(name, self.options(group))}"
+        if group in TrialConfiguration.model_fields:
+            return f"there are no files of {group}. Below trial, write {group}: {name}"
+        folders = [f.name for folder in self.folders for f in folder.glob("*/") if self.options(f.name)]
+        return f"there is no file {group}/{name}.yaml. {suggest(group, set(folders))}"
+
     def find(self, path: str) -> Path | None:
         """The file of this group and name."""
         return next((file for folder in self.folders if (file := folder / f"{path}.yaml").is_file()), None)
@@ -98,10 +121,21 @@ class Files:
 def _read(file: Path) -> tuple[Map, Items, str | None]:
     """A file without its defaults list; the items of that, `_self_` among them; the package in its header."""
     tree = read_file(file)
+    misspelt = next((key for key in tree if key != "defaults" and same_name(key.rstrip("s") + "s", "defaults")), None)
+    if misspelt and "defaults" not in tree:
+        raise YamlError(tree.where[misspelt], f"unknown key '{misspelt}'. Write 'defaults'")
     where, items = tree.where.get("defaults", ""), tree.pop("defaults", None)
     items = Items([], []) if items is None else items
     if not isinstance(items, Items):
-        raise YamlError(where, "defaults: takes a list, as in [base, dataset: digits, _self_]")
+        given = (
+            [items]
+            if isinstance(items, str)
+            else [{k: v} if v else k for k, v in items.items()]
+            if isinstance(items, Map)
+            else []
+        )
+        cure = f". Write [{', '.join(map(write_item, [*given, '_self_']))}]" if given else ""
+        raise YamlError(where, f"defaults: takes a list, as in [base, dataset: digits, _self_]{cure}")
     if has_reference(items):
         raise YamlError(where, "references ${…} are not allowed in the defaults list")
     if items.count("_self_") > 1:
@@ -174,8 +208,8 @@ class _Walk:
             if file:
                 found[:0] = self.file(file, entry, chosen=chosen)
             elif "optional" not in entry.words:
-                wrong = f"{entry.key} has to be chosen" if name == "???" else f"there is no file {path}.yaml"
-                self.wrong(entry, f"{wrong}. {suggest(name, self.files.options(entry.group))}")
+                chosen_by_hand = f"{entry.key} has to be chosen. {suggest('', self.files.options(entry.group))}"
+                self.wrong(entry, chosen_by_hand if name == "???" else self.files.missing(entry.group, name))
         return found
 
     def decided(self, entry: Entry) -> Entry:

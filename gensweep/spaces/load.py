@@ -24,7 +24,6 @@ from hydra.core.override_parser.types import Sweep as HydraSweep
 from hydra.errors import OverrideParseException
 
 from gensweep.axes.distributions import (
-    FUNCTIONS,
     Choice,
     Distribution,
     DistributionError,
@@ -36,12 +35,18 @@ from gensweep.axes.distributions import (
 )
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.reading import Map
+from gensweep.spaces.base import with_base
 from gensweep.spaces.defaults_list import Entry, Files, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
 from gensweep.spaces.sweep import Sweep, interpret
+from gensweep.spaces.typed import own_data, parted, why_none
 
-_OURS = re.compile(rf"(\+{{0,2}})([\w.]+)=\s*((?:{'|'.join(FUNCTIONS)})\(.*\))\s*", re.DOTALL)
+_CALL = re.compile(r"(\+{0,2})([A-Za-z_]\w*(?:\.\w+)*)=\s*(([A-Za-z_][\w.]*)\s?\(.*\))\s*", re.DOTALL)
+_TEXT = re.compile(
+    r"(\+{0,2})([A-Za-z_]\w*(?:\.\w+)*)=\s*([^\[\]{}()'\",\s=][^\[\]{}()'\",]*)"
+)  # no call, list, mapping or quotes
+_HYDRAS = {"range", "interval", "glob", "shuffle", "sort", "tag", "float", "str", "bool", "json_str", "extend_list"}
 _HOW = {"CHANGE": "set", "ADD": "add", "FORCE_ADD": "force", "DEL": "delete"}
 
 
@@ -58,25 +63,36 @@ def load(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ())
     return sweep
 
 
-def read(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ()) -> tuple[Sweep, list[Problem]]:
+def read(
+    file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = (), *, whole: bool = False
+) -> tuple[Sweep, list[Problem]]:
     """The sweep as far as it can be read, and what is wrong with it.
+
+    `whole`: it is to be run, so that a forgotten base is a problem, and what base says is taken as if it were named.
 
     Raises:
         ConfigError: the file is no YAML, or its defaults list does not hold, so that there is nothing to go on with.
     """
-    tree, problems = compose(file, overrides, groups)
+    tree, problems = compose(file, overrides, groups, whole=whole)
     sweep, found = interpret(tree, file.stem)
-    return sweep, [*problems, *found]
+    known = {(problem.where, problem.path) for problem in problems}
+    return sweep, [*problems, *(problem for problem in found if (problem.where, problem.path) not in known)]
 
 
-def compose(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = ()) -> tuple[Map, list[Problem]]:
+def compose(
+    file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = (), *, whole: bool = False
+) -> tuple[Map, list[Problem]]:
     """The tree of the file over its defaults, with the overrides laid on, and what is wrong with it so far."""
+    if "=" in file.name and not file.exists():
+        raise ConfigError([Problem(str(file), "", "is an override, and the search-space file comes before those")])
     files, asked = Files(file, groups), _Asked()
-    for text in overrides:
+    words, asked.problems = parted(overrides)
+    for text in words:
         asked.sort(text, files)
     found, wrong = parts(files, asked.groups)
     if wrong:
         raise ConfigError([*asked.problems, *wrong])
+    found, lacking = with_base(files, found) if whole else (found, [])
     tree = Map()
     for part in found:
         if not part.chosen:
@@ -86,7 +102,7 @@ def compose(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = 
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    return tree, [*asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    return tree, [*lacking, *asked.problems, *lay(tree, asked.changes), *filled(tree)]
 
 
 @dataclass
@@ -99,22 +115,39 @@ class _Asked:
 
     def sort(self, text: str, files: Files) -> None:
         """Takes one override in."""
+        if self._called(text):
+            return
         try:
-            ours = _OURS.fullmatch(text)
-            if ours and not (ours.group(3).startswith("int(") and "," not in ours.group(3)):  # int(3.2) is Hydra's cast
-                sign, key, call = ours.groups()
-                how = "add" if sign == "+" else "force" if sign else "set"
-                self.changes.append(Change(tuple(key.split(".")), str(parse(call)), text, how))  # type: ignore[arg-type]
-                return
             self._hydra(OverridesParser.create().parse_overrides([text])[0], text, files)
-        except OverrideParseException as error:
-            reason = str(error.__cause__ or error).splitlines()[0]
-            self.problems.append(Problem(text, "", f"is no override ({reason}). Write key=value, +key=value or ~key"))
+        except OverrideParseException:
+            plain = _TEXT.fullmatch(text)
+            if plain and not re.search(r"\s\+{0,2}[\w.]+=", text):
+                sign, key, value = plain.groups()
+                self._change(sign, key, value.rstrip(), text)
+            else:
+                self.problems.append(Problem(text if text.strip() else repr(text), "", why_none(text)))
+
+    def _called(self, text: str) -> bool:
+        """Takes in an override whose value is a call of ours, or of a library whose calls we know."""
+        call = _CALL.fullmatch(text)
+        if not call or call[4] in _HYDRAS or (call[4] == "int" and "," not in call[3]):  # int(3.2) is Hydra's cast
+            return False
+        try:
+            distribution = parse(call[3])
+            self._change(call[1], call[2], call[3] if distribution is None else str(distribution), text)
         except DistributionError as error:
-            self.problems.append(Problem(text, "", str(error)))
+            self.problems.append(Problem(text, call[2], str(error)))
+        return True
+
+    def _change(self, sign: str, key: str, value: str, text: str) -> None:
+        how = "add" if sign == "+" else "force" if sign else "set"
+        self.changes.append(Change(tuple(key.split(".")), value, text, how))  # type: ignore[arg-type]
 
     def _hydra(self, override: Override, text: str, files: Files) -> None:
         key, value = override.key_or_group, override.value()
+        if not key:
+            self.problems.append(Problem(text, "", why_none(text)))
+            return
         options = files.options(key)
         if options and not isinstance(value, Mapping | list):
             if override.is_delete() or value in options:
@@ -123,13 +156,20 @@ class _Asked:
                 self.groups.append(replace(chosen, words="delete") if override.is_delete() else chosen)
             else:
                 wrong = "a group takes one file" if isinstance(value, HydraSweep) else f"there is no file '{value}'"
-                self.problems.append(Problem(text, key, f"{wrong}. {suggest(str(value), options)}"))
+                own = own_data(str(value)) if key == "dataset" else ""
+                self.problems.append(Problem(text, key, f"{wrong}. {suggest(str(value), options)}{own}"))
             return
         if override.package or "/" in key:
-            self.problems.append(Problem(text, key, "there is no such group of files"))
+            cure = f". Write {text.replace('/', '.', key.count('/'))}" if "/" in key and not override.package else ""
+            self.problems.append(Problem(text, key, f"there is no such group of files{cure}"))
             return
         how = _HOW[override.type.name]
-        self.changes.append(Change(tuple(key.split(".")), _value(value), text, how))  # type: ignore[arg-type]
+        try:
+            given = text.partition("=")[2] if key == "name" and isinstance(value, int | float) else _value(value)
+        except DistributionError as error:
+            self.problems.append(Problem(text, key, str(error)))
+            return
+        self.changes.append(Change(tuple(key.split(".")), given, text, how))  # type: ignore[arg-type]
 
 
 def _drop(tree: Map, package: str) -> None:

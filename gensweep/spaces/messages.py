@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gensweep.errors import suggest
+from gensweep.axes.items import write_item
+from gensweep.axes.shorthand import meant, number_meant
+from gensweep.component import importable
+from gensweep.errors import nearest, same_name, suggest
 
 _SENTENCES = {"unknown_field", "member", "wrong_member", "value_error", "assertion_error"}
 _ACCEPTED = {
@@ -26,22 +30,57 @@ _ACCEPTED = {
     **dict.fromkeys(["too_long", "string_too_long"], "have a length of {max_length} or less"),
     "string_pattern_mismatch": "match {pattern}",
 }
+_NUMERIC = {"int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"}
+_SINGLE = _NUMERIC | {"bool_type", "bool_parsing", "string_type", "literal_error"}
 
 
-def explain(error: Any) -> str:
-    """One error of pydantic (an item of `ValidationError.errors()`) as a sentence."""
+def explain(error: Any, *, searched: bool = True) -> str:
+    """One error of pydantic (an item of `ValidationError.errors()`) as a sentence.
+
+    `searched`: whether a distribution may stand at its place.
+    """
     kind, context = error["type"], error.get("ctx", {})
     if kind in _SENTENCES:
-        return str(context.get("error", error["msg"])).replace(" of trialconfiguration.", " of a trial.")
+        said = str(context.get("error", error["msg"])).replace(" of trialconfiguration.", " of a trial.")
+        return said + (_which_node(error.get("input")) if kind == "member" else "")
     if kind == "missing":
         return "is missing, and has no default"
     given = _given(error.get("input"))
     if kind == "literal_error":
         options = re.findall(r"'([^']*)'", context["expected"]) or [context["expected"]]
-        return f"{given} is not allowed. {suggest(str(error.get('input')), options)}"
+        cure = _cure(kind, error.get("input"), searched=searched)
+        return f"{given} is not allowed. {cure or suggest(str(error.get('input')), options)}"
     if kind not in _ACCEPTED:
         return f"{given} is not allowed: {error['msg']}"
-    return f"{given} is not allowed: must {_ACCEPTED[kind].format(**{k: _bound(v) for k, v in context.items()})}"
+    accepted = _ACCEPTED[kind].format(**{k: _bound(v) for k, v in context.items()})
+    cure = _cure(kind, error.get("input"), searched=searched)
+    return f"{given} is not allowed: must {accepted}" + (f". {cure}" if cure else "")
+
+
+def _cure(kind: str, value: Any, *, searched: bool) -> str:
+    """What to write instead, where the value looks like something that is known; else nothing."""
+    if kind in ("tuple_type", "list_type") and isinstance(value, str):
+        return f"Write [{', '.join(part.strip() for part in value.strip('[]()').split(','))}]"
+    if kind not in _SINGLE:
+        return ""
+    if isinstance(value, list | tuple) and len(value) == 1:
+        return f"Write {write_item(value[0])} without the brackets"
+    number = number_meant(value) if kind in _NUMERIC and isinstance(value, str) else None
+    if number:
+        return f"Write {number}"
+    law = meant(value)
+    if law and not searched:
+        return "Only what stands below trial is searched"
+    return f"To search, write {law}" if law else ""
+
+
+def _which_node(value: Any) -> str:
+    """How to choose between nodes, where a list of them stands in place of one; else nothing."""
+    nodes = isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(i, str | Mapping) for i in value)
+    if nodes:
+        return f" To compare several, write {{one_of: {write_item(value)}}}."
+    searched = meant(value) if isinstance(value, Mapping) else None
+    return f" To compare several, write {searched}." if searched else ""
 
 
 def _bound(value: object) -> object:
@@ -51,3 +90,23 @@ def _bound(value: object) -> object:
 
 def _given(value: object) -> str:
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else repr(value)
+
+
+def not_measured(wanted: str, measured: Sequence[str]) -> str:
+    """Why a metric cannot be the objective of a sweep that measures others."""
+    told = f"'{wanted}' is not among trial.evaluation.metrics. "
+    if nearest(wanted, measured):
+        return told + suggest(wanted, measured)
+    known = importable("metrics")
+    known_name = wanted if wanted in known else nearest(wanted, known)
+    if known_name == wanted or (known_name and same_name(known_name, wanted)):
+        added = ", ".join([*measured, str(known_name)])
+        return f"{told}Write metrics: [{added}] there, or one of these here: {', '.join(measured)}"
+    part = wanted.rpartition(".")[2]
+    for name, metric in known.items():
+        if part in metric.detail_modes:  # type: ignore[attr-defined]
+            return (
+                f"{told}{part} is a part of {name}, and an objective is a whole score: measure {name} there, and rank by "
+                f"the part with `gensweep compare NAME --metric {name}.{part}`"
+            )
+    return told + (f"Did you mean '{known_name}'? " if known_name else "") + suggest("", measured)

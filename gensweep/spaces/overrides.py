@@ -5,19 +5,16 @@ Paths run through `one_of`: a field is set in every branch that knows it, and a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import Any, Literal
 
 from gensweep import registry
 from gensweep.axes.distributions import Choice, DistributionError, from_mapping, parse
-from gensweep.component import Component, Member, Node
 from gensweep.configuration import TrialConfiguration
-from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.errors import Problem, suggest
 from gensweep.reading import Items, Map, copied, located, plain
+from gensweep.spaces.slots import Slot, name_of
 
 
 @dataclass(frozen=True)
@@ -39,32 +36,12 @@ class _RefusedError(Exception):
     """A change that has no place in the tree."""
 
 
-@dataclass(frozen=True)
-class _Slot:
-    """What a place in the tree takes, where that is known: a component of a kind, or a node of a model."""
-
-    kind: str = ""
-    model: type[BaseModel] | None = None
-    default: Any = None
-
-    def inside(self, node: Any, key: str) -> _Slot:
-        """What the field `key` of `node`, which stands in this slot, takes."""
-        model = self.model or _class_of(self.kind, node)
-        found = _field(model, key) if model else None
-        return _slot_of(found) if found else self if key.isdigit() else _Slot()
-
-    def knows(self, node: Any, key: str) -> bool:
-        """Whether `node`, which stands in this slot, has the field `key`."""
-        model = self.model or _class_of(self.kind, node)
-        return key == "name" or bool(model and _field(model, key))
-
-
 def lay(tree: Map, changes: list[Change]) -> list[Problem]:
     """Makes the changes in place, shallow ones first, and returns those that have no place."""
     problems = []
     for change in sorted(changes, key=lambda change: change.depth):
         head, *rest = change.path
-        slot = _Slot(model=TrialConfiguration) if head == "trial" else _Slot()
+        slot = Slot(model=TrialConfiguration) if head == "trial" else Slot()
         try:
             _Layer(change).into(tree, head, tuple(rest), slot)
         except _RefusedError as error:
@@ -99,7 +76,7 @@ class _Layer:
     def __init__(self, change: Change) -> None:
         self.change = change
 
-    def into(self, holder: Any, key: Any, path: tuple[str, ...], slot: _Slot) -> None:
+    def into(self, holder: Any, key: Any, path: tuple[str, ...], slot: Slot) -> None:
         """Lays the change on `holder[key]`, of which `path` is what is left; `slot` is what `holder[key]` takes."""
         node = holder[key] if isinstance(holder, Items) else holder.get(key)
         if not path:
@@ -116,7 +93,7 @@ class _Layer:
             else:
                 self.into(node, path[0], path[1:], slot.inside(node, path[0]))
 
-    def end(self, holder: Any, key: Any, node: Any, slot: _Slot) -> None:
+    def end(self, holder: Any, key: Any, node: Any, slot: Slot) -> None:
         """The change has arrived at its key."""
         value, how = self.change.value, self.change.how
         there = isinstance(holder, Items) or key in holder
@@ -138,7 +115,7 @@ class _Layer:
             value = {"name": value}
         self.write(holder, key, value if isinstance(value, Map) else located(value, self.change.text))
 
-    def through(self, holder: Any, key: Any, node: Map, path: tuple[str, ...], slot: _Slot) -> None:
+    def through(self, holder: Any, key: Any, node: Map, path: tuple[str, ...], slot: Slot) -> None:
         """The path runs through a one_of: on into its branches."""
         branches = node["one_of"]
         if path == ("name",):
@@ -146,7 +123,7 @@ class _Layer:
             if kept is None:
                 raise _RefusedError(
                     f"no branch is named {self.change.value!r}. "
-                    f"{suggest(str(self.change.value), map(_name_of, branches))}"
+                    f"{suggest(str(self.change.value), map(name_of, branches))}"
                 )
             self.write(holder, key, kept)
             return
@@ -156,7 +133,7 @@ class _Layer:
         for i in knowing or range(len(branches)):
             self.into(branches[i], path[0], path[1:], slot.inside(branches[i], path[0]))
 
-    def opened(self, holder: Any, key: Any, node: Any, slot: _Slot) -> Map:
+    def opened(self, holder: Any, key: Any, node: Any, slot: Slot) -> Map:
         """`holder[key]` as a mapping that fields can be set in."""
         if isinstance(node, Map):
             return node
@@ -191,47 +168,11 @@ def _branches(node: Map, value: Any) -> Map | None:
     kept = [
         (branch, where)
         for branch, where in zip(node["one_of"], node["one_of"].where, strict=True)
-        if _name_of(branch) in wanted
+        if name_of(branch) in wanted
     ]
-    if not kept or wanted - {_name_of(branch) for branch, _ in kept}:
+    if not kept or wanted - {name_of(branch) for branch, _ in kept}:
         return None
     if len(kept) == 1:
         branch, where = kept[0]
         return branch if isinstance(branch, Map) else located({"name": branch}, where)
     return Map({"one_of": Items([branch for branch, _ in kept], [where for _, where in kept])}, node.where)
-
-
-def _name_of(branch: Any) -> str:
-    return str(branch.get("name")) if isinstance(branch, Mapping) else str(branch)
-
-
-def _class_of(kind: str, node: Any) -> type[BaseModel] | None:
-    name = _name_of(node)
-    if not kind or name not in registry.names(kind):
-        return None
-    try:
-        return registry.load(kind, name)
-    except ConfigError:
-        return None
-
-
-def _field(model: type[BaseModel], key: str) -> FieldInfo | None:
-    return next((f for name, f in model.model_fields.items() if (f.alias or name) == key), None)
-
-
-def _slot_of(field: FieldInfo) -> _Slot:
-    marks = [mark for mark in (*field.metadata, *_inside(field.annotation)) if mark is not None]
-    kind = next((mark.kind for mark in marks if isinstance(mark, Member)), "")
-    model = next((mark for mark in marks if isinstance(mark, type) and issubclass(mark, Node)), None)
-    return _Slot(
-        kind=kind,
-        model=None if kind or model is Component else model,
-        default=field.get_default(call_default_factory=False),
-    )
-
-
-def _inside(annotation: Any) -> Iterator[Any]:
-    """Everything that a type is made of: of tuple[Annotated[Metric, Member("metrics")], ...], also the Member."""
-    yield annotation
-    for part in (*get_args(annotation), *getattr(annotation, "__metadata__", ())):
-        yield from _inside(part)

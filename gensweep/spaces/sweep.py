@@ -13,15 +13,18 @@ from pydantic import ValidationError
 from gensweep.axes import space as spaces
 from gensweep.axes.arms import Arm, arms
 from gensweep.axes.distributions import Choice
+from gensweep.axes.items import write_item
 from gensweep.axes.space import OneOf
 from gensweep.component import Component, Node, build, importable, owners
-from gensweep.configuration import Resources, Search, TrialConfiguration
+from gensweep.configuration import Resources, Search
 from gensweep.early_stopping.base import EarlyStopping
-from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.errors import ConfigError, Problem, nearest, suggest
 from gensweep.objective import Objective
 from gensweep.reading import Map
 from gensweep.searchers.base import Searcher
 from gensweep.spaces.messages import explain
+from gensweep.spaces.overrides import merged
+from gensweep.spaces.places import moved, moved_override
 
 SECTIONS: dict[str, type[Node]] = {"objective": Objective, "search": Search, "resources": Resources}
 DEFAULT_SEARCHER = "tpe"
@@ -100,11 +103,15 @@ def from_definition(definition: Mapping[str, Any]) -> Sweep:
 def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Problem]]:
     """The sweep that a tree describes and what is wrong in it; a wrong setting is replaced by its default."""
     where = tree.where if isinstance(tree, Map) else {}
-    problems = [_unknown(key, where.get(key, "")) for key in tree if key not in _KEYS]
-    settings: dict[str, Any] = {"compare": tree.get("compare")}
+    problems = [_unknown(key, where.get(key, ""), tree) for key in tree if key not in _KEYS]
+    tree = _as_meant(tree)
+    where = tree.where if isinstance(tree, Map) else {}
+    compare, unreadable = _compare(tree.get("compare"), where.get("compare", ""))
+    problems += unreadable
+    settings: dict[str, Any] = {"compare": compare}
     for key, model in SECTIONS.items():
         node = tree.get(key)
-        own = node
+        own = _objective_of(node) if key == "objective" and isinstance(node, str) else node
         if key == "search" and isinstance(node, Mapping):
             own = {k: v for k, v in node.items() if k in Search.model_fields}
         settings[key], found = _section(model, key, own, node, where.get(key, ""))
@@ -172,7 +179,11 @@ def _problems(error: ValidationError, key: str, node: object, where: str) -> lis
         location = _written(key, line["loc"])
         shown = location[:-1] if line["type"] == "unknown_field" else location  # of an unknown field, its node
         place = lines.get(str((*location, "")[0]), where)
-        text = _unknown_field(node, str(location[-1])) if key == "search" and shown != location else explain(line)
+        text = (
+            _unknown_field(node, str(location[-1]))
+            if key == "search" and shown != location
+            else explain(line, searched=False)
+        )
         found.append(Problem(place, ".".join(map(str, (key, *shown))), text))
     return found
 
@@ -198,9 +209,28 @@ def _searcher(node: object) -> object:
     return {**(sampler if isinstance(sampler, Mapping) else {"name": sampler}), **own}
 
 
+def _objective_of(metric: str) -> dict[str, str]:
+    """`objective: fid`, with the direction that is better for this metric."""
+    known = importable("metrics").get(metric)
+    return {"metric": metric, "mode": known.mode if known else "min"}  # type: ignore[attr-defined]
+
+
+def _compare(given: object, where: str) -> tuple[str | None, list[Problem]]:
+    if given is None or isinstance(given, str):
+        return given, []
+    told = "is not allowed: must be the path of one choice. Write family, or family.divergence"
+    return None, [Problem(where, "compare", f"{given!r} {told}")]
+
+
 def _name(given: object, where: str) -> tuple[str, list[Problem]]:
     if isinstance(given, str) and re.fullmatch(_NAME, given):
         return given, []
+    if given is None:
+        return "sweep", [Problem(where, "name", "is empty. Give one, or leave the line out: then it is the file's")]
+    if not isinstance(given, str):
+        return "sweep", [
+            Problem(where, "name", f"{write_item(given)} is no text. Put it in quotes: '{write_item(given)}'")
+        ]
     return "sweep", [
         Problem(
             where,
@@ -211,12 +241,39 @@ def _name(given: object, where: str) -> tuple[str, list[Problem]]:
     ]
 
 
-def _unknown(key: str, where: str) -> Problem:
+def _unknown(key: str, where: str, tree: Mapping[str, Any]) -> Problem:
     if key in _RENAMED:
         return Problem(where, key, _RENAMED[key])
-    if key in TrialConfiguration.model_fields:
-        return Problem(where, "", f"'{key}' belongs below trial: write trial.{key}")
+    if nearest(key, _KEYS):
+        return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
+    better = moved_override(where, tree) if "=" in where else moved(key, tree)
+    if better:
+        node, _, last = better.partition(" or ")[0].partition("=")[0].lstrip("+~").rpartition(".")
+        told = f"'{key}' belongs below {node}" if key == last else f"there is no '{key}' at the top"
+        return Problem(where, "", f"{told}: write {better}")
     return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
+
+
+def _as_meant(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The tree with misspelt and misplaced sections where they belong, so that what they say is checked too."""
+    if not isinstance(tree, Map):
+        return tree
+    meant = Map(tree, tree.where)
+    for key in [key for key in tree if key not in (*_KEYS, *_RENAMED)]:
+        place, value = tree.where.get(key, ""), meant.pop(key)
+        near = nearest(key, _KEYS) or moved(key, tree) or ""
+        section, _, inner = near.partition(".")
+        trial = meant.get("trial")
+        fits = (
+            section in (*SECTIONS, "early_stopping")
+            or near == "trial"
+            or (inner and isinstance(trial, Map) and inner not in trial)
+        )
+        if near and "." not in inner and fits:
+            laid = Map({inner: value}, {inner: place}) if inner else value
+            spot = meant.where.get(section, place) if inner else place
+            meant = merged(meant, Map({section: laid}, {section: spot}), root=True)
+    return meant
 
 
 def _trial(node: object, where: str) -> tuple[dict[str, Any], list[Problem], dict[str, str]]:

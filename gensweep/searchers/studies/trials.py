@@ -10,7 +10,8 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from gensweep.axes.arms import Arm
-from gensweep.axes.distributions import Choice, Distribution, Int, LogInt, LogUniform, QUniform, Uniform, write_item
+from gensweep.axes.distributions import Choice, Distribution, Int, LogInt, LogUniform, QUniform, Uniform
+from gensweep.axes.items import write_item
 from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.objective import Objective

@@ -1,0 +1,79 @@
+"""Text files that people write: their text, or why there is none."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from pathlib import Path
+
+from gensweep.errors import nearest
+
+_KINDS = (".yaml", ".yml", ".json")
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_MOST = 30  # files that an error lists
+
+
+class UnreadableError(Exception):
+    """There is no such text; `line` is that of the first character that cannot be read, 0 where it is about the file."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def text_of(file: Path) -> str:
+    """The text of a file in UTF-8, with or without a mark at its beginning. Tabs of JSON are spaces.
+
+    Raises:
+        UnreadableError: there is no such file, or it is no text.
+    """
+    if file.is_dir():
+        inside = next(_search_spaces(file), "FILE")
+        raise UnreadableError(f"is a folder. Name a file in it, as in {file / inside}")
+    if not file.exists():
+        raise UnreadableError(_missing(file))
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
+    text = _decoded(data)
+    return text.expandtabs(2) if file.suffix == ".json" else text
+
+
+def _decoded(data: bytes) -> str:
+    if data.startswith(_UTF_16) or (b"\0" in data and data[1::2].count(0) > len(data) // 3):
+        raise UnreadableError("cannot be read: its encoding is UTF-16. Save it as UTF-8")
+    if sum(byte < 9 for byte in data) > 1:
+        raise UnreadableError("cannot be read: it is no text file")
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        character = data[error.start : error.start + 1].decode("latin-1")
+        told = f"is not UTF-8: byte 0x{data[error.start]:02x}, which is '{character}' in Latin-1"
+        raise UnreadableError(f"{told}. Save the file as UTF-8", data.count(b"\n", 0, error.start) + 1) from None
+
+
+def _missing(file: Path) -> str:
+    """Why there is no such file, with the nearest that there are."""
+    if str(file).startswith(("http:", "https:")):
+        return "is an address. Download it first"
+    if "=" in file.name:
+        return "looks like an override. The search-space file comes first, then overrides"
+    if not file.parent.exists():
+        near = nearest(file.parent.name, [f.name for f in file.parent.absolute().parent.glob("*/")])
+        return f"there is no folder {file.parent}." + (
+            f" Did you mean '{file.parent.with_name(near)}'?" if near else ""
+        )
+    beside = list(_search_spaces(file.parent))
+    stems = {Path(name).stem: name for name in reversed(beside)}
+    near = nearest(file.stem, stems)
+    hint = f"Did you mean '{file.parent / stems[near]}'? " if near else ""
+    return f"there is no such file. {hint}Known: {', '.join(beside[:_MOST]) or 'none'}."
+
+
+def _search_spaces(folder: Path) -> Iterator[str]:
+    """The files that may be search spaces, in a folder and then in those right below it."""
+    for pattern in ("*", "*/*"):
+        yield from sorted(
+            str(f.relative_to(folder)) for f in folder.glob(pattern) if f.suffix in _KINDS and f.is_file()
+        )
