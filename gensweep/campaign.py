@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gensweep.errors import CannotRun, ConfigError, Stopped
@@ -45,7 +46,8 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
 
     Raises:
         ConfigError: the data are missing, or the folder holds another sweep of this name.
-        CannotRun: storage, tracking or the cluster is not usable. Nothing was started.
+        CannotRun: storage, tracking or the cluster is not usable, or a node does not see what the sweep reads. Nothing was
+            started.
     """
     if problems := data_problems(sweep):
         raise ConfigError(problems)
@@ -59,6 +61,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     _refuse_unwritable(path)
     check_reachable(resolve_uri(where.tracking_uri))
     with _executor(sweep, where, path) as executor:
+        _refuse_unseen(sweep, executor)
         folder = _folder(sweep, path, executor.surroundings())
         with folder.hold():
             return _run(sweep, folder, where, executor)
@@ -114,6 +117,14 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     return RayTune(cluster, path.resolve() / ".ray")
+
+
+def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
+    """Raise if a machine that may run trials does not see a file that they read."""
+    unseen = {machine: found for machine, found in executor.elsewhere(partial(data_problems, sweep)).items() if found}
+    if unseen:
+        lines = [f"node {machine}: {problem}" for machine, problems in unseen.items() for problem in problems]
+        raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
 
 
 def _refuse_another(sweep: Sweep, path: Path) -> None:

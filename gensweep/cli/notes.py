@@ -1,16 +1,35 @@
-"""What a sound search-space file still leaves to say: where its arms differ from what was asked for."""
+"""What a sound search-space file still leaves to say: where a sweep is not what one may think that was asked for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gensweep.axes import space as spaces
 from gensweep.axes.arms import Arm
 from gensweep.spaces.sweep import Sweep
+from gensweep.spaces.tried import left_out
 
 
 def notes(sweep: Sweep) -> list[str]:
-    """A sentence for each axis that an arm does not search, and for each arm with fewer configurations than trials."""
-    return [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
+    """A sentence for each thing worth knowing: of the arms first, then of the sweep, then what was not checked."""
+    arms = [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
+    return [*arms, *_deaf(sweep), *_unlike_data(sweep), *left_out(sweep.space)]
+
+
+def _deaf(sweep: Sweep) -> Iterator[str]:
+    if sweep.early_stopping.ends_trials and not sweep.searcher.learns_from_pruned:
+        yield (
+            f"{sweep.searcher.name} learns from whole trainings only: a trial that {sweep.early_stopping.name} stops early "
+            "teaches it nothing. Take search: {sampler: tpe}, or early_stopping: none."
+        )
+
+
+def _unlike_data(sweep: Sweep) -> Iterator[str]:
+    if any(axis.path.place.split(".")[0] == "dataset" for axis in spaces.axes(sweep.space)):
+        yield (
+            "trial.dataset is searched: scores against unlike data are never ranked together, so the trials are run, and "
+            "no comparison is made of them. Run one sweep for each dataset to have them ranked."
+        )
 
 
 def _unsearched(arm: Arm) -> Iterator[str]:

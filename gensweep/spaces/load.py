@@ -39,6 +39,7 @@ from gensweep.reading import Map
 from gensweep.spaces.defaults_list import Entry, Files, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
+from gensweep.spaces.paths import make_absolute
 from gensweep.spaces.sweep import Sweep, interpret
 
 _OURS = re.compile(rf"(\+{{0,2}})([\w.]+)=\s*((?:{'|'.join(FUNCTIONS)})\(.*\))\s*", re.DOTALL)
@@ -86,7 +87,9 @@ def compose(file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = 
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    return tree, [*asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    problems = [*asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    make_absolute(tree)
+    return tree, problems
 
 
 @dataclass

@@ -14,9 +14,9 @@ from pydantic.fields import FieldInfo
 
 from gensweep import registry
 from gensweep.axes.distributions import Choice, DistributionError, from_mapping, parse
-from gensweep.component import Component, Member, Node
+from gensweep.component import Component, Member, Node, class_of
 from gensweep.configuration import TrialConfiguration
-from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.errors import Problem, suggest
 from gensweep.reading import Items, Map, copied, located, plain
 
 
@@ -49,13 +49,13 @@ class _Slot:
 
     def inside(self, node: Any, key: str) -> _Slot:
         """What the field `key` of `node`, which stands in this slot, takes."""
-        model = self.model or _class_of(self.kind, node)
+        model = self.model or (class_of(self.kind, _name_of(node)) if self.kind else None)
         found = _field(model, key) if model else None
         return _slot_of(found) if found else self if key.isdigit() else _Slot()
 
     def knows(self, node: Any, key: str) -> bool:
         """Whether `node`, which stands in this slot, has the field `key`."""
-        model = self.model or _class_of(self.kind, node)
+        model = self.model or (class_of(self.kind, _name_of(node)) if self.kind else None)
         return key == "name" or bool(model and _field(model, key))
 
 
@@ -203,16 +203,6 @@ def _branches(node: Map, value: Any) -> Map | None:
 
 def _name_of(branch: Any) -> str:
     return str(branch.get("name")) if isinstance(branch, Mapping) else str(branch)
-
-
-def _class_of(kind: str, node: Any) -> type[BaseModel] | None:
-    name = _name_of(node)
-    if not kind or name not in registry.names(kind):
-        return None
-    try:
-        return registry.load(kind, name)
-    except ConfigError:
-        return None
 
 
 def _field(model: type[BaseModel], key: str) -> FieldInfo | None:

@@ -89,7 +89,7 @@ def test_a_sound_file_has_no_problems(study: Path) -> None:
     [
         ("trial.latent_size=0", "trial.latent_size: 0 is not allowed: must be 1 or more"),
         ("trial.latent_size=choice(2,4,x)", "trial.latent_size: 'x' is not allowed: must be a whole number"),
-        ("trial.latent_size=interval(1,2.5)", "trial.latent_size: 2.5 is not allowed: must be a whole number"),
+        ("trial.latent_size=interval(1,2.5)", "must be a whole number, and it draws others. Write int(1, 2)"),
         ("trial.family.lambda=uniform(-1, 1)", "trial.family.lambda: -1 is not allowed: must be above 0"),
         ("trial.family.moves=choice(1, 0)", "trial.family.moves: 0 is not allowed: must be 1 or more"),
         ("trial.family.divergence.kernel=rbg", "'rbg' is not allowed. Did you mean 'rbf'? Known: imq, rbf."),
