@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gensweep.credentials import redacted
@@ -21,7 +22,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies.dashboard import write_studies
-from gensweep.spaces.check import data_problems, unreadable
+from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
 from gensweep.terminal import Display, say, waiting
 from gensweep.tracking.background import Background
@@ -49,7 +50,8 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
 
     Raises:
         ConfigError: the data or an extractor cannot be read, or the folder holds another sweep of this name.
-        CannotRun: storage, tracking or the cluster is not usable. Nothing was started.
+        CannotRun: storage, tracking or the cluster is not usable, or a node does not see what the sweep reads. Nothing was
+            started.
     """
     if problems := data_problems(sweep):
         raise ConfigError(problems)
@@ -64,6 +66,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     with _executor(sweep, where, path) as executor:
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
+        _refuse_unseen(sweep, executor)
         surroundings = executor.surroundings()
         folder = _folder(sweep, path, surroundings)
         with folder.hold():
@@ -137,6 +140,14 @@ def _again(folder: SweepFolder, uri: str) -> Verdict:
         cure = f"Nothing is lost; when that is mended: gensweep sync {folder.name} --tracking-uri {redacted(uri)}"
         return replace(verdict, problem=CannotRun(f"{error} {cure}"))
     return verdict
+
+
+def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
+    """Raise if a machine that may run trials does not see a file that they read."""
+    unseen = {machine: found for machine, found in executor.elsewhere(partial(data_problems, sweep)).items() if found}
+    if unseen:
+        lines = [f"node {machine}: {problem}" for machine, problems in unseen.items() for problem in problems]
+        raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
 
 
 def _refuse_another(sweep: Sweep, path: Path) -> None:

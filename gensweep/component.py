@@ -8,12 +8,17 @@ component is declared with `Member`:
 A continuous hyperparameter that reaches the loss or the optimiser as a 0-d tensor is a knob, and says so:
 
     blur: Annotated[float, Knob(), Field(gt=0)] = 0.05
+
+A field that names a file or a folder says so too, and in a search-space file is relative to the folder of that file:
+
+    path: FilePath
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import (
     BaseModel,
@@ -33,7 +38,8 @@ from gensweep.errors import ConfigError, suggest
 class Node(BaseModel):
     """A node of a configuration: immutable, and every unknown key is an error with a suggestion."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, validate_default=False,
+                              allow_inf_nan=False)  # fmt: skip
 
     @model_validator(mode="wrap")
     @classmethod
@@ -91,6 +97,23 @@ class Knob:
     """Marks a field whose value enters the loss or the optimiser as a 0-d tensor, so that packs may differ in it."""
 
 
+class Location:
+    """Marks a text field that names a file or a folder. A form of its own, such as `file:PATH`, is a subclass."""
+
+    def absolute(self, text: str, folder: Path) -> str:
+        """The text with its path absolute, where a relative one was written for `folder`; `~` is the user's home."""
+        try:
+            path = Path(text).expanduser()
+        except RuntimeError:  # ~nobody
+            path = Path(text)
+        while path.parts[:1] == ("..",):  # only those in front: behind a link .. is not the folder before it
+            folder, path = folder.parent, path.relative_to("..")
+        return str(folder / path)
+
+
+FilePath = Annotated[str, Location()]
+
+
 class Member:
     """The type of a field that holds a member of `kind`, given by name or by a node with a name."""
 
@@ -139,15 +162,17 @@ def build(kind: str, node: object) -> Component:
     return cast(Component, cls.model_validate(node))  # type: ignore[attr-defined]
 
 
+def class_of(kind: str, name: object) -> type[Component] | None:
+    """The class of member `name` of `kind`; None where there is none that can be imported."""
+    try:
+        return cast(type[Component], registry.load(kind, str(name)))
+    except ConfigError:
+        return None
+
+
 def importable(kind: str) -> dict[str, type[Component]]:
     """The members of `kind` by name, without those that need what is not installed here."""
-    found = {}
-    for name in registry.names(kind):
-        try:
-            found[name] = cast(type[Component], registry.load(kind, name))
-        except ConfigError:
-            continue
-    return found
+    return {name: member for name in registry.names(kind) if (member := class_of(kind, name))}
 
 
 def member_schema(kind: str) -> JsonSchemaValue:

@@ -26,6 +26,29 @@ _AFTER_A_VALUE = re.compile(r"\s*(?:[,\]}\n\r\0]|#|$)")
 _TAG = "tag:yaml.org,2002:"
 
 
+class Place(str):
+    """Where a value was written, `file:line`; `folder` is the file's, to which paths in it are relative.
+
+    What was typed on the command line has a plain text in its place, and is relative to the working folder.
+    """
+
+    folder: Path
+
+    def __new__(cls, where: str, folder: Path) -> Place:
+        """The text `where`, which knows the folder."""
+        place = super().__new__(cls, where)
+        place.folder = folder
+        return place
+
+    def __getnewargs__(self) -> tuple[str, Path]:  # type: ignore[override]
+        return str(self), self.folder
+
+
+def folder_of(where: str) -> Path:
+    """The folder that relative paths written at `where` start from."""
+    return where.folder if isinstance(where, Place) else Path.cwd()
+
+
 class Map(dict[str, Any]):
     """A mapping, and where each of its keys was written."""
 
@@ -60,7 +83,7 @@ def read_file(file: Path) -> Map:
         text = text_of(file)
     except UnreadableError as error:
         raise YamlError(shown(file) + (f":{error.line}" if error.line else ""), str(error)) from None
-    tree = read_text(text, shown(file))
+    tree = read_text(text, shown(file), file.parent.resolve())
     if tree is None:
         return Map()
     if not isinstance(tree, Map):
@@ -68,8 +91,8 @@ def read_file(file: Path) -> Map:
     return tree
 
 
-def read_text(text: str, origin: str) -> Any:
-    """The tree of a YAML text; `origin` is what errors call it."""
+def read_text(text: str, origin: str, folder: Path | None = None) -> Any:
+    """The tree of a YAML text; `origin` is what errors call it, `folder` (None: the working one) that of its paths."""
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -86,7 +109,7 @@ def read_text(text: str, origin: str) -> Any:
         raise YamlError(f"{origin}:{mistake.line}", mistake.says) from None
     except RecursionError:
         raise YamlError(origin, "is nested too deeply") from None
-    return None if node is None else _Tree(origin).value(node)
+    return None if node is None else _Tree(origin, folder or Path.cwd()).value(node)
 
 
 def read_items(text: str) -> list[Any]:
@@ -176,8 +199,8 @@ for _name, _pattern, _first in (
 class _Tree:
     """Turns the nodes of one document into values, refusing what could not be read back or could run code."""
 
-    def __init__(self, origin: str) -> None:
-        self.origin, self.nodes, self.open = origin, 0, set[int]()
+    def __init__(self, origin: str, folder: Path) -> None:
+        self.origin, self.folder, self.nodes, self.open = origin, folder, 0, set[int]()
 
     def value(self, node: yaml.Node) -> Any:
         self.nodes += 1
@@ -233,8 +256,8 @@ class _Tree:
                 raise self._error(node, "'<<' takes a mapping")
             yield part
 
-    def _where(self, node: yaml.Node) -> str:
-        return f"{self.origin}:{node.start_mark.line + 1}"
+    def _where(self, node: yaml.Node) -> Place:
+        return Place(f"{self.origin}:{node.start_mark.line + 1}", self.folder)
 
     def _error(self, node: yaml.Node, message: str) -> YamlError:
         return YamlError(self._where(node), message)

@@ -12,8 +12,10 @@ import math
 import random
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 from gensweep.axes.foreign_calls import call_meant
@@ -23,6 +25,8 @@ from gensweep.errors import nearest, suggest
 from gensweep.reading import YamlError, read_items
 
 Number = int | float
+_FEW = 16  # values of a range that are tried one by one
+_GOLDEN = 0.381966
 
 
 class DistributionError(ValueError):
@@ -55,7 +59,11 @@ class Distribution(ABC):
 
     @abstractmethod
     def ends(self) -> list[Any]:
-        """Every option of a choice, or both ends of a range: what has to be valid for the whole to be."""
+        """Every option of a choice, or both ends of a range."""
+
+    @abstractmethod
+    def examples(self) -> list[Any]:
+        """What has to be valid for the whole to be: every option of a choice, or the ends of a range and some between."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +75,11 @@ class Choice(Distribution):
     def __post_init__(self) -> None:
         if not self.options:
             raise DistributionError("a choice of nothing. Give one option or more, as in choice(a, b)")
-        twice = sorted({label for label in self.labels if self.labels.count(label) > 1})
+        twice = sorted(label for label, n in Counter(self.labels).items() if n > 1)
         if twice:
             raise DistributionError(f"{self} names {', '.join(twice)} twice, which would be drawn twice as often")
 
-    @property
+    @cached_property
     def labels(self) -> tuple[str, ...]:
         """A distinct text for each option, for searchers that know no lists."""
         return tuple(write_item(option) for option in self.options)
@@ -101,6 +109,10 @@ class Choice(Distribution):
         """Every option."""
         return list(self.options)
 
+    def examples(self) -> list[Any]:
+        """Every option."""
+        return list(self.options)
+
     def __str__(self) -> str:
         return f"choice({', '.join(self.labels)})"
 
@@ -127,6 +139,10 @@ class _Range(Distribution):
     def ends(self) -> list[Any]:
         """The lowest and the highest value."""
         return list(dict.fromkeys([self.low, self.high]))
+
+    def examples(self) -> list[Any]:
+        """All where they are few; of a continuous range the ends and one value that is no simple fraction."""
+        return _distinct([*self.ends(), *self.grid(min(self.n_values or 2, _FEW)), self.at(_GOLDEN)])
 
     def __str__(self) -> str:
         return f"{_NAMES[type(self)]}({', '.join(write_item(getattr(self, f.name)) for f in fields(self))})"

@@ -1,4 +1,4 @@
-"""What a sound search-space file still leaves to say: where its arms differ from what was asked for."""
+"""What a sound search-space file still leaves to say: where a sweep is not what one may think that was asked for."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from gensweep.axes.arms import Arm
 from gensweep.axes.labels import differences
 from gensweep.axes.space import OneOf
 from gensweep.spaces.sweep import Sweep
+from gensweep.spaces.tried import left_out
 
 
 def notes(sweep: Sweep) -> list[str]:
-    """What counted labels stand for; each axis that an arm does not search; each arm with fewer configurations than trials."""
+    """What counted labels stand for; what of the arms is not as asked; then of the sweep, and what was not checked."""
     arms = [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
-    return [*_told_apart(sweep.space), *arms]
+    return [*_told_apart(sweep.space), *arms, *_deaf(sweep), *_unlike_data(sweep), *left_out(sweep.space)]
 
 
 def _told_apart(space: Any) -> Iterator[str]:
@@ -26,6 +27,22 @@ def _told_apart(space: Any) -> Iterator[str]:
     nodes = space.branches if isinstance(space, OneOf) else space if isinstance(space, dict) else {}
     for node in nodes.values():
         yield from _told_apart(node)
+
+
+def _deaf(sweep: Sweep) -> Iterator[str]:
+    if sweep.early_stopping.ends_trials and not sweep.searcher.learns_from_pruned:
+        yield (
+            f"{sweep.searcher.name} learns from whole trainings only: a trial that {sweep.early_stopping.name} stops early "
+            "teaches it nothing. Take search: {sampler: tpe}, or early_stopping: none."
+        )
+
+
+def _unlike_data(sweep: Sweep) -> Iterator[str]:
+    if any(axis.path.place.split(".")[0] == "dataset" for axis in spaces.axes(sweep.space)):
+        yield (
+            "trial.dataset is searched: scores against unlike data are never ranked together, so the trials are run, and "
+            "no comparison is made of them. Run one sweep for each dataset to have them ranked."
+        )
 
 
 def _unsearched(arm: Arm) -> Iterator[str]:

@@ -113,7 +113,8 @@ def _sound(file: Path, overrides: list[str] | None) -> Sweep:
     from gensweep.terminal import waiting
 
     with waiting(f"reading {file}"):
-        from gensweep.spaces.check import data_problems, load_and_check
+        from gensweep.spaces.check import load_and_check
+        from gensweep.spaces.sources import data_problems
 
         sweep = load_and_check(file, overrides or [])
         problems = data_problems(sweep)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import gensweep
 from gensweep.datasets._idx import read_content
+from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import ConfigError
 
 _DEBIAN = Path("/usr/share/datasets")
@@ -46,7 +47,8 @@ class FileSet:
             return
         if environment := os.environ.get("GENSWEEP_DATA"):
             yield from (Path(environment).expanduser(), Path(environment).expanduser() / self.folder)
-        yield Path.cwd() / ".data" / self.folder
+        working = os.environ.get(WORKING_FOLDER)  # a worker stands elsewhere than the command that began the sweep
+        yield Path(working or Path.cwd()) / ".data" / self.folder
         yield Path(gensweep.__file__).parent.parent / ".data" / self.folder
         yield _DEBIAN / self.folder
         yield Path.home() / ".cache" / "gensweep" / self.folder

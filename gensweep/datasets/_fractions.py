@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from gensweep.datasets._split import permutation
 from gensweep.datasets._store import Parts
-from gensweep.datasets.base import Dataset
+from gensweep.datasets.base import Dataset, SplitName
 from gensweep.errors import ConfigError
 
 
@@ -24,20 +24,29 @@ class Fractions(Dataset):
             raise ValueError(f"validation + test = {self.validation + self.test:g} leaves nothing to train on")
         return self
 
-    def parts(self, n: int, where: str, *, shuffle: bool = True) -> Parts:
-        """The indices of each split's items, of n in all. `where` is for the message.
+    def sizes(self, n: int, where: str) -> dict[SplitName, int]:
+        """How many of n items each split has. `where` is for the message.
 
         Raises:
             ConfigError: a split would have fewer than two items.
         """
-        sizes = {"validation": round(n * self.validation), "test": round(n * self.test)}
-        sizes["train"] = n - sum(sizes.values())
+        held_out: dict[SplitName, int] = {"validation": round(n * self.validation), "test": round(n * self.test)}
+        sizes: dict[SplitName, int] = {**held_out, "train": n - sum(held_out.values())}
         if min(sizes.values()) < 2:
             raise ConfigError(
                 f"{where}: {n} items in fractions {self.validation:g} and {self.test:g} give "
                 + ", ".join(f"{size} to {split}" for split, size in sizes.items())
                 + ". Each split needs two or more: give more items or other fractions."
             )
+        return sizes
+
+    def parts(self, n: int, where: str, *, shuffle: bool = True) -> Parts:
+        """The indices of each split's items, of n in all. `where` is for the message.
+
+        Raises:
+            ConfigError: a split would have fewer than two items.
+        """
+        sizes = self.sizes(n, where)
         order = permutation(n, self.seed) if shuffle else torch.arange(n)
         train, validation, test = torch.split(order, [sizes["train"], sizes["validation"], sizes["test"]])
         return {"train": train, "validation": validation, "test": test}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from pydantic import Field
 
+from gensweep.component import FilePath
 from gensweep.datasets._file_images import FileImages
 from gensweep.datasets._files import FileSet
 from gensweep.datasets._idx import parse
@@ -19,7 +20,9 @@ N_TRAIN = 50_000
 class IdxImages(FileImages):
     """Of the 60,000 training images the first 50,000 train and the last 10,000 validate; the 10,000 others test."""
 
-    path: str | None = Field(None, description="folder of the four IDX files, .gz or unpacked; null: the usual places")
+    path: FilePath | None = Field(
+        None, description="folder of the four IDX files, .gz or unpacked; null: the usual places"
+    )
     train_size: int | None = Field(
         None, ge=2, le=N_TRAIN, description="train on the first so many of the training split; null: on all 50,000"
     )
@@ -28,6 +31,10 @@ class IdxImages(FileImages):
     def shape(self) -> tuple[int, ...]:
         """One grey channel, 28 × 28."""
         return (1, 28, 28)
+
+    def n_items(self) -> dict[SplitName, int]:
+        """10,000 validate, and as many test."""
+        return {"train": self.train_size or N_TRAIN, "validation": 60_000 - N_TRAIN, "test": 10_000}
 
     def labels_of_train(self) -> Callable[[], torch.Tensor]:
         """What reads the class of each training item."""

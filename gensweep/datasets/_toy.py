@@ -9,7 +9,7 @@ import torch
 from pydantic import Field
 
 from gensweep.datasets._split import splits_of
-from gensweep.datasets.base import Dataset, Splits
+from gensweep.datasets.base import Dataset, SplitName, Splits
 from gensweep.seeding import derive
 
 
@@ -31,15 +31,18 @@ class Toy(Dataset):
         """None: the noise is Gaussian."""
         return None
 
+    def n_items(self) -> dict[SplitName, int]:
+        """As the fields say."""
+        return {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
+
     @abstractmethod
     def draw(self, n: int, generator: torch.Generator) -> torch.Tensor:
         """Draws from the law, n of them: [n, *shape], float64."""
 
     def read(self) -> Splits:
         """The splits, each [n, *shape]."""
-        sizes = {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
         name = self.name
-        return splits_of(*(self._split(n, derive(self.seed, name, part)) for part, n in sizes.items()))
+        return splits_of(*(self._split(n, derive(self.seed, name, part)) for part, n in self.n_items().items()))
 
     def _split(self, n: int, seed: int) -> torch.Tensor:
         return self.draw(n, torch.Generator().manual_seed(seed)).float().contiguous()

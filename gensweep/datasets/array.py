@@ -9,10 +9,11 @@ from typing import Literal
 import torch
 from pydantic import Field, model_validator
 
+from gensweep.component import FilePath
 from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._split import splits_of
 from gensweep.datasets._store import SPLITS, stored
-from gensweep.datasets.base import Splits
+from gensweep.datasets.base import SplitName, Splits
 from gensweep.files import arrays
 
 _IN_MEMORY = 2**30
@@ -34,7 +35,7 @@ class Array(Fractions):
     """
 
     name: Literal["array"] = "array"
-    path: str = Field(description="the .npy or .npz file")
+    path: FilePath = Field(description="the .npy or .npz file")
     key: str | None = Field(None, description="of the array in a .npz; null: it has one only")
     value_range: tuple[float, float] | None = Field(
         None, description="[low, high] that every value keeps; null: inferred"
@@ -61,6 +62,10 @@ class Array(Fractions):
     def levels(self) -> int:
         """256 for bytes that are divided by 255; for other integers as many as their range has; 0 for floating point."""
         return self._items().levels
+
+    def n_items(self) -> dict[SplitName, int]:
+        """By the file's header."""
+        return self.sizes(len(self._items().array), self.path)
 
     def problem(self) -> str | None:
         """Why there is no file."""

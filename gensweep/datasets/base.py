@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
@@ -12,6 +12,7 @@ import torch
 
 from gensweep.component import Component
 
+WORKING_FOLDER = "GENSWEEP_WORKING_FOLDER"  # tells a worker, which stands elsewhere, where the command was given
 SplitName = Literal["train", "validation", "test"]
 
 
@@ -48,6 +49,14 @@ class Dataset(Component, ABC):
     def levels(self) -> int:
         """How many values there are from one bound to the other, evenly spaced, each number being one; 0: continuous."""
         return 0
+
+    def n_items(self) -> Mapping[SplitName, int] | None:
+        """How many items each split has; None where that is not known before they are read.
+
+        Raises:
+            ConfigError: there are too few for these splits, or the files cannot be counted.
+        """
+        return None
 
     def problem(self) -> str | None:
         """Why the data cannot be loaded here, with the cures; None where they can. Reads no more than file names."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
+from gensweep.component import FilePath
 from gensweep.datasets import _files
 from gensweep.datasets._file_images import FileImages
 from gensweep.datasets._split import splits_of
@@ -37,7 +38,7 @@ class CIFAR10(FileImages):
     files: ClassVar[_files.FileSet] = _files.CIFAR10
 
     name: Literal["cifar10"] = "cifar10"
-    path: str | None = Field(
+    path: FilePath | None = Field(
         None, description="folder of the binary version's files or archive; null: the usual places"
     )
     train_size: int | None = Field(
@@ -48,6 +49,10 @@ class CIFAR10(FileImages):
     def shape(self) -> tuple[int, ...]:
         """Red, green and blue, 32 × 32."""
         return (3, 32, 32)
+
+    def n_items(self) -> dict[SplitName, int]:
+        """5,000 validate, 10,000 test."""
+        return {"train": self.train_size or _N_TRAIN, "validation": 50_000 - _N_TRAIN, "test": 10_000}
 
     def labels_of_train(self) -> Callable[[], torch.Tensor]:
         """What reads the class of each training item."""

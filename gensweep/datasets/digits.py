@@ -44,6 +44,10 @@ class Digits(Dataset):
         """From 0 to 16."""
         return 17
 
+    def n_items(self) -> dict[SplitName, int]:
+        """1,000 / 397 / 400."""
+        return {split: part.stop - part.start for split, part in _PARTS.items()}
+
     def problem(self) -> str | None:
         """Why the digits cannot be read."""
         return None if importlib.util.find_spec("sklearn") else f"scikit-learn is not installed. {_CURE}"

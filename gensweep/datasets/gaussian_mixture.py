@@ -9,7 +9,7 @@ import torch
 from pydantic import Field, model_validator
 
 from gensweep.datasets._split import splits_of
-from gensweep.datasets.base import Dataset, Splits
+from gensweep.datasets.base import Dataset, SplitName, Splits
 from gensweep.seeding import derive
 
 Vector = tuple[float, ...]
@@ -69,10 +69,14 @@ class GaussianMixture(Dataset):
         """A Gaussian has none."""
         return
 
+    def n_items(self) -> dict[SplitName, int]:
+        """As the fields say."""
+        return {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
+
     def read(self) -> Splits:
         """The splits, each [n, dimensions]."""
-        sizes = {"train": self.n_train, "validation": self.n_validation, "test": self.n_test}
-        return splits_of(*(self._draw(n, derive(self.seed, "gaussian_mixture", part)) for part, n in sizes.items()))
+        sizes = self.n_items().items()
+        return splits_of(*(self._draw(n, derive(self.seed, "gaussian_mixture", part)) for part, n in sizes))
 
     def modes(self) -> tuple[torch.Tensor, float] | None:
         """The means [k, d] and σ where every covariance is the same σ²I, else None."""

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import datasets  # type: ignore[import-not-found, import-untyped, unused-ignore]
 import torch
 from pydantic import Field
 
+from gensweep.component import Location
 from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._store import stored
 from gensweep.datasets.base import Splits
 from gensweep.errors import ConfigError, suggest
 from gensweep.files import pixels
 from gensweep.progress import progress
+
+
+class _OnTheHub(Location):
+    """The name of a dataset on the hub, or a folder: one that is there, or a path that says that it is one."""
+
+    def absolute(self, text: str, folder: Path) -> str:
+        path = super().absolute(text, folder)
+        return path if text.startswith((".", "/", "~")) or Path(path).is_dir() else text
 
 
 class HuggingFace(Fractions):
@@ -33,7 +42,7 @@ class HuggingFace(Fractions):
     """
 
     name: Literal["huggingface"] = "huggingface"
-    path: str = Field(description="name on the hub, or a folder that save_to_disk wrote")
+    path: Annotated[str, _OnTheHub()] = Field(description="name on the hub, or a folder that save_to_disk wrote")
     subset: str | None = Field(None, description="configuration of the dataset; null: its only one")
     split: str = Field("train", description="split of the dataset to read")
     column: str | None = Field(None, description="column of the images; null: the first that holds images")

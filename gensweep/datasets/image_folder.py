@@ -10,9 +10,10 @@ from typing import Literal
 import torch
 from pydantic import Field
 
+from gensweep.component import FilePath
 from gensweep.datasets._fractions import Fractions
 from gensweep.datasets._store import stored
-from gensweep.datasets.base import Splits
+from gensweep.datasets.base import SplitName, Splits
 from gensweep.errors import ConfigError
 from gensweep.files import images, pixels
 from gensweep.files.folders import listing, shown, tell_remarks
@@ -40,7 +41,7 @@ class ImageFolder(Fractions):
     """
 
     name: Literal["image_folder"] = "image_folder"
-    path: str = Field(description="the folder")
+    path: FilePath = Field(description="the folder")
     size: int | None = Field(None, ge=2, le=4096, description="height and width in pixels; null: as the images are")
     channels: Literal[1, 3] = Field(3, description="1: grey, 3: red, green and blue")
     filter: pixels.Filter = Field("bicubic", description="how images are resampled to `size`")
@@ -61,6 +62,10 @@ class ImageFolder(Fractions):
     def levels(self) -> int:
         """8 bits, after resampling too."""
         return 256
+
+    def n_items(self) -> dict[SplitName, int]:
+        """By the number of files."""
+        return self.sizes(len(listing(self._folder).files), shown(self._folder))
 
     def problem(self) -> str | None:
         """Why there are no images."""

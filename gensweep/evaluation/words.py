@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,6 +13,7 @@ from gensweep import component, registry
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, Problem, gathered, suggest
 from gensweep.spaces.messages import explain
+from gensweep.spaces.paths import member_at
 
 
 def members(kind: str, text: str) -> list[Any]:
@@ -31,7 +33,7 @@ def members(kind: str, text: str) -> list[Any]:
             nodes[-1][name] = _plain(value)
     if not nodes:
         raise ConfigError(f"'{text}' names none of {kind}. {suggest('', registry.names(kind))}")
-    return gathered(*(partial(_built, kind, node) for node in nodes))
+    return gathered(*(partial(_built, kind, member_at(kind, node, Path.cwd())) for node in nodes))
 
 
 def dataset_of(text: str) -> Dataset:

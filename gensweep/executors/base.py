@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from gensweep.trial import Failure, Job, Report
 
+T = TypeVar("T")
 RequestStop = Callable[[str, int], None]
 
 
@@ -61,6 +62,13 @@ class Executor(ABC):
     @abstractmethod
     def n_at_once(self) -> int:
         """How many jobs run side by side."""
+
+    def elsewhere(self, question: Callable[[], T]) -> dict[str, T]:
+        """What `question`, which can be pickled, answers in a worker of every other machine that may run jobs, by name.
+
+        A machine that does not answer is left out: one that is lost runs no jobs either.
+        """
+        return {}
 
     def surroundings(self) -> dict[str, Any]:
         """What it runs on, for environment.json."""

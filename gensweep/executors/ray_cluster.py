@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.executors.resources import places
+from gensweep.executors.visible import worker_environment
 
 
 class RayCluster:
@@ -123,5 +123,4 @@ def _private_token() -> None:
 def _environment(threads: int) -> dict[str, str]:
     """What the workers' libraries read when they are loaded. A cluster's workers get none of the driver's variables."""
     n = str(threads)
-    data = {name: os.environ[name] for name in ("GENSWEEP_DATA", "GENSWEEP_CACHE") if name in os.environ}
-    return {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **data}
+    return {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **worker_environment()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from ray import tune
 from gensweep.credentials import redacted
 from gensweep.executors._ray_search import Guarded, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
-from gensweep.executors.base import Executor, Work
+from gensweep.executors.base import Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.signals import graceful
+from gensweep.executors.visible import answers
 
 
 class RayTune(Executor):
@@ -37,6 +39,11 @@ class RayTune(Executor):
         """As many as fit on the nodes."""
         self.ready()
         return self.cluster.places
+
+    def elsewhere(self, question: Callable[[], T]) -> dict[str, T]:
+        """See the contract; the machines are nodes, by their addresses."""
+        self.ready()
+        return answers(question, self.cluster.resources)
 
     def surroundings(self) -> dict[str, Any]:
         """The address, and what each node has."""

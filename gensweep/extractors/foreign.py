@@ -12,6 +12,7 @@ TorchScript and torch.export files run code of their own: load only those that y
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -36,6 +37,7 @@ INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e9
 _INCEPTION_RESIZE = "inside the network: bilinear to 299 × 299 as TensorFlow 1's, antialias off"
 _CARD_KEYS = {"range", "round", "channels", "size", "resize", "antialias", "sha256"}
 _CHUNK = 1 << 20
+_PATIENCE = 5  # seconds
 
 ARGUMENTS: dict[str, dict[str, Any]] = {"inception": {"return_features": True}, "file": {}}
 
@@ -53,11 +55,28 @@ def inception_file(path: str = "") -> Path:
         try:
             _download(kept)
         except OSError as error:
-            raise ConfigError(
-                f"extractor inception: {INCEPTION_FILE} is not in {kept.parent} and {INCEPTION_ADDRESS} does not answer "
-                f"({error}). Copy the file there, or name it: `extractor: inception:PATH` or GENSWEEP_INCEPTION=PATH."
-            ) from error
+            raise ConfigError(_no_inception(kept, str(error))) from error
     return kept
+
+
+def problem(kind: str, path: str) -> str | None:
+    """Why the network of `kind:path` cannot be had here, with the cures; None where it can. Reads no weights."""
+    chosen = path or os.environ.get("GENSWEEP_INCEPTION", "") if kind == "inception" else path
+    kept = cache.folder() / "extractors" / INCEPTION_FILE
+    if not chosen and not kept.exists():
+        reason = _silence(INCEPTION_ADDRESS)
+        return reason and _no_inception(kept, reason)
+    file = Path(chosen).expanduser() if chosen else kept
+    if not file.is_file():
+        cure = "Check the path" if path else "Check GENSWEEP_INCEPTION"
+        return f"extractor {kind}: {file}: no such file. {cure}, or choose another extractor."
+    if not zipfile.is_zipfile(file):
+        return f"extractor {kind}: {file} holds no network, neither TorchScript nor torch.export."
+    try:
+        _card(file)
+    except ConfigError as error:
+        return f"extractor {kind}: {error}"
+    return None
 
 
 def load(kind: str, file: Path, bounds: Range | None) -> tuple[torch.nn.Module, str, Preparation]:
@@ -161,6 +180,23 @@ def _card(file: Path) -> dict[str, Any]:
 def _digest(file: Path) -> str:
     with file.open("rb") as data:
         return hashlib.file_digest(data, "sha256").hexdigest()
+
+
+def _no_inception(kept: Path, reason: str) -> str:
+    return (
+        f"extractor inception: {INCEPTION_FILE} is not in {kept.parent} and {INCEPTION_ADDRESS} does not answer "
+        f"({reason}). Copy the file there, or name it: `extractor: inception:PATH` or GENSWEEP_INCEPTION=PATH."
+    )
+
+
+@functools.cache
+def _silence(address: str) -> str | None:
+    """Why nothing can be had from an address; None where it answers. Asked once a process."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, method="HEAD"), timeout=_PATIENCE):
+            return None
+    except OSError as error:
+        return str(error)
 
 
 def _download(file: Path) -> None:

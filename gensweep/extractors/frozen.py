@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from gensweep.component import Location
 from gensweep.errors import ConfigError
 from gensweep.extractors import foreign
 from gensweep.extractors.preparation import Preparation
@@ -23,6 +24,15 @@ FOLDER = Path(__file__).parent / "weights"
 IDENTITY = "identity"
 FOREIGN = ("inception", "file")  # networks that do not ship: see foreign.py
 _BATCH = 100  # its activations stay in the cache: half the time of 500
+
+
+class ExtractorName(Location):
+    """Marks a field that names an extractor: `file:PATH` and `inception:PATH` hold a path, others none."""
+
+    def absolute(self, text: str, folder: Path) -> str:
+        """See Location."""
+        kind, _, path = text.partition(":")
+        return f"{kind}:{super().absolute(path, folder)}" if path and kind in FOREIGN else text
 
 
 def names() -> list[str]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import ABC
+from typing import Annotated
 
 import torch
 from pydantic import Field, field_validator
 
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, suggest
-from gensweep.extractors.foreign import probe
-from gensweep.extractors.frozen import FOREIGN, IDENTITY, Extractor, card, load_extractor, names
+from gensweep.extractors import foreign
+from gensweep.extractors.frozen import FOREIGN, IDENTITY, Extractor, ExtractorName, card, load_extractor, names
 from gensweep.metrics.base import Metric
 
 
@@ -23,7 +24,9 @@ class Featured(Metric, ABC):
     TorchScript or torch.export file). Its hash is part of the protocol.
     """
 
-    extractor: str = Field("auto", description="auto, identity, one that ships, inception, inception:PATH or file:PATH")
+    extractor: Annotated[str, ExtractorName()] = Field(
+        "auto", description="auto, identity, one that ships, inception, inception:PATH or file:PATH"
+    )
 
     @field_validator("extractor")
     @classmethod
@@ -60,6 +63,12 @@ class Featured(Metric, ABC):
             )
         return None
 
+    def problem(self) -> str | None:
+        """Why the weights cannot be had."""
+        kind, _, path = self.extractor.partition(":")
+        reason = foreign.problem(kind, path) if kind in FOREIGN else None
+        return reason and f"metric {self.name}: {reason}"
+
     def ready(self, dataset: Dataset) -> None:
         """Open the extractor."""
         self.features(dataset)
@@ -76,7 +85,7 @@ class Featured(Metric, ABC):
         if found.name in FOREIGN:
             low, high = dataset.bounds or (0.0, 1.0)
             grid = torch.linspace(low, high, 3 * math.prod(dataset.shape)).reshape(3, *dataset.shape)
-            probe(found.features, found.name, grid)
+            foreign.probe(found.features, found.name, grid)
         return found
 
     def _chosen(self, dataset: Dataset) -> str:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import protocol
+from gensweep.metrics._samples import protocol, too_few
 from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 
 
@@ -41,6 +41,10 @@ class ItemMetric(Metric, ABC):
     def of(self, model: Model, items: torch.Tensor) -> Score:
         """The score on items [n, *shape] of the data."""
 
+    def shortage(self, n_items: int, split: SplitName) -> str | None:
+        """See Metric."""
+        return too_few(self, self.n, n_items, split)
+
     def against(self, dataset: Dataset, split: SplitName) -> Scorer:
         """The scorer."""
         if reason := self.misfit(dataset):
@@ -51,11 +55,9 @@ class ItemMetric(Metric, ABC):
 class _Scorer(Scorer):
     def __init__(self, metric: ItemMetric, dataset: Dataset, split: SplitName) -> None:
         available = load(dataset).split(split)
+        if reason := metric.shortage(len(available), split):
+            raise ConfigError(reason)
         n = metric.n or min(metric.default_n, len(available))
-        if n > len(available):
-            raise ConfigError(
-                f"metric {metric.name}: n = {n} is more than the {len(available)} items of the {split} split. Lower n."
-            )
         self.metric, self.items = metric, subset(available, n, metric.seed, split)
         self.protocol = protocol(metric, dataset, split, (n, metric.n_fake), estimator=metric.estimate)
 

@@ -15,7 +15,7 @@ from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.extractors.frozen import IDENTITY, load_extractor
 from gensweep.metrics._featured import Featured
-from gensweep.metrics._samples import fakes, protocol
+from gensweep.metrics._samples import fakes, protocol, too_few
 from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 
 Statistic: TypeAlias = Callable[[torch.Tensor], Score]  # of n samples [n, d]
@@ -50,6 +50,10 @@ class SampleMetric(Metric, ABC):
         """`n`, or the default, of which a small split may have fewer."""
         return self.n or self.default_n
 
+    def shortage(self, n_items: int, split: SplitName) -> str | None:
+        """See Metric."""
+        return too_few(self, self.n, n_items, split)
+
     def settled(self, reference: Reference) -> Self:
         """This metric with a value for each field whose null means `from the data`."""
         return self
@@ -65,11 +69,9 @@ class _Scorer(Scorer):
     def __init__(self, metric: SampleMetric, dataset: Dataset, split: SplitName) -> None:
         splits = load(dataset)
         items = splits.split(split)
+        if reason := metric.shortage(len(items), split):
+            raise ConfigError(reason)
         self.n = metric.n or min(metric.default_n, len(items))
-        if self.n > len(items):
-            raise ConfigError(
-                f"metric {metric.name}: n = {self.n} is more than the {len(items)} items of the {split} split. Lower n."
-            )
         self.extractor = metric.features(dataset) if isinstance(metric, Featured) else load_extractor(IDENTITY)
         floor_items = subset(splits.train, self.n, metric.seed, "floor")
         reference = Reference(

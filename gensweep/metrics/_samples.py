@@ -12,6 +12,13 @@ from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.metrics.base import Metric, Model, ScoreProtocol
 
 
+def too_few(metric: Metric, n: int | None, n_items: int, split: SplitName) -> str | None:
+    """The message for a metric that takes n items, where the split has fewer."""
+    if n is None or n <= n_items:
+        return None
+    return f"metric {metric.name}: n = {n} is more than the {n_items} items of the {split} split. Lower n."
+
+
 def fakes(model: Model, n: int) -> torch.Tensor | None:
     """Samples of `model` on the CPU, float32 [n, *shape]; None where one of their values is not finite."""
     drawn = model.samples(n).detach().to("cpu", torch.float32)

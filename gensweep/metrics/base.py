@@ -102,6 +102,14 @@ class Metric(Component, ABC):
         """Why this metric has no meaning on `dataset`; None where it has. Reads no data."""
         return None
 
+    def shortage(self, n_items: int, split: SplitName) -> str | None:
+        """Why the `n_items` of `split` are too few for this metric; None where they are enough."""
+        return None
+
+    def problem(self) -> str | None:
+        """Why it cannot score on this machine (a file that it needs is missing), with the cures; None where it can."""
+        return None
+
     def ready(self, dataset: Dataset) -> None:
         """Open what a score on `dataset` takes besides the data.
 

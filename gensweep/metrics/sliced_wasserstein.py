@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
-from gensweep.metrics._samples import fakes, protocol
+from gensweep.metrics._samples import fakes, protocol, too_few
 from gensweep.metrics._transport import directions, projected, sliced_distance
 from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 from gensweep.seeding import derive
@@ -38,6 +38,10 @@ class SlicedWasserstein(Metric):
     n: int | None = Field(None, ge=2, description="items on each side; null: min(5000, what the split has)")
     seed: int = Field(0, ge=0, description="seed of the directions and of the choice of reference items")
 
+    def shortage(self, n_items: int, split: SplitName) -> str | None:
+        """See Metric."""
+        return too_few(self, self.n, n_items, split)
+
     def against(self, dataset: Dataset, split: SplitName) -> Scorer:
         """The scorer; projects and sorts the reference, and computes the floor, once."""
         return _Scorer(self, dataset, split)
@@ -47,12 +51,9 @@ class _Scorer(Scorer):
     def __init__(self, metric: SlicedWasserstein, dataset: Dataset, split: SplitName) -> None:
         splits = load(dataset)
         items = splits.split(split)
+        if reason := metric.shortage(len(items), split):
+            raise ConfigError(reason)
         self.n, self.p = metric.n or min(_DEFAULT_N, len(items)), metric.p
-        if self.n > len(items):
-            raise ConfigError(
-                f"metric sliced_wasserstein: n = {self.n} is more than the {len(items)} items of "
-                f"the {split} split. Lower n."
-            )
         self.along = directions(math.prod(dataset.shape), metric.projections, derive(metric.seed, "projections"))
         self.reference = projected(subset(items, self.n, metric.seed, split), self.along)
         self.protocol = protocol(

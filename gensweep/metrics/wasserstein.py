@@ -56,6 +56,25 @@ class Wasserstein(Metric):
             raise ValueError("statistic debiased_squared needs p: 2; debiased, W_1 shows only part of a shift")
         return self
 
+    @property
+    def halves(self) -> int:
+        """How many groups of n items one replicate takes."""
+        return 2 if self.statistic == "debiased_squared" else 1
+
+    def group_size(self, n_items: int) -> int:
+        """`n`, or what so many items have for each group, up to a limit."""
+        return self.n or min(_DEFAULT_N, n_items // (self.replicates * self.halves))
+
+    def shortage(self, n_items: int, split: SplitName) -> str | None:
+        """See Metric."""
+        groups, n = self.replicates * self.halves, self.group_size(n_items)
+        if 2 <= n <= n_items // groups:
+            return None
+        return (
+            f"metric wasserstein: {groups} disjoint groups of {n} do not fit in the {n_items} items of the {split} "
+            "split. Lower n or replicates."
+        )
+
     def against(self, dataset: Dataset, split: SplitName) -> Scorer:
         """The scorer; computes the floor once."""
         return _Scorer(self, dataset, split)
@@ -65,14 +84,11 @@ class _Scorer(Scorer):
     def __init__(self, metric: Wasserstein, dataset: Dataset, split: SplitName) -> None:
         splits = load(dataset)
         items = splits.split(split)
-        self.metric, self.halves = metric, 2 if metric.statistic == "debiased_squared" else 1
+        if reason := metric.shortage(len(items), split):
+            raise ConfigError(reason)
+        self.metric, self.halves = metric, metric.halves
         groups = metric.replicates * self.halves
-        self.n = metric.n or min(_DEFAULT_N, len(items) // groups)
-        if self.n * groups > len(items) or self.n < 2:
-            raise ConfigError(
-                f"metric wasserstein: {groups} disjoint groups of {self.n} do not fit in the {len(items)} items "
-                f"of the {split} split. Lower n or replicates."
-            )
+        self.n = metric.group_size(len(items))
         self.size = self.n * self.halves  # of the items that one replicate takes
         self.references = subset(items, self.n * groups, metric.seed, split).chunk(metric.replicates)
         self.within = [self._within(y) for y in self.references]

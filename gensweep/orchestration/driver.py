@@ -12,12 +12,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Entered, Event, Lost, Mind, Said, Wanted
+from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trial import Failure, Job, Report, trial_key
 
@@ -147,7 +147,11 @@ class Driver:
 
 
 def issue(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The key of a drawn configuration, and the whole of it as plain data."""
-    whole = TrialConfiguration.model_validate(configuration)
+    """The key of a drawn configuration, and the whole of it as plain data.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    whole = configuration_of(configuration)
     plain = whole.dump()
     return trial_key(plain, datasets.load(whole.dataset).digest), plain

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from gensweep.axes.space import draw
-from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
+from gensweep.errors import Diverged
 from gensweep.metrics.base import scorer
 from gensweep.seeding import derive
+from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trainers.checkpoint import to_bytes
 from gensweep.trainers.loop import train
@@ -44,7 +45,7 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
     """Time each family of the sweep: a second or two each, once the data are read."""
     for label, arm in sweep.arms.items():
         generator = random.Random(derive(sweep.search.seed, "plan", label))
-        timed = [_time(arm.configuration(draw(arm.space, generator), seed=0), device) for _ in range(_DRAWS)]
+        timed = _timed([arm.configuration(draw(arm.space, generator), seed=0) for _ in range(_DRAWS)], device)
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
         searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
         yield Probe(
@@ -52,9 +53,22 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
         )
 
 
+def _timed(nodes: Sequence[object], device: str) -> list[tuple[float, float, float]]:
+    """The times of those that do not diverge at once, as a far end of a range may; what stops them if all do."""
+    times, diverged = [], list[Diverged]()
+    for node in nodes:
+        try:
+            times.append(_time(node, device))
+        except Diverged as error:
+            diverged.append(error)
+    if not times:
+        raise diverged[0]
+    return times
+
+
 def _time(node: object, device: str) -> tuple[float, float, float]:
     """Seconds of training and of evaluation for a whole trial of this configuration, and the size of its checkpoint."""
-    configuration = TrialConfiguration.model_validate(node)
+    configuration = configuration_of(node)
     dataset = configuration.dataset
     data = datasets.load(dataset).train
     place = torch.device(device)

@@ -21,11 +21,9 @@ class Modelled(Searcher):
     """Random draws at first, then what a fresh sampler, seeded for the position, says to the arm's study.
 
     `imputes`: the sampler models only axes that all trials have, so the study gives every trial all of them.
-    `learns_from_pruned`: a trial that was stopped early tells the sampler something.
     """
 
     imputes: ClassVar[bool] = False
-    learns_from_pruned: ClassVar[bool] = True
 
     n_startup_trials: int = Field(
         10, ge=1, description="trials of an arm, and results that the model can use, before it is asked"

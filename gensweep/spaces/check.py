@@ -1,15 +1,12 @@
 """Everything that can be known to be wrong before anything starts, all at once.
 
-Not every combination is tried, which could be millions: every option of each choice, both ends of each range and every
-branch are, and every two options of two choices together, each with the first option of all other axes, and everything
-once for each family.
+Which configurations are looked at: see tried.py.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +14,24 @@ from pydantic import ValidationError
 
 from gensweep import registry
 from gensweep.axes import space as spaces
-from gensweep.axes.axis import Axis, AxisPath
-from gensweep.axes.distributions import Choice
-from gensweep.axes.space import Ask, OneOf
+from gensweep.axes.axis import AxisPath
+from gensweep.axes.space import Ask
+from gensweep.axes.whole import wrong_kind
 from gensweep.configuration import TrialConfiguration
-from gensweep.datasets import base as datasets
-from gensweep.datasets.base import Dataset
+from gensweep.datasets.base import Dataset, SplitName
 from gensweep.errors import ConfigError, Problem
 from gensweep.spaces.blame import told
 from gensweep.spaces.load import read
+from gensweep.spaces.located import at, where_of
 from gensweep.spaces.messages import explain, not_measured
 from gensweep.spaces.places import moved, moved_override
 from gensweep.spaces.sweep import Sweep
+from gensweep.spaces.tried import Try, tries
 
+_UNLIKE = (
+    "is searched, and so trials would be scored in unlike ways, which are never ranked together. Give it one value; for "
+    "another one, run another sweep"
+)
 _NEEDED = {"dataset": "datasets", "network": "networks", "family": "families"}
 
 
@@ -59,92 +61,48 @@ def _follows(problem: Problem, reported: Sequence[Problem]) -> bool:
 def check(sweep: Sweep) -> list[Problem]:
     """What is wrong with a sweep that could be read: its trials, and whether its settings go with them."""
     found = list(_settings(sweep))
-    configurations: list[tuple[Ask, TrialConfiguration]] = []
-    for ask in _asks(sweep.space):
+    sound: list[tuple[Try, TrialConfiguration]] = []
+    blamed = set[AxisPath]()
+    for tried in tries(sweep.space):
         try:
-            configurations.append((ask, TrialConfiguration.example(spaces.resolve(sweep.space, ask))))
+            sound.append((tried, TrialConfiguration.example(spaces.resolve(sweep.space, tried.ask))))
         except ValidationError as error:
-            found += [_translated(sweep, ask, line) for line in _first_causes(error)]
-    for ask, configuration in configurations:
-        found += _crossed(sweep, ask, configuration)
+            if tried.axis is None or not (tried.is_within and tried.axis.path in blamed):  # its ends say it already
+                found += [_translated(sweep, tried, line) for line in _first_causes(error)]
+            blamed |= {tried.axis.path} if tried.axis else set()
+    described = _Described()
+    for tried, configuration in sound:
+        found += _crossed(sweep, tried.ask, configuration, described)
+        if tried.axis and _scored(sweep, configuration) != _scored(sweep, sound[0][1]):
+            found.append(at(sweep, tried.ask, tuple(tried.axis.path.place.split(".")), _UNLIKE))
     return list(dict.fromkeys(found))
 
 
-def data_problems(sweep: Sweep) -> list[Problem]:
-    """Which datasets of the sweep cannot be read on this machine, with the cures. Reads no data."""
-    found = [(ask, dataset.problem()) for ask, dataset in _datasets(sweep)]
-    return list(dict.fromkeys(_at(sweep, ask, ("dataset",), problem) for ask, problem in found if problem))
+class _Described(dict[Dataset, "_Facts"]):
+    """What is known of each dataset without reading it: some open files to tell, so that each is asked once."""
+
+    def __missing__(self, dataset: Dataset) -> _Facts:
+        self[dataset] = facts = _facts(dataset)
+        return facts
 
 
-def _datasets(sweep: Sweep) -> Iterator[tuple[Ask, Dataset]]:
-    for ask in _asks(sweep.space):
-        try:
-            yield ask, TrialConfiguration.example(spaces.resolve(sweep.space, ask)).dataset
-        except ValidationError:
-            continue  # `check` reports it
+@dataclass(frozen=True)
+class _Facts:
+    shape: tuple[int, ...] = ()
+    bounds: tuple[float, float] | None = None
+    levels: int = 0
+    n_items: Mapping[SplitName, int] = field(default_factory=dict)
+    is_here: bool = True
+    problem: str = ""
 
 
-def unreadable(sweep: Sweep) -> list[Problem]:
-    """What of the sweep's data and feature extractors cannot be opened here. Reads them, and keeps them for its trials."""
-    found, opened = list[Problem](), set[Any]()
-    for ask in _asks(sweep.space):
-        try:
-            configuration = TrialConfiguration.example(spaces.resolve(sweep.space, ask))
-        except ValidationError:
-            continue  # `check` reports it
-        for location, key, opening in _opened(configuration):
-            if key not in opened and (reason := _reason(opening)):
-                found.append(_at(sweep, ask, location, reason))
-                break  # without data no extractor is of use
-            opened.add(key)
-    return list(dict.fromkeys(found))
-
-
-def _opened(configuration: TrialConfiguration) -> Iterator[tuple[tuple[str | int, ...], Any, Callable[[], Any]]]:
-    """What a trial opens: where that is written, what it is, and how it is opened."""
-    dataset = configuration.dataset
-    yield ("dataset",), dataset, partial(datasets.load, dataset)
-    for i, metric in enumerate(configuration.evaluation.metrics):
-        yield ("evaluation", "metrics", i), (metric, dataset), partial(metric.ready, dataset)
-
-
-def _reason(opening: Callable[[], Any]) -> str | None:
+def _facts(dataset: Dataset) -> _Facts:
+    if dataset.problem():
+        return _Facts(is_here=False)  # `data_problems` reports it
     try:
-        opening()
+        return _Facts(dataset.shape, dataset.bounds, dataset.levels, dataset.n_items() or {})
     except ConfigError as error:
-        return str(error)
-    except Exception as error:  # a file may be broken in ways that only its library knows
-        return f"cannot be read ({type(error).__name__}: {error}). Check the file, or get it again."
-    return None
-
-
-def _asks(space: dict[str, Any]) -> Iterator[Ask]:
-    """One way to answer for each value that has to be valid."""
-    family = space.get("family")
-    for label in family.branches if isinstance(family, OneOf) else [None]:
-        fixed = {} if label is None else {"family": label}
-        yield _answering(fixed)
-        axes = [a for a in spaces.axes(space) if a.given.get("family", label) == label and a.path not in fixed]
-        for axis in axes:
-            yield from (_answering({**axis.given, **fixed, axis.path: end}) for end in axis.distribution.ends())
-        for pair in itertools.combinations((a for a in axes if isinstance(a.distribution, Choice)), 2):
-            yield from (_answering({**fixed, **both}) for both in _together(*pair))
-
-
-def _together(one: Axis, other: Axis) -> Iterator[dict[str, Any]]:
-    """Every two options of two choices, with what has to be chosen for both to exist."""
-    for options in itertools.product(one.distribution.ends(), other.distribution.ends()):
-        chosen = dict(zip((one.path, other.path), options, strict=True))
-        wanted = [*one.given.items(), *other.given.items(), *chosen.items()]
-        if all(dict(wanted)[name] == value for name, value in wanted):
-            yield dict(wanted)
-
-
-def _answering(chosen: dict[str, Any]) -> Ask:
-    def ask(axis: Axis) -> Any:
-        return chosen[axis.path] if axis.path in chosen else axis.distribution.ends()[0]
-
-    return ask
+        return _Facts(is_here=False, problem=str(error))
 
 
 def _first_causes(error: ValidationError) -> list[Any]:
@@ -162,9 +120,12 @@ def _is_inside(error: Any, other: Any) -> bool:
     return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
-def _translated(sweep: Sweep, ask: Ask, error: Any) -> Problem:
-    location = tuple(error["loc"])
-    problem = _at(sweep, ask, location, explain(error))
+def _translated(sweep: Sweep, tried: Try, error: Any) -> Problem:
+    location, ask = tuple(error["loc"]), tried.ask
+    problem = at(sweep, ask, location, explain(error))
+    if tried.axis and spaces.locate(sweep.space, ask, location) == tried.axis.path:
+        message = wrong_kind(tried.axis.distribution, error["type"]) or problem.message
+        return Problem(problem.where, problem.path, message)
     kind = _NEEDED.get(str(location[-1])) if error["type"] == "missing" and len(location) == 1 else None
     if kind:
         cure = f"{problem.message}. Write {location[-1]}: {{name: …}}. Known: {', '.join(registry.names(kind))}."
@@ -183,18 +144,6 @@ def _meant(sweep: Sweep, where: str, path: str) -> str:
     return f" Write {better}." if better and not same_node else ""
 
 
-def _at(sweep: Sweep, ask: Ask, location: tuple[str | int, ...], message: str) -> Problem:
-    name = f"trial.{spaces.locate(sweep.space, ask, location)}".strip(".")
-    return Problem(_where(sweep, name), AxisPath(name).place, message)
-
-
-def _where(sweep: Sweep, name: str) -> str:
-    """Where `name` was written, or the nearest node around it that was."""
-    while name and name not in sweep.sources:
-        name = name[: name.rindex("[")] if name.endswith("]") else name.rpartition(".")[0]
-    return sweep.sources.get(name, "")
-
-
 def _line(problem: Problem) -> tuple[bool, str, int]:
     """The order of the report: overrides first, then each file from top to bottom."""
     file, _, line = problem.where.rpartition(":")
@@ -205,58 +154,70 @@ def _settings(sweep: Sweep) -> Iterator[Problem]:
     try:
         arms = sweep.arms
     except ConfigError as error:
-        yield Problem(_where(sweep, "compare"), "compare", str(error))
+        yield Problem(where_of(sweep, "compare"), "compare", str(error))
         return
     if sweep.search.samples is None and any(sweep.searcher.limit(arm) is None for arm in arms.values()):
         message = f"null lets {sweep.searcher.name} go on for ever. Give a number, or sampler: grid"
-        yield Problem(_where(sweep, "search.samples"), "search.samples", message)
+        yield Problem(where_of(sweep, "search.samples"), "search.samples", message)
     for arm in arms.values():
         for key, misfit in (
             ("search.sampler", sweep.searcher.misfit(arm)),
             ("early_stopping.name", sweep.early_stopping.misfit(arm)),
         ):
             if misfit:
-                yield Problem(_where(sweep, key), key, f"{arm.label}: {misfit}")
+                yield Problem(where_of(sweep, key), key, f"{arm.label}: {misfit}")
 
 
-def _crossed(sweep: Sweep, ask: Ask, configuration: TrialConfiguration) -> Iterator[Problem]:
+def _crossed(
+    sweep: Sweep, ask: Ask, configuration: TrialConfiguration, described: Mapping[Dataset, _Facts]
+) -> Iterator[Problem]:
     """What is right by itself, and does not go together."""
-    parts: Any = configuration
-    shape, bounds = parts.dataset.shape, parts.dataset.bounds
-    for location, misfit in (
-        (("network",), parts.network.misfit(shape)),
-        (("family",), parts.family.misfit(shape, bounds)),
-        (("family", "levels"), parts.family.levels_misfit(parts.dataset.levels)),
-        (("family", "constraint"), parts.family.critic_misfit(parts.network)),
-        *((("evaluation", "metrics", i), m.misfit(parts.dataset)) for i, m in enumerate(parts.evaluation.metrics)),
-    ):
-        if misfit:
-            yield _at(sweep, ask, location, misfit)
-    yield from _objective(sweep, ask, list(parts.evaluation.metrics))
-    n_train, batch_size = getattr(parts.dataset, "n_train", None), parts.training.batch_size
-    if isinstance(n_train, int) and batch_size > n_train:
-        message = f"{batch_size} is not allowed: the training split has {n_train} items"
-        yield _at(sweep, ask, ("training", "batch_size"), message)
+    yield from _objective(sweep, ask, list(configuration.evaluation.metrics))
+    facts = described[configuration.dataset]
+    if facts.problem:
+        yield at(sweep, ask, ("dataset",), facts.problem)
+    if facts.is_here:
+        yield from (at(sweep, ask, place, misfit) for place, misfit in _misfits(configuration, facts) if misfit)
+
+
+def _misfits(trial: TrialConfiguration, facts: _Facts) -> Iterator[tuple[tuple[str | int, ...], str | None]]:
+    yield ("network",), trial.network.misfit(facts.shape)
+    yield ("family",), trial.family.misfit(facts.shape, facts.bounds)
+    yield ("family", "levels"), trial.family.levels_misfit(facts.levels)
+    yield ("family", "constraint"), trial.family.critic_misfit(trial.network)
+    split, batch_size = trial.evaluation.split, trial.training.batch_size
+    for i, metric in enumerate(trial.evaluation.metrics):
+        yield ("evaluation", "metrics", i), metric.misfit(trial.dataset)
+        if split in facts.n_items:
+            yield ("evaluation", "metrics", i), metric.shortage(facts.n_items[split], split)
+    if batch_size > facts.n_items.get("train", batch_size):
+        message = f"{batch_size} is not allowed: the training split has {facts.n_items['train']} items"
+        yield ("training", "batch_size"), message
+
+
+def _scored(sweep: Sweep, trial: TrialConfiguration) -> tuple[object, ...]:
+    """What trials have to have in common for their scores to be ranked, but for their data."""
+    return trial.evaluation.split, [m for m in trial.evaluation.metrics if m.name == sweep.objective.metric]
 
 
 def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
     names = [metric.name for metric in metrics]
     for i, name in enumerate(names):
         if name in names[:i]:
-            yield _at(sweep, ask, ("evaluation", "metrics", i), f"{name} is measured twice under one name. Keep one")
+            yield at(sweep, ask, ("evaluation", "metrics", i), f"{name} is measured twice under one name. Keep one")
     wanted = sweep.objective
     if wanted.metric not in names:
         if wanted.metric:  # else the section is what was reported
             yield Problem(
-                _where(sweep, "objective.metric"), "objective.metric", not_measured(wanted.metric, tuple(names))
+                where_of(sweep, "objective.metric"), "objective.metric", not_measured(wanted.metric, tuple(names))
             )
         return
     metric = metrics[names.index(wanted.metric)]
     if not metric.is_quality:
-        yield Problem(_where(sweep, "objective.metric"), "objective.metric", _no_objective(wanted.metric, metrics))
+        yield Problem(where_of(sweep, "objective.metric"), "objective.metric", _no_objective(wanted.metric, metrics))
     elif metric.mode != wanted.mode:
         yield Problem(
-            _where(sweep, "objective.mode"),
+            where_of(sweep, "objective.mode"),
             "objective.mode",
             f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {metric.mode}",
         )

@@ -12,7 +12,7 @@ from typing import Any
 
 from gensweep.axes.distributions import DistributionError, from_mapping, parse
 from gensweep.errors import Problem
-from gensweep.reading import Items, Map, copied
+from gensweep.reading import Items, Map, Place, copied, folder_of
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}")
 _RUNS_CODE = re.compile(r"_[a-z]+_")
@@ -53,36 +53,41 @@ def _fill(root: Map, node: Map | Items, path: str, problems: list[Problem]) -> N
             _fill(root, node[key], name, problems)
         elif isinstance(node[key], str) and "${" in node[key]:
             try:
-                node[key] = _value(root, node[key], (name,))
+                node[key], said = _value(root, node[key], where, (name,))
+                node.where[key] = Place(where, folder_of(said))  # a path is relative to where the text is, not its use
             except _NoValueError as error:
                 problems.append(Problem(where, name, f"{node[key]!r}: {error}"))
 
 
-def _value(root: Map, text: str, seen: tuple[str, ...]) -> Any:
+def _value(root: Map, text: str, where: str, seen: tuple[str, ...]) -> tuple[Any, str]:
+    """What a text with references means, and where that was written: a whole one is what it refers to."""
     whole = _REFERENCE.fullmatch(text)
     if whole:
-        return copied(_target(root, whole.group(1), seen))
+        value, said = _target(root, whole.group(1), seen)
+        return copied(value), said
     if text.count("${") != len(_REFERENCE.findall(text)):
         raise _NoValueError("only plain references are allowed, as in ${trial.latent_size}")
-    return _REFERENCE.sub(lambda match: str(_target(root, match.group(1), seen)), text)
+    return _REFERENCE.sub(lambda match: str(_target(root, match.group(1), seen)[0]), text), where
 
 
-def _target(root: Map, path: str, seen: tuple[str, ...]) -> Any:
+def _target(root: Map, path: str, seen: tuple[str, ...]) -> tuple[Any, str]:
     if path in seen:
         raise _NoValueError(f"refers to itself through {' -> '.join((*seen, path))}")
     node: Any = root
+    where = ""
     for part in path.split("."):
         keys = node if isinstance(node, Map) else map(str, range(len(node))) if isinstance(node, Items) else ()
         if part not in keys:
             raise _NoValueError(f"there is no value at '{path}'. Give the whole path from the top of the file")
-        node = node[part] if isinstance(node, Map) else node[int(part)]
+        key: Any = part if isinstance(node, Map) else int(part)
+        node, where = node[key], node.where.get(key, "") if isinstance(node, Map) else node.where[key]
     if isinstance(node, str) and "${" in node:
-        return _value(root, node, (*seen, path))
+        return _value(root, node, where, (*seen, path))
     if _is_searched(node):
         raise _NoValueError(f"'{path}' is searched, so it has no value yet. Refer to fixed values only")
     if has_reference(node):
         raise _NoValueError(f"'{path}' holds references itself. Refer to a single value")
-    return node
+    return node, where
 
 
 def _is_searched(node: Any) -> bool:

@@ -39,6 +39,7 @@ from gensweep.spaces.base import with_base
 from gensweep.spaces.defaults_list import Entry, Files, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
+from gensweep.spaces.paths import make_absolute
 from gensweep.spaces.sweep import Sweep, interpret
 from gensweep.spaces.typed import own_data, parted, why_none
 
@@ -102,7 +103,9 @@ def compose(
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    return tree, [*lacking, *asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    problems = [*lacking, *asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    make_absolute(tree)
+    return tree, problems
 
 
 @dataclass

@@ -14,6 +14,7 @@ from gensweep.axes import space as spaces
 from gensweep.axes.arms import Arm, arms
 from gensweep.axes.distributions import Choice
 from gensweep.axes.items import write_item
+from gensweep.axes.labels import labels_of
 from gensweep.axes.space import OneOf
 from gensweep.component import Component, Node, build, importable, owners
 from gensweep.configuration import Resources, Search
@@ -285,10 +286,15 @@ def _trial(node: object, where: str) -> tuple[dict[str, Any], list[Problem], dic
 
 
 def _families_as_branches(space: dict[str, Any]) -> dict[str, Any]:
-    """`family: choice(vae, gan)` as one_of, so that families never share a searcher."""
+    """A choice of families as one_of, so that they never share a searcher: `choice(vae, gan)`, {name: choice(vae, gan)}."""
     family = space.get("family")
-    if isinstance(family, Choice) and all(isinstance(option, str) for option in family.options):
-        return {**space, "family": OneOf({option: {"name": option} for option in family.options})}
+    named: list[dict[str, Any]] = []
+    if isinstance(family, Choice):
+        named = [{"name": option} if isinstance(option, str) else option for option in family.options]
+    elif isinstance(family, dict) and isinstance(family.get("name"), Choice):
+        named = [{**family, "name": option} for option in family["name"].options]
+    if named and all(isinstance(node, dict) and isinstance(node.get("name"), str) for node in named):
+        return {**space, "family": OneOf(dict(zip(labels_of(named), named, strict=True)))}
     return space
 
 

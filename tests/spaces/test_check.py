@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from gensweep.errors import ConfigError
-from gensweep.spaces.check import check, data_problems, load_and_check
+from gensweep.spaces.check import check, load_and_check
 from gensweep.spaces.load import load
+from gensweep.spaces.sources import data_problems
 
 Write = Callable[..., Path]
 
@@ -46,7 +47,8 @@ study.yaml:5 search.samples: 0 is not allowed: must be 1 or more
 study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known: cma_es, gp, grid, qmc, random, tpe.
 study.yaml:6 schedule: is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}
 study.yaml:7 'latent_size' belongs below trial: write trial.latent_size
-study.yaml:8 early_stopping: unknown field 'grace' of asha. Did you mean 'grace_period'? Known: grace_period, name, reduction_factor.
+study.yaml:8 early_stopping: unknown field 'grace' of asha. Did you mean 'grace_period'? \
+Known: grace_period, name, reduction_factor.
 study.yaml:9 compare: there is no choice at 'family.kind' to compare. Known: \
 family.divergence, family.divergence.kernel.
 study.yaml:11 trial.latent_size: 0 is not allowed: must be 1 or more
@@ -90,7 +92,7 @@ def test_a_sound_file_has_no_problems(study: Path) -> None:
     [
         ("trial.latent_size=0", "trial.latent_size: 0 is not allowed: must be 1 or more"),
         ("trial.latent_size=choice(2,4,x)", "trial.latent_size: 'x' is not allowed: must be a whole number"),
-        ("trial.latent_size=interval(1,2.5)", "trial.latent_size: 2.5 is not allowed: must be a whole number"),
+        ("trial.latent_size=interval(1,2.5)", "must be a whole number, and it draws others. Write int(1, 2)"),
         ("trial.family.lambda=uniform(-1, 1)", "trial.family.lambda: -1 is not allowed: must be above 0"),
         ("trial.family.moves=choice(1, 0)", "trial.family.moves: 0 is not allowed: must be 1 or more"),
         ("trial.family.divergence.kernel=rbg", "'rbg' is not allowed. Did you mean 'rbf'? Known: imq, rbf."),

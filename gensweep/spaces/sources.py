@@ -1,0 +1,94 @@
+"""What the trials of a sweep read, data and extractors: whether it is here, and whether it can be opened."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from gensweep.axes import space as spaces
+from gensweep.axes.space import Ask
+from gensweep.component import build
+from gensweep.datasets import base as datasets
+from gensweep.datasets.base import Dataset
+from gensweep.errors import ConfigError, Problem
+from gensweep.metrics.base import Metric
+from gensweep.spaces.located import at
+from gensweep.spaces.sweep import Sweep
+from gensweep.spaces.tried import tries
+
+
+@dataclass(frozen=True)
+class _Source:
+    """Data, or what a metric takes besides them; where it is written in the trial that answers so."""
+
+    ask: Ask
+    location: tuple[str | int, ...]
+    dataset: Dataset
+    metric: Metric | None = None
+
+
+def data_problems(sweep: Sweep) -> list[Problem]:
+    """What the sweep's trials would read and is not on this machine, data and extractors, with the cures.
+
+    Reads no data and no weights.
+    """
+    return _problems(sweep, lambda source: (source.metric or source.dataset).problem())
+
+
+def unreadable(sweep: Sweep) -> list[Problem]:
+    """What of the sweep's data and extractors cannot be opened here. Reads them, and keeps them for its trials."""
+    return _problems(sweep, _why_not_opened)
+
+
+def _problems(sweep: Sweep, question: Callable[[_Source], str | None]) -> list[Problem]:
+    found, lost = list[Problem](), set[Dataset]()
+    for source in _sources(sweep):
+        if source.dataset not in lost and (answer := question(source)):
+            found.append(at(sweep, source.ask, source.location, answer))
+            lost |= {source.dataset} if source.metric is None else set()  # without data no extractor is of use
+    return list(dict.fromkeys(found))
+
+
+def _why_not_opened(source: _Source) -> str | None:
+    try:
+        if source.metric is None:
+            datasets.load(source.dataset)
+        else:
+            source.metric.ready(source.dataset)
+    except ConfigError as error:
+        return str(error)
+    except Exception as error:  # a file may be broken in ways that only its library knows
+        return f"cannot be read ({type(error).__name__}: {error}). Check the file, or get it again."
+    return None
+
+
+def _sources(sweep: Sweep) -> Iterator[_Source]:
+    """Each source once, data before what is scored on them. What cannot be built is left to `check`."""
+    known = set[str]()
+    for tried in tries(sweep.space):
+        trial = spaces.resolve(sweep.space, tried.ask)
+        for i, nodes in enumerate(_nodes(trial)):
+            text = json.dumps(nodes, sort_keys=True, default=str)
+            if text in known or (built := _built(*nodes)) is None:
+                continue
+            known.add(text)
+            yield _Source(tried.ask, ("evaluation", "metrics", i - 1) if i else ("dataset",), *built)
+
+
+def _nodes(trial: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
+    """The dataset's node, then with it the node of each metric."""
+    evaluation = trial.get("evaluation")
+    metrics = evaluation.get("metrics") if isinstance(evaluation, Mapping) else None
+    yield (trial.get("dataset"),)
+    yield from ((trial.get("dataset"), node) for node in (metrics if isinstance(metrics, list) else []))
+
+
+def _built(dataset: object, metric: object = None) -> tuple[Dataset, Metric | None] | None:
+    try:
+        return cast(Dataset, build("datasets", dataset)), cast(Metric, build("metrics", metric)) if metric else None
+    except ValidationError:
+        return None
