@@ -33,6 +33,7 @@ for ignoring in (signal.SIG_DFL, signal.SIG_IGN):
         signal.signal(signal.SIGTERM, ignoring)
         break
 else:
+    signal.signal(signal.SIGTERM, lambda *_: (open("asked", "w").close(), sys.exit()))
     print("the store is", os.environ["MLFLOW_BACKEND_STORE_URI"], flush=True)
 time.sleep(600)
 """
@@ -91,6 +92,7 @@ def test_the_server_and_its_workers_end_with_the_command(
     if number == "SIGKILL":
         wait_for(lambda: not members(mark), 20)
     assert members(mark) == []
+    assert (tmp_path / "asked").exists()  # before it was killed
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", port))
