@@ -396,7 +396,7 @@ def test_what_cannot_run_leaves_nothing_behind(
             (tmp_path / "net.pt").write_bytes(b"no network")
         metrics = [METRIC, {"name": "fid", "extractor": f"file:{tmp_path / 'net.pt'}"}]
         sweep, kind = small("nothing", {"evaluation": {"metrics": metrics, "every": 1}}), ConfigError
-        says = "holds no network" if what == "extractor" else "net.pt cannot be read"
+        says = "holds no network" if what == "extractor" else "net.pt: no such file"
     elif what in ("broken", "old"):
         broken = tmp_path / "broken.db"
         broken.write_bytes(b"SQLite format 3\x00" + b"no database" * 100)
