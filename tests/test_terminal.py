@@ -73,6 +73,28 @@ def test_headers_and_words_are_wrapped_before_a_column_goes() -> None:
     ]
 
 
+def test_columns_are_joined_where_not_all_fit_and_what_is_not_there_is_left_out() -> None:
+    shared = {"latent_size": 8, "lr": 0.004473}
+    rows = [
+        {"number": 0, "lambda": 21.03, **shared, "score": 1.5},
+        {"number": 1, "lambda": None, **shared, "score": 2.5},
+    ]
+    layout = Layout(("number", "score"), joined=("lambda", "latent_size", "lr"))
+    for width, header in (
+        (43, ["number", "lambda", "latent_size", "lr", "score"]),
+        (42, ["number", "score", "parameters"]),
+    ):
+        print_table(list(rows[0]), rows, layout=layout, console=(c := screen(width)))
+        assert lines(c)[0].split() == header
+    assert lines(c)[1:] == [
+        "0       1.5    lambda=21.03,",
+        "               latent_size=8,",
+        "               lr=0.004473",
+        "1       2.5    latent_size=8,",
+        "               lr=0.004473",
+    ]
+
+
 def test_rows_that_are_stacked_are_told_apart() -> None:
     rows = [{"name": "a_very_long_name", "score": 1.5}, {"name": "b", "score": None}]
     print_table(["name", "score"], rows, layout=Layout(("name", "score")), console=(c := screen(22)))

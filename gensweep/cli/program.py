@@ -81,9 +81,9 @@ def _written(code: int) -> int:
             _complain(str(error))
         return code or OutputLost.exit_code
     except KeyboardInterrupt:  # while a slow reader held it up
-        code = Interrupted.exit_code
-    if code == Interrupted.exit_code:  # Python would wait for that reader at its end
         discard()
+        _complain("stopped by Ctrl-C")
+        return Interrupted.exit_code
     return code
 
 

@@ -218,11 +218,12 @@ def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: s
 def _ignored(records: Sequence[TrialRecord], compare: str | None) -> dict[str, set[str]]:
     """Arm -> the places of the axes that its family does not use; their values in its configurations mean nothing.
 
-    An axis that is there whatever is chosen (its path names no branch) is searched by every arm that uses it. What is not
-    meant: the fields of a family, and those of the choice that is compared, which are an arm's own.
+    An axis that is there whatever is chosen is searched by every arm that uses it (one of a branch has the branch in its
+    path, which is no place of a configuration). What is not meant: the fields of a family, and those of the choice that is
+    compared, which are an arm's own.
     """
     own = {"family", (compare or "family").split(".")[0]}
-    shared = {axis for r in records for axis in r.parameters if "[" not in axis and axis.split(".")[0] not in own}
+    shared = {axis for r in records for axis in r.parameters if axis.split(".")[0] not in own}
     searched: dict[str, set[str]] = {record.arm: set() for record in records}
     for record in records:
         searched[record.arm] |= set(record.parameters)
