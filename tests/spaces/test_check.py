@@ -46,7 +46,8 @@ study.yaml:5 search.samples: 0 is not allowed: must be 1 or more
 study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known: cma_es, gp, grid, qmc, random, tpe.
 study.yaml:6 schedule: is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}
 study.yaml:7 'latent_size' belongs below trial: write trial.latent_size
-study.yaml:8 early_stopping: unknown field 'grace' of asha. Did you mean 'grace_period'? Known: grace_period, name, reduction_factor.
+study.yaml:8 early_stopping: unknown field 'grace' of asha. Did you mean 'grace_period'? \
+Known: grace_period, name, reduction_factor.
 study.yaml:9 compare: there is no choice at 'family.kind' to compare. Known: \
 family.divergence, family.divergence.kernel.
 study.yaml:11 trial.latent_size: 0 is not allowed: must be 1 or more
