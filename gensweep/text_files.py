@@ -41,7 +41,7 @@ def text_of(file: Path) -> str:
 
 
 def _decoded(data: bytes) -> str:
-    if data.startswith(_UTF_16) or (b"\0" in data and data[1::2].count(0) > len(data) // 3):
+    if data.startswith(_UTF_16) or (b"\0" in data and max(data[0::2].count(0), data[1::2].count(0)) > len(data) // 3):
         raise UnreadableError("cannot be read: its encoding is UTF-16. Save it as UTF-8")
     if sum(byte < 9 for byte in data) > 1:
         raise UnreadableError("cannot be read: it is no text file")

@@ -56,8 +56,8 @@ def why(error: yaml.MarkedYAMLError, text: str) -> Mistake:
 
 def bare_key(key: str) -> str:
     """What is wrong with a key between braces that has no value."""
-    if match := re.fullmatch(r"([\w.-]+)\s*[:=]\s*(.+)", key):
-        return f"'{key}' is one word. Write {match[1]}: {match[2]}"
+    if match := re.fullmatch(r"([A-Za-z_][\w.-]*)(?:\s*[:=]\s*| )(\S+)", key):
+        return f"'{key}' has no value. Write {match[1]}: {match[2]}"
     return (
         f"'{key}' stands alone after a comma or a brace, where a key and its value are expected. Several values are "
         "written [a, b] or choice(a, b), a decimal with a point, and text with a comma in quotes"
@@ -156,7 +156,7 @@ def _bracket(at: _Place, begun: _Place) -> Mistake:
     if not at.rest.strip("\0\n ") or (at.line != begun.line and not deeper):
         return Mistake(begun.line + 1, f"the '{opened}' is never closed with '{closing}'")
     before = at.whole[: at.column].split() if at.character == ":" else []
-    word = before[-1] if before else at.rest.split("\n")[0].split(" ")[0]
+    word = before[-1] if before else re.split(r"[\n ]|: ", at.rest)[0]
     return Mistake(at.line + 1, f"a comma is missing before '{word}'")
 
 

@@ -23,7 +23,11 @@ PROCESSES = (
     "evaluation/",
     "benchmarks/",
 )
-SHARED = ("families/test_known_fits.py", "contracts/test_datasets.py")  # what their tests share takes long to set up
+SHARED = (
+    "families/test_known_fits.py",
+    "contracts/test_datasets.py",
+    "tests/test_readme.py",
+)  # what their tests share takes long to set up
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -39,7 +39,7 @@ def number_meant(text: str) -> str | None:
             return short(base / exponent if match[2] == "/" else base**exponent)
         except (ValueError, ArithmeticError):
             return None
-    if re.fullmatch(r"\d{1,3}([ ,]\d{3})+", clean) and re.search(r"[ ,]0", clean):  # 1 000, and not 8 128
+    if re.fullmatch(r"[1-9]\d{0,2}([ ,]\d{3})+", clean) and re.search(r"[ ,]0", clean):  # 1 000, and not 8 128
         return re.sub(r"[ ,]", "", clean)
     clean = re.sub(r"^(-?\d+),(\d+)$", r"\1.\2", clean) if re.match(r"-?0,", clean) else clean
     return clean if clean != text and re.fullmatch(NUMBER, clean) else None

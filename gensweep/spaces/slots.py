@@ -31,8 +31,9 @@ class Slot:
 
     def models(self, node: Any) -> list[type[BaseModel]]:
         """The models that may stand here: of the node, else of the default, else every member of the kind."""
-        own = self.model or class_of(self.kind, getattr(self.default, "name", self.default) if node is None else node)
-        return [own] if own else list(importable(self.kind).values()) if self.kind and node is None else []
+        nameless = node is None or (isinstance(node, Mapping) and "name" not in node)
+        own = self.model or class_of(self.kind, getattr(self.default, "name", self.default) if nameless else node)
+        return [own] if own else list(importable(self.kind).values()) if self.kind and nameless else []
 
     def knows(self, node: Any, key: str) -> bool:
         """Whether `node`, which stands in this slot, has the field `key`."""

@@ -50,3 +50,14 @@ def test_each_arm_is_told_of_what_its_family_does_not_use() -> None:
         "autoregressive has no latent_size: not searched there.",
         "autoregressive has only 1 configuration: 1 trial instead of 2.",
     ]
+
+
+def test_branches_whose_labels_only_count_them_are_told_apart() -> None:
+    twice = {"one_of": [{"name": "vae", "beta": "uniform(0.1, 1)"}, {"name": "vae", "beta": "uniform(1, 2)"}]}
+    assert notes(asked(2, family=twice, seed=None)) == ["vae.1: beta uniform(0.1, 1).", "vae.2: beta uniform(1, 2)."]
+    layers = {
+        "one_of": [{"name": "mlp", "hidden": "choice([8], [16])"}, {"name": "mlp", "hidden": "choice([32], [64])"}]
+    }
+    assert notes(asked(1, network=layers, seed=None)) == [
+        "mlp.1: hidden choice([8], [16]).", "mlp.2: hidden choice([32], [64])."
+    ]  # fmt: skip

@@ -131,6 +131,33 @@ def test_another_definition_under_the_same_name_is_refused_with_the_difference(
 
 
 @pytest.mark.parametrize(
+    ("words", "write"),
+    [
+        (["--trial.latent_size=4"], "trial.latent_size=4"),
+        (["-trial.latent_size=4"], "trial.latent_size=4"),
+        (["--trial.latent_size"], "trial.latent_size=VALUE"),
+        (["--latent-size=4"], "trial.latent_size=4"),
+        (["--samples", "4"], "search.samples=4"),
+        (["--epochs=3", "search.samples=2"], "trial.training.epochs=3"),
+        (["--seed", "3"], "search.seed=3 or trial.seed=3"),
+    ],
+)
+def test_an_override_with_the_dashes_of_an_option_is_told_without(
+    gensweep: Command, words: list[str], write: str
+) -> None:
+    refused = gensweep("check", "space.yaml", *words)
+    assert refused.code == 2
+    assert f"Overrides have no dashes: write {write}. See gensweep --help\n" in refused.err
+
+
+@pytest.mark.parametrize("words", [["--verbose"], ["-n"], ["-D", "x=1"], ["--config-name=x"]])
+def test_another_option_is_just_not_there(gensweep: Command, words: list[str]) -> None:
+    refused = gensweep("check", "space.yaml", *words)
+    assert refused.code == 2
+    assert "No such option" in refused.err
+
+
+@pytest.mark.parametrize(
     ("argument", "says"),
     [
         ("trial.latent_size=0", "trial.latent_size: 0 is not allowed: must be 1 or more"),

@@ -109,6 +109,18 @@ def test_what_was_searched_is_told_from_what_only_differs(write: Write) -> None:
     assert set(table.axes) == {"latent_size", "network", "seed"}
 
 
+def test_namesakes_of_a_choice_that_is_not_compared_are_shown_by_their_labels(write: Write) -> None:
+    sweep = write()
+    for size in (8, 16):
+        sweep.trial(
+            "vae",
+            3.0,
+            configuration={"network": {"name": "mlp", "hidden": [size]}, "training": {"optimizer": "adam"}},
+            parameters={"network": f"mlp.hidden={size}"},
+        )
+    assert [row["network"] for row in collect.trials(sweep.folder).rows] == ["mlp.hidden=8", "mlp.hidden=16"]
+
+
 def test_the_table_for_people_has_neither_keys_nor_details(write: Write) -> None:
     sweep = write()
     sweep.trial("vae", 3.0, scores={"fid.floor": 0.1})
