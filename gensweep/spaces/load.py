@@ -43,6 +43,7 @@ from gensweep.spaces.paths import make_absolute
 from gensweep.spaces.sweep import Sweep, interpret
 
 _OURS = re.compile(rf"(\+{{0,2}})([\w.]+)=\s*((?:{'|'.join(FUNCTIONS)})\(.*\))\s*", re.DOTALL)
+_HOME = re.compile(r"(?<=[=,:(\[\s])~[\w./-]+")
 _HOW = {"CHANGE": "set", "ADD": "add", "FORCE_ADD": "force", "DEL": "delete"}
 
 
@@ -109,7 +110,7 @@ class _Asked:
                 how = "add" if sign == "+" else "force" if sign else "set"
                 self.changes.append(Change(tuple(key.split(".")), str(parse(call)), text, how))  # type: ignore[arg-type]
                 return
-            self._hydra(OverridesParser.create().parse_overrides([text])[0], text, files)
+            self._hydra(OverridesParser.create().parse_overrides([_with_home(text)])[0], text, files)
         except OverrideParseException as error:
             reason = str(error.__cause__ or error).splitlines()[0]
             self.problems.append(Problem(text, "", f"is no override ({reason}). Write key=value, +key=value or ~key"))
@@ -133,6 +134,11 @@ class _Asked:
             return
         how = _HOW[override.type.name]
         self.changes.append(Change(tuple(key.split(".")), _value(value), text, how))  # type: ignore[arg-type]
+
+
+def _with_home(text: str) -> str:
+    """An override whose paths in the user's home are in quotes: a shell leaves `key=~/x` as it is, and Hydra has no ~."""
+    return text if {"'", '"'} & set(text) else _HOME.sub(r"'\g<0>'", text)
 
 
 def _drop(tree: Map, package: str) -> None:
