@@ -123,8 +123,8 @@ def _is_inside(error: Any, other: Any) -> bool:
 def _translated(sweep: Sweep, tried: Try, error: Any) -> Problem:
     location, ask = tuple(error["loc"]), tried.ask
     problem = at(sweep, ask, location, explain(error))
-    if tried.axis and spaces.locate(sweep.space, ask, location) == tried.axis.path:
-        message = wrong_kind(tried.axis.distribution, error["type"]) or problem.message
+    axis = next((a for a in spaces.axes(sweep.space) if a.path == spaces.locate(sweep.space, ask, location)), None)
+    if axis and (message := wrong_kind(axis.distribution, error["type"])):
         return Problem(problem.where, problem.path, message)
     kind = _NEEDED.get(str(location[-1])) if error["type"] == "missing" and len(location) == 1 else None
     if kind:

@@ -48,6 +48,7 @@ _TEXT = re.compile(
     r"(\+{0,2})([A-Za-z_]\w*(?:\.\w+)*)=\s*([^\[\]{}()'\",\s=][^\[\]{}()'\",]*)"
 )  # no call, list, mapping or quotes
 _HYDRAS = {"range", "interval", "glob", "shuffle", "sort", "tag", "float", "str", "bool", "json_str", "extend_list"}
+_HOME = re.compile(r"(?<=[=,:(\[\s])~[\w./-]+")
 _HOW = {"CHANGE": "set", "ADD": "add", "FORCE_ADD": "force", "DEL": "delete"}
 
 
@@ -121,7 +122,7 @@ class _Asked:
         if self._called(text):
             return
         try:
-            self._hydra(OverridesParser.create().parse_overrides([text])[0], text, files)
+            self._hydra(OverridesParser.create().parse_overrides([_with_home(text)])[0], text, files)
         except OverrideParseException:
             plain = _TEXT.fullmatch(text)
             if plain and not re.search(r"\s\+{0,2}[\w.]+=", text):
@@ -173,6 +174,11 @@ class _Asked:
             self.problems.append(Problem(text, key, str(error)))
             return
         self.changes.append(Change(tuple(key.split(".")), given, text, how))  # type: ignore[arg-type]
+
+
+def _with_home(text: str) -> str:
+    """An override whose paths in the user's home are in quotes: a shell leaves `key=~/x` as it is, and Hydra has no ~."""
+    return text if {"'", '"'} & set(text) else _HOME.sub(r"'\g<0>'", text)
 
 
 def _drop(tree: Map, package: str) -> None:

@@ -72,7 +72,8 @@ def _value(value: Any, types: list[_Type], folder: Path) -> Any:
 
 def _text(text: str, types: list[_Type], folder: Path) -> str:
     location = next((mark for kind in types for mark in kind.marks if isinstance(mark, Location)), None)
-    if text.partition("(")[0].strip() not in FUNCTIONS:  # a folder may be called `photos (1)`
+    is_call = text.rstrip().endswith(")") and text.partition("(")[0].strip() in FUNCTIONS
+    if not is_call:  # a folder may be called `photos (1)`
         return location.absolute(text, folder) if location else text
     if all(kind.bare in _PLAIN and not kind.marks for kind in types):
         return text

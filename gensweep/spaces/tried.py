@@ -62,12 +62,14 @@ def left_out(space: Mapping[str, Any]) -> list[str]:
     said = []
     for (groups, most), noun in zip(_kinds(space), ("options", "pairs of options"), strict=True):
         sizes = [group.size for group in groups]
-        if sum(sizes) > (n := sum(_shared(sizes, most))):
-            large = sorted(groups, key=lambda group: -group.size)[:_NAMED]
-            of = "; ".join(dict.fromkeys(" with ".join(axis.path.place for axis in group.axes) for group in large))
-            more = ", ..." if len(groups) > _NAMED else ""
+        taken = _shared(sizes, most)
+        cut = [
+            " with ".join(axis.path.place for axis in g.axes) for g, n in zip(groups, taken, strict=True) if n < g.size
+        ]
+        if names := list(dict.fromkeys(cut)):
+            of = "; ".join([*names[:_NAMED], *(["..."] if len(names) > _NAMED else [])])
             said.append(
-                f"check tried {n:,} of {sum(sizes):,} {noun} (most are of {of}{more}), a fixed sample: a mistake in "
+                f"check tried {sum(taken):,} of {sum(sizes):,} {noun}, a fixed sample of those of {of}: a mistake in "
                 "another one shows when it is drawn."
             )
     return said
