@@ -15,6 +15,7 @@ from gensweep.errors import CannotRun, ConfigError
 
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _CONNECT_SECONDS = 5.0
+_QUOTED = "sqlite+pysqlite:"  # MLflow makes the parent folder of what follows `sqlite:///` without unquoting it
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 CURE = (
     "Start the server there, or name another store: --tracking-uri http://host:port, or --tracking-uri "
@@ -30,7 +31,7 @@ def resolve_uri(given: str | None) -> str:
     Raises:
         ConfigError: it is a path or a `file:` URI, where MLflow no longer keeps runs.
     """
-    uri = given or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    uri = given or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "mlflow.db")
     if uri == "databricks" or uri.startswith(("databricks:", "uc:")):
         return uri
     if "://" not in uri or uri.startswith("file:"):
@@ -39,7 +40,7 @@ def resolve_uri(given: str | None) -> str:
             "or http://host:port of a server."
         )
     if (path := sqlite_path(uri)) is not None:
-        return f"sqlite:///{path}"
+        return sqlite_uri(path)
     return uri.rstrip("/")
 
 
@@ -50,11 +51,24 @@ def redacted(text: str) -> str:
 
 
 def sqlite_path(uri: str) -> Path | None:
-    """The absolute path of a SQLite store's file; None for any other store."""
-    if not uri.startswith("sqlite:"):
+    """The absolute path of a SQLite store's file; None for any other store.
+
+    A user may give a path as it is (`sqlite:///$PWD/mlflow.db`), where %2F and ? mean themselves: the folder that exists counts.
+    """
+    if not uri.startswith(("sqlite:", _QUOTED)):
         return None
-    name = unquote(uri.split(":///", 1)[-1].partition("?")[0])
-    return (Path.cwd() / name).resolve()
+    text = uri.split(":///", 1)[-1]
+    end_of_folder = text.rfind("/") + 1
+    if uri.startswith(_QUOTED) or not (Path.cwd() / text[:end_of_folder]).is_dir():
+        end_of_folder = 0
+    folder, rest = text[:end_of_folder], unquote(text[end_of_folder:].partition("?")[0])
+    return (Path.cwd() / folder / rest).resolve()
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of a SQLite store's file: what has a meaning in a URI is quoted, and MLflow makes no folder of the quoted name."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{path}" if quoted == str(path) else f"{_QUOTED}///{quoted}"
 
 
 def artifact_folder(uri: str) -> str | None:
@@ -127,7 +141,7 @@ def open_ui(uri: str, port: int = 5000) -> Ui:
 
 
 def _check_file(path: Path) -> None:
-    uri = f"sqlite:///{path}"
+    uri = sqlite_uri(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         new = not path.exists()
