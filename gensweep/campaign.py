@@ -57,7 +57,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
             verdict.write()
         return verdict
     _refuse_unwritable(path)
-    check_reachable(resolve_uri(where.tracking_uri))
+    check_reachable(resolve_uri(where.tracking_uri, where.runs))
     with _executor(sweep, where, path) as executor:
         folder = _folder(sweep, path, executor.surroundings())
         with folder.hold():
@@ -110,7 +110,7 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
         return InProcess()
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
 
-    cluster = RayCluster(where.address, sweep.resources, say)
+    cluster = RayCluster(where.address, sweep.resources, say, path.resolve().parent)
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     return RayTune(cluster, path.resolve() / ".ray")

@@ -12,6 +12,7 @@ from gensweep.cli.options import RUNS, Name, Runs, TrackingUri, sweep_named
 def ui(
     tracking_uri: TrackingUri = None,
     port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
+    runs: Runs = RUNS,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C.
 
@@ -20,7 +21,7 @@ def ui(
     """
     from gensweep.tracking.store import open_ui, resolve_uri
 
-    pages = open_ui(resolve_uri(tracking_uri), port)
+    pages = open_ui(resolve_uri(tracking_uri, runs), port)
     print(f"MLflow: {pages.url}", flush=True)
     if pages.process is not None:
         pages.process.wait()

@@ -26,9 +26,9 @@ from typing import Any
 
 import torch
 
-from gensweep import cache
 from gensweep.errors import ConfigError
 from gensweep.extractors.preparation import Preparation, Range
+from gensweep.home import cache_folder
 
 INCEPTION_FILE = "inception-2015-12-05.pt"
 INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
@@ -48,7 +48,7 @@ def inception_file(path: str = "") -> Path:
     """
     if chosen := path or os.environ.get("GENSWEEP_INCEPTION", ""):
         return Path(chosen).expanduser()
-    kept = cache.folder() / "extractors" / INCEPTION_FILE
+    kept = cache_folder() / "extractors" / INCEPTION_FILE
     if not kept.exists():
         try:
             _download(kept)

@@ -57,7 +57,7 @@ class Projection:
         self, folder: SweepFolder, tracking_uri: str | None = None, *, open_store: OpenStore = open_store
     ) -> None:
         self.folder = folder
-        self.uri = resolve_uri(tracking_uri or self._remembered())
+        self.uri = resolve_uri(tracking_uri or self._remembered(), folder.path.parent)
         self._open_store = open_store
         self._cursor = Cursor.load(folder.path / _CURSOR, redacted(self.uri))
         self._lock = threading.RLock()

@@ -23,15 +23,16 @@ CURE = (
 )
 
 
-def resolve_uri(given: str | None) -> str:
+def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
     """The tracking URI: the given one, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder.
 
-    A SQLite path is made absolute, so that the same store is found from any folder.
+    A SQLite path is made absolute, so that the same store is found from any folder. A working folder that cannot be written
+    and holds none leaves it to the folder of sweeps.
 
     Raises:
         ConfigError: it is a path or a `file:` URI, where MLflow no longer keeps runs.
     """
-    uri = given or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(Path.cwd() / "mlflow.db")
+    uri = given or os.environ.get("MLFLOW_TRACKING_URI") or sqlite_uri(_default(runs))
     if uri == "databricks" or uri.startswith(("databricks:", "uc:")):
         return uri
     if "://" not in uri or uri.startswith("file:"):
@@ -42,6 +43,12 @@ def resolve_uri(given: str | None) -> str:
     if (path := sqlite_path(uri)) is not None:
         return sqlite_uri(path)
     return uri.rstrip("/")
+
+
+def _default(runs: Path) -> Path:
+    here = Path.cwd()
+    is_here = (here / "mlflow.db").exists() or os.access(here, os.W_OK | os.X_OK)
+    return (here if is_here else runs.resolve()) / "mlflow.db"
 
 
 def redacted(text: str) -> str:
