@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import yaml
 
 from gensweep.terminal import print_table
 from gensweep.text import number
+from gensweep.tracking.store import resolve_uri
 
 if TYPE_CHECKING:
     from gensweep.comparison.collect import Trials
@@ -52,8 +54,16 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
         print("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     if verdict.comparison:
         print(f"{verdict.comparison.sentence()}\n\nReport: {_near(verdict.report)}")
-    option = f" --tracking-uri {tracking_uri}" if tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI") else ""
-    print(f"In MLflow: gensweep ui{option}")
+    print(f"In MLflow: gensweep ui{_store_option(tracking_uri, verdict.report.parents[2])}")
+
+
+def _store_option(tracking_uri: str | None, runs: Path) -> str:
+    """What `gensweep ui` needs to find the same store from here."""
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return ""
+    if tracking_uri:
+        return f" --tracking-uri {shlex.quote(tracking_uri)}"
+    return "" if resolve_uri(None, runs) == resolve_uri(None) else f" --runs {shlex.quote(str(_near(runs)))}"
 
 
 def _near(path: Path) -> Path:

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from gensweep.errors import CannotRun
@@ -16,6 +17,7 @@ from gensweep.errors import CannotRun
 _SOCKET = "/gs-12345678/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
 _LONGEST = 103 - len(_SOCKET)  # bytes: macOS takes paths of UNIX sockets up to 103, Linux up to 107
 _SHARED_MEMORY = Path("/dev/shm")
+_TRIES, _PAUSE = 20, 0.1  # seconds
 
 
 class PrivateFolder:
@@ -38,8 +40,12 @@ class PrivateFolder:
         return self.ray / "session_latest" / "logs"
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove it with all that is in it. Processes of Ray that are still dying may write until they are dead."""
+        for _ in range(_TRIES):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            time.sleep(_PAUSE)
 
 
 def has_shared_memory() -> bool:
@@ -52,8 +58,10 @@ def _made(last: Path | None) -> Path:
     bases = [*map(Path, named), Path("/tmp"), _SHARED_MEMORY, *([last] if last else [])]
     problems = {}
     for base in bases:
-        if len(os.fsencode(base.absolute())) > _LONGEST:
-            problems[base] = "too long"
+        if len(os.fsencode(base.absolute())) > _LONGEST or not str(base).isascii():
+            problems[base] = (
+                "too long" if str(base).isascii() else "not in ASCII"
+            )  # Ray fails at other letters in the C locale
             continue
         try:
             return Path(tempfile.mkdtemp(prefix="gs-", dir=base.absolute()))
@@ -62,6 +70,6 @@ def _made(last: Path | None) -> Path:
     tried = ", ".join(f"{base} ({problem})" for base, problem in problems.items())
     raise CannotRun(
         f"Ray does not start on this machine: it needs a folder for its sockets that can be written and whose path has at "
-        f"most {_LONGEST} bytes, and none of these is one: {tried}. Name one with RAY_TMPDIR=/folder; --in-process runs one "
-        f"trial after another without Ray."
+        f"most {_LONGEST} ASCII letters, and none of these is one: {tried}. Name one with RAY_TMPDIR=/folder; "
+        f"--in-process runs one trial after another without Ray."
     )

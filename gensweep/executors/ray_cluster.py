@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 from ray.job_config import JobConfig
 
 from gensweep.configuration import Resources
@@ -106,7 +106,8 @@ class RayCluster:
             "runtime_env": {"env_vars": _environment(self.resources.threads)},
             "job_config": OwnImports(),
         }
-        AuthenticationTokenLoader.instance().reset_cache()  # it keeps the token of an earlier Ray of this process
+        Config.initialize("")  # RAY_AUTH_MODE, where something imported Ray before this package
+        AuthenticationTokenLoader.instance().reset_cache()  # and the token of an earlier Ray of this process
         if self.address is None:
             self._say("starting Ray on this machine")
             self._folder = PrivateFolder(self._runs)

@@ -37,6 +37,7 @@ def open_mlflow(uri: str) -> MlflowStore:
     """The store behind a URI, with its experiment."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)  # MLflow reads them at each request; there is no other way to set them
+    store.reach_directly(uri)
     for name in ("alembic", "mlflow.store.db.utils"):
         logging.getLogger(name).setLevel(logging.WARNING)  # they list every migration of a new database
     found = MlflowStore(uri)

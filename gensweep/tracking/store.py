@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import socket
@@ -10,6 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from gensweep.errors import CannotRun, ConfigError
 
@@ -161,3 +163,18 @@ def _check_file(path: Path) -> None:
         raise unreachable(uri, error.strerror or str(error)) from error
     if start and start != _SQLITE_MAGIC:
         raise unreachable(uri, "the file is not a SQLite database")
+
+
+def reach_directly(uri: str) -> None:
+    """From now on this process asks a server on this machine without the proxy of http_proxy, which could not reach it."""
+    host = urlsplit(uri).hostname or ""
+    if _is_this_machine(host) and getproxies() and not proxy_bypass(host):
+        others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        os.environ["no_proxy"] = f"{others},{host}" if others else host
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
