@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import pickle
 import tempfile
 from collections.abc import Callable, Mapping
@@ -14,14 +13,11 @@ from typing import Any
 
 import torch
 
+from gensweep.home import cache_folder
+
 Tensors = dict[str, torch.Tensor]
 WORTH_A_FILE = 2000  # items, whose features take seconds
 _DIGEST_BYTES = 32
-
-
-def folder() -> Path:
-    """GENSWEEP_CACHE, or ~/.cache/gensweep."""
-    return Path(os.environ.get("GENSWEEP_CACHE") or Path.home() / ".cache" / "gensweep").expanduser()
 
 
 def cached(content: Mapping[str, Any], compute: Callable[[], Tensors]) -> Tensors:
@@ -30,7 +26,7 @@ def cached(content: Mapping[str, Any], compute: Callable[[], Tensors]) -> Tensor
     A damaged entry is computed afresh, and a disk that cannot be written costs the time only.
     """
     key = hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()
-    file = folder() / "references" / f"{key[:32]}.pt"
+    file = cache_folder() / "references" / f"{key[:32]}.pt"
     found = _read(file)
     if found is None:
         found = compute()

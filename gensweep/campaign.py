@@ -120,7 +120,7 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
         return InProcess()
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
 
-    cluster = RayCluster(where.address, sweep.resources, say)
+    cluster = RayCluster(where.address, sweep.resources, say, path.resolve().parent)
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     return RayTune(cluster, path.resolve() / ".ray")

@@ -12,6 +12,7 @@ from gensweep.cli.options import RUNS, Name, Runs, TrackingUri, sweep_named
 def ui(
     tracking_uri: TrackingUri = None,
     port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
+    runs: Runs = RUNS,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C, which is exit code 0.
 
@@ -26,7 +27,7 @@ def ui(
         from gensweep.tracking import pages
         from gensweep.tracking.store import resolve_uri
 
-        uri = resolve_uri(tracking_uri)
+        uri = resolve_uri(tracking_uri, runs)
         there = pages.running_server(uri)
     if there:
         print(f"MLflow: {there}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from gensweep.credentials import redacted
 from gensweep.tables import Layout
 from gensweep.terminal import print_table, print_text, waiting
 from gensweep.text import number
+from gensweep.tracking.store import resolve_uri
 
 if TYPE_CHECKING:
     from gensweep.comparison.collect import Trials
@@ -66,9 +68,16 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
     if verdict.comparison:
         print_text(f"{verdict.comparison.sentence()}\n")
         print(f"Report: {_near(verdict.report)}")
-    is_told = tracking_uri and not os.environ.get("MLFLOW_TRACKING_URI")
-    option = f" --tracking-uri {redacted(tracking_uri or '')}" if is_told else ""
-    print(f"In MLflow: gensweep ui{option}")
+    print(f"In MLflow: gensweep ui{_store_option(tracking_uri, verdict.report.parents[2])}")
+
+
+def _store_option(tracking_uri: str | None, runs: Path) -> str:
+    """What `gensweep ui` needs to find the same store from here."""
+    if os.environ.get("MLFLOW_TRACKING_URI"):
+        return ""
+    if tracking_uri:
+        return f" --tracking-uri {shlex.quote(redacted(tracking_uri))}"
+    return "" if resolve_uri(None, runs) == resolve_uri(None) else f" --runs {shlex.quote(str(_near(runs)))}"
 
 
 def _near(path: Path) -> Path:

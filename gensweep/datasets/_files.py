@@ -14,6 +14,7 @@ import gensweep
 from gensweep.datasets._idx import read_content
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import ConfigError
+from gensweep.home import home
 
 _DEBIAN = Path("/usr/share/datasets")
 
@@ -51,7 +52,7 @@ class FileSet:
         yield Path(working or Path.cwd()) / ".data" / self.folder
         yield Path(gensweep.__file__).parent.parent / ".data" / self.folder
         yield _DEBIAN / self.folder
-        yield Path.home() / ".cache" / "gensweep" / self.folder
+        yield (home() or Path("/")) / ".cache" / "gensweep" / self.folder
 
     def find(self, path: str | None) -> dict[str, Path] | None:
         """The files by name in the first folder that has all of them; each may be the archive. None if none has."""

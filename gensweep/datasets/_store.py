@@ -14,9 +14,9 @@ from typing import IO, Any
 
 import torch
 
-from gensweep import cache
 from gensweep.datasets.base import SplitName, Splits
 from gensweep.errors import ConfigError
+from gensweep.home import cache_folder
 
 Parts = Mapping[SplitName, torch.Tensor]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
@@ -40,7 +40,7 @@ def stored(
         ConfigError: the cache cannot be written; or what `read` raises, and then nothing is left in the cache.
     """
     key = hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).hexdigest()[:32]
-    file = cache.folder() / "datasets" / f"{key}.f32"
+    file = cache_folder() / "datasets" / f"{key}.f32"
     sizes = [len(parts[split]) for split in SPLITS]
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from gensweep.home import home
+
 SETTINGS = {
     "RAY_AUTH_MODE": "token",
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -23,3 +25,5 @@ SETTINGS = {
 
 for _name, _value in SETTINGS.items():
     os.environ.setdefault(_name, _value)
+if home() is None:
+    os.environ["HOME"] = "/"  # as containers have it: Ray cannot be imported by a user without any

@@ -1,18 +1,20 @@
-"""Where Ray Tune meets the driver: a searcher that hands out its trials and a stopper that takes the reports."""
+"""Where Ray Tune meets the driver: a searcher hands out its trials, a stopper takes the reports, a callback the losses."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, TypeVar
 
-from ray.tune import Stopper
+from ray.tune import Callback, Stopper
+from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
+from gensweep.executors import worker_loss
 from gensweep.executors.base import Work
 
 T = TypeVar("T")
-LOST = "the worker's process or node was lost"
 
 
 class _NotSaved:
@@ -45,12 +47,12 @@ class Guarded(_NotSaved):
 
 
 class WorkSearcher(_NotSaved, Searcher):
-    """Gives Tune the next job, and tells the driver which workers the machine took."""
+    """Gives Tune the next job, and knows which Tune trial has which."""
 
     def __init__(self, guarded: Guarded) -> None:
         super().__init__(metric=None, mode=None)
         self.guarded = guarded
-        self._numbers: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The worker's configuration for a new Tune trial; FINISHED when nothing is left; None to ask again later."""
@@ -60,17 +62,16 @@ class WorkSearcher(_NotSaved, Searcher):
         if job is None:
             is_over = self.guarded.ask(lambda work: work.is_stopping or work.is_done, True)
             return str(Searcher.FINISHED) if is_over else None
-        self._numbers[trial_id] = job.number
+        self.numbers[trial_id] = job.number
         return {"job": asdict(job)}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Reports go through the stopper, which sees each exactly once."""
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """A Tune trial is over; with `error`, its process was lost."""
-        number = self._numbers.pop(trial_id)
-        if error:
-            self.guarded.ask(lambda work: work.lost(number, LOST), None)
+        """A Tune trial is over; with `error`, its process was lost, and WorkLosses hears of it next."""
+        if not error:
+            del self.numbers[trial_id]
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the ledger has it all."""
@@ -92,3 +93,17 @@ class WorkStopper(_NotSaved, Stopper):
     def stop_all(self) -> bool:
         """Whether every trial stops now."""
         return self.guarded.is_stopping
+
+
+class WorkLosses(_NotSaved, Callback):
+    """Tells the driver which workers the machine took, and what they died of. `logs`: of Ray's processes, if they are here."""
+
+    def __init__(self, searcher: WorkSearcher, logs: Path | None) -> None:
+        self.searcher, self.logs = searcher, logs
+
+    def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
+        """Tune has written the error down before it says that there is one."""
+        number = self.searcher.numbers.pop(trial.trial_id)
+        file = Path(trial.error_file) if trial.error_file else None
+        told = file.read_text(errors="replace") if file is not None and file.exists() else ""
+        self.searcher.guarded.ask(lambda work: work.lost(number, worker_loss.reason(told, self.logs)), None)

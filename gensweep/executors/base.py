@@ -40,7 +40,7 @@ class Work(Protocol):
         ...
 
     def lost(self, number: int, reason: str) -> None:
-        """The machine took the process of this job."""
+        """The machine took the process of this job. The reason is one line; what the process left to read may follow it."""
         ...
 
     def request_stop(self, reason: str, code: int) -> None:

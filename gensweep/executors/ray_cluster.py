@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import socket
+import sys
+import sysconfig
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
+from ray.job_config import JobConfig
 
 from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
+from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
 from gensweep.executors.resources import places
 from gensweep.executors.visible import worker_environment
 
+_PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
+_OBJECTS = 200_000_000  # bytes for Ray's objects where there is no shared memory: a trial's reports are small
+_TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+
 
 class RayCluster:
-    """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that."""
+    """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that.
 
-    def __init__(self, address: str | None, resources: Resources, say: Callable[[str], None] = lambda _: None) -> None:
-        self.address, self.resources, self._say = address, resources, say
+    `runs` is the last place that is tried for Ray's own files.
+    """
+
+    def __init__(
+        self,
+        address: str | None,
+        resources: Resources,
+        say: Callable[[str], None] = lambda _: None,
+        runs: Path | None = None,
+    ) -> None:
+        self.address, self.resources, self._say, self._runs = address, resources, say, runs
         self.places = 0
         self.nodes: list[dict[str, Any]] = []
         self._error: BaseException | None = None
         self._is_ours = False
+        self._folder: PrivateFolder | None = None
+        self._gave_up = False
         self._started, self._closing = threading.Event(), threading.Event()
         # Ray's processes die with the thread that started them (PR_SET_PDEATHSIG), so that it lives until `close`.
         self._thread = threading.Thread(target=self._hold, name="gensweep-ray", daemon=True)
@@ -37,14 +59,34 @@ class RayCluster:
         Raises:
             CannotRun: no cluster answers at `address`, no node of it can hold a trial, or Ray does not start here.
         """
-        self._started.wait()
+        before = -1
+        while not self._started.wait(_PATIENCE):
+            now = len(list(self.logs.glob("*"))) if self.logs else before + 1
+            if now <= before:
+                self._gave_up = True
+                raise _no_start(f"nothing happened for {_PATIENCE:g} s", self.logs)
+            before = now
         if self._error is not None:
             raise self._error
+
+    @property
+    def logs(self) -> Path | None:
+        """What the processes of a Ray that was started here write; None for another one's."""
+        return self._folder.logs if self._folder else None
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started here ends, with all its processes."""
         self._closing.set()
-        self._thread.join()
+        if not self._gave_up:  # else the thread hangs in Ray, whose processes die with it at the end of this one
+            self._thread.join()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Before this process ends at once: Ray's processes end with it, its folder would stay."""
+        if self._folder:
+            self._folder.remove()
+            if os.environ.get("RAY_AUTH_TOKEN_PATH") == str(self._folder.token):
+                del os.environ["RAY_AUTH_TOKEN_PATH"]
 
     def _hold(self) -> None:
         try:
@@ -59,16 +101,20 @@ class RayCluster:
             ray.shutdown()
 
     def _start(self) -> None:
-        environment = {"env_vars": _environment(self.resources.threads)}
-        options = {
+        options: dict[str, Any] = {
             "log_to_driver": False,
             "logging_level": "ERROR",
             "configure_logging": True,
-            "runtime_env": environment,
+            "runtime_env": {"env_vars": _environment(self.resources.threads)},
+            "job_config": OwnImports(),
         }
+        Config.initialize("")  # RAY_AUTH_MODE, where something imported Ray before this package
+        AuthenticationTokenLoader.instance().reset_cache()  # and the token of an earlier Ray of this process
         if self.address is None:
             self._say("starting Ray on this machine")
-            _start_here(options)
+            self._folder = PrivateFolder(self._runs)
+            options["runtime_env"]["env_vars"]["PYTHONPATH"] = os.pathsep.join(imports())
+            _start_here(options, self._folder)
         else:
             self._say(f"joining the Ray cluster at {redacted(self.address)}")
             _join(self.address, options)
@@ -77,22 +123,72 @@ class RayCluster:
         self.places = places(self.resources, self.nodes)
 
 
-def _start_here(options: dict[str, Any]) -> None:
+class OwnImports(JobConfig):
+    """A job whose workers import from what they are started with.
+
+    Ray would put the driver's working folder and its script's before the standard library: a user's random.py would kill
+    every worker.
+    """
+
+    def _serialize(self) -> Any:
+        self._py_driver_sys_path: list[str] = []  # filled by ray.init
+        return super()._serialize()
+
+
+def imports() -> list[str]:
+    """The folders that this process looks for modules in before the standard library: its script's, and PYTHONPATH."""
+    library = sysconfig.get_path("stdlib")
+    before = itertools.takewhile(lambda path: path != library and not path.endswith(".zip"), sys.path)
+    return [os.path.abspath(path) for path in before]
+
+
+def _start_here(options: dict[str, Any], folder: PrivateFolder) -> None:
+    _refuse_no_loopback()
+    if os.environ.get("RAY_AUTH_MODE") == "token" and not any(os.environ.get(name) for name in _TOKENS):
+        os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder.token)
+    if not has_shared_memory():
+        options |= {"_plasma_directory": str(folder.path), "object_store_memory": _OBJECTS}
     try:
-        ray.init(address="local", include_dashboard=False, **options)
-    except (RuntimeError, OSError) as error:
+        ray.init(address="local", include_dashboard=False, _temp_dir=str(folder.ray), **options)
+    except Exception as error:  # Ray raises bare ones too
+        ray.shutdown()
+        raise _no_start(_first_line(error), folder.logs) from error
+
+
+def _no_start(why: str, logs: Path | None) -> CannotRun:
+    said = (
+        [line for file in sorted(logs.glob("*.err")) for line in file.read_text(errors="replace").splitlines()]
+        if logs
+        else []
+    )
+    last = f"; its processes said: {said[-1]}" if said else ""
+    return CannotRun(
+        f"Ray does not start on this machine ({why}{last}). If the machine is very busy, try again; RAY_TMPDIR names a short, "
+        f"writable folder for its files; --in-process runs one trial after another without Ray."
+    )
+
+
+def _refuse_no_loopback() -> None:
+    """Ray's processes talk over 127.0.0.1; where that is not there, they would try for minutes."""
+    try:
+        with (
+            socket.create_server(("127.0.0.1", 0)) as server,
+            socket.create_connection(server.getsockname(), timeout=10),
+        ):
+            pass
+    except OSError as error:
         raise CannotRun(
-            f"Ray does not start on this machine ({_first_line(error)}). If the machine is very busy, try again; "
-            f"--in-process runs one trial after another without Ray."
+            f"Ray does not start on this machine: its processes cannot reach each other at 127.0.0.1 "
+            f"({error.strerror or error}). Bring the loopback interface up (ip link set lo up); --in-process runs one trial "
+            "after another without Ray."
         ) from error
-    _private_token()
 
 
 def _join(address: str, options: dict[str, Any]) -> None:
     try:
         _knock(address)
         ray.init(address=address, **options)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:  # Ray raises bare ones too
         why = redacted(_first_line(error), address)
         raise CannotRun(
             f"--address {redacted(address)}: no Ray cluster can be joined there ({why}). Start one with "
@@ -111,13 +207,6 @@ def _knock(address: str) -> None:
     if port.isdigit():
         with socket.create_connection((host, int(port)), timeout=10):
             pass
-
-
-def _private_token() -> None:
-    """Ray writes its token readable for everyone."""
-    token = Path.home() / ".ray" / "auth_token"
-    if token.exists():
-        token.chmod(0o600)
 
 
 def _environment(threads: int) -> dict[str, str]:

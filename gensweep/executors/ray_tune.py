@@ -16,7 +16,7 @@ from typing import Any
 from ray import tune
 
 from gensweep.credentials import redacted
-from gensweep.executors._ray_search import Guarded, WorkSearcher, WorkStopper
+from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
@@ -57,11 +57,12 @@ class RayTune(Executor):
     def run(self, work: Work) -> None:
         """See the contract."""
         n, resources, guarded = self.n_at_once, self.cluster.resources, Guarded(work)
+        searcher = WorkSearcher(guarded)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
             tune.with_resources(Worker, {"cpu": resources.cpu, "gpu": resources.gpu}),
             tune_config=tune.TuneConfig(
-                search_alg=WorkSearcher(guarded),
+                search_alg=searcher,
                 num_samples=-1,
                 max_concurrent_trials=n,
                 reuse_actors=True,
@@ -72,13 +73,14 @@ class RayTune(Executor):
                 name=f"start-{os.getpid()}",
                 storage_path=str(self._scratch),
                 stop=WorkStopper(guarded),
+                callbacks=[WorkLosses(searcher, self.cluster.logs)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials keep their own
             ),
         )
         try:
-            with graceful(work.request_stop, at_once=lambda: None):
+            with graceful(work.request_stop, at_once=self.cluster.abandon):
                 tuner.fit()
         finally:
             shutil.rmtree(self._scratch, ignore_errors=True)

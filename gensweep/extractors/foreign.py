@@ -27,9 +27,9 @@ from typing import Any
 
 import torch
 
-from gensweep import cache
 from gensweep.errors import ConfigError
 from gensweep.extractors.preparation import Preparation, Range
+from gensweep.home import cache_folder
 
 INCEPTION_FILE = "inception-2015-12-05.pt"
 INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
@@ -50,7 +50,7 @@ def inception_file(path: str = "") -> Path:
     """
     if chosen := path or os.environ.get("GENSWEEP_INCEPTION", ""):
         return Path(chosen).expanduser()
-    kept = cache.folder() / "extractors" / INCEPTION_FILE
+    kept = cache_folder() / "extractors" / INCEPTION_FILE
     if not kept.exists():
         try:
             _download(kept)
@@ -62,7 +62,7 @@ def inception_file(path: str = "") -> Path:
 def problem(kind: str, path: str) -> str | None:
     """Why the network of `kind:path` cannot be had here, with the cures; None where it can. Reads no weights."""
     chosen = path or os.environ.get("GENSWEEP_INCEPTION", "") if kind == "inception" else path
-    kept = cache.folder() / "extractors" / INCEPTION_FILE
+    kept = cache_folder() / "extractors" / INCEPTION_FILE
     if not chosen and not kept.exists():
         reason = _silence(INCEPTION_ADDRESS)
         return reason and _no_inception(kept, reason)

@@ -85,8 +85,12 @@ class Driver:
 
     def lost(self, number: int, reason: str) -> None:
         """The machine took the worker of trial `number`: it goes on from its checkpoint, unless that was too often."""
-        if not self.is_stopping:
-            self._hear(Lost(number, reason))
+        if self.is_stopping:
+            return
+        reason, _, details = reason.partition("\n")
+        if details:
+            self.folder.trial_of(self.state.trials[number]).write_file("error.txt", f"{reason}\n{details}".encode())
+        self._hear(Lost(number, reason))
 
     def _hear(self, said: Said) -> list[Event]:
         """What follows from `said`, entered: all of it is durable, or the driver ends with the error."""

@@ -19,6 +19,7 @@ from gensweep.ledger.durable import make_directory, write_new
 from gensweep.tracking import store
 from gensweep.tracking.run_store import Away, Point, Refused, RunStore, Status
 from gensweep.tracking.schema import EXPERIMENT, deleted
+from gensweep.tracking.tracking_server import reach_directly
 
 _PAGE = 1000  # runs in one answer
 _PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
@@ -44,6 +45,7 @@ def open_mlflow(uri: str) -> MlflowStore:
     """The store behind a URI, with its experiment."""
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)  # MLflow reads them at each request; there is no other way to set them
+    reach_directly(uri)
     for name, level in _LOGGERS.items():
         logging.getLogger(name).setLevel(level)
     if (path := store.sqlite_path(uri)) is not None and not path.exists():

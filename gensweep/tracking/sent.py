@@ -19,10 +19,10 @@ def store_of(sweep: Path, tracking_uri: str | None) -> str:
         ConfigError: what is named is no store.
     """
     if tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
-        return resolve_uri(tracking_uri)
+        return resolve_uri(tracking_uri, sweep.parent)
     earlier = last_uri(sweep / CURSOR)
     path = sqlite_path(earlier) if earlier else None
-    return resolve_uri(None if path is not None and not path.exists() else earlier)
+    return resolve_uri(None if path is not None and not path.exists() else earlier, sweep.parent)
 
 
 def is_sent_to(sweep: Path, uri: str) -> bool:

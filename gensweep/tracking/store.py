@@ -13,6 +13,7 @@ from gensweep.errors import CannotRun, ConfigError, suggest
 from gensweep.tracking import sqlite_file
 from gensweep.tracking.schema import Trouble
 
+_QUOTED = "sqlite+pysqlite"  # MLflow makes the parent folder of what follows `sqlite:///` without unquoting it
 _WEB = ("http", "https")
 _DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
 _ALSO_CALLED = {"mariadb": "mysql", "sqlserver": "mssql"}  # names that are not near
@@ -23,22 +24,21 @@ CURE = (
 )
 
 
-def resolve_uri(given: str | None) -> str:
+def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
     """The tracking URI: the given one, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder.
 
     A SQLite path is made absolute, so that the same store is found from any folder; what a browser adds to a server's
-    address is left out.
+    address is left out. A working folder that cannot be written and holds none leaves it to the folder of sweeps.
 
     Raises:
         ConfigError: it names no store of MLflow's, or cannot be read.
     """
-    uri = (given or os.environ.get("MLFLOW_TRACKING_URI") or "").strip()
-    uri = uri or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    uri = (given or os.environ.get("MLFLOW_TRACKING_URI") or "").strip() or sqlite_uri(_default(runs))
     scheme = uri.partition(":")[0].lower() if ":" in uri else ""
     if scheme in ("databricks", "uc") or uri == "databricks":
         return uri
     if (path := sqlite_path(uri)) is not None:
-        return f"sqlite:///{path}"
+        return sqlite_uri(path)
     if "://" not in uri or scheme == "file":
         raise ConfigError(
             f"tracking URI '{redacted(uri)}' is a folder, and MLflow 3 keeps no runs in folders. Use "
@@ -47,8 +47,16 @@ def resolve_uri(given: str | None) -> str:
     return _server(uri)
 
 
+def _default(runs: Path) -> Path:
+    here = Path.cwd()
+    is_here = (here / "mlflow.db").exists() or os.access(here, os.W_OK | os.X_OK)
+    return (here if is_here else runs.resolve()) / "mlflow.db"
+
+
 def sqlite_path(uri: str) -> Path | None:
     """The absolute path of a SQLite store's file; None for any other store.
+
+    A user may give a path as it is (`sqlite:///$PWD/mlflow.db`), where %2F and ? mean themselves: the folder that exists counts.
 
     Raises:
         ConfigError: there is no path in it, or none where SQLAlchemy looks for it.
@@ -56,7 +64,7 @@ def sqlite_path(uri: str) -> Path | None:
     scheme, _, rest = uri.partition(":")
     if scheme.partition("+")[0].lower() != "sqlite":
         return None
-    name = unquote(rest.removeprefix("///").partition("?")[0])
+    name = _file_name(rest.removeprefix("///"), is_quoted=scheme == _QUOTED)
     if not rest.startswith("///") or name in ("", ":memory:"):
         what = "keeps its runs in memory only" if name == ":memory:" else "names no file"
         example = rest.strip("/") if rest.strip("/") not in ("", ":memory:") else "mlflow.db"
@@ -65,6 +73,19 @@ def sqlite_path(uri: str) -> Path | None:
             f"sqlite:////data/mlflow.db, with four slashes, for a file anywhere."
         )
     return (Path.cwd() / name).resolve()
+
+
+def _file_name(text: str, *, is_quoted: bool) -> str:
+    end_of_folder = text.rfind("/") + 1
+    if is_quoted or not (Path.cwd() / text[:end_of_folder]).is_dir():
+        end_of_folder = 0
+    return text[:end_of_folder] + unquote(text[end_of_folder:].partition("?")[0])
+
+
+def sqlite_uri(path: Path) -> str:
+    """The URI of a SQLite store's file: what has a meaning in a URI is quoted, and MLflow makes no folder of the quoted name."""
+    quoted = str(path).replace("%", "%25").replace("?", "%3F")
+    return f"sqlite:///{path}" if quoted == str(path) else f"{_QUOTED}:///{quoted}"
 
 
 def artifact_folder(uri: str) -> str | None:

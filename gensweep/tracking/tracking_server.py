@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import requests
 
 from gensweep.credentials import redacted
+from gensweep.home import home
 from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, Trouble, deleted
 
 _SECONDS = (5.0, 10.0)  # to connect, and to answer
@@ -23,6 +26,7 @@ _INSECURE, _AUTHORITY, _CERTIFICATE = (
 
 def trouble(uri: str) -> Trouble | None:
     """Why MLflow's client cannot keep runs at the server `uri`; None where it can, or where only it can know."""
+    reach_directly(uri)
     try:
         answer = _ask(uri)
     except requests.exceptions.SSLError as error:
@@ -34,6 +38,21 @@ def trouble(uri: str) -> Trouble | None:
     if answer.status_code in _ACCESS:
         return _refused(answer)
     return _understood(answer, uri)
+
+
+def reach_directly(uri: str) -> None:
+    """From now on this process asks a server on this machine without the proxy of http_proxy, which could not reach it."""
+    host = urlsplit(uri).hostname or ""
+    if _is_this_machine(host) and getproxies() and not proxy_bypass(host):
+        others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+        os.environ["no_proxy"] = f"{others},{host}" if others else host
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _ask(uri: str) -> requests.Response:
@@ -67,7 +86,7 @@ def _understood(answer: requests.Response, uri: str) -> Trouble | None:
 
 
 def _refused(answer: requests.Response) -> Trouble | None:
-    if _special(*_OTHER_ACCESS) or (Path.home() / ".mlflow" / "credentials").exists():
+    if _special(*_OTHER_ACCESS) or _has_credentials():
         return None
     if answer.status_code == 401:
         return Trouble("the server answers 401: it wants a user and a password", f"Set {_USER} and {_PASSWORD}.")
@@ -75,6 +94,11 @@ def _refused(answer: requests.Response) -> Trouble | None:
         "the server answers 403: it does not know this host name, or this user may not",
         f"Start it with --allowed-hosts, or set {_USER} and {_PASSWORD}.",
     )
+
+
+def _has_credentials() -> bool:
+    found = home()
+    return found is not None and (found / ".mlflow" / "credentials").exists()
 
 
 def _special(*names: str) -> bool:

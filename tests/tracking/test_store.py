@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import shutil
 import socket
 import time
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
+from tracked_sweep import Store
 
 from gensweep.errors import CannotRun, ConfigError
+from gensweep.tracking.mlflow_store import open_mlflow
 from gensweep.tracking.store import check_reachable, resolve_uri, sqlite_path
 
 
@@ -20,6 +24,40 @@ def test_the_argument_comes_before_the_environment_and_that_before_the_file(
     assert resolve_uri("sqlite:///other.db") == f"sqlite:///{tmp_path}/other.db"
     assert resolve_uri("sqlite:////data/other.db") == "sqlite:////data/other.db"
     assert resolve_uri("sqlite+pysqlite:///my%20runs/other.db") == f"sqlite:///{tmp_path}/my runs/other.db"
+
+
+ODD = ["a%2Fb", "what?", "q?mode=ro", "c#1", "two words", "café", "per%25cent", "x{0}y", "a@b:c"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_folder_keeps_the_name_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (folder := tmp_path / name).mkdir()
+    monkeypatch.chdir(folder)
+    own = resolve_uri(None)
+    typed = f"sqlite:///{folder}/mlflow.db"
+    for uri in (own, resolve_uri(own), resolve_uri("sqlite:///mlflow.db"), resolve_uri(typed)):
+        assert uri == own
+        assert sqlite_path(uri) == folder / "mlflow.db"
+        assert make_url(uri).database == str(folder / "mlflow.db")
+    monkeypatch.chdir(tmp_path)
+    assert sqlite_path(own) == folder / "mlflow.db"
+    check_reachable(own)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_mlflow_makes_no_folder_of_a_quoted_name(store: Store, tmp_path: Path) -> None:
+    (folder := tmp_path / "odd" / "100%2Fb?").mkdir(parents=True)
+    shutil.copy(store.path, folder / "mlflow.db")
+    runs = open_mlflow(resolve_uri(f"sqlite:///{folder}/mlflow.db"))
+    assert runs.find({"gensweep.sweep": "none"}) == []
+    assert list(folder.parent.iterdir()) == [folder]
+    assert [path.name for path in folder.iterdir()] == ["mlflow.db"]
+
+
+def test_a_quoted_path_and_options_are_read_as_sqlalchemy_does(tmp_path: Path) -> None:
+    assert sqlite_path(f"sqlite:///{tmp_path}/with%20space.db?timeout=10") == tmp_path / "with space.db"
+    assert sqlite_path(f"sqlite:///{tmp_path}/not%20there/x.db") == tmp_path / "not there" / "x.db"
+    assert sqlite_path(f"sqlite+pysqlite:///{tmp_path}/x%3F.db") == tmp_path / "x?.db"
 
 
 @pytest.mark.parametrize("uri", ["mlruns", "./mlruns", "file:///data/mlruns"])

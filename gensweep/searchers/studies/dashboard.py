@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
@@ -37,7 +38,7 @@ def write_studies(arms: Mapping[str, Arm], state: SweepState, path: Path) -> Non
 
 
 def _write(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    storage = optuna.storages.RDBStorage(f"sqlite:///{quote(str(path))}")
     try:
         for label, arm in arms.items():
             study = optuna.create_study(storage=storage, study_name=label, direction=direction(arm.objective))

@@ -99,3 +99,11 @@ def test_a_sweep_without_a_trial_has_empty_studies(tmp_path: Path) -> None:
     write_studies(arms_of(TREE), SweepState(), tmp_path / "study.db")
     assert loaded(tmp_path / "study.db", "wae").get_trials() == []
     assert loaded(tmp_path / "study.db", "wae").direction is optuna.study.StudyDirection.MINIMIZE
+
+
+@pytest.mark.parametrize("name", ["a%2Fb", "what?", "x{0}y"])
+def test_the_folder_keeps_the_name_it_has(tmp_path: Path, name: str) -> None:
+    (folder := tmp_path / name).mkdir()
+    write_studies(arms_of(TREE), SweepState(), folder / "study.db")
+    assert list(tmp_path.iterdir()) == [folder]
+    assert list(folder.iterdir()) == [folder / "study.db"]

@@ -1,0 +1,75 @@
+"""The folder of a Ray that is started here: its sockets, logs and token, for this user alone, gone when Ray has ended.
+
+Ray's own choice is `ray` in TMPDIR or /tmp, open to all users: it may be another user's, not writable, or too long.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from gensweep.errors import CannotRun
+
+_SOCKET = "/gs-12345678/r/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store"
+_LONGEST = 103 - len(_SOCKET)  # bytes: macOS takes paths of UNIX sockets up to 103, Linux up to 107
+_SHARED_MEMORY = Path("/dev/shm")
+_TRIES, _PAUSE = 20, 0.1  # seconds
+
+
+class PrivateFolder:
+    """A fresh folder below the first of RAY_TMPDIR, TMPDIR, /tmp, /dev/shm and `last` that is writable and short enough.
+
+    Raises:
+        CannotRun: none is.
+    """
+
+    def __init__(self, last: Path | None = None) -> None:
+        self.path = _made(last)
+        self.ray = self.path / "r"  # Ray opens its folder to all users; the one above stays closed
+        self.token = self.path / "token"
+        with os.fdopen(os.open(self.token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+
+    @property
+    def logs(self) -> Path:
+        """Where Ray's processes write what they say."""
+        return self.ray / "session_latest" / "logs"
+
+    def remove(self) -> None:
+        """Remove it with all that is in it. Processes of Ray that are still dying may write until they are dead."""
+        for _ in range(_TRIES):
+            shutil.rmtree(self.path, ignore_errors=True)
+            if not self.path.exists():
+                return
+            time.sleep(_PAUSE)
+
+
+def has_shared_memory() -> bool:
+    """Whether Ray can keep its objects where it wants to."""
+    return _SHARED_MEMORY.is_dir() and os.access(_SHARED_MEMORY, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _made(last: Path | None) -> Path:
+    named = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)]
+    bases = [*map(Path, named), Path("/tmp"), _SHARED_MEMORY, *([last] if last else [])]
+    problems = {}
+    for base in bases:
+        if len(os.fsencode(base.absolute())) > _LONGEST or not str(base).isascii():
+            problems[base] = (
+                "too long" if str(base).isascii() else "not in ASCII"
+            )  # Ray fails at other letters in the C locale
+            continue
+        try:
+            return Path(tempfile.mkdtemp(prefix="gs-", dir=base.absolute()))
+        except OSError as error:
+            problems[base] = error.strerror or str(error)
+    tried = ", ".join(f"{base} ({problem})" for base, problem in problems.items())
+    raise CannotRun(
+        f"Ray does not start on this machine: it needs a folder for its sockets that can be written and whose path has at "
+        f"most {_LONGEST} ASCII letters, and none of these is one: {tried}. Name one with RAY_TMPDIR=/folder; "
+        f"--in-process runs one trial after another without Ray."
+    )

@@ -1,0 +1,53 @@
+"""Where files go that outlive a run: the user's home, or what takes its place where there is none that can be written.
+
+In a container a process may run under a number that has no name and no home, or with a home that is read-only.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+
+def home() -> Path | None:
+    """The user's home, as $HOME or the list of users says it; None where neither does."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
+def has_writable_home() -> bool:
+    """Whether new files can be made in the user's home."""
+    found = home()
+    return found is not None and os.access(found, os.W_OK | os.X_OK)
+
+
+def cache_folder() -> Path:
+    """GENSWEEP_CACHE, or ~/.cache/gensweep; where that cannot be made, a folder of this user alone for temporary files."""
+    if chosen := os.environ.get("GENSWEEP_CACHE"):
+        return Path(chosen).expanduser()
+    if (found := home()) is not None:
+        folder = there = found / ".cache" / "gensweep"
+        while not there.exists():
+            there = there.parent
+        if there == folder or os.access(there, os.W_OK | os.X_OK):
+            return folder
+    return _own_temporary(f"gensweep-{os.getuid()}")
+
+
+def _own_temporary(name: str) -> Path:
+    """The same folder for all processes of this user; another one for this process where somebody else took the name."""
+    folder = Path(tempfile.gettempdir()) / name
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
+    return folder if is_ours else _of_this_process()
+
+
+@functools.cache
+def _of_this_process() -> Path:
+    return Path(tempfile.mkdtemp(prefix="gensweep-"))

@@ -1,0 +1,283 @@
+"""Ray on this machine: where it starts, what its workers import, what it leaves, and what it says where it cannot start."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from gensweep.configuration import Resources
+from gensweep.errors import CannotRun
+from gensweep.executors import private_folder, ray_cluster
+from gensweep.executors.private_folder import PrivateFolder
+from gensweep.executors.ray_cluster import RayCluster, imports
+from gensweep.executors.ray_tune import RayTune
+from gensweep.trial import Failure, Job, Report
+
+DYING = """
+import os
+from typing import Literal
+from gensweep.divergences.base import Divergence
+class Dying(Divergence):
+    "Ends the process."
+    name: Literal["dying"] = "dying"
+    def penalty(self, x, y, nets, noise, knobs):
+        os.write(2, b"MemoryError: the arena is used up\\n")
+        os._exit(7)
+"""
+SEEING = """
+import json, os, sys
+from typing import Literal
+from gensweep.divergences.base import Divergence
+class Seeing(Divergence):
+    "Says what its process sees."
+    name: Literal["seeing"] = "seeing"
+    def penalty(self, x, y, nets, noise, knobs):
+        seen = {"path": sys.path, "token": os.environ["RAY_AUTH_TOKEN_PATH"]}
+        raise ValueError(json.dumps(seen))
+"""
+
+
+@dataclass
+class Once:
+    """A driver with one job."""
+
+    job: Job | None
+    said: list[Report | Failure] = field(default_factory=list)
+    lost_for: list[str] = field(default_factory=list)
+    is_stopping: bool = False
+
+    @property
+    def is_done(self) -> bool:
+        return bool(self.lost_for or self.said)
+
+    def next(self) -> Job | None:
+        job, self.job = self.job, None
+        return job
+
+    def take(self, said: Report | Failure) -> bool:
+        self.said.append(said)
+        return False
+
+    def lost(self, number: int, reason: str) -> None:
+        self.lost_for.append(reason)
+
+    def request_stop(self, reason: str, code: int) -> None:
+        self.is_stopping = True
+
+
+@dataclass
+class Started:
+    cluster: RayCluster
+    folder: PrivateFolder
+    here: Path
+
+    def run(self, divergence: str) -> Once:
+        (self.here / "sweep.yaml").touch()
+        (folder := self.here / "trials" / divergence).mkdir(parents=True)
+        configuration: dict[str, Any] = {
+            "dataset": {"name": "ring", "n_train": 200}, "network": {"name": "mlp", "hidden": [8]}, "latent_size": 2,
+            "family": {"name": "wae", "lambda": 1.0, "divergence": {"name": divergence}}, "training": {"epochs": 1},
+            "evaluation": {"metrics": ["sliced_wasserstein"], "every": 1}, "seed": 0,
+        }  # fmt: skip
+        work = Once(Job(0, "0" * 64, configuration, str(folder), str(self.here), 0, "sliced_wasserstein", "min"))
+        RayTune(self.cluster, self.here / ".ray").run(work)
+        return work
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
+    """Ray, started in a working folder that holds files named like libraries, with a plugin on the driver's path."""
+    here, plugin = tmp_path_factory.mktemp("what? 100%2F #é"), tmp_path_factory.mktemp("plugin")
+    for name in ("numpy.py", "queue.py", "gensweep/__init__.py", "torch/__init__.py"):
+        (here / name).parent.mkdir(exist_ok=True)
+        (here / name).write_text("raise RuntimeError('from the working folder')\n")
+    (plugin / "odd-1.0.dist-info").mkdir()
+    (plugin / "odd-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: odd\nVersion: 1.0\n")
+    (plugin / "odd-1.0.dist-info" / "entry_points.txt").write_text(
+        "[gensweep.divergences]\ndying = dying:Dying\nseeing = seeing:Seeing\n"
+    )
+    (plugin / "dying.py").write_text(DYING)
+    (plugin / "seeing.py").write_text(SEEING)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR"):
+            patch.delenv(name, raising=False)
+        patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # --address takes it from there; without one it counts for nothing
+        patch.setenv("HOME", "/nowhere")
+        patch.setenv("TMPDIR", str(here))  # too long for Ray
+        patch.chdir(here)
+        patch.syspath_prepend(plugin)
+        cluster = RayCluster(None, Resources(max_concurrent=1))
+        try:
+            cluster.ready()
+            assert cluster._folder is not None
+            yield Started(cluster, cluster._folder, here)
+        finally:
+            cluster.close()
+    assert not Path("/nowhere").exists()
+
+
+def test_its_files_are_private(started: Started) -> None:
+    assert started.folder.path.parent == Path("/tmp")
+    assert started.folder.path.stat().st_mode & 0o777 == 0o700
+    assert os.environ["RAY_AUTH_TOKEN_PATH"] == str(started.folder.token)
+    assert started.cluster.logs is not None
+    assert any(started.cluster.logs.glob("raylet.*"))
+
+
+def test_workers_import_what_the_driver_does_and_nothing_from_the_working_folder(started: Started) -> None:
+    (said,) = started.run("seeing").said
+    assert isinstance(said, Failure), said
+    assert str(started.here) not in said.reason.replace(str(started.folder.path), "")
+    assert f'"{imports()[0]}"' in said.details
+    assert f'"token": "{started.folder.token}"' in said.details
+
+
+def test_a_worker_that_dies_leaves_its_last_words(started: Started) -> None:
+    work = started.run("dying")
+    (reason,) = work.lost_for
+    line, _, details = reason.partition("\n")
+    assert line == "the worker's process or node was lost: MemoryError: the arena is used up"
+    assert "pid: " in details
+    assert "The last lines of the process:\nMemoryError: the arena is used up" in details
+
+
+def test_nothing_is_left_of_it(started: Started) -> None:
+    """The last test with this Ray: it ends it."""
+    started.cluster.close()
+    assert not started.folder.path.exists()
+    assert "RAY_AUTH_TOKEN_PATH" not in os.environ
+    assert not ray.is_initialized()
+
+
+@pytest.fixture
+def init(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """What ray.init is called with; it starts nothing."""
+    given: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        ray, "init", lambda **options: given.append({**options, "token": os.environ.get("RAY_AUTH_TOKEN_PATH")})
+    )
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
+        monkeypatch.delenv(name, raising=False)
+    return given
+
+
+@pytest.mark.parametrize("name", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
+def test_a_token_of_the_user_is_left_alone(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "mine")
+    cluster = RayCluster(None, Resources())
+    cluster.ready()
+    assert init[0]["address"] == "local"
+    assert init[0]["token"] == (None if name == "RAY_AUTH_TOKEN" else "mine")
+    cluster.close()
+    assert os.environ[name] == "mine"
+
+
+def test_a_cluster_that_is_joined_has_its_own_files_and_token(init: list[dict[str, Any]]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        cluster = RayCluster(address, Resources())
+        cluster.ready()
+    assert init[0]["address"] == address
+    assert "_temp_dir" not in init[0]
+    assert init[0]["token"] is None
+    assert cluster.logs is None
+    assert "PYTHONPATH" not in init[0]["runtime_env"]["env_vars"]
+    cluster.close()
+
+
+def test_without_shared_memory_ray_keeps_its_objects_in_its_folder(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(private_folder, "_SHARED_MEMORY", tmp_path / "none")
+    cluster = RayCluster(None, Resources())
+    cluster.ready()
+    assert Path(init[0]["_plasma_directory"]).is_relative_to(Path(init[0]["_temp_dir"]).parent)
+    assert init[0]["object_store_memory"] < 1e9
+    cluster.close()
+
+
+@pytest.mark.parametrize(
+    "error", [Exception("The node timed out\nat length"), ValueError("no plasma"), PermissionError(13, "no")]
+)
+def test_what_keeps_ray_from_starting_is_one_line_with_the_cure(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    folders: list[Path] = []
+
+    def fails(**options: Any) -> None:
+        logs = Path(options["_temp_dir"]) / "session_latest" / "logs"
+        folders.append(logs)
+        logs.mkdir(parents=True)
+        (logs / "raylet.err").write_text("first\nCheck failed: no room for shared memory\n")
+        raise error
+
+    monkeypatch.setattr(ray, "init", fails)
+    cluster = RayCluster(None, Resources())
+    with closing(cluster), pytest.raises(CannotRun) as refused:
+        cluster.ready()
+    message = str(refused.value)
+    assert message.startswith(
+        f"Ray does not start on this machine ({str(error).splitlines()[0]}; its processes said: Check failed"
+    )
+    assert "RAY_TMPDIR" in message
+    assert "--in-process" in message
+    assert "\n" not in message
+    assert not folders[0].exists()
+
+
+def test_a_start_that_hangs_is_given_up(init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_cluster, "_PATIENCE", 0.3)
+    monkeypatch.setattr(ray, "init", lambda **options: time.sleep(60))
+    cluster = RayCluster(None, Resources())
+    with closing(cluster), pytest.raises(CannotRun, match=r"nothing happened for 0\.3 s.*--in-process"):
+        cluster.ready()
+
+
+def test_a_start_that_is_slow_but_goes_on_is_waited_for(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def slow(**options: Any) -> None:
+        logs = Path(options["_temp_dir"]) / "session_latest" / "logs"
+        logs.mkdir(parents=True)
+        for n in range(30):
+            (logs / f"{n}.out").touch()
+            time.sleep(0.1)
+
+    monkeypatch.setattr(ray_cluster, "_PATIENCE", 1.0)
+    monkeypatch.setattr(ray, "init", slow)
+    cluster = RayCluster(None, Resources())
+    cluster.ready()
+    cluster.close()
+
+
+def test_without_a_loopback_interface_it_does_not_even_try(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def down(*_: Any, **__: Any) -> Any:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr(socket, "create_connection", down)
+    cluster = RayCluster(None, Resources())
+    with closing(cluster), pytest.raises(CannotRun, match=r"Network is unreachable.*ip link set lo up"):
+        cluster.ready()
+    assert not init
+
+
+def test_the_drivers_own_path_is_what_comes_before_the_standard_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = next(path for path in sys.path if path.endswith(".zip"))
+    monkeypatch.setattr(sys, "path", ["", "/mine", library, "/later"])
+    assert imports() == [os.getcwd(), "/mine"]

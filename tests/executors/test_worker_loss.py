@@ -1,0 +1,62 @@
+"""What a lost worker's trial says of it: one line, then all that is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gensweep.executors.worker_loss import LOST, reason
+
+KILLED = """Failure # 1 (occurred at 2026-01-01_00-00-00)
+The actor died unexpectedly before finishing this task.
+\tclass_name: Worker
+\tactor_id: d5f8d3e8ba4c3ef1c7ab5ff701000000
+\tpid: 4242
+\tnamespace: 4f7a
+The actor is dead because its worker process has died. Worker exit type: SYSTEM_ERROR Worker exit detail: Worker \
+unexpectedly exits with a connection error code 2. End of file. Some common causes include: (1) the OOM killer. (2) SIGSEGV.
+"""
+NOT_IMPORTED = """Failure # 1 (occurred at 2026-01-01_00-00-00)
+The actor died because of an error raised in its creation task, ray::Worker.__init__() (pid=4243, ip=127.0.0.1)
+RuntimeError: The actor with name Worker failed to import on the worker:
+
+Traceback (most recent call last):
+  File "worker.py", line 1, in <module>
+    import numpy
+ModuleNotFoundError: No module named 'numpy'
+"""
+
+
+def test_a_killed_process_without_a_word_says_what_ray_knows() -> None:
+    line, _, details = reason(KILLED, None).partition("\n")
+    assert line == f"{LOST}: Worker unexpectedly exits with a connection error code 2"
+    assert "pid: 4242" in details
+
+
+def test_the_last_words_of_the_process_say_more(tmp_path: Path) -> None:
+    lines = [
+        ":actor_name:Worker",
+        *(f"line {n}" for n in range(100)),
+        "Fatal Python error: Segmentation fault",
+        "",
+        "  at x.py",
+    ]
+    (tmp_path / "worker-aa-01000000-4242.err").write_text("\n".join(lines))
+    (tmp_path / "worker-bb-01000000-42420.err").write_text("MemoryError: of another process")
+    line, _, details = reason(KILLED, tmp_path).partition("\n")
+    assert line == f"{LOST}: Fatal Python error: Segmentation fault"
+    assert details.endswith("Fatal Python error: Segmentation fault\n\n  at x.py")
+    assert "line 99" in details
+    assert "line 10\n" not in details
+    assert ":actor_name" not in details
+    assert "another" not in details
+
+
+def test_what_cannot_be_imported_is_named(tmp_path: Path) -> None:
+    line, _, details = reason(NOT_IMPORTED, tmp_path).partition("\n")
+    assert line == f"{LOST}: ModuleNotFoundError: No module named 'numpy'"
+    assert "Traceback" in details
+
+
+def test_where_nothing_is_known_it_is_one_line(tmp_path: Path) -> None:
+    assert reason("", tmp_path) == LOST
+    assert "\n" not in reason("", None)

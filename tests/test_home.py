@@ -1,0 +1,83 @@
+"""Where files go that outlive a run, for users with and without a home."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from gensweep import home as place
+from gensweep.home import cache_folder, has_writable_home
+
+
+@pytest.fixture(autouse=True)
+def _own_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(place.tempfile, "tempdir", str(tmp_path / "tmp"))
+    monkeypatch.delenv("GENSWEEP_CACHE", raising=False)
+    place._of_this_process.cache_clear()
+
+
+def test_the_variable_comes_first_then_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / ".cache" / "gensweep"
+    assert has_writable_home()
+    monkeypatch.setenv("GENSWEEP_CACHE", "~/mine")
+    assert cache_folder() == tmp_path / "mine"
+    assert not (tmp_path / ".cache").exists()
+
+
+def nobody(self: object = None) -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("kind", ["none", "read-only", "a file"])
+def test_without_a_home_it_is_a_folder_of_this_user_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "none":
+        monkeypatch.setattr(Path, "home", nobody)
+    elif kind == "read-only":
+        monkeypatch.setenv("HOME", "/proc")
+        monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    else:
+        (tmp_path / "file").touch(0o644)
+        monkeypatch.setenv("HOME", str(tmp_path / "file"))
+    folder = cache_folder()
+    assert not has_writable_home()
+    assert folder == tmp_path / "tmp" / f"gensweep-{os.getuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert cache_folder() == folder
+
+
+def test_a_cache_that_is_there_is_read_where_it_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".cache" / "gensweep").mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    assert cache_folder() == tmp_path / ".cache" / "gensweep"
+
+
+@pytest.mark.parametrize("planted", ["open to all", "a link", "another's"])
+def test_a_folder_that_somebody_else_prepared_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
+) -> None:
+    monkeypatch.setattr(Path, "home", nobody)
+    name = tmp_path / "tmp" / f"gensweep-{os.getuid()}"
+    if planted == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        name.symlink_to(tmp_path / "elsewhere")
+    else:
+        name.mkdir(mode=0o700)
+    if planted == "open to all":
+        name.chmod(0o777)
+    elif planted == "another's":
+        owner = os.getuid()
+        monkeypatch.setattr(os, "getuid", lambda: owner + 1)
+        name.rename(tmp_path / "tmp" / f"gensweep-{owner + 1}")
+    folder = cache_folder()
+    assert folder != tmp_path / "tmp" / f"gensweep-{os.getuid()}"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert cache_folder() == folder  # the same for this process
