@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -82,6 +83,31 @@ def test_a_sweep_that_trains_gives_its_verdict_and_leaves_it_on_disk_and_in_mlfl
     statuses = runs_of(store, "trained")
     assert len(statuses) == 5
     assert set(statuses.values()) == {"FINISHED"}
+
+
+def test_what_a_node_does_not_see_is_named_before_anything_is_written(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A real cluster of two nodes: executors/test_visible.py."""
+    np.save(tmp_path / "u8.npy", np.zeros((60, 4), np.float32))
+    sweep = small("unseen", {"dataset": {"name": "array", "path": str(tmp_path / "u8.npy")}})
+    executor = scripted(completes)
+
+    def there(question: Callable[[], object]) -> dict[str, object]:
+        (tmp_path / "u8.npy").rename(tmp_path / "hidden.npy")
+        try:
+            return {"10.0.0.7": pickle.loads(pickle.dumps(question))(), "10.0.0.8": []}
+        finally:
+            (tmp_path / "hidden.npy").rename(tmp_path / "u8.npy")
+
+    monkeypatch.setattr(executor, "elsewhere", there)
+    with pytest.raises(CannotRun) as refused:
+        conduct(sweep, where)
+    assert str(refused.value).splitlines() == [
+        f"node 10.0.0.7: trial.dataset: dataset array: {tmp_path}/u8.npy: no such file.",
+        "Put what a sweep reads on storage that every node sees at the same path.",
+    ]
+    assert (executor.jobs, executor.is_closed, where.runs.exists()) == ([], True, False)
 
 
 def test_a_sweep_that_is_done_is_judged_and_not_continued(where: Where, scripted: Callable[[Script], Scripted]) -> None:

@@ -17,7 +17,12 @@ Overrides = Annotated[
         help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10", show_default=False
     ),
 ]
-Runs = Annotated[Path, typer.Option("--runs", "-o", envvar="GENSWEEP_RUNS", help="the folder that holds the sweeps")]
+Runs = Annotated[
+    Path,
+    typer.Option(
+        "--runs", "-o", envvar="GENSWEEP_RUNS", help="the folder that holds the sweeps", callback=Path.expanduser
+    ),
+]
 Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]
 Address = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gensweep.cli.notes import notes
+from gensweep.early_stopping.pbt import PBT
 from gensweep.searchers.random import Random
 from gensweep.spaces.sweep import Sweep
 from tests.scripted_executor import small
@@ -40,6 +41,36 @@ def test_a_searcher_that_comes_to_its_end_first_says_so(monkeypatch: pytest.Monk
     assert notes(asked(4, latent_size="choice(2, 4, 8)")) == [
         "random has only 2 points for vae: 2 trials instead of 4."
     ]
+
+
+WHOLE = "gp learns from whole trainings only: a trial that asha stops early teaches it nothing. " \
+    "Take search: {sampler: tpe}, or early_stopping: none."  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sampler", "rule", "said"),
+    [("gp", "asha", [WHOLE]), ("gp", "none", []), ("tpe", "asha", []), ("cma_es", "asha", []),
+     ("gp", "pbt", [WHOLE.replace("asha", "pbt")] if PBT.ends_trials else [])],
+)  # fmt: skip
+def test_a_searcher_that_learns_nothing_from_stopped_trials_says_so(sampler: str, rule: str, said: list[str]) -> None:
+    sweep = small(
+        trial={"family": {"name": "vae", "beta": "uniform(1, 2)"}, "training": {"epochs": 9}},
+        search={"sampler": sampler, "samples": 3}, early_stopping={"name": rule},
+    )  # fmt: skip
+    assert notes(sweep) == said
+
+
+@pytest.mark.parametrize(
+    "dataset", [{"name": "ring", "n_modes": "choice(4, 8)"}, {"one_of": [{"name": "ring"}, {"name": "grid"}]}]
+)
+def test_data_that_are_searched_give_scores_that_are_not_ranked(dataset: dict[str, Any]) -> None:
+    (said,) = notes(asked(2, dataset=dataset, seed=None))
+    assert said.startswith("trial.dataset is searched: scores against unlike data are never ranked together")
+
+
+def test_what_was_not_tried_is_said() -> None:
+    (said,) = notes(asked(2, latent_size=f"choice({', '.join(map(str, range(1, 5000)))})"))
+    assert said.startswith("check tried 2,000 of 4,999 options, a fixed sample of those of latent_size: ")
 
 
 def test_each_arm_is_told_of_what_its_family_does_not_use() -> None:

@@ -11,10 +11,13 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import SPACE
 from tests.written_sweep import Writer
+
+ARRAY = "dataset: {name: array, path: points.npy}"
 
 
 def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -46,7 +49,11 @@ def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp
         "    def penalty(self, x, y, nets, noise, knobs):\n"
         "        return (x.mean(0) - y.mean(0)).abs().pow(self.power).sum()\n"
     )
-    (tmp_path / "space.yaml").write_text(SPACE)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study/space.yaml").write_text(
+        SPACE.replace(", {dataset: ring}", "").replace("trial:", f"trial:\n  {ARRAY}")
+    )
+    np.save(tmp_path / "study/points.npy", np.random.default_rng(0).normal(size=(400, 2)).astype("float32"))
     path = os.pathsep.join([str(plugin), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(os.pathsep)
     listed = gensweep(tmp_path, "list", "divergences", "--json", PYTHONPATH=path)
     assert {"name": "mean_gap", "what": "The squared distance of the means."} in json.loads(listed.stdout)
@@ -56,12 +63,13 @@ def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp
         "search.samples=1",
         "name=plug",
     )
-    ran = gensweep(tmp_path, "run", "space.yaml", *options, PYTHONPATH=path)  # on Ray: its workers find it too
+    ran = gensweep(tmp_path, "run", "study/space.yaml", *options, PYTHONPATH=path)  # on Ray: its workers find it too
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(gensweep(tmp_path, "show", "plug", "0", "--json").stdout)["configuration"]["family"]["divergence"] == {
-        "name": "mean_gap", "power": 4,
-    }  # fmt: skip
-    wrong = gensweep(tmp_path, "check", "space.yaml", "trial.family=wae",
+    configuration = json.loads(gensweep(tmp_path, "show", "plug", "0", "--json").stdout)["configuration"]
+    assert configuration["family"]["divergence"] == {"name": "mean_gap", "power": 4}
+    # and the workers, which stand in folders of their own, find what the file names beside itself
+    assert configuration["dataset"]["path"] == str(tmp_path / "study/points.npy")
+    wrong = gensweep(tmp_path, "check", "study/space.yaml", "trial.family=wae",
                      "trial.family.divergence={name: mean_gap, powr: 4}", PYTHONPATH=path)  # fmt: skip
     assert wrong.returncode == 2
     assert "unknown field 'powr' of mean_gap. Did you mean 'power'?" in wrong.stderr

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gensweep import campaign
@@ -79,6 +80,42 @@ def test_more_samples_continue_a_finished_sweep(done: tuple[Path, Ended], tmp_pa
     fewer = gensweep("resume", "tiny", "--samples", "1")
     assert fewer.code == 2
     assert "only more can be asked for" in fewer.err
+
+
+def test_a_sweep_goes_on_from_any_folder_with_the_files_that_it_began_with(
+    gensweep: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("study", "elsewhere"):
+        (tmp_path / folder).mkdir()
+    np.save(tmp_path / "study/points.npy", np.random.default_rng(0).normal(size=(400, 2)).astype("float32"))
+    lines = "trial:\n  dataset: {name: array, path: points.npy}"
+    space = (tmp_path / "space.yaml").read_text().replace(", {dataset: ring}", "").replace("trial:", lines)
+    (tmp_path / "study/space.yaml").write_text(space)
+    common = ("trial.family=vae", "name=moved", "--in-process", "--runs", str(tmp_path / "runs"))
+    began = gensweep("run", "space.yaml", "search.samples=1", *common, folder=tmp_path / "study")
+    assert began.code == 0, began.err
+    stored = (tmp_path / "runs/moved/sweep.yaml").read_text()
+    assert f"path: {tmp_path}/study/points.npy" in stored
+    again = gensweep("run", "../study/space.yaml", "search.samples=1", *common, folder=tmp_path / "elsewhere")
+    assert (again.code, "moved is done" in again.err) == (0, True), again.err
+    more = gensweep(
+        "resume", "moved", "--samples", "2", "--in-process", "--runs", "../runs", folder=tmp_path / "elsewhere"
+    )
+    assert (more.code, "[2/2] 0001 vae completed" in more.err) == (0, True), more.err
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert "moved" in gensweep("ls", "--runs", "~/runs", folder=tmp_path / "elsewhere").out
+    scored = gensweep("evaluate", "--sanity", "--reference", "array,path=../study/points.npy", "--metrics",
+                      "sliced_wasserstein", folder=tmp_path / "elsewhere")  # fmt: skip
+    assert scored.code == 0, scored.err
+
+
+def test_an_extractor_that_is_not_here_is_a_mistake(gensweep: Command, tmp_path: Path) -> None:
+    metrics = "trial.evaluation.metrics=[sliced_wasserstein,{name: fid, extractor: 'file:none.pt2'}]"
+    for command in ("check", "plan", "run"):
+        refused = gensweep(command, "space.yaml", metrics)
+        assert refused.code == 2
+        assert f"extractor file: {tmp_path}/none.pt2: no such file" in refused.err
+        assert [path.name for path in tmp_path.iterdir()] == ["space.yaml"]
 
 
 def test_failed_trials_are_exit_3_after_the_table(gensweep: Command, scripted: Callable[[Script], Scripted]) -> None:

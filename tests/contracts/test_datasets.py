@@ -63,6 +63,13 @@ def dataset(request: pytest.FixtureRequest, nodes: dict[str, dict[str, object]])
     return found
 
 
+def test_the_sizes_of_its_splits_are_right_where_they_are_known_before(dataset: Dataset) -> None:
+    known = dataset.n_items()
+    if known is not None:
+        assert known == {split: len(load(dataset).split(split)) for split in SPLITS}
+    assert (known is None) == (dataset.name == "huggingface"), "check compares a batch and a metric's n with them"
+
+
 def test_the_splits_have_the_declared_shape_and_bounds(dataset):
     splits = load(dataset)
     for name in SPLITS:

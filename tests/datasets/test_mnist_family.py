@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from gensweep.component import build
 from gensweep.datasets import fashion_mnist, mnist
 from gensweep.datasets._files import FASHION_MNIST
+from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import ConfigError
 
 pytestmark = pytest.mark.usefixtures("digests")
@@ -80,6 +81,15 @@ def test_debians_folder_comes_after_the_projects_and_before_the_users(nowhere):
     debian = order.index(str(nowhere / "debian" / "fashion-mnist"))
     assert order[debian - 1].endswith(".data/fashion-mnist")
     assert order[debian + 1].endswith(".cache/gensweep/fashion-mnist")
+
+
+def test_a_worker_looks_where_the_command_was_given(nowhere, tmp_path, monkeypatch):
+    monkeypatch.setenv(WORKING_FOLDER, str(tmp_path / "begun"))
+    folders = list(FASHION_MNIST.folders(None))
+    assert tmp_path / "begun/.data/fashion-mnist" in folders
+    assert Path.cwd() / ".data/fashion-mnist" not in folders
+    monkeypatch.delenv(WORKING_FOLDER)
+    assert Path.cwd() / ".data/fashion-mnist" in FASHION_MNIST.folders(None)
 
 
 def test_a_given_folder_is_the_only_choice(nowhere, made_up):

@@ -160,6 +160,48 @@ class TestInception:
         assert "images" in FID(extractor="inception").misfit(GaussianMixture())
 
 
+class TestProblem:
+    """What `gensweep check` asks: nothing is loaded, and nothing downloaded."""
+
+    def test_inception_is_no_problem_where_it_is_or_can_be_fetched(self, inception, own_cache, tmp_path, monkeypatch):
+        assert FID(extractor=f"inception:{inception}").problem() is None
+        monkeypatch.setenv("GENSWEEP_INCEPTION", str(inception))
+        assert FID(extractor="inception").problem() is None
+        monkeypatch.delenv("GENSWEEP_INCEPTION")
+        (tmp_path / "served").write_bytes(b"weights")
+        monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", (tmp_path / "served").as_uri())
+        assert FID(extractor="inception").problem() is None
+        kept = own_cache.parent / "extractors" / foreign.INCEPTION_FILE
+        assert not kept.exists(), "asked for, and not fetched"
+        monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", (tmp_path / "away").as_uri())
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(inception.read_bytes())
+        assert FID(extractor="inception").problem() is None
+
+    def test_inception_that_cannot_be_had_is_a_problem_with_the_cures(self, inception, own_cache, monkeypatch):
+        problem = FID(extractor="inception").problem()
+        assert problem.startswith(f"metric fid: extractor inception: {foreign.INCEPTION_FILE} is not in ")
+        assert "does not answer" in problem
+        assert problem.endswith("name it: `extractor: inception:PATH` or GENSWEEP_INCEPTION=PATH.")
+        monkeypatch.setenv("GENSWEEP_INCEPTION", "/nowhere.pt")
+        assert "/nowhere.pt: no such file. Check GENSWEEP_INCEPTION, or" in FID(extractor="inception").problem()
+        assert "/other.pt: no such file. Check the path, or" in KID(extractor="inception:/other.pt").problem()
+
+    def test_a_file_is_there_and_holds_a_network_and_its_card_can_be_read(self, tmp_path):
+        name = scripted(tmp_path, Plain(), range=[-1, 1])
+        assert FID(extractor=name).problem() is None
+        (tmp_path / "network.json").write_text("{")
+        assert "network.json: no JSON" in FID(extractor=name).problem()
+        (tmp_path / "network.pt").write_bytes(b"nothing")
+        assert "holds no network, neither TorchScript nor torch.export" in FID(extractor=name).problem()
+        (tmp_path / "network.pt").unlink()
+        assert "no such file" in FID(extractor=name).problem()
+
+    @pytest.mark.parametrize("name", ["auto", "identity", "digits"])
+    def test_those_that_ship_have_none(self, name):
+        assert FID(extractor=name).problem() is None
+
+
 class TestFile:
     def test_torchscript_exported_and_another_card_have_protocols_of_their_own(self, tmp_path):
         torch.manual_seed(0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gensweep.errors import ConfigError
+from gensweep.orchestration.driver import issue
 from gensweep.spaces.check import check, load_and_check
+from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.load import load
 from gensweep.spaces.sources import data_problems
 
@@ -284,3 +288,114 @@ def test_a_misspelt_field_of_the_search_section_is_told_with_all_that_it_takes(s
     assert line == (
         "+search.seeed=0 search: unknown field 'seeed' of random. Did you mean 'seed'? Known: sampler, samples, seed."
     )
+
+
+REAL = """\
+objective: {metric: sliced_wasserstein}
+trial:
+  dataset: {name: ring, n_train: 200, n_validation: 40}
+  network: {name: mlp, hidden: [8]}
+  family: vae
+  training: {batch_size: 16}
+  evaluation: {metrics: [sliced_wasserstein]}
+"""
+
+
+def real(write: Write, **lines: str) -> Path:
+    """A sound file of members that ship, with these lines below trial."""
+    text = REAL
+    for key, value in lines.items():
+        text = re.sub(rf"^  {key}: .*$", f"  {key}: {value}", text, flags=re.MULTILINE)
+    return write(text, "real.yaml")
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ("{name: sliced_wasserstein, n: 41}", "n = 41 is more than the 40 items of the validation split. Lower n."),
+        ("{name: kid, extractor: identity, n: 41}", "metric kid: n = 41 is more than the 40 items"),
+        ("{name: reconstruction, n: 41}", "metric reconstruction: n = 41 is more than the 40 items"),
+        ("{name: wasserstein, n: 30, replicates: 2}", "2 disjoint groups of 30 do not fit in the 40 items"),
+        (
+            "{name: wasserstein, p: 2, statistic: debiased_squared, replicates: 20}",
+            "40 disjoint groups of 1 do not fit",
+        ),
+        ("{name: sliced_wasserstein, n: 'choice(20, 41)'}", "n = 41 is more than the 40 items"),
+    ],
+)
+def test_a_metric_that_takes_more_items_than_the_split_has(write: Write, metric: str, says: str) -> None:
+    found_lines = found(real(write, evaluation=f"{{metrics: [{metric}, mmd]}}"), "objective.metric=mmd")
+    assert len(found_lines) == 1
+    assert found_lines[0].startswith("real.yaml:7 trial.evaluation.metrics.0: ")
+    assert says in found_lines[0]
+    assert found(real(write, evaluation=f"{{metrics: [{metric}, mmd]}}"), "objective.metric=mmd",
+                 "trial.dataset.n_validation=99") == []  # fmt: skip
+
+
+def test_what_decides_how_trials_are_scored_has_one_value(write: Write) -> None:
+    """But for the data: choices of files may hold the same."""
+    searched = real(write, evaluation="{metrics: [{name: sliced_wasserstein, n: 'choice(20, 30)'}]}")
+    assert found(searched) == [
+        "real.yaml:7 trial.evaluation.metrics.0.n: is searched, and so trials would be scored in unlike ways, which are "
+        "never ranked together. Give it one value; for another one, run another sweep"
+    ]
+    other = real(write, evaluation="{metrics: [sliced_wasserstein, {name: mmd, n: 'choice(20, 30)'}]}")
+    assert found(other) == [], "no objective"
+    assert found(real(write, evaluation="{metrics: [sliced_wasserstein], every: 'choice(1, 2)'}")) == []
+
+
+def test_sizes_of_the_users_own_files_are_known_before_they_are_read(write: Write) -> None:
+    file = real(write, dataset="{name: array, path: u8.npy}")
+    np.save("u8.npy", np.zeros((60, 4), np.float32))
+    assert found(file, "trial.training.batch_size=48") == []
+    assert found(file, "trial.training.batch_size=49") == [
+        "trial.training.batch_size=49 trial.training.batch_size: 49 is not allowed: the training split has 48 items"
+    ]
+    np.save("u8.npy", np.zeros((5, 4), np.float32))
+    (line,) = found(file)
+    assert line.startswith("real.yaml:3 trial.dataset: ")
+    assert "Each split needs two or more" in line
+    Path("u8.npy").write_bytes(b"damaged")
+    (line,) = found(file)
+    assert line.startswith("real.yaml:3 trial.dataset: ")
+    assert "no array can be read from it" in line
+
+
+def test_what_is_not_here_is_asked_without_reading(write: Write) -> None:
+    file = real(write, dataset="{name: array, path: 'choice(a.npy, b.npy)'}")
+    np.save("a.npy", np.zeros((60, 4), np.float32))
+    assert found(file) == []
+    assert [str(problem) for problem in data_problems(load(file))] == [
+        f"real.yaml:3 trial.dataset: dataset array: {Path.cwd()}/b.npy: no such file."
+    ]
+    nets = real(write, evaluation="{metrics: [sliced_wasserstein, {name: fid, extractor: 'file:n.pt'}]}")
+    assert [str(problem) for problem in data_problems(load(nets))] == [
+        f"real.yaml:7 trial.evaluation.metrics.1: metric fid: extractor file: {Path.cwd()}/n.pt: no such file. "
+        "Check the path, or choose another extractor."
+    ]
+
+
+@pytest.mark.parametrize("family", ["choice(vae, wae)", "{name: 'choice(vae, wae)'}", "'choice({name: vae}, wae)'"])
+def test_a_choice_of_families_is_an_arm_each_however_it_is_written(write: Write, family: str) -> None:
+    assert list(load_and_check(real(write, family=family)).arms) == ["vae", "wae"]
+
+
+@pytest.mark.parametrize("value", [".inf", "-.inf", ".nan"])
+def test_a_number_that_is_not_finite_is_refused(write: Write, value: str) -> None:
+    """A plain configuration, as JSON, has no such number."""
+    (line,) = found(real(write, family=f"{{name: vae, beta: {value}}}"))
+    assert line.startswith("real.yaml:5 trial.family.beta: ")
+    assert "must be a finite number" in line
+
+
+def test_what_was_not_tried_and_is_wrong_is_still_no_traceback() -> None:
+    drawn = {"dataset": "ring", "network": "mlp", "family": "vae", "latent_size": 2.5, "training": {"epochs": 0},
+             "evaluation": {"metrics": ["mmd"]}}  # fmt: skip
+    with pytest.raises(ConfigError) as refused:
+        configuration_of(drawn)
+    assert str(refused.value).splitlines() == [
+        "trial.latent_size: was drawn: 2.5 is not allowed: must be a whole number",
+        "trial.training.epochs: was drawn: 0 is not allowed: must be 1 or more",
+    ]
+    with pytest.raises(ConfigError, match="was drawn"):
+        issue(drawn)
