@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import os
 import socket
@@ -52,6 +53,7 @@ class RayCluster:
         # Ray's processes die with the thread that started them (PR_SET_PDEATHSIG), so that it lives until `close`.
         self._thread = threading.Thread(target=self._hold, name="gensweep-ray", daemon=True)
         self._thread.start()
+        atexit.register(self.close)  # where an error comes before anybody could close it
 
     def ready(self) -> None:
         """Wait until Ray can run trials.
@@ -78,8 +80,9 @@ class RayCluster:
         """Leave the cluster; a Ray that was started here ends, with all its processes."""
         self._closing.set()
         if not self._gave_up:  # else the thread hangs in Ray, whose processes die with it at the end of this one
-            self._thread.join()
+            self._thread.join(timeout=2 * _PATIENCE)
         self.abandon()
+        atexit.unregister(self.close)
 
     def abandon(self) -> None:
         """Before this process ends at once: Ray's processes end with it, its folder would stay."""
@@ -101,6 +104,8 @@ class RayCluster:
             ray.shutdown()
 
     def _start(self) -> None:
+        if ray.is_initialized():
+            raise _no_start("this process is connected to a Ray already; ray.shutdown() leaves it", None)
         options: dict[str, Any] = {
             "log_to_driver": False,
             "logging_level": "ERROR",

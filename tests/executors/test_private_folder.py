@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,8 +124,8 @@ def test_what_dying_processes_still_write_goes_too(short: Path, monkeypatch: pyt
     folder = PrivateFolder()
     real, calls = private_folder.shutil.rmtree, []
 
-    def raced(path: Path, ignore_errors: bool) -> None:
-        real(path, ignore_errors=ignore_errors)
+    def raced(path: Path, **options: Any) -> None:
+        real(path, **options)
         calls.append(path)
         if len(calls) == 1:
             (path / "r").mkdir(parents=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -237,6 +238,35 @@ def test_what_keeps_ray_from_starting_is_one_line_with_the_cure(
     assert "--in-process" in message
     assert "\n" not in message
     assert not folders[0].exists()
+
+
+def test_a_ray_that_this_process_uses_is_left_alone(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never() -> None:
+        raise AssertionError("it is not ours to end")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "shutdown", never)
+    cluster = RayCluster(None, Resources())
+    with closing(cluster), pytest.raises(CannotRun, match="connected to a Ray already"):
+        cluster.ready()
+    assert not init
+
+
+def test_what_is_never_closed_is_closed_at_the_end_of_the_process(tmp_path: Path) -> None:
+    code = (
+        "import ray, time; from pathlib import Path\n"
+        "from gensweep.executors import ray_cluster as it; from gensweep.configuration import Resources\n"
+        "ray.init = lambda **options: print(Path(options['_temp_dir']).parent, flush=True)\n"
+        "ray.nodes = lambda: [{'Alive': True, 'Resources': {'CPU': 1.0}}]\n"
+        "it.RayCluster(None, Resources()); time.sleep(0.5); raise SystemExit('an error before anybody waits for it')\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert ended.stderr == "an error before anybody waits for it\n"
+    assert not Path(ended.stdout.strip()).exists()
 
 
 def test_a_start_that_hangs_is_given_up(init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -163,6 +163,22 @@ def test_losses_between_which_a_trial_goes_on_do_not_end_it(tmp_path: Path) -> N
     assert driver.state.trials[job.number].outcome is None
 
 
+def test_what_a_lost_worker_left_is_kept_and_its_line_is_told(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    driver.lost(job.number, "lost: MemoryError: no room\nThe last lines of the process:\nMemoryError: no room")
+    record = driver.state.trials[job.number]
+    kept = driver.folder.trial_of(record).path / "error.txt"
+    assert kept.read_text() == "lost: MemoryError: no room\nThe last lines of the process:\nMemoryError: no room"
+    assert [event["reason"] for event in events(driver, "lost")] == ["lost: MemoryError: no room"]
+    kept.unlink()
+    for _ in range(MACHINE_RETRIES):
+        assert issue(driver) == job
+        driver.lost(job.number, "lost: MemoryError: no room")  # nothing was left to read
+    assert not kept.exists()
+    assert record.reason == f"its worker was lost {MACHINE_RETRIES + 1} times, last: lost: MemoryError: no room"
+
+
 def test_workers_lost_while_stopping_are_no_losses(tmp_path: Path) -> None:
     driver = start(tmp_path / "s", sweep())
     job = issue(driver)

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import time
 from pathlib import Path
 
 import pytest
+from requests.utils import should_bypass_proxies
 from sqlalchemy import make_url
 from tracked_sweep import Store
 
 from gensweep.errors import CannotRun, ConfigError
 from gensweep.tracking.mlflow_store import open_mlflow
 from gensweep.tracking.store import check_reachable, resolve_uri, sqlite_path
+from gensweep.tracking.tracking_server import reach_directly
 
 
 def test_the_argument_comes_before_the_environment_and_that_before_the_file(
@@ -24,6 +27,48 @@ def test_the_argument_comes_before_the_environment_and_that_before_the_file(
     assert resolve_uri("sqlite:///other.db") == f"sqlite:///{tmp_path}/other.db"
     assert resolve_uri("sqlite:////data/other.db") == "sqlite:////data/other.db"
     assert resolve_uri("sqlite+pysqlite:///my%20runs/other.db") == f"sqlite:///{tmp_path}/my runs/other.db"
+
+
+def test_a_working_folder_that_cannot_be_written_leaves_the_store_to_the_folder_of_sweeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # root may write anywhere
+    assert resolve_uri(None) == f"sqlite:///{tmp_path}/runs/mlflow.db"
+    assert resolve_uri(None, Path("/data/sweeps")) == "sqlite:////data/sweeps/mlflow.db"
+    assert resolve_uri("sqlite:///given.db", Path("/data/sweeps")) == f"sqlite:///{tmp_path}/given.db"
+    (tmp_path / "mlflow.db").touch()  # one that is there stays the store
+    assert resolve_uri(None) == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1.2.3", "[::1]"])
+@pytest.mark.parametrize("others", ["", "intern.example"])
+def test_a_server_on_this_machine_is_not_asked_through_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, host: str, others: str
+) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "to be restored")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    if others:
+        monkeypatch.setenv("NO_PROXY", others)
+    uri = f"http://{host}:5000"
+    assert not should_bypass_proxies(uri, None)
+    reach_directly(uri)
+    reach_directly(uri)
+    assert should_bypass_proxies(uri, None)
+    assert os.environ["no_proxy"] == ",".join(filter(None, [others, host.strip("[]")]))
+    assert not should_bypass_proxies("http://other:5000", None)
+
+
+def test_other_servers_and_an_environment_without_a_proxy_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    reach_directly("http://localhost:5000")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    reach_directly("http://mlflow.intern:5000")
+    reach_directly("sqlite:////tmp/mlflow.db")
+    assert not {"no_proxy", "NO_PROXY"} & os.environ.keys()
 
 
 ODD = ["a%2Fb", "what?", "q?mode=ro", "c#1", "two words", "café", "per%25cent", "x{0}y", "a@b:c"]
