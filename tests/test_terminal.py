@@ -87,11 +87,9 @@ def test_columns_are_joined_where_not_all_fit_and_what_is_not_there_is_left_out(
         print_table(list(rows[0]), rows, layout=layout, console=(c := screen(width)))
         assert lines(c)[0].split() == header
     assert lines(c)[1:] == [
-        "0       1.5    lambda=21.03,",
-        "               latent_size=8,",
+        "0       1.5    lambda=21.03, latent_size=8,",
         "               lr=0.004473",
-        "1       2.5    latent_size=8,",
-        "               lr=0.004473",
+        "1       2.5    latent_size=8, lr=0.004473",
     ]
 
 
