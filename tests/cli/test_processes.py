@@ -157,8 +157,9 @@ def blocked_in_writing(pid: int) -> bool:
     return fields[1:2] == ["0x1"]
 
 
-@pytest.mark.parametrize("command", [["ls"], ["schema"]])  # held up at the end, and in the middle
+@pytest.mark.parametrize("command", [["--version"], ["ls"], ["show", "study", "0"]])  # at the end, and in the middle
 def test_ctrl_c_while_a_slow_reader_holds_the_output_up_is_exit_130(tmp_path: Path, command: list[str]) -> None:
+    Writer(tmp_path / "runs" / "study").trial("vae", 3.0, configuration={"words": ["long"] * 10_000})
     read, write = os.pipe()
     os.set_blocking(write, False)
     with contextlib.suppress(BlockingIOError):
@@ -166,7 +167,7 @@ def test_ctrl_c_while_a_slow_reader_holds_the_output_up_is_exit_130(tmp_path: Pa
             os.write(write, bytes(4096))
     os.set_blocking(write, True)
     process = subprocess.Popen([sys.executable, "-m", "gensweep", *command], cwd=tmp_path, stdout=write,
-                               stderr=subprocess.PIPE, text=True)  # fmt: skip
+                               stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": ""})  # fmt: skip
     os.close(write)
     deadline = time.monotonic() + 120
     while not blocked_in_writing(process.pid) and time.monotonic() < deadline:
