@@ -9,7 +9,7 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
-from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams
+from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import GensweepError, Interrupted
 
@@ -66,11 +66,14 @@ def _run() -> int:
         if not reader_has_left():
             raise
         code = 0
+        discard()  # at once: typer has put something in the place of stdout that hides what a flush finds
     return code
 
 
 def _written(code: int) -> int:
     """The exit code once everything is written: as it was, unless that cannot be."""
+    if code == Interrupted.exit_code and not takes_more():
+        discard()  # who said stop does not wait for a slow reader
     try:
         sys.stdout.flush()
     except BrokenPipeError:

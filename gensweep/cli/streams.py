@@ -59,9 +59,18 @@ def streams() -> Iterator[None]:
 
 def reader_has_left() -> bool:
     """Whether stdout is a pipe that nobody reads any more, as after `gensweep ls | head -1`."""
+    return _has(select.POLLERR)
+
+
+def takes_more() -> bool:
+    """Whether writing to stdout begins at once, as it does but for a pipe whose reader is slow."""
+    return _has(select.POLLOUT)
+
+
+def _has(event: int) -> bool:
     pipe = select.poll()
-    pipe.register(1, 0)
-    return any(event & select.POLLERR for _, event in pipe.poll(0))
+    pipe.register(1, event)
+    return any(found & event for _, found in pipe.poll(0))
 
 
 def discard() -> None:

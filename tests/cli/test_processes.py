@@ -20,6 +20,12 @@ from tests.written_sweep import Writer
 ARRAY = "dataset: {name: array, path: points.npy}"
 
 
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a shell: containers set the variable, and then what is held back until the end is never met."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
 def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     inherited = {
         k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS", "GENSWEEP_RUNS")
@@ -167,7 +173,7 @@ def test_ctrl_c_while_a_slow_reader_holds_the_output_up_is_exit_130(tmp_path: Pa
             os.write(write, bytes(4096))
     os.set_blocking(write, True)
     process = subprocess.Popen([sys.executable, "-m", "gensweep", *command], cwd=tmp_path, stdout=write,
-                               stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": ""})  # fmt: skip
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
     os.close(write)
     deadline = time.monotonic() + 120
     while not blocked_in_writing(process.pid) and time.monotonic() < deadline:
