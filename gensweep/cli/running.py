@@ -106,11 +106,12 @@ def plan(file: File, overrides: Overrides = None) -> None:
 
 def _sound(file: Path, overrides: list[str] | None) -> Sweep:
     """The sweep, with its data here."""
+    from gensweep.spaces.blame import told
     from gensweep.spaces.check import data_problems, load_and_check
 
     sweep = load_and_check(file, overrides or [])
     if problems := data_problems(sweep):
-        raise ConfigError(problems)
+        raise ConfigError(told(problems, sweep.sources, file))
     return sweep
 
 
