@@ -44,6 +44,19 @@ def test_a_call_is_one_value_also_inside_brackets() -> None:
     }
 
 
+def test_a_call_of_another_library_is_one_value_too_and_a_path_with_brackets_a_text() -> None:
+    text = "a: {k: tune.uniform(0, 1), l: hp.choice('n', [1, 2])}\nb: data(1)/x\nc: [photos(1)x, f(2) g]\nd: f(1): 2\n"
+    tree = read_text(text.replace("d: f(1): 2\n", "f(1): 2\n"), "f")
+    assert plain(tree) == {
+        "a": {"k": "tune.uniform(0, 1)", "l": "hp.choice('n', [1, 2])"},
+        "b": "data(1)/x",
+        "c": ["photos(1)x", "f(2) g"],
+        "f(1)": 2,
+    }
+    with pytest.raises(YamlError, match="second ':'"):
+        read_text(text, "f")
+
+
 def test_everything_else_is_yaml_as_pyyaml_reads_it() -> None:
     text = "a: &x {b: [1, 'two', three four], c: >-\n    long\n    text\n  }\nd: *x\ne:\n- {f: g}\n- h # i\n"
     text = text.replace(", c: >-\n    long\n    text\n  ", "")

@@ -113,13 +113,14 @@ def _sound(file: Path, overrides: list[str] | None) -> Sweep:
     from gensweep.terminal import waiting
 
     with waiting(f"reading {file}"):
+        from gensweep.spaces.blame import told
         from gensweep.spaces.check import load_and_check
         from gensweep.spaces.sources import data_problems
 
         sweep = load_and_check(file, overrides or [])
         problems = data_problems(sweep)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(told(problems, sweep.sources, file))
     return sweep
 
 

@@ -44,6 +44,7 @@ def schema() -> dict[str, Any]:
     trial = _Searchable(definitions).node(TrialConfiguration.model_json_schema(by_alias=True))
     trial["properties"]["seed"] = {"anyOf": [trial["properties"]["seed"], {"type": "null"}], "description": _SEED}
     sections = {key: _closed(model.model_json_schema(by_alias=True)) for key, model in SECTIONS.items()}
+    sections["objective"] = {"anyOf": [{"type": "string", "enum": registry.names("metrics")}, sections["objective"]]}
     sections["search"] = _search(sections["search"])
     sections["early_stopping"] = member_schema("early_stopping")
     sections["compare"] = {

@@ -9,9 +9,8 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gensweep import registry
+from gensweep import component
 from gensweep.component import Component, Member, Node, importable
-from gensweep.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -53,13 +52,7 @@ def name_of(branch: Any) -> str:
 
 def class_of(kind: str, node: Any) -> type[BaseModel] | None:
     """The component of `kind` that a node names; None where there is none."""
-    name = name_of(node)
-    if not kind or name not in registry.names(kind):
-        return None
-    try:
-        return registry.load(kind, name)
-    except ConfigError:
-        return None
+    return component.class_of(kind, name_of(node)) if kind else None
 
 
 def _field(model: type[BaseModel], key: str) -> FieldInfo | None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gensweep import campaign
+from gensweep.datasets._files import FileSet
 from gensweep.executors.base import Work
 from gensweep.trial import Failure, Job, Report
 from tests.cli.conftest import Command, Ended
@@ -185,6 +186,18 @@ def test_an_override_with_the_dashes_of_an_option_is_told_without(
     refused = gensweep("check", "space.yaml", *words)
     assert refused.code == 2
     assert f"Overrides have no dashes: write {write}. See gensweep --help\n" in refused.err
+
+
+def test_data_that_are_missing_are_told_in_the_file_that_asks_for_them(
+    gensweep: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FileSet, "find", lambda self, path: None)
+    text = (tmp_path / "space.yaml").read_text()
+    (tmp_path / "mnist.yaml").write_text(text.replace("dataset: ring", "dataset: mnist"))
+    refused = gensweep("check", "mnist.yaml")
+    assert refused.code == 2
+    line = text[: text.index("trial:")].count("\n") + 1
+    assert refused.err.startswith(f"gensweep: mnist.yaml:{line} trial.dataset: dataset mnist: its 4 files ")
 
 
 @pytest.mark.parametrize("words", [["--verbose"], ["-n"], ["-D", "x=1"], ["--config-name=x"]])

@@ -64,6 +64,13 @@ def test_mistakes_are_refused(validator: Any, trial: str) -> None:
     assert list(validator.iter_errors({"trial": plain(read_text(trial, "trial"))}))
 
 
+def test_the_objective_is_a_metric_or_says_its_direction_too(validator: Any) -> None:
+    validator.validate({"trial": {}, "objective": "fid"})
+    validator.validate({"trial": {}, "objective": {"metric": "fid", "mode": "min"}})
+    assert list(validator.iter_errors({"trial": {}, "objective": "fod"}))
+    assert list(validator.iter_errors({"trial": {}, "objective": {"metric": "fid", "mode": "lower"}}))
+
+
 def test_unknown_sections_are_refused(validator: Any) -> None:
     assert list(validator.iter_errors({"trial": {}, "serch": {}}))
     assert list(validator.iter_errors({"trial": {}, "search": {"samplr": "tpe"}}))
