@@ -52,6 +52,7 @@ LATE = {  # what may import inside a function, and why
     "cli/**": "a command imports what it calls: --help, ls and show load neither torch nor Ray nor MLflow",
     "campaign.py": "a sweep in this process needs no Ray",
     "metrics/_transport.py": "POT takes two seconds, and `gensweep check` reads every metric's file",
+    "divergences/exact_transport.py": "likewise",
 }
 BY_NAME = {  # what imports modules by name, and why
     "__init__.py": "what the library offers is imported when it is first asked for (PEP 562)",
