@@ -55,6 +55,7 @@ LATE = {  # what may import inside a function, and why
     "campaign.py": "a sweep in this process needs no Ray",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
     "metrics/_transport.py": "POT takes two seconds, and `gensweep check` reads every metric's file",
+    "divergences/exact_transport.py": "likewise",
 }
 BY_NAME = {  # what imports modules by name, and why
     "__init__.py": "what the library offers is imported when it is first asked for (PEP 562)",

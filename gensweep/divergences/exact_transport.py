@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import ot
 import torch
 
 from gensweep.divergences.base import Divergence
@@ -44,6 +43,8 @@ class ExactTransport(Divergence):
 @torch.library.custom_op("gensweep::transport_plan", mutates_args=())
 def transport_plan(costs: torch.Tensor) -> torch.Tensor:
     """The plan [n, m] of least cost between uniform weights, for costs [n, m] on any device. It has no gradient."""
+    import ot  # here alone: it takes seconds, and `gensweep check` of a sweep with this divergence reads this file
+
     plan = ot.emd([], [], costs.detach().double().cpu().numpy(), numItermax=_MOST_PIVOTS)
     return torch.as_tensor(plan).to(costs)
 
