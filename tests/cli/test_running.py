@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -69,6 +70,26 @@ def test_the_option_for_mlflow_is_repeated_where_it_was_given(gensweep: Command,
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     ended = gensweep("run", "space.yaml", "name=told", "--in-process", "--tracking-uri", store)
     assert ended.out.endswith(f"In MLflow: gensweep ui --tracking-uri {store}\n")
+
+
+def test_a_store_in_the_folder_of_sweeps_is_named_where_that_is_another(
+    gensweep: Command,
+    scripted: Callable[[Script], Scripted],
+    store: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted(completes)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)  # root may write anywhere
+    for runs, option in [("my runs", " --runs 'my runs'"), ("runs", "")]:
+        (tmp_path / runs).mkdir()
+        shutil.copy(store.removeprefix("sqlite:///"), tmp_path / runs / "mlflow.db")
+        ended = gensweep("run", "space.yaml", "--in-process", "--runs", runs)
+        assert ended.code == 0, ended.err
+        assert ended.out.endswith(f"In MLflow: gensweep ui{option}\n")
+        assert f"opening MLflow at sqlite:///{tmp_path}/{runs}/mlflow.db" in ended.err
+    assert not (tmp_path / "mlflow.db").exists()
 
 
 def test_more_samples_continue_a_finished_sweep(done: tuple[Path, Ended], tmp_path: Path, gensweep: Command) -> None:
