@@ -332,6 +332,12 @@ def test_a_metric_that_takes_more_items_than_the_split_has(write: Write, metric:
                  "trial.dataset.n_validation=99") == []  # fmt: skip
 
 
+def test_a_metric_may_take_every_item_of_the_split(write: Write) -> None:
+    assert found(real(write, evaluation="{metrics: [{name: sliced_wasserstein, n: 40}]}")) == []
+    every = "{metrics: [sliced_wasserstein, {name: wasserstein, n: 20, replicates: 2}, {name: reconstruction, n: 40}]}"
+    assert found(real(write, evaluation=every)) == []
+
+
 def test_what_decides_how_trials_are_scored_has_one_value(write: Write) -> None:
     """But for the data: choices of files may hold the same."""
     searched = real(write, evaluation="{metrics: [{name: sliced_wasserstein, n: 'choice(20, 30)'}]}")

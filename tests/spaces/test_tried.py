@@ -39,7 +39,9 @@ def test_two_options_stand_together_only_where_both_exist() -> None:
     assert ("w", {"name": "m", "k": "r"}, 2) in found
     assert ("w", {"name": "s"}, 2) in found
     assert ("v", None, 2) in found
-    assert all(one.axis is None or one.ask(one.axis) is not None for one in tries(space))
+    m, s = {"name": "m", "k": "choice(i, r)"}, {"name": "s", "j": "choice(1, 2)"}
+    # 1 as it stands, 2 + 2 + 2 values, and of pairs: d = m with each k, d = s with each j, and none of k with j
+    assert len(list(tries(of({"d": {"one_of": [m, s]}})))) == 1 + 6 + 4
 
 
 @pytest.mark.parametrize(("low", "high"), [(2, 9), (3, 3)])
