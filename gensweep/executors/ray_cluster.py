@@ -104,8 +104,6 @@ class RayCluster:
             ray.shutdown()
 
     def _start(self) -> None:
-        if ray.is_initialized():
-            raise _no_start("this process is connected to a Ray already; ray.shutdown() leaves it", None)
         options: dict[str, Any] = {
             "log_to_driver": False,
             "logging_level": "ERROR",
@@ -113,8 +111,6 @@ class RayCluster:
             "runtime_env": {"env_vars": _environment(self.resources.threads)},
             "job_config": OwnImports(),
         }
-        Config.initialize("")  # RAY_AUTH_MODE, where something imported Ray before this package
-        AuthenticationTokenLoader.instance().reset_cache()  # and the token of an earlier Ray of this process
         if self.address is None:
             self._say("starting Ray on this machine")
             self._folder = PrivateFolder(self._runs)
@@ -148,11 +144,14 @@ def imports() -> list[str]:
 
 
 def _start_here(options: dict[str, Any], folder: PrivateFolder) -> None:
+    if ray.is_initialized():
+        raise _no_start("this process is connected to a Ray already; ray.shutdown() leaves it", None)
     _refuse_no_loopback()
     if os.environ.get("RAY_AUTH_MODE") == "token" and not any(os.environ.get(name) for name in _TOKENS):
         os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder.token)
     if not has_shared_memory():
         options |= {"_plasma_directory": str(folder.path), "object_store_memory": _OBJECTS}
+    _read_settings_again()
     try:
         ray.init(address="local", include_dashboard=False, _temp_dir=str(folder.ray), **options)
     except Exception as error:  # Ray raises bare ones too
@@ -192,6 +191,7 @@ def _refuse_no_loopback() -> None:
 def _join(address: str, options: dict[str, Any]) -> None:
     try:
         _knock(address)
+        _read_settings_again()
         ray.init(address=address, **options)
     except Exception as error:  # Ray raises bare ones too
         why = redacted(_first_line(error), address)
@@ -200,6 +200,13 @@ def _join(address: str, options: dict[str, Any]) -> None:
             f"`ray start --head`, check the address and RAY_AUTH_MODE / the token, or leave --address out to run on "
             f"this machine."
         ) from error
+
+
+def _read_settings_again() -> None:
+    """RAY_AUTH_MODE, where something imported Ray before this package; the token, where this process had another Ray."""
+    if not ray.is_initialized():
+        Config.initialize("")
+        AuthenticationTokenLoader.instance().reset_cache()
 
 
 def _first_line(error: BaseException) -> str:

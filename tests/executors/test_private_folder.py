@@ -80,6 +80,12 @@ def test_every_socket_of_a_folder_that_is_taken_fits(monkeypatch: pytest.MonkeyP
     assert folder.path.parent == longest
     socket = folder.ray / "session_2026-01-01_00-00-00_000000_4194304" / "sockets" / "plasma_store"
     assert len(os.fsencode(socket)) == 103
+    one_more = longest.with_name(longest.name + "x")
+    one_more.mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(one_more))
+    other = PrivateFolder()
+    assert other.path.parent == Path("/tmp")
+    other.remove()
 
 
 def test_the_folder_of_the_sweeps_is_the_last_choice(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
