@@ -83,8 +83,10 @@ def tell_remarks(folder: Path, remarks: Counter[str]) -> None:
 
 
 def shown(path: Path) -> str:
-    """A path on one line: what cannot be printed of a name is escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in str(path))
+    """A path on one line, relative where it lies below the working folder; what cannot be printed of a name is escaped."""
+    relative = os.path.relpath(path)
+    text = str(path) if relative.startswith("..") else relative
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 def some_of(lines: Iterable[str]) -> str:

@@ -126,5 +126,5 @@ def test_fashion_mnists_files_are_not_taken_for_mnists():
 
 
 def test_a_misspelt_field_is_an_error():
-    with pytest.raises(ValidationError, match="Did you mean 'train_size'"):
+    with pytest.raises(ValidationError, match="Write 'train_size'"):
         build("datasets", {"name": "fashion_mnist", "trainsize": 10})

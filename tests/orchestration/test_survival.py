@@ -124,8 +124,9 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     os.kill(driver.pid, signal.SIGSTOP)  # or it might be done before the second one asks
     refused = ended(folder, gensweep(folder, "run", "space.yaml", "--in-process"))
     os.kill(driver.pid, signal.SIGCONT)
-    wait_until(lambda: bool(descendants(driver.pid, "ray::Worker")), driver)  # named so while they train
-    os.kill(min(descendants(driver.pid, "ray::Worker")), signal.SIGKILL)
+    workers: list[int] = []  # named so between their reports
+    wait_until(lambda: bool(workers.extend(descendants(driver.pid, "ray::Worker")) or workers), driver)
+    os.kill(workers[0], signal.SIGKILL)
     wait_until(lambda: bool(events(folder, "continued")), driver)
     os.kill(driver.pid, signal.SIGINT)
     starts = [ended(folder, driver)]

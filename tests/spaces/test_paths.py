@@ -160,7 +160,7 @@ def test_a_path_of_an_override_is_relative_to_the_working_folder(
         ("{name: 'choice(mnist, cifar10)', path: all}", {"name": "choice(mnist, cifar10)", "path": "{0}/all"}),
         ("{name: mnist, path: null}", {"name": "mnist", "path": None}),
         ("'choice({name: array, path: a.npy}, {name: digits})'",
-         'choice({{"name": "array", "path": "{0}/a.npy"}}, {{"name": "digits"}})'),
+         'choice({{name: array, path: "{0}/a.npy"}}, {{name: digits}})'),
         ("{name: array, path: a.npy, key: a.npy}", {"name": "array", "path": "{0}/a.npy", "key": "a.npy"}),
         ("{name: huggingface, path: openai/faces, size: 8}",
          {"name": "huggingface", "path": "openai/faces", "size": 8}),

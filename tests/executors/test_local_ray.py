@@ -43,7 +43,7 @@ class Seeing(Divergence):
     "Says what its process sees."
     name: Literal["seeing"] = "seeing"
     def penalty(self, x, y, nets, noise, knobs):
-        seen = {"path": sys.path, "token": os.environ["RAY_AUTH_TOKEN_PATH"]}
+        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"]}
         raise ValueError(json.dumps(seen))
 """
 
@@ -140,7 +140,7 @@ def test_workers_import_what_the_driver_does_and_nothing_from_the_working_folder
     assert isinstance(said, Failure), said
     assert str(started.here) not in said.reason.replace(str(started.folder.path), "")
     assert f'"{imports()[0]}"' in said.details
-    assert f'"token": "{started.folder.token}"' in said.details
+    assert f'"letter": "{started.folder.token}"' in said.details
 
 
 def test_a_worker_that_dies_leaves_its_last_words(started: Started) -> None:
@@ -165,7 +165,7 @@ def init(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What ray.init is called with; it starts nothing."""
     given: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        ray, "init", lambda **options: given.append({**options, "token": os.environ.get("RAY_AUTH_TOKEN_PATH")})
+        ray, "init", lambda **options: given.append({**options, "letter": os.environ.get("RAY_AUTH_TOKEN_PATH")})
     )
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
     monkeypatch.setattr(ray, "shutdown", lambda: None)
