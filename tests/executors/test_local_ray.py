@@ -165,7 +165,7 @@ def init(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """What ray.init is called with; it starts nothing."""
     given: list[dict[str, Any]] = []
     monkeypatch.setattr(
-        ray, "init", lambda **options: given.append({**options, "letter": os.environ.get("RAY_AUTH_TOKEN_PATH")})
+        ray, "init", lambda **options: given.append({**options, "token": os.environ.get("RAY_AUTH_TOKEN_PATH")})
     )
     monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
     monkeypatch.setattr(ray, "shutdown", lambda: None)
