@@ -347,11 +347,11 @@ def test_ray_runs_what_is_not_asked_for_in_this_process(
     from gensweep.executors import ray_cluster, ray_tune
 
     sweep = small("ray")
-    monkeypatch.setattr(ray_cluster, "RayCluster", lambda address, resources, say: (address, resources))
+    monkeypatch.setattr(ray_cluster, "RayCluster", lambda address, resources, say, runs: (address, resources, runs))
     monkeypatch.setattr(ray_tune, "RayTune", lambda *given: given)
     monkeypatch.chdir(tmp_path)
     asked = campaign._executor(sweep, Where(Path("runs"), "ray://head:10001"), Path("runs/ray"))
-    assert asked == (("ray://head:10001", sweep.resources), tmp_path / "runs/ray/.ray")
+    assert asked == (("ray://head:10001", sweep.resources, tmp_path / "runs"), tmp_path / "runs/ray/.ray")
     assert isinstance(campaign._executor(sweep, where, where.runs / "ray"), InProcess)
 
 
