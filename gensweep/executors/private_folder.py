@@ -5,6 +5,8 @@ Ray's own choice is `ray` in TMPDIR or /tmp, open to all users: it may be anothe
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import shutil
@@ -18,10 +20,15 @@ _SOCKET = "/gs-12345678/r/session_2026-01-01_00-00-00_000000_4194304/sockets/pla
 _LONGEST = 103 - len(_SOCKET)  # bytes: macOS takes paths of UNIX sockets up to 103, Linux up to 107
 _SHARED_MEMORY = Path("/dev/shm")
 _TRIES, _PAUSE = 20, 0.1  # seconds
+_PREFIX = "gs-"
+_LOCK = "lock"  # held as long as the process lives whose folder it is
+_YOUNG = 60.0  # seconds in which a folder may not have its lock yet
 
 
 class PrivateFolder:
     """A fresh folder below the first of RAY_TMPDIR, TMPDIR, /tmp, /dev/shm and `last` that is writable and short enough.
+
+    What a killed process left there is removed first.
 
     Raises:
         CannotRun: none is.
@@ -29,6 +36,8 @@ class PrivateFolder:
 
     def __init__(self, last: Path | None = None) -> None:
         self.path = _made(last)
+        self._lock = (self.path / _LOCK).open("x")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.ray = self.path / "r"  # Ray opens its folder to all users; the one above stays closed
         self.token = self.path / "token"
         with os.fdopen(os.open(self.token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -44,8 +53,24 @@ class PrivateFolder:
         for _ in range(_TRIES):
             shutil.rmtree(self.path, ignore_errors=True)
             if not self.path.exists():
+                self._lock.close()
                 return
             time.sleep(_PAUSE)
+
+
+def remove_left_behind(base: Path) -> None:
+    """Remove this user's folders in `base` whose process was killed before it could: nobody holds their lock."""
+    for folder in base.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            if found.st_uid != os.getuid() or time.time() - found.st_ctime < _YOUNG:
+                continue
+            lock = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lock)
 
 
 def has_shared_memory() -> bool:
@@ -64,7 +89,8 @@ def _made(last: Path | None) -> Path:
             )  # Ray fails at other letters in the C locale
             continue
         try:
-            return Path(tempfile.mkdtemp(prefix="gs-", dir=base.absolute()))
+            remove_left_behind(base)
+            return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base.absolute()))
         except OSError as error:
             problems[base] = error.strerror or str(error)
     tried = ", ".join(f"{base} ({problem})" for base, problem in problems.items())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +45,27 @@ def test_nobody_else_can_enter_it_or_read_its_token(short: Path, monkeypatch: py
     assert PrivateFolder().token.read_text() != folder.token.read_text()
     folder.remove()
     assert not folder.path.exists()
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_has_is_not(
+    short: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(short))
+    living = PrivateFolder()
+    code = "import os, signal; from gensweep.executors.private_folder import PrivateFolder\n"
+    code += "print(PrivateFolder().path, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    killed = Path(
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout.strip()
+    )
+    (other := short / "gs-other").mkdir()  # without a lock it is nobody's
+    assert killed.parent == short
+    assert PrivateFolder().path.exists()
+    assert killed.exists()  # it might only be beginning
+    monkeypatch.setattr(private_folder, "_YOUNG", 0.0)
+    PrivateFolder()
+    assert not killed.exists()
+    assert living.token.exists()
+    assert other.exists()
 
 
 def test_what_the_user_names_comes_first(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
