@@ -56,7 +56,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
-    _refuse_another(sweep, path)
+    refuse_another(sweep, path)
     uri = store_of(path, where.tracking_uri)
     if is_done(path, sweep):
         with waiting(_JUDGING):
@@ -150,15 +150,20 @@ def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
         raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
 
 
-def _refuse_another(sweep: Sweep, path: Path) -> None:
-    """Raise if the folder of this name holds a different sweep, of which a trial was ever issued."""
+def refuse_another(sweep: Sweep, path: Path) -> None:
+    """See to it that a folder which has issued a trial is that of this sweep.
+
+    Raises:
+        ConfigError: it holds another one of this name; with the difference.
+    """
     if not (path / "sweep.yaml").exists() or not (folder := SweepFolder.open(path)).is_begun():
         return
     if lines := refused_changes(from_definition(folder.definition), sweep):
         raise ConfigError(
             f"{path} holds a sweep of this name with another definition:\n  "
             + "\n  ".join(lines)
-            + f"\nGive this one another name (name=...), move {path} away, or continue the old one: gensweep resume {sweep.name}"
+            + f"\nGive this one another name (name=...), move {path} away, or go on with the old one as it is: gensweep "
+            f"resume {sweep.name}"
         )
 
 
@@ -175,7 +180,7 @@ def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> Swe
 
 def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object]) -> None:
     """Give a folder that this process holds the sweep's definition."""
-    _refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
+    refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
     if not difference(folder.definition, sweep.definition()):
         return
     if folder.is_begun():

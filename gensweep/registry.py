@@ -40,16 +40,16 @@ def load(kind: str, name: str) -> type:
     """The class of member `name` of `kind`.
 
     Raises:
-        ConfigError: there is no such member, or its module cannot be imported.
+        ConfigError: there is no such member, its module cannot be imported, or what a third party names is no such class.
     """
     if name not in names(kind):
         raise ConfigError(f"unknown {_singular(kind)} '{name}'. {suggest(name, names(kind))}")
     try:
         if name in _own(kind):
             return _class_of(importlib.import_module(f"gensweep.{kind}.{name}"), name)
-        return _plugins(kind)[name].load()  # type: ignore[no-any-return]
     except ImportError as error:
         raise ConfigError(f"{_singular(kind)} '{name}' cannot be imported: {error}. {_cure(name)}") from error
+    return _third_party(kind, name, _plugins(kind)[name])
 
 
 @cache
@@ -61,6 +61,19 @@ def _own(kind: str) -> tuple[str, ...]:
 @cache
 def _plugins(kind: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in entry_points(group=f"gensweep.{kind}")}
+
+
+def _third_party(kind: str, name: str, entry: EntryPoint) -> type:
+    package = f" of {entry.dist.name}" if entry.dist else ""
+    what = f"{_singular(kind)} '{name}'{package}"
+    try:
+        found = entry.load()
+    except Exception as error:  # whatever a stranger's module raises: the other members are of use without it
+        why = f"{error}" if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{what} cannot be imported: {why}. Install what it needs, or mend {entry.value}.") from error
+    if not isinstance(found, type) or getattr(found, "kind", None) != kind:
+        raise ConfigError(f"{what} cannot be used: {entry.value} is no class of gensweep.{kind}.base.")
+    return found
 
 
 def _cure(name: str) -> str:

@@ -126,10 +126,12 @@ def _sound(file: Path, overrides: list[str] | None) -> Sweep:
 
 def _conduct(sweep: Sweep, where: Where) -> None:
     """Run it, and print what came of it also where something went wrong; then the exit code says so."""
-    from gensweep.campaign import conduct, is_done
+    from gensweep.campaign import conduct, is_done, refuse_another
     from gensweep.cli.output import print_verdict
 
-    if is_done(where.runs / sweep.name, sweep):
+    path = where.runs / sweep.name
+    refuse_another(sweep, path)
+    if is_done(path, sweep):
         print(
             f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. "
             f"For more: gensweep resume {sweep.name} --samples N",

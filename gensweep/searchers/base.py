@@ -11,6 +11,7 @@ from gensweep.axes.arms import Arm, identity
 from gensweep.axes.axis import Axis
 from gensweep.axes.distributions import Distribution, Int, LogInt
 from gensweep.component import Component
+from gensweep.errors import CannotRun
 from gensweep.ledger.history import Change, History
 from gensweep.seeding import derive
 
@@ -57,7 +58,7 @@ def proposal(searcher: Searcher, arm: Arm, history: History, position: int, seed
     from what was proposed, or a random draw from one without end.
     """
     tried = history.fold("tried", set[str], _enter)
-    parameters = dict(searcher.propose(arm, history, position, seed))
+    parameters = _asked(searcher, arm, history, position, seed)
     is_exhausted = arm.n_configurations is not None and arm.n_configurations <= len(tried)
     if is_exhausted or identity(parameters) not in tried:
         return parameters
@@ -83,7 +84,25 @@ def _enter(tried: set[str], change: Change) -> None:
 def _others(searcher: Searcher, arm: Arm, history: History, position: int, seed: int) -> Iterator[dict[str, Any]]:
     """What the searcher says under other seeds."""
     for attempt in range(1, _ASKS if searcher.is_adaptive else _DRAWS):
-        yield dict(searcher.propose(arm, history, position, derive(seed, "again", attempt)))
+        yield _asked(searcher, arm, history, position, derive(seed, "again", attempt))
+
+
+def _asked(searcher: Searcher, arm: Arm, history: History, position: int, seed: int) -> dict[str, Any]:
+    """What the searcher proposes, known to be a configuration of the arm.
+
+    Raises:
+        CannotRun: it raises an error, or proposes what is none; naming the class that has to be mended.
+    """
+    try:
+        found = dict(searcher.propose(arm, history, position, seed))
+        arm.configuration(found, seed=0)
+    except Exception as error:
+        kind = type(searcher)
+        raise CannotRun(
+            f"searcher {searcher.dump()['name']} proposes nothing that can be run for {arm.label} ({type(error).__name__}: "
+            f"{error}). Mend {kind.__module__}.{kind.__qualname__}, or take another search.sampler: what ended is kept."
+        ) from error
+    return found
 
 
 def _untried(arm: Arm, tried: set[str], proposed: dict[str, Any], seed: int) -> dict[str, Any]:

@@ -191,7 +191,10 @@ def _misfits(trial: TrialConfiguration, facts: _Facts) -> Iterator[tuple[tuple[s
         if split in facts.n_items:
             yield ("evaluation", "metrics", i), metric.shortage(facts.n_items[split], split)
     if batch_size > facts.n_items.get("train", batch_size):
-        message = f"{batch_size} is not allowed: the training split has {facts.n_items['train']} items"
+        n = facts.n_items["train"]
+        message = (
+            f"{batch_size} is not allowed: the training split has {n} items. Write batch_size: {max(1, n // 4)} or so"
+        )
         yield ("training", "batch_size"), message
 
 

@@ -11,6 +11,7 @@ from gensweep.axes.arms import Arm, identity
 from gensweep.axes.axis import Axis, AxisPath
 from gensweep.axes.distributions import Uniform
 from gensweep.component import build
+from gensweep.errors import CannotRun
 from gensweep.ledger.history import History
 from gensweep.searchers.base import Parameters, Searcher, proposal, share
 from tests.searchers.searches import Sweep, arm_of, search
@@ -131,3 +132,21 @@ def test_random_asks_again_before_it_walks() -> None:
         again = proposal(searcher, sweep.arm, sweep.history, 0, seed)  # type: ignore[arg-type]
         moved += again["a"] != first["a"]
     assert moved >= 8  # 15 expected; P(fewer than 8 of 20 at 3/4) < 0.1 %
+
+
+@pytest.mark.parametrize(
+    ("proposes", "says"),
+    [
+        ({"a": 3}, "3 of 'a' is not in choice"),
+        ({}, "no value for 'a'"),
+        (None, "TypeError"),
+    ],
+)
+def test_what_is_no_configuration_names_the_searcher_that_proposed_it(proposes: Any, says: str) -> None:
+    class Faulty(Stubborn):
+        def propose(self, arm: Arm, history: History, position: int, seed: int) -> Parameters:
+            return proposes  # type: ignore[no-any-return]
+
+    arm = arm_of({"a": "choice(1, 2)"})
+    with pytest.raises(CannotRun, match=f"searcher stubborn proposes nothing .*{says}.*Mend .*Faulty"):
+        proposal(Faulty(), arm, History(), 0, 0)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gensweep import registry
+from gensweep.component import importable
 from gensweep.errors import ConfigError
 from gensweep.spaces.check import load_and_check
 
@@ -115,3 +117,37 @@ def test_each_is_a_group_of_defaults(tmp_path: Path, name: str) -> None:
     sweep = load_and_check(tmp_path / "space.yaml", [f"search={name}"])
     assert sweep.searcher.name == name  # type: ignore[attr-defined]
     assert (sweep.search.samples is None) == (name == "grid")
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ("broken:Nope", "searcher 'broken' of corner cannot be imported: AttributeError: module 'broken' has no"),
+        ("broken:NUMBER", "searcher 'broken' of corner cannot be used: broken:NUMBER is no class of gensweep.searchers.base"),
+        ("broken:Other", "searcher 'broken' of corner cannot be used: broken:Other is no class of gensweep.searchers.base"),
+        ("raising:Any", "searcher 'broken' of corner cannot be imported: ValueError: not today"),
+        ("missing:Any", "searcher 'broken' of corner cannot be imported: No module named 'missing'"),
+    ],
+)  # fmt: skip
+def test_a_faulty_one_is_named_with_its_package_and_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, says: str
+) -> None:
+    folder = tmp_path / "plugin"
+    (information := folder / "corner-1.0.dist-info").mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: corner\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text(f"[gensweep.searchers]\nbroken = {value}\n")
+    (folder / "broken.py").write_text("NUMBER = 1\nclass Other: pass\n")
+    (folder / "raising.py").write_text("raise ValueError('not today')\n")
+    monkeypatch.syspath_prepend(folder)
+    registry._plugins.cache_clear()
+    try:
+        with pytest.raises(ConfigError) as caught:
+            registry.load("searchers", "broken")
+        assert str(caught.value).startswith(says)
+        assert "random" in importable("searchers")
+        assert "broken" not in importable("searchers")
+    finally:
+        monkeypatch.undo()
+        registry._plugins.cache_clear()
+        for module in ("broken", "raising"):
+            sys.modules.pop(module, None)
