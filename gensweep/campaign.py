@@ -87,9 +87,17 @@ def is_done(path: Path, sweep: Sweep) -> bool:
 
 
 def continued(folder: SweepFolder, samples: int | None = None) -> Sweep:
-    """The sweep of a folder, with other `samples` for each arm where they are given."""
+    """The sweep of a folder, with more `samples` for each arm where they are given.
+
+    Raises:
+        ConfigError: they are fewer than it has.
+    """
     definition = folder.definition
     if samples is not None:
+        now = definition["search"]["samples"]
+        if now is None or samples < now:
+            has = f"{now} for each arm" if now else "no limit"
+            raise ConfigError(f"--samples {samples}: {folder.name} has {has}, and only more can be asked for.")
         definition = {**definition, "search": {**definition["search"], "samples": samples}}
     return from_definition(definition)
 

@@ -61,6 +61,9 @@ def test_running_it_again_says_that_it_is_done_and_prints_it_again(done: tuple[P
     assert again.code == 0
     assert "tiny is done: all its 4 trials have ended. For more: gensweep resume tiny --samples N" in again.err
     assert again.out == first.out
+    changed = gensweep("run", "space.yaml", "trial.training.epochs=77", "--in-process", folder=folder)
+    assert (changed.code, "is done" in changed.err) == (2, False)
+    assert "another definition:\n  trial.training.epochs: " in changed.err
     assert (folder / "runs/tiny/ledger/events.jsonl").read_bytes() == before
 
 
@@ -101,7 +104,7 @@ def test_more_samples_continue_a_finished_sweep(done: tuple[Path, Ended], tmp_pa
     assert "is done" not in more.err
     fewer = gensweep("resume", "tiny", "--samples", "1")
     assert fewer.code == 2
-    assert "only more can be asked for" in fewer.err
+    assert fewer.err.endswith("--samples 1: tiny has 3 for each arm, and only more can be asked for.\n")
 
 
 def test_a_sweep_goes_on_from_any_folder_with_the_files_that_it_began_with(
