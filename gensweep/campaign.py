@@ -125,7 +125,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
 
 def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
     if where.in_process:
-        return InProcess()
+        return InProcess(sweep.resources)
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
 
     cluster = RayCluster(where.address, sweep.resources, say, path.resolve().parent)

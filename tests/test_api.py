@@ -24,7 +24,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def follow(script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "InProcess", lambda: Scripted(script))
+    monkeypatch.setattr(campaign, "InProcess", lambda resources: Scripted(script))
 
 
 def test_load_reads_a_file_with_overrides(file: Path) -> None:

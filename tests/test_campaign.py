@@ -16,6 +16,7 @@ import mlflow
 import numpy as np
 import optuna
 import pytest
+import torch
 
 from gensweep import campaign, verdict
 from gensweep.campaign import Where, conduct, continued, is_done, synchronise
@@ -49,7 +50,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch, where: Where) -> Callable[[Script]
 
     def follow(script: Script) -> Scripted:
         executor = Scripted(script)
-        monkeypatch.setattr(campaign, "InProcess", lambda: executor)
+        monkeypatch.setattr(campaign, "InProcess", lambda resources: executor)
         return executor
 
     return follow
@@ -245,7 +246,7 @@ def test_an_executor_that_ends_early_leaves_a_sweep_that_is_stopped(
 ) -> None:
     executor = Scripted(completes)
     monkeypatch.setattr(executor, "run", lambda work: work.take(said(work.next(), 1.0)))
-    monkeypatch.setattr(campaign, "InProcess", lambda: executor)
+    monkeypatch.setattr(campaign, "InProcess", lambda resources: executor)
     found = conduct(small("early"), where)
     assert isinstance(found.problem, Stopped)
     assert found.problem.exit_code == 75
@@ -554,3 +555,10 @@ def test_a_resumed_sweep_counts_the_trials_that_ended_before(
     conduct(small("counted", search={"sampler": "random", "samples": 3, "seed": 0}), where)
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("[")]
     assert [line.partition("]")[0] for line in lines] == ["[5/6", "[6/6"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here, and it can run")
+def test_a_gpu_that_is_not_there_is_told_before_anything_is_written(where: Where) -> None:
+    with pytest.raises(CannotRun, match=r"asks for 1 GPU, and torch sees none .* Write resources\.gpu=0"):
+        conduct(small("gpu", resources={"gpu": 1}), where)
+    assert not where.runs.exists()

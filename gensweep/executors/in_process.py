@@ -6,6 +6,8 @@ import time
 
 import torch
 
+from gensweep.configuration import Resources
+from gensweep.errors import CannotRun
 from gensweep.executors.base import Executor, Work
 from gensweep.executors.signals import graceful
 from gensweep.trial import Job, run_pack
@@ -14,7 +16,18 @@ _PAUSE = 0.1  # seconds until a driver that had no job is asked again
 
 
 class InProcess(Executor):
-    """Runs jobs here, without Ray."""
+    """Runs jobs here, without Ray.
+
+    Raises:
+        CannotRun: trials ask for a GPU, and there is none that torch can use.
+    """
+
+    def __init__(self, resources: Resources | None = None) -> None:
+        if resources is not None and resources.gpu and not torch.cuda.is_available():
+            raise CannotRun(
+                f"resources: a trial asks for {resources.gpu:g} GPU, and torch sees none on this machine. Write "
+                "resources.gpu=0, or install a torch that was built for it."
+            )
 
     @property
     def n_at_once(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _RESUMABLE = (signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP)
@@ -21,11 +21,16 @@ def graceful(request_stop: Callable[[str, int], None], at_once: Callable[[], Non
 
     def handle(number: int, _frame: FrameType | None) -> None:
         code = 130 if number == signal.SIGINT else 75
+        reason = "Ctrl-C" if code == 130 else signal.Signals(number).name
         if seen:
             at_once()
+            _tell(
+                f"{reason} again: ended at once. What was reported is saved: gensweep resume NAME goes on from there."
+            )
             os._exit(code)
         seen.append(number)
-        request_stop("Ctrl-C" if code == 130 else signal.Signals(number).name, code)
+        request_stop(reason, code)
+        _tell(f"{reason}: stopping at the next report of each trial that runs; once more ends at once.")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, *_RESUMABLE)}
     try:
@@ -33,3 +38,9 @@ def graceful(request_stop: Callable[[str, int], None], at_once: Callable[[], Non
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _tell(sentence: str) -> None:
+    """Not by print, which the signal may have interrupted in the middle of a line."""
+    with suppress(OSError):
+        os.write(2, f"gensweep: {sentence}\n".encode())

@@ -23,7 +23,7 @@ from tests.scripted_executor import Script, Scripted, completes, said
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], Scripted]:
     def follow(script: Script) -> Scripted:
         executor = Scripted(script)
-        monkeypatch.setattr(campaign, "InProcess", lambda: executor)
+        monkeypatch.setattr(campaign, "InProcess", lambda resources: executor)
         return executor
 
     return follow
