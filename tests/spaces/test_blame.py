@@ -54,7 +54,7 @@ def told(write: Write) -> Callable[..., list[str]]:
          "trial.evaluation.metrics. Write metrics: [sliced_wasserstein, fid] there, or one of these here: sliced_wasserstein "
          "(from base.yaml)"),
         ("  latent_size: 8\n", "  dataset: {n_train: 30}\n", "study.yaml:8 trial.training.batch_size: 64 is not allowed: the "
-         "training split has 30 items (from base.yaml)"),
+         "training split has 30 items. Write batch_size: 7 or so (from base.yaml)"),
         ("[base, {dataset: ring}, _self_]", "[base]\ndataset: ring", "study.yaml:2 'dataset' belongs below trial: write "
          "trial.dataset"),
         ("name: study\n", "name: study\nlatent_size: 4\n", "study.yaml:3 'latent_size' belongs below trial: write "

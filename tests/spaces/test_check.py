@@ -231,7 +231,7 @@ def test_a_batch_larger_than_the_training_split(study: Path) -> None:
         "trial.training.batch_size=8,51",
     )
     assert found(study, *plane) == [
-        f"{plane[2]} trial.training.batch_size: 51 is not allowed: the training split has 50 items"
+        f"{plane[2]} trial.training.batch_size: 51 is not allowed: the training split has 50 items. Write batch_size: 12 or so"
     ]
 
 
@@ -355,7 +355,8 @@ def test_sizes_of_the_users_own_files_are_known_before_they_are_read(write: Writ
     np.save("u8.npy", np.zeros((60, 4), np.float32))
     assert found(file, "trial.training.batch_size=48") == []
     assert found(file, "trial.training.batch_size=49") == [
-        "trial.training.batch_size=49 trial.training.batch_size: 49 is not allowed: the training split has 48 items"
+        "trial.training.batch_size=49 trial.training.batch_size: 49 is not allowed: the training split has 48 items. "
+        "Write batch_size: 12 or so"
     ]
     np.save("u8.npy", np.zeros((5, 4), np.float32))
     (line,) = found(file)
