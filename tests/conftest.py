@@ -11,18 +11,21 @@ import torch
 
 from gensweep.trial import Job
 
-# These start Ray, servers and commands, each busy with all cores: one after the other in one worker, the longest first.
+# These start Ray and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
     "orchestration/test_survival",
     "executors/",
     "searchers/test_plugin.py",
     "cli/",
     "early_stopping/test_third_party.py",
+    "deploy/test_ray_cluster",
+)
+SERVERS = (
     "deploy/",
     "tracking/",
     "evaluation/",
     "benchmarks/",
-)
+)  # mostly waited for: one after the other in another one
 SHARED = (
     "families/test_known_fits.py",
     "contracts/test_datasets.py",
@@ -32,7 +35,7 @@ SHARED = (
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Those that take longest first, so that no worker is alone with them at the end."""
-    items.sort(key=lambda item: [part not in item.nodeid for part in PROCESSES])
+    items.sort(key=lambda item: [part not in item.nodeid for part in (*PROCESSES, *SERVERS)])
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -44,6 +47,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
         def _split_scope(self, nodeid: str) -> str:
             if any(part in nodeid for part in PROCESSES):
                 return "processes"
+            if any(part in nodeid for part in SERVERS):
+                return "servers"
             return next((part for part in SHARED if part in nodeid), nodeid)
 
     return Scheduling(config, log)

@@ -73,10 +73,10 @@ def test_the_two_losses_of_a_gan_end_at_their_own_optima() -> None:
     ("end", "family", "batch", "bound"),
     [
         ("kl", {"name": "f_gan", "f": "kl"}, 512, 0.05),
-        ("reverse_kl", {"name": "f_gan", "f": "reverse_kl"}, 512, 0.05),
-        ("pearson", {"name": "f_gan", "f": "pearson"}, 512, 0.06),
+        pytest.param("reverse_kl", {"name": "f_gan", "f": "reverse_kl"}, 512, 0.05, marks=pytest.mark.slow),
+        pytest.param("pearson", {"name": "f_gan", "f": "pearson"}, 512, 0.06, marks=pytest.mark.slow),
         ("wasserstein_1", {"name": "wgan", "constraint": {"name": "lipschitz_penalty", "weight": 10}}, 256, 0.03),
-        ("sobolev_fixed_point", {"name": "sobolev_gan", "rho": 0.01}, 256, 0.02),
+        pytest.param("sobolev_fixed_point", {"name": "sobolev_gan", "rho": 0.01}, 256, 0.02, marks=pytest.mark.slow),
     ],
 )
 def test_a_game_ends_at_its_own_row_and_at_no_neighbours(

@@ -143,6 +143,7 @@ class TestLogLikelihood:
         assert 0.1 <= averages.details["sigma"] < 1
         assert averages.details["exact"] == 0
 
+    @pytest.mark.slow
     def test_windows_reward_a_thousand_averages_above_ten_thousand_real_images(self):
         """A warning in numbers: by Parzen windows on Fashion-MNIST real images are a worse model than blurred averages."""
         data = FashionMNIST()
