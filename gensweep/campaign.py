@@ -56,9 +56,13 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
-    refuse_another(sweep, path)
+    _refuse_another(sweep, path)
     uri = store_of(path, where.tracking_uri)
     if is_done(path, sweep):
+        say(
+            f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. For more: gensweep resume "
+            f"{sweep.name} --samples N"
+        )
         with waiting(_JUDGING):
             return _again(SweepFolder.open(path.resolve()), uri)
     _refuse_unwritable(path)
@@ -158,7 +162,7 @@ def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
         raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
 
 
-def refuse_another(sweep: Sweep, path: Path) -> None:
+def _refuse_another(sweep: Sweep, path: Path) -> None:
     """See to it that a folder which has issued a trial is that of this sweep.
 
     Raises:
@@ -188,7 +192,7 @@ def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> Swe
 
 def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object]) -> None:
     """Give a folder that this process holds the sweep's definition."""
-    refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
+    _refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
     if not difference(folder.definition, sweep.definition()):
         return
     if folder.is_begun():

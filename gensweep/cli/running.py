@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,17 +125,9 @@ def _sound(file: Path, overrides: list[str] | None) -> Sweep:
 
 def _conduct(sweep: Sweep, where: Where) -> None:
     """Run it, and print what came of it also where something went wrong; then the exit code says so."""
-    from gensweep.campaign import conduct, is_done, refuse_another
+    from gensweep.campaign import conduct
     from gensweep.cli.output import print_verdict
 
-    path = where.runs / sweep.name
-    refuse_another(sweep, path)
-    if is_done(path, sweep):
-        print(
-            f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. "
-            f"For more: gensweep resume {sweep.name} --samples N",
-            file=sys.stderr,
-        )
     verdict = conduct(sweep, where)
     try:
         if not isinstance(verdict.problem, Stopped):

@@ -87,10 +87,10 @@ class Driver:
         """The machine took the worker of trial `number`: it goes on from its checkpoint, unless that was too often."""
         if self.is_stopping:
             return
-        reason, _, details = reason.partition("\n")
+        line, _, details = reason.partition("\n")
+        self._hear(Lost(number, line))
         if details:
-            self.folder.trial_of(self.state.trials[number]).write_file("error.txt", f"{reason}\n{details}".encode())
-        self._hear(Lost(number, reason))
+            self.folder.trial_of(self.state.trials[number]).write_file("error.txt", reason.encode())
 
     def _hear(self, said: Said) -> list[Event]:
         """What follows from `said`, entered: all of it is durable, or the driver ends with the error."""
