@@ -179,6 +179,22 @@ def test_what_a_lost_worker_left_is_kept_and_its_line_is_told(tmp_path: Path) ->
     assert record.reason == f"its worker was lost {MACHINE_RETRIES + 1} times, last: lost: MemoryError: no room"
 
 
+def test_a_loss_is_in_the_log_before_its_last_words_are_on_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full for the words must not hide the loss, or its trial would be tried for ever."""
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+
+    def full(*_: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("gensweep.ledger.trial_folder.TrialFolder.write_file", full)
+    with pytest.raises(OSError, match="no space left"):
+        driver.lost(job.number, "killed\nits last words")
+    assert [event["event"] for event in driver.folder.events.read()][-1] == "lost"
+
+
 def test_workers_lost_while_stopping_are_no_losses(tmp_path: Path) -> None:
     driver = start(tmp_path / "s", sweep())
     job = issue(driver)

@@ -61,6 +61,8 @@ class Patient(None_):
 @pytest.fixture
 def third_party_paths(monkeypatch: pytest.MonkeyPatch) -> None:
     class Entry:
+        dist = None
+
         def __init__(self, cls: type) -> None:
             self.load = lambda: cls
 
