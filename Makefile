@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 # one worker a core, each test on one thread
 WORKERS := -n auto --maxprocesses 8
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# the tests start many processes, none of which should compile gensweep anew
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: run test test-all data postgresql bench-metrics bench-driver mutate lint clean
 

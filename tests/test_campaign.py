@@ -34,9 +34,9 @@ Run = Callable[..., Verdict]
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """One store for all of them: to create its tables takes longer than a sweep."""
-    return f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+def store(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str:
+    """One store of MLflow for all."""
+    return f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('store') / 'mlflow.db')}"
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,7 +37,10 @@ def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
     )  # fmt: skip
 
 
-def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp_path: Path) -> None:
+def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     plugin = tmp_path / "plugin"
     (plugin / "mean_gap-1.0.dist-info").mkdir(parents=True)
     (plugin / "mean_gap-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-gap\nVersion: 1.0\n")

@@ -210,17 +210,18 @@ def test_a_killed_worker_is_told_once_and_its_trial_goes_on(
     assert [row.epoch for row in TrialFolder(tmp_path / "trials" / "0").rows()] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(("n_trials", "n"), [(20, 4000), pytest.param(40, 4000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("n_trials", "share"), [(12, 0.5), pytest.param(40, 0.8, marks=pytest.mark.slow)])
 def test_workers_overlap_and_are_kept(
-    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job], n_trials: int, n: int
+    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job], n_trials: int, share: float
 ) -> None:
+    """In turns it were none; how many of them beyond the half, a machine with other work decides."""
     seen: set[int] = set()
 
     def look(said: Report | Failure) -> bool:
         seen.update(descendants(beginning="ray::Worker"))
         return False
 
-    script = Script(*(jobs(number, n=n) for number in range(n_trials)), answer=look)
+    script = Script(*(jobs(number, n=4000) for number in range(n_trials)), answer=look)
     RayTune(cluster, tmp_path / ".ray").run(script)
     rows = {number: TrialFolder(Path(jobs(number).folder)).rows() for number in script.given}
     lives = {number: (of[0].time - 1000 * of[0].seconds, of[-1].time) for number, of in rows.items()}
@@ -230,7 +231,7 @@ def test_workers_overlap_and_are_kept(
         for number, time in sorted(reports, key=lambda report: report[1])
     ]
     both = beside[beside.index(True) :]  # since there are two workers
-    assert sum(both) >= 0.5 * len(both)  # in turns it were none; how many beyond that, the machine decides
+    assert sum(both) >= share * len(both)
     assert len(both) >= 0.5 * len(reports)
     assert len(seen) == PLACES
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -105,9 +106,10 @@ def results(folder: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
     """The same sweep, left alone and in one process."""
     folder = tmp_path_factory.mktemp("undisturbed")
+    shutil.copy(empty_database, folder / "mlflow.db")
     (folder / "space.yaml").write_text(SPACE)
     code, out, err = finish(gensweep(folder, "run", "space.yaml", "--in-process"))
     assert code == 0, err
@@ -130,8 +132,8 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     wait_until(lambda: bool(events(folder, "continued")), driver)
     os.kill(driver.pid, signal.SIGINT)
     starts = [ended(folder, driver)]
-    for number in (signal.SIGKILL, signal.SIGTERM):
-        again = gensweep(folder, "resume", "survivor")
+    for number, where in ((signal.SIGKILL, ()), (signal.SIGTERM, ("--in-process",))):
+        again = gensweep(folder, "resume", "survivor", *where)
         after_reports(folder, again, 10)
         os.kill(again.pid, number)
         starts.append(ended(folder, again))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -67,8 +68,11 @@ def gensweep(folder: Path, path: str, *arguments: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def test_a_searcher_in_one_new_file_is_used_from_yaml_with_no_other_change(tmp_path: Path, plugin: str) -> None:
+def test_a_searcher_in_one_new_file_is_used_from_yaml_with_no_other_change(
+    tmp_path: Path, plugin: str, empty_database: Path
+) -> None:
     (tmp_path / "space.yaml").write_text(SPACE)
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     ran = gensweep(tmp_path, plugin, "run", "space.yaml", "--in-process")
     assert ran.returncode == 0, ran.stderr
     log = (tmp_path / "runs/tiny/ledger/events.jsonl").read_text().splitlines()

@@ -13,16 +13,6 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking.projection import Projection
 
 
-@pytest.fixture(scope="session")
-def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's tables: making them takes seconds, copying the file does not."""
-    path = tmp_path_factory.mktemp("mlflow") / "empty.db"
-    from mlflow import MlflowClient
-
-    MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def store(tmp_path: Path, empty_database: Path) -> Store:
     path = tmp_path / "mlflow.db"
