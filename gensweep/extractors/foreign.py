@@ -59,6 +59,13 @@ def inception_file(path: str = "") -> Path:
     return kept
 
 
+def is_to_be_fetched(path: str = "") -> bool:
+    """Whether `inception_file` would download the file."""
+    return not (
+        path or os.environ.get("GENSWEEP_INCEPTION") or (cache_folder() / "extractors" / INCEPTION_FILE).exists()
+    )
+
+
 def problem(kind: str, path: str) -> str | None:
     """Why the network of `kind:path` cannot be had here, with the cures; None where it can. Reads no weights."""
     chosen = path or os.environ.get("GENSWEEP_INCEPTION", "") if kind == "inception" else path

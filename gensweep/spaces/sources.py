@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -19,6 +19,8 @@ from gensweep.metrics.base import Metric
 from gensweep.spaces.located import at
 from gensweep.spaces.sweep import Sweep
 from gensweep.spaces.tried import tries
+
+_MOST_READ = 10  # datasets that one check reads
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,31 @@ def data_problems(sweep: Sweep) -> list[Problem]:
 def unreadable(sweep: Sweep) -> list[Problem]:
     """What of the sweep's data and extractors cannot be opened here. Reads them, and keeps them for its trials."""
     return _problems(sweep, _why_not_opened)
+
+
+class Opened(NamedTuple):
+    """What is wrong with what was opened, and a sentence for each source that was not."""
+
+    problems: list[Problem]
+    left: list[str]
+
+
+def opened_at_once(sweep: Sweep) -> Opened:
+    """`unreadable`, but for what takes long to read or would be fetched."""
+    read, left = set[Dataset](), list[str]()
+
+    def question(source: _Source) -> str | None:
+        if source.metric is not None:
+            reason = source.metric.left_unopened()
+        elif (reason := source.dataset.left_unread()) is None and len(read) == _MOST_READ:
+            reason = f"of the datasets that are searched only the first {_MOST_READ} were read"
+        if reason is not None:
+            left.append(f"Not opened by check: {reason}.")
+            return None
+        read.add(source.dataset)
+        return _why_not_opened(source)
+
+    return Opened(_problems(sweep, question), list(dict.fromkeys(left)))
 
 
 def _problems(sweep: Sweep, question: Callable[[_Source], str | None]) -> list[Problem]:
