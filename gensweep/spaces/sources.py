@@ -65,7 +65,8 @@ def opened_at_once(sweep: Sweep) -> Opened:
         if reason is not None:
             left.append(f"Not opened by check: {reason}.")
             return None
-        read.add(source.dataset)
+        if source.metric is None:
+            read.add(source.dataset)
         return _why_not_opened(source)
 
     return Opened(_problems(sweep, question), list(dict.fromkeys(left)))
