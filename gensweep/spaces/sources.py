@@ -14,7 +14,7 @@ from gensweep.axes.space import Ask
 from gensweep.component import build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, Problem
+from gensweep.errors import CannotRun, ConfigError, Problem
 from gensweep.metrics.base import Metric
 from gensweep.spaces.located import at
 from gensweep.spaces.sweep import Sweep
@@ -89,6 +89,8 @@ def _why_not_opened(source: _Source) -> str | None:
             source.metric.ready(source.dataset)
     except ConfigError as error:
         return str(error)
+    except CannotRun:  # not the data are at fault, but the place
+        raise
     except Exception as error:  # a file may be broken in ways that only its library knows
         return f"cannot be read ({type(error).__name__}: {error}). Check the file, or get it again."
     return None

@@ -15,6 +15,7 @@ from gensweep.datasets._files import FASHION_MNIST, MNIST
 from gensweep.datasets.array import Array
 from gensweep.datasets.base import Dataset, load
 from gensweep.datasets.image_folder import ImageFolder
+from gensweep.errors import CannotRun
 from gensweep.extractors import foreign
 from gensweep.spaces import sources
 from gensweep.spaces.check import load_and_check
@@ -99,6 +100,14 @@ def test_a_cache_that_cannot_be_written(reading: Callable[..., Sweep], monkeypat
     monkeypatch.setenv("GENSWEEP_CACHE", "/proc/nothing")
     (problem,) = opened_at_once(reading("{name: image_folder, path: photos, channels: 1}")).problems
     assert "GENSWEEP_CACHE" in str(problem)
+
+
+def test_a_cache_in_a_home_that_is_nobodys(reading: Callable[..., Sweep], monkeypatch: pytest.MonkeyPatch) -> None:
+    images()
+    sweep = reading("{name: image_folder, path: photos, channels: 1}")
+    monkeypatch.setenv("GENSWEEP_CACHE", "~no-such-user/x")
+    with pytest.raises(CannotRun, match="^GENSWEEP_CACHE=~no-such-user/x: "):
+        opened_at_once(sweep)
 
 
 def test_an_extractor_that_holds_no_network(reading: Callable[..., Sweep]) -> None:
