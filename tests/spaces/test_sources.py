@@ -106,7 +106,7 @@ def test_a_cache_in_a_home_that_is_nobodys(reading: Callable[..., Sweep], monkey
     images()
     sweep = reading("{name: image_folder, path: photos, channels: 1}")
     monkeypatch.setenv("GENSWEEP_CACHE", "~no-such-user/x")
-    with pytest.raises(CannotRun, match="^GENSWEEP_CACHE=~no-such-user/x: "):
+    with pytest.raises(CannotRun, match=r"^GENSWEEP_CACHE=~no-such-user/x: "):
         opened_at_once(sweep)
 
 
