@@ -3,7 +3,11 @@
 import os
 import sys
 
-if sys.path[0] == os.getcwd() != os.path.dirname(os.path.dirname(__file__)):
+try:
+    here = os.getcwd()
+except FileNotFoundError:  # it was deleted
+    here = ""
+if sys.path[0] == here != os.path.dirname(os.path.dirname(__file__)):
     del sys.path[0]  # Python put it there for -m; a user's random.py would be taken for the library's
 
 from gensweep.cli.program import main

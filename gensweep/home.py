@@ -11,6 +11,8 @@ import stat
 import tempfile
 from pathlib import Path
 
+from gensweep.errors import CannotRun
+
 
 def home() -> Path | None:
     """The user's home, as $HOME or the list of users says it; None where neither does."""
@@ -18,6 +20,26 @@ def home() -> Path | None:
         return Path.home()
     except RuntimeError:
         return None
+
+
+def expanded(path: str | Path, given_in: str) -> Path:
+    """A path as it was given, with the home in the place of `~`; `given_in` names the variable or option, for the message.
+
+    Raises:
+        CannotRun: there is no such home.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        whose = Path(path).parts[0]
+        raise CannotRun(
+            f"{given_in}={path}: {whose} is nobody's home here ({'no such user' if whose != '~' else _why_homeless()}). "
+            f"Write the path in full{' or set HOME' if whose == '~' else ''}."
+        ) from error
+
+
+def _why_homeless() -> str:
+    return f"HOME is not set, and user id {os.getuid()} is not in the list of users"
 
 
 def has_writable_home() -> bool:
@@ -29,7 +51,7 @@ def has_writable_home() -> bool:
 def cache_folder() -> Path:
     """GENSWEEP_CACHE, or ~/.cache/gensweep; where that cannot be made, a folder of this user alone for temporary files."""
     if chosen := os.environ.get("GENSWEEP_CACHE"):
-        return Path(chosen).expanduser()
+        return expanded(chosen, "GENSWEEP_CACHE")
     if (found := home()) is not None:
         folder = there = found / ".cache" / "gensweep"
         while not there.exists():

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gensweep import home as place
-from gensweep.home import cache_folder, has_writable_home
+from gensweep.datasets._files import MNIST
+from gensweep.errors import CannotRun
+from gensweep.executors.visible import worker_environment
+from gensweep.extractors.foreign import inception_file, problem
+from gensweep.home import cache_folder, expanded, has_writable_home
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +86,30 @@ def test_a_folder_that_somebody_else_prepared_is_not_used(
     assert folder != tmp_path / "tmp" / f"gensweep-{os.getuid()}"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert cache_folder() == folder  # the same for this process
+
+
+@pytest.mark.parametrize(
+    ("variable", "asked"),
+    [
+        ("GENSWEEP_CACHE", cache_folder),
+        ("GENSWEEP_CACHE", worker_environment),
+        ("GENSWEEP_DATA", lambda: MNIST.find(None)),
+        ("GENSWEEP_INCEPTION", inception_file),
+        ("GENSWEEP_INCEPTION", lambda: problem("inception", "")),
+    ],
+)
+def test_a_home_that_is_nobodys_is_said_with_where_it_was_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, asked: Callable[[], object]
+) -> None:
+    monkeypatch.setenv(variable, "~no-such-user/x")
+    with pytest.raises(CannotRun, match=f"{variable}=~no-such-user/x: ~no-such-user is nobody's home .*path in full"):
+        asked()
+    monkeypatch.setenv(variable, "~/x")
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where the list of users has none for this one
+    with pytest.raises(CannotRun, match=f"{variable}=~/x: ~ is nobody's home .*HOME is not set.* or set HOME"):
+        asked()
+
+
+def test_a_tilde_elsewhere_is_a_letter(tmp_path: Path) -> None:
+    assert expanded(tmp_path / "a~" / "~b", "--runs") == tmp_path / "a~" / "~b"

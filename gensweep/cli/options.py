@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gensweep.errors import ConfigError, suggest
+from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 
 File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
@@ -20,7 +21,11 @@ Overrides = Annotated[
 Runs = Annotated[
     Path,
     typer.Option(
-        "--runs", "-o", envvar="GENSWEEP_RUNS", help="the folder that holds the sweeps", callback=Path.expanduser
+        "--runs",
+        "-o",
+        envvar="GENSWEEP_RUNS",
+        help="the folder that holds the sweeps",
+        callback=lambda runs: expanded(runs, "--runs"),
     ),
 ]
 Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]

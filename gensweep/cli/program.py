@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,7 +12,7 @@ from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
-from gensweep.errors import GensweepError, Interrupted
+from gensweep.errors import CannotRun, GensweepError, Interrupted
 
 app = typer.Typer(
     name="gensweep",
@@ -49,6 +50,7 @@ def main() -> NoReturn:
 def _run() -> int:
     """The exit code of the command."""
     try:
+        _refuse_no_place(sys.argv[1:])
         code = int(app(standalone_mode=False) or 0)  # typer hands back the code of Exit, and makes Ctrl-C one
         if code == Interrupted.exit_code:
             _complain("stopped by Ctrl-C")
@@ -68,6 +70,16 @@ def _run() -> int:
         code = 0
         discard()  # at once: typer has put something in the place of stdout that hides what a flush finds
     return code
+
+
+def _refuse_no_place(words: list[str]) -> None:
+    """Raise where the working folder is gone: relative paths would be nowhere, and libraries fail with tracebacks."""
+    if not words or {"-h", "--help", "--version"} & set(words):
+        return
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise CannotRun("the working folder was deleted. Go to one that is there (cd), and say it again.") from error
 
 
 def _written(code: int) -> int:

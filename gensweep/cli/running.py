@@ -83,15 +83,17 @@ def resume(
 def check(file: File, overrides: Overrides = None) -> None:
     """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
 
+    Data and extractors are opened as trials open them; what is large, or would be fetched, is not, and that is said.
+
     Example:
       gensweep check search_spaces/wae.yaml trial.latent_size='choice(4,8)'
     """
-    sweep = _sound(file, overrides)
+    sweep, left = _sound(file, overrides)
     from gensweep.cli.notes import notes
     from gensweep.terminal import print_text
 
     print(f"{file}: sound. {sum(sweep.counts.values())} trials:")
-    print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
+    print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep), *left]))
 
 
 def plan(file: File, overrides: Overrides = None) -> None:
@@ -100,27 +102,30 @@ def plan(file: File, overrides: Overrides = None) -> None:
     Example:
       gensweep plan search_spaces/families.yaml search.samples=50
     """
-    sweep = _sound(file, overrides)
+    sweep, _ = _sound(file, overrides)
     from gensweep.cli.output import print_plan
     from gensweep.orchestration.plan import probe
 
     print_plan(sweep, probe(sweep))
 
 
-def _sound(file: Path, overrides: list[str] | None) -> Sweep:
-    """The sweep, with its data here."""
+def _sound(file: Path, overrides: list[str] | None) -> tuple[Sweep, list[str]]:
+    """The sweep, with its data here, and what of them was not opened."""
     from gensweep.terminal import waiting
 
     with waiting(f"reading {file}"):
         from gensweep.spaces.blame import told
         from gensweep.spaces.check import load_and_check
-        from gensweep.spaces.sources import data_problems
+        from gensweep.spaces.sources import data_problems, opened_at_once
 
         sweep = load_and_check(file, overrides or [])
-        problems = data_problems(sweep)
+        problems, left = data_problems(sweep), list[str]()
+    if not problems:
+        with waiting("opening the data"):
+            problems, left = opened_at_once(sweep)
     if problems:
         raise ConfigError(told(problems, sweep.sources, file))
-    return sweep
+    return sweep, left
 
 
 def _conduct(sweep: Sweep, where: Where) -> None:

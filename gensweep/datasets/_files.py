@@ -14,7 +14,7 @@ import gensweep
 from gensweep.datasets._idx import read_content
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import ConfigError
-from gensweep.home import home
+from gensweep.home import expanded, home
 
 _DEBIAN = Path("/usr/share/datasets")
 
@@ -47,7 +47,8 @@ class FileSet:
             yield from (given, given / self.folder)
             return
         if environment := os.environ.get("GENSWEEP_DATA"):
-            yield from (Path(environment).expanduser(), Path(environment).expanduser() / self.folder)
+            named = expanded(environment, "GENSWEEP_DATA")
+            yield from (named, named / self.folder)
         working = os.environ.get(WORKING_FOLDER)  # a worker stands elsewhere than the command that began the sweep
         yield Path(working or Path.cwd()) / ".data" / self.folder
         yield Path(gensweep.__file__).parent.parent / ".data" / self.folder

@@ -62,6 +62,10 @@ class Dataset(Component, ABC):
         """Why the data cannot be loaded here, with the cures; None where they can. Reads no more than file names."""
         return None
 
+    def left_unread(self) -> str | None:
+        """Why `gensweep check` does not read the data, which would take long or fetch them; None where it does."""
+        return None
+
     def modes(self) -> tuple[torch.Tensor, float] | None:
         """The centres [k, d] and the common σ where the data are a mixture of equally wide round Gaussians, else None."""
         return None
@@ -69,6 +73,13 @@ class Dataset(Component, ABC):
     def labels_of_train(self) -> Callable[[], torch.Tensor] | None:
         """What reads the class of each training item, [n], int64; None where the data have no classes."""
         return None
+
+    def scaled(self, items: torch.Tensor, *, of_bytes: bool = False) -> torch.Tensor:
+        """Items in the units of the source [n, *shape], at the scale that the data have been brought to.
+
+        `of_bytes`: they are numbers from 0 to 255 that were saved as bytes.
+        """
+        return items
 
     @abstractmethod
     def read(self) -> Splits:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from gensweep.component import Location
 from gensweep.datasets._fractions import Fractions
-from gensweep.datasets._store import stored
+from gensweep.datasets._store import QUICK_IMAGE_BYTES, stored
 from gensweep.datasets.base import Splits
 from gensweep.errors import ConfigError, suggest
 from gensweep.files import pixels
@@ -64,6 +64,16 @@ class HuggingFace(Fractions):
     def levels(self) -> int:
         """8 bits, after resampling too."""
         return 256
+
+    def left_unread(self) -> str | None:
+        """What is on the hub, and many or large images that the library has saved."""
+        folder = Path(self.path).expanduser()
+        if not folder.is_dir():
+            return f"{self.path} is fetched from the Hugging Face hub, or from its cache, by `gensweep run`"
+        size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+        return (
+            f"{self.path}: its {size / 1e6:,.0f} MB are decoded by `gensweep run`" if size > QUICK_IMAGE_BYTES else None
+        )
 
     def read(self) -> Splits:
         """The splits, each [n, channels, size, size] in [0, 1]; the first time takes about a millisecond an image."""

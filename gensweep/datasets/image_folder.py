@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import FilePath
 from gensweep.datasets._fractions import Fractions
-from gensweep.datasets._store import stored
+from gensweep.datasets._store import QUICK_IMAGE_BYTES, QUICK_IMAGES, is_stored, stored
 from gensweep.datasets.base import SplitName, Splits
 from gensweep.errors import ConfigError
 from gensweep.files import images, pixels
@@ -75,6 +75,14 @@ class ImageFolder(Fractions):
             return f"dataset image_folder: {error}"
         return None
 
+    def left_unread(self) -> str | None:
+        """Many images, or large ones, that were not decoded before."""
+        files = listing(self._folder).files
+        size = sum(file.stat().st_size for file in files)
+        if max(size / QUICK_IMAGE_BYTES, len(files) / QUICK_IMAGES) <= 1 or is_stored(self._content(files)):
+            return None
+        return f"{shown(self._folder)}: its {len(files):,} images ({size / 1e6:,.0f} MB) are decoded by `gensweep run`"
+
     def read(self) -> Splits:
         """The splits, each [n, channels, height, width] in [0, 1]; the first time takes about a millisecond an image."""
         found = listing(self._folder)
@@ -86,11 +94,14 @@ class ImageFolder(Fractions):
         def read(chosen: torch.Tensor) -> Iterator[torch.Tensor]:
             return images.decoded([files[index] for index in chosen.tolist()], form, remarks, files)
 
-        names = [[str(f.relative_to(self._folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-        content = {**self.dump(), "path": str(self._folder.resolve()), "files": names, "version": 2}
-        splits = stored(content, shape, self.parts(len(files), shown(self._folder)), read)
+        splits = stored(self._content(files), shape, self.parts(len(files), shown(self._folder)), read)
         tell_remarks(self._folder, remarks)
         return splits
+
+    def _content(self, files: Sequence[Path]) -> dict[str, Any]:
+        """What decides every value."""
+        names = [[str(f.relative_to(self._folder)), f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+        return {**self.dump(), "path": str(self._folder.resolve()), "files": names, "version": 2}
 
     @property
     def _folder(self) -> Path:

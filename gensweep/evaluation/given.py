@@ -95,7 +95,7 @@ def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples
 def array_in(what: str, reference: Dataset) -> GivenSamples:
     """The items of FILE.npy, FILE.npz or FILE.npz:KEY [n, *shape], in the reference's range.
 
-    Bytes are scaled to the range; other numbers are taken as they are, and must lie in it.
+    Bytes are scaled to the range; other numbers are taken in the units of the reference's file, and must lie in it.
 
     Raises:
         ConfigError: no array, one of another shape, or a value that is not finite or outside the range.
@@ -113,6 +113,7 @@ def array_in(what: str, reference: Dataset) -> GivenSamples:
         return GivenSamples(low + (high - low) * torch.cat(list(items.blocks(everything))), "an array of uint8")
     as_they_are = arrays.Items(items.file, items.array, items.shape, None, 1.0)
     given = torch.cat(list(as_they_are.blocks(everything)))
+    given = reference.scaled(given, of_bytes=bool(items.array.dtype == "uint8"))
     _refuse_outside(file, given, reference)
     return GivenSamples(given)
 

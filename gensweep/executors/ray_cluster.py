@@ -5,11 +5,12 @@ from __future__ import annotations
 import atexit
 import itertools
 import os
+import re
 import socket
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from gensweep.executors.visible import worker_environment
 
 _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
 _OBJECTS = 200_000_000  # bytes for Ray's objects where there is no shared memory: a trial's reports are small
+_DOLLAR = "A_DOLLAR"  # a variable that comes before those that need it, also where Ray sorts them
+_LOST = re.compile(r"\$\{[A-Z0-9_]+\}")
 _TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
@@ -108,13 +111,13 @@ class RayCluster:
             "log_to_driver": False,
             "logging_level": "ERROR",
             "configure_logging": True,
-            "runtime_env": {"env_vars": _environment(self.resources.threads)},
+            "runtime_env": {"env_vars": literal(_environment(self.resources.threads))},
             "job_config": OwnImports(),
         }
         if self.address is None:
             self._say("starting Ray on this machine")
             self._folder = PrivateFolder(self._runs)
-            options["runtime_env"]["env_vars"]["PYTHONPATH"] = os.pathsep.join(imports())
+            options["runtime_env"]["env_vars"] |= literal({"PYTHONPATH": os.pathsep.join(imports())})
             _start_here(options, self._folder)
         else:
             self._say(f"joining the Ray cluster at {redacted(self.address)}")
@@ -219,6 +222,21 @@ def _knock(address: str) -> None:
     if port.isdigit():
         with socket.create_connection((host, int(port)), timeout=10):
             pass
+
+
+def literal(variables: Mapping[str, str]) -> dict[str, str]:
+    """Variables as they must be given to Ray for workers to have them as they are: Ray expands $NAME in them.
+
+    Raises:
+        CannotRun: Ray would change one all the same.
+    """
+    for name, value in variables.items():
+        if lost := _LOST.search(value):
+            raise CannotRun(
+                f"{name} for Ray's workers names a folder with {lost[0]} in it ({value}), which Ray removes from it. Rename the "
+                f"folder, or give another path to it; --in-process runs one trial after another without Ray."
+            )
+    return {_DOLLAR: "$"} | {name: value.replace("$", f"${{{_DOLLAR}}}") for name, value in variables.items()}
 
 
 def _environment(threads: int) -> dict[str, str]:

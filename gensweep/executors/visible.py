@@ -15,6 +15,7 @@ from gensweep.configuration import Resources
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import CannotRun
 from gensweep.executors.base import T
+from gensweep.home import expanded
 
 _SECONDS = 60  # a worker has to start and import torch first, from a network's folder perhaps
 _FOLDERS = ("GENSWEEP_DATA", "GENSWEEP_CACHE", "GENSWEEP_INCEPTION")
@@ -37,7 +38,7 @@ def answers(question: Callable[[], T], resources: Resources) -> dict[str, T]:
 
 def worker_environment() -> dict[str, str]:
     """The folders that this process was told or stands in, for workers, which stand in others."""
-    told = {name: Path(value).expanduser().absolute() for name in _FOLDERS if (value := os.environ.get(name))}
+    told = {name: expanded(value, name).absolute() for name in _FOLDERS if (value := os.environ.get(name))}
     return {**{name: str(path) for name, path in told.items()}, WORKING_FOLDER: str(Path.cwd())}
 
 

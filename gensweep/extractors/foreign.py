@@ -29,7 +29,7 @@ import torch
 
 from gensweep.errors import ConfigError
 from gensweep.extractors.preparation import Preparation, Range
-from gensweep.home import cache_folder
+from gensweep.home import cache_folder, expanded
 
 INCEPTION_FILE = "inception-2015-12-05.pt"
 INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
@@ -49,7 +49,7 @@ def inception_file(path: str = "") -> Path:
         ConfigError: it is nowhere and cannot be downloaded.
     """
     if chosen := path or os.environ.get("GENSWEEP_INCEPTION", ""):
-        return Path(chosen).expanduser()
+        return expanded(chosen, "extractor" if path else "GENSWEEP_INCEPTION")
     kept = cache_folder() / "extractors" / INCEPTION_FILE
     if not kept.exists():
         try:
@@ -59,6 +59,13 @@ def inception_file(path: str = "") -> Path:
     return kept
 
 
+def is_to_be_fetched(path: str = "") -> bool:
+    """Whether `inception_file` would download the file."""
+    return not (
+        path or os.environ.get("GENSWEEP_INCEPTION") or (cache_folder() / "extractors" / INCEPTION_FILE).exists()
+    )
+
+
 def problem(kind: str, path: str) -> str | None:
     """Why the network of `kind:path` cannot be had here, with the cures; None where it can. Reads no weights."""
     chosen = path or os.environ.get("GENSWEEP_INCEPTION", "") if kind == "inception" else path
@@ -66,7 +73,7 @@ def problem(kind: str, path: str) -> str | None:
     if not chosen and not kept.exists():
         reason = _silence(INCEPTION_ADDRESS)
         return reason and _no_inception(kept, reason)
-    file = Path(chosen).expanduser() if chosen else kept
+    file = (expanded(chosen, "extractor" if path else "GENSWEEP_INCEPTION")) if chosen else kept
     if not file.is_file():
         cure = "Check the path" if path else "Check GENSWEEP_INCEPTION"
         return f"extractor {kind}: {file}: no such file. {cure}, or choose another extractor."

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ _BLOCK = 1024
 _CHANNELS = (1, 3)
 _LOOKED_AT = 1000
 _MOST_LEVELS = 2**16
+_LARGEST = torch.finfo(torch.float32).max
 # What numpy and the modules that unpack raise for a damaged file: a header that is no Python, a length beyond memory, a
 # flag of a cipher or of an unknown compression, bytes that do not unpack.
 _UNREADABLE = (
@@ -57,14 +58,14 @@ class Items:
         n = round(high - low) + 1
         return n if math.isclose(low, round(low)) and math.isclose(high, round(high)) and n <= _MOST_LEVELS else 0
 
-    def blocks(self, chosen: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The items at `chosen` [m] in order, as checked float32 blocks [k, *shape].
+    def blocks(self, chosen: torch.Tensor, dtype: Literal["float32", "float64"] = "float32") -> Iterator[torch.Tensor]:
+        """The items at `chosen` [m] in order, as checked blocks [k, *shape].
 
         Raises:
             ConfigError: a value is not finite or outside the bounds; with the number of the item in the file.
         """
         for indices in torch.split(chosen, _BLOCK):
-            block = torch.from_numpy(self.array[indices.numpy()].astype("float32"))
+            block = torch.from_numpy(self.array[indices.numpy()].astype(dtype))
             if self.array.ndim == 4 and self.array.shape[1:] != self.shape:
                 block = block.permute(0, 3, 1, 2)
             block = (block.reshape(-1, *self.shape) * self.scale).contiguous()
@@ -72,7 +73,7 @@ class Items:
             yield block
 
     def _check(self, rows: torch.Tensor, indices: torch.Tensor) -> None:
-        bad = (~torch.isfinite(rows)).any(1)
+        bad = (~(rows.abs() <= _LARGEST)).any(1)  # NaN is not either
         if bool(bad.any()):
             self._refuse(indices, bad, "has a value that is not finite. Remove such items from the file.")
         if self.bounds:
@@ -84,7 +85,7 @@ class Items:
                     indices,
                     bad,
                     f"has values from {float(row.min()):g} to {float(row.max()):g}, outside [{low:g}, {high:g}]. Give "
-                    "the range in `value_range`.",
+                    "the range in `value_range`; with `scale: minmax` it becomes [0, 1].",
                 )
 
     def _refuse(self, indices: torch.Tensor, bad: torch.Tensor, what: str) -> None:

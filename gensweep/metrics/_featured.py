@@ -69,6 +69,12 @@ class Featured(Metric, ABC):
         reason = foreign.problem(kind, path) if kind in FOREIGN else None
         return reason and f"metric {self.name}: {reason}"
 
+    def left_unopened(self) -> str | None:
+        """Inception where it is not here yet."""
+        kind, _, path = self.extractor.partition(":")
+        fetched = kind == "inception" and foreign.is_to_be_fetched(path)
+        return f"extractor {self.extractor} is fetched by `gensweep run`" if fetched else None
+
     def ready(self, dataset: Dataset) -> None:
         """Open the extractor."""
         self.features(dataset)

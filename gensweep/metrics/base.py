@@ -110,6 +110,10 @@ class Metric(Component, ABC):
         """Why it cannot score on this machine (a file that it needs is missing), with the cures; None where it can."""
         return None
 
+    def left_unopened(self) -> str | None:
+        """Why `gensweep check` does not open what `ready` opens, which would be fetched; None where it does."""
+        return None
+
     def ready(self, dataset: Dataset) -> None:
         """Open what a score on `dataset` takes besides the data.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -14,11 +14,13 @@ from gensweep.axes.space import Ask
 from gensweep.component import build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, Problem
+from gensweep.errors import CannotRun, ConfigError, Problem
 from gensweep.metrics.base import Metric
 from gensweep.spaces.located import at
 from gensweep.spaces.sweep import Sweep
 from gensweep.spaces.tried import tries
+
+_MOST_READ = 10  # datasets that one check reads
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,32 @@ def unreadable(sweep: Sweep) -> list[Problem]:
     return _problems(sweep, _why_not_opened)
 
 
+class Opened(NamedTuple):
+    """What is wrong with what was opened, and a sentence for each source that was not."""
+
+    problems: list[Problem]
+    left: list[str]
+
+
+def opened_at_once(sweep: Sweep) -> Opened:
+    """`unreadable`, but for what takes long to read or would be fetched."""
+    read, left = set[Dataset](), list[str]()
+
+    def question(source: _Source) -> str | None:
+        if source.metric is not None:
+            reason = source.metric.left_unopened()
+        elif (reason := source.dataset.left_unread()) is None and len(read) == _MOST_READ:
+            reason = f"of the datasets that are searched only the first {_MOST_READ} were read"
+        if reason is not None:
+            left.append(f"Not opened by check: {reason}.")
+            return None
+        if source.metric is None:
+            read.add(source.dataset)
+        return _why_not_opened(source)
+
+    return Opened(_problems(sweep, question), list(dict.fromkeys(left)))
+
+
 def _problems(sweep: Sweep, question: Callable[[_Source], str | None]) -> list[Problem]:
     found, lost = list[Problem](), set[Dataset]()
     for source in _sources(sweep):
@@ -61,6 +89,8 @@ def _why_not_opened(source: _Source) -> str | None:
             source.metric.ready(source.dataset)
     except ConfigError as error:
         return str(error)
+    except CannotRun:  # not the data are at fault, but the place
+        raise
     except Exception as error:  # a file may be broken in ways that only its library knows
         return f"cannot be read ({type(error).__name__}: {error}). Check the file, or get it again."
     return None

@@ -8,10 +8,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import gensweep
+from gensweep import cli
 
 ROOT = Path(gensweep.__file__).parent.parent
 SMOKE = ROOT / "search_spaces" / "smoke.yaml"
@@ -25,6 +27,55 @@ def test_files_named_like_libraries_are_not_taken_for_them(tmp_path: Path, name:
     ran = subprocess.run([sys.executable, "-m", "gensweep", "ls"], cwd=tmp_path, capture_output=True, text=True, check=False,
                          env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60)  # fmt: skip
     assert (ran.returncode, "Traceback" in ran.stderr) == (0, False), ran.stderr
+
+
+def in_a_deleted_folder(tmp_path: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "gone").mkdir()
+    command = [sys.executable, "-m", "gensweep", *words]
+    return subprocess.run(
+        ["sh", "-c", 'rm -rf "$PWD"; exec "$@"', "sh", *command], cwd=tmp_path / "gone", capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def test_a_working_folder_that_was_deleted_is_said(tmp_path: Path) -> None:
+    ran = in_a_deleted_folder(tmp_path, "run", str(SMOKE))
+    assert (ran.returncode, ran.stdout, ran.stderr.count("\n")) == (4, "", 1)
+    assert ran.stderr.startswith("gensweep: the working folder was deleted. Go to one that is there (cd)")
+
+
+def test_help_needs_no_working_folder(tmp_path: Path) -> None:
+    ran = in_a_deleted_folder(tmp_path, "--help")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "Sweep families of generative models" in ran.stdout
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (["ls"], 4), (["check", str(SMOKE)], 4), (["show", "wae"], 4), (["ui"], 4), (["resume", "wae"], 4), (["run", "-h"], 0),
+    (["--version"], 0), ([], 2),
+])  # fmt: skip
+def test_every_command_knows_that_its_folder_was_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], code: int
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    monkeypatch.setattr(sys, "argv", ["gensweep", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert int(ended.value.code or 0) == code
+    assert ("the working folder was deleted" in capsys.readouterr().err) == (code == 4)
+
+
+@pytest.mark.parametrize("given", [{"words": ["--runs", "~no-such-user/x"]}, {"variable": "~no-such-user/x"}])
+def test_sweeps_in_a_home_that_is_nobodys_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: dict[str, Any]
+) -> None:
+    monkeypatch.setenv("GENSWEEP_RUNS", given.get("variable", "runs"))
+    monkeypatch.setattr(sys, "argv", ["gensweep", "ls", *given.get("words", [])])
+    with pytest.raises(SystemExit, match="4"):
+        cli.main()
+    assert "--runs=~no-such-user/x: ~no-such-user is nobody's home here" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -13,10 +13,15 @@ import pytest
 
 from gensweep import campaign
 from gensweep.datasets._files import FileSet
+from gensweep.datasets.base import load
+from gensweep.errors import CannotRun
 from gensweep.executors.base import Work
+from gensweep.progress import tell_once
 from gensweep.trial import Failure, Job, Report
 from tests.cli.conftest import Command, Ended
 from tests.scripted_executor import Script, Scripted, completes, said
+
+COMMANDS = [("check", ()), ("plan", ()), ("run", ("--in-process",))]
 
 
 @pytest.fixture
@@ -319,3 +324,59 @@ def test_check_says_what_an_arm_does_not_search(gensweep: Command) -> None:
         "  2 x vae", "  1 x flow", "flow has no latent_size: not searched there.",
         "flow has only 1 configuration: 1 trial instead of 2.",
     ]  # fmt: skip
+
+
+def test_check_and_plan_open_the_data_as_run_does(tmp_path: Path, gensweep: Command) -> None:
+    values = np.random.default_rng(0).normal(size=(80, 3))
+    values[17] = np.nan
+    np.save(tmp_path / "own.npy", values)
+    own = ("trial.dataset={name: array, path: own.npy}", "trial.training.batch_size=8")
+    ended = [gensweep(command, "space.yaml", *own, *more) for command, more in COMMANDS]
+    for one in ended:
+        assert (one.code, one.out) == (2, "")
+        assert "item 17 has a value that is not finite. Remove such items from the file." in one.err
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "scale", "n"),
+    [(("check",), "none", 1), (("check",), "minmax", 0), (("run", "--in-process"), "none", 1)],
+)
+def test_check_and_run_say_before_anything_starts_that_data_are_at_no_scale(
+    tmp_path: Path, gensweep: Command, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], scale: str, n: int
+) -> None:
+    def before_it_starts(*_: object) -> None:
+        raise CannotRun("enough")
+
+    monkeypatch.setattr(campaign, "_refuse_unseen", before_it_starts)
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).random((80, 3)) * 999)
+    tell_once.cache_clear()
+    load.cache_clear()
+    own = (f"trial.dataset={{name: array, path: own.npy, scale: {scale}}}", "trial.training.batch_size=8")
+    ended = gensweep(command[0], "space.yaml", *own, *command[1:])
+    assert ended.err.count("add scale: standardise to the dataset") == n
+    assert (ended.code, "enough" in ended.err) == ((4, True) if command[0] == "run" else (0, False))
+
+
+def test_what_check_did_not_open_is_said(tmp_path: Path, gensweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "own.npy", np.full((80, 3), np.nan))
+    monkeypatch.setattr("gensweep.datasets.array._QUICK", 0)
+    ended = gensweep("check", "space.yaml", "trial.dataset={name: array, path: own.npy}", "trial.training.batch_size=8")
+    assert ended.code == 0
+    assert ended.out.splitlines()[-1].startswith("Not opened by check: ")
+
+
+@pytest.mark.parametrize(("scale", "shape"), [("standardise", (200, 4)), ("minmax", (200, 1, 8, 8))])
+def test_bytes_as_floats_train_once_they_are_scaled(
+    tmp_path: Path, gensweep: Command, scale: str, shape: tuple[int, ...]
+) -> None:
+    np.save(tmp_path / "own.npy", np.random.default_rng(0).random(shape) * 255)
+    own = (
+        f"trial.dataset={{name: array, path: own.npy, scale: {scale}}}",
+        "trial.training={epochs: 2, batch_size: 16}",
+    )
+    ended = gensweep(
+        "run", "space.yaml", *own, "--in-process", "name=scaled", "trial.latent_size=2", "search.samples=1"
+    )
+    assert ended.code == 0, ended.err
+    assert ended.err.count(" completed at epoch 2") == 2

@@ -10,11 +10,16 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
 from compose_checks import DEPLOY, SECRETS, resolved
 from tracking_stack import TrackingStack, postgres_bin, start_stack
+
+from gensweep.errors import CannotRun
+from gensweep.tracking.store import check_reachable
+from tests.cli.conftest import call
 
 ROUTE = "/api/2.0/mlflow/experiments/search?max_results=1"
 
@@ -152,6 +157,48 @@ def test_users_see_nothing_until_they_are_told(stack: TrackingStack) -> None:
     )
     assert created.status_code == 200
     assert search("reader", password).json().get("experiments", []) == []
+
+
+@pytest.fixture
+def outdated(stack: TrackingStack) -> None:
+    """A database `old` with MLflow's tables, as far as they are looked at, of an earlier version."""
+    service = resolved([DEPLOY / "compose.yaml"])["postgres"]
+    stack.sql("postgres", "CREATE DATABASE old", service)
+    for statement in (
+        "CREATE TABLE experiments (experiment_id int, name text, lifecycle_stage text)", "CREATE TABLE runs (run_uuid text)",
+        "CREATE TABLE alembic_version (version_num text)", "INSERT INTO alembic_version VALUES ('27a6a02d2cf1')",
+    ):  # fmt: skip
+        stack.sql("old", statement, service)
+
+
+@pytest.mark.usefixtures("outdated")
+def test_a_sweep_says_what_is_wrong_with_a_database_before_anything_is_written(
+    stack: TrackingStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    password, port = quote(SECRETS["POSTGRES_PASSWORD"], safe=""), stack.ports["postgres"]
+
+    def uri(database: str = "mlflow", secret: str = password, at: int = port) -> str:
+        return f"postgresql+psycopg2://mlflow:{secret}@127.0.0.1:{at}/{database}"
+
+    shown = f"postgresql+psycopg2://127.0.0.1:{port}"
+    check_reachable(uri())  # the server's own is as it should be
+    for given, words in [
+        (uri(secret="wr0ng"), ["password authentication failed for user", "Check name, user and password"]),
+        (uri("nowhere"), ['database "nowhere" does not exist', "Check name, user and password"]),
+        (uri(at=1), ["Connection refused", "or name another store"]),
+    ]:
+        with pytest.raises(CannotRun) as refused:
+            check_reachable(given)
+        said = str(refused.value)
+        assert [word for word in words if word not in said] == [], said
+        assert not any(secret in said for secret in ("wr0ng", password, SECRETS["POSTGRES_PASSWORD"]))
+    smoke = str(DEPLOY.parent / "search_spaces" / "smoke.yaml")
+    ended = call(tmp_path, ("run", smoke, "--in-process", "--tracking-uri", uri("old")), monkeypatch, capfd.readouterr)
+    assert ended.code == 4, ended.err
+    assert f"MLflow at {shown}/old cannot be used (its schema 27a6a02d2cf1 is older" in ended.err
+    assert f"mlflow db upgrade {shown}/old" in ended.err
+    assert password not in ended.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_upgrade_and_backup_of_the_page_run(stack: TrackingStack) -> None:

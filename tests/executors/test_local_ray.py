@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -43,7 +44,7 @@ class Seeing(Divergence):
     "Says what its process sees."
     name: Literal["seeing"] = "seeing"
     def penalty(self, x, y, nets, noise, knobs):
-        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"]}
+        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"], "here": os.environ["GENSWEEP_WORKING_FOLDER"]}
         raise ValueError(json.dumps(seen))
 """
 
@@ -98,7 +99,7 @@ class Started:
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     """Ray, started in a working folder that holds files named like libraries, with a plugin on the driver's path."""
-    here, plugin = tmp_path_factory.mktemp("what? 100%2F #é"), tmp_path_factory.mktemp("plugin")
+    here, plugin = tmp_path_factory.mktemp("what? 100%2F #é a$HOME b"), tmp_path_factory.mktemp("plugin$HOME ${home} $")
     for name in ("numpy.py", "queue.py", "gensweep/__init__.py", "torch/__init__.py"):
         (here / name).parent.mkdir(exist_ok=True)
         (here / name).write_text("raise RuntimeError('from the working folder')\n")
@@ -138,9 +139,30 @@ def test_its_files_are_private(started: Started) -> None:
 def test_workers_import_what_the_driver_does_and_nothing_from_the_working_folder(started: Started) -> None:
     (said,) = started.run("seeing").said
     assert isinstance(said, Failure), said
-    assert str(started.here) not in said.reason.replace(str(started.folder.path), "")
-    assert f'"{imports()[0]}"' in said.details
+    seen = json.loads(said.reason.partition(": ")[2])
+    assert str(started.here) not in seen["path"]
+    assert imports()[0] in seen["path"]
+    assert "$HOME" in imports()[0]  # which Ray would expand
+    assert seen["here"] == str(started.here)
     assert f'"letter": "{started.folder.token}"' in said.details
+
+
+def test_a_folder_whose_name_ray_would_change_is_said_before_it_starts(
+    init: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a ${HOME} b").mkdir()
+    monkeypatch.chdir(tmp_path / "a ${HOME} b")
+    cluster = RayCluster(None, Resources())
+    with pytest.raises(CannotRun, match=r"names a folder with \$\{HOME\} in it .*Rename the folder.*--in-process"):
+        cluster.ready()
+    cluster.close()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.path", [str(tmp_path / "${NO_SUCH}"), *sys.path])
+    cluster = RayCluster(None, Resources())
+    with pytest.raises(CannotRun, match=r"PYTHONPATH for Ray's workers names a folder with \$\{NO_SUCH\}"):
+        cluster.ready()
+    cluster.close()
+    assert not init
 
 
 def test_a_worker_that_dies_leaves_its_last_words(started: Started) -> None:

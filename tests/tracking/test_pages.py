@@ -84,7 +84,7 @@ def test_the_server_and_its_workers_end_with_the_command(
     )  # fmt: skip
     assert command.stdout is not None
     assert command.stdout.readline() == f"MLflow: http://127.0.0.1:{port}\n"
-    wait_for(lambda: len(members(mark)) == 5)  # the command, the keeper, the server and its two
+    wait_for(lambda: len(members(mark)) == 6)  # the command, the keeper and who watches it, the server and its two
     command.send_signal(signal.Signals[number])
     _, err = command.communicate(timeout=60)
     assert command.returncode == code
@@ -92,6 +92,37 @@ def test_the_server_and_its_workers_end_with_the_command(
     if number == "SIGKILL":
         wait_for(lambda: not members(mark), 20)
     assert members(mark) == []
+    assert (tmp_path / "asked").exists()  # before it was killed
+    with socket.socket() as again:
+        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        again.bind(("127.0.0.1", port))
+
+
+def parent_and_session(process: int) -> tuple[int, int]:
+    after = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return int(after[1]), int(after[3])
+
+
+@pytest.mark.parametrize("killed", ["the keeper and its group", "who watches it"])
+def test_the_server_ends_when_the_keeper_is_killed(
+    store: Store, fake: Path, mark: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, killed: str
+) -> None:
+    monkeypatch.setenv(*mark.split("="))
+    monkeypatch.chdir(tmp_path)
+    fake.write_text(SERVER)
+    port = free_port()
+    with contextlib.ExitStack() as stack:
+        shown = stack.enter_context(Pages(store.uri, port))
+        wait_for(lambda: len(members(mark)) == 5)
+        keeper = shown._keeper.pid
+        if killed == "who watches it":
+            (watching,) = (one for one in members(mark) if one != keeper and parent_and_session(one) == (keeper, one))
+            os.kill(watching, signal.SIGKILL)
+        else:
+            (os.killpg if "group" in killed else os.kill)(keeper, signal.SIGKILL)
+            with pytest.raises(CannotRun, match="ended by itself, with exit code -9"):
+                shown.wait()
+    wait_for(lambda: not members(mark), 20)
     assert (tmp_path / "asked").exists()  # before it was killed
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
