@@ -36,7 +36,7 @@ from gensweep.axes.distributions import (
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.reading import Map
 from gensweep.spaces.base import with_base
-from gensweep.spaces.defaults_list import Entry, Files, entry, parts
+from gensweep.spaces.defaults_list import Entry, Files, Lost, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
 from gensweep.spaces.paths import make_absolute
@@ -78,7 +78,14 @@ def read(
     tree, problems = compose(file, overrides, groups, whole=whole)
     sweep, found = interpret(tree, file.stem)
     known = {(problem.where, problem.path) for problem in problems}
-    return sweep, [*problems, *(problem for problem in found if (problem.where, problem.path) not in known)]
+    problems += [problem for problem in found if (problem.where, problem.path) not in known]
+    return sweep, unexplained(problems)
+
+
+def unexplained(problems: list[Problem]) -> list[Problem]:
+    """The problems without those that files which could not be read may explain."""
+    lost = [problem for problem in problems if isinstance(problem, Lost)]
+    return [p for p in problems if p in lost or not any(cause.explains(p) for cause in lost)]
 
 
 def compose(
@@ -92,7 +99,7 @@ def compose(
     for text in words:
         asked.sort(text, files)
     found, wrong = parts(files, asked.groups)
-    if wrong:
+    if not found:
         raise ConfigError([*asked.problems, *wrong])
     found, lacking = with_base(files, found) if whole else (found, [])
     tree = Map()
@@ -104,7 +111,7 @@ def compose(
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    problems = [*lacking, *asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    problems = [*asked.problems, *wrong, *lacking, *lay(tree, asked.changes), *filled(tree)]
     make_absolute(tree)
     return tree, problems
 
