@@ -9,6 +9,7 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
+from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import GensweepError, Interrupted
@@ -57,8 +58,7 @@ def _run() -> int:
         _complain(str(error))
     except typer.TyperException as error:  # of usage
         code = error.exit_code
-        message = _without_dashes(sys.argv[1:], error) or error.format_message()
-        _complain(message if "\n" in message else f"{message.removesuffix('.')}. See gensweep --help")
+        _complain(told(sys.argv[1:], error, _names()))
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
         _complain("stopped by Ctrl-C")
@@ -68,6 +68,11 @@ def _run() -> int:
         code = 0
         discard()  # at once: typer has put something in the place of stdout that hides what a flush finds
     return code
+
+
+def _names() -> list[str]:
+    """Of the commands."""
+    return sorted(command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands)
 
 
 def _written(code: int) -> int:
@@ -88,25 +93,6 @@ def _written(code: int) -> int:
         _complain("stopped by Ctrl-C")
         return Interrupted.exit_code
     return code
-
-
-def _without_dashes(words: list[str], error: typer.TyperException) -> str:
-    """What to type where an override was given the dashes of an option; empty where it was another mistake."""
-    option = str(getattr(error, "option_name", ""))
-    place = next((i for i, word in enumerate(words) if option.startswith("-") and word.startswith(option)), None)
-    if place is None or len(words[place].lstrip("-")) < 2:
-        return ""
-    from gensweep.spaces.places import moved_override, places
-
-    key, equals, value = words[place].lstrip("-").partition("=")
-    following = words[place + 1] if len(words) > place + 1 and "=" not in words[place + 1] else "VALUE"
-    override = f"{key.replace('-', '_')}={value if equals else following}"
-    better = override if override.partition("=")[0] in places({}) else moved_override(override, {})
-    return (
-        f"there is no option {words[place].partition('=')[0]}. Overrides have no dashes: write {better}"
-        if better
-        else ""
-    )
 
 
 def _complain(message: str) -> None:

@@ -19,7 +19,7 @@ from gensweep.comparison.rank import Group, Interval, Pair, Ranking, rank
 from gensweep.errors import ConfigError, NoUsableTrial, suggest
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.text import duration, number
+from gensweep.text import counted, duration, number
 
 DIGITS = 3  # of an estimate; its interval says that there are no more
 _STEP = re.compile(r" at step \d+$")  # the same reason, whenever it came
@@ -170,7 +170,7 @@ def text(value: Any) -> str:
 
 def trials_of(n: int) -> str:
     """`1 trial`, `2 trials`."""
-    return f"{n} trial" if n == 1 else f"{n} trials"
+    return counted(n, "trial")
 
 
 def _objective(tables: Sequence[Trials], metric: str | None, scores: Sequence[str]) -> Objective:

@@ -47,7 +47,7 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     if problems and not any(isinstance(problem, Lost) for problem in problems):
         problems += [p for p in data_problems(sweep) if p.path not in {other.path for other in problems}]
     if problems := unexplained(problems):
-        problems = [Problem(p.where, AxisPath(p.path).place, p.message) for p in told(problems, sweep.sources, file)]
+        problems = [Problem(p.where, AxisPath(p.path).place, p.message) for p in told(problems, sweep.sources)]
         raise ConfigError(sorted(problems, key=_line))
     return sweep
 
@@ -145,3 +145,6 @@ def _settings(sweep: Sweep) -> Iterator[Problem]:
         ):
             if misfit:
                 yield Problem(where_of(sweep, key), key, f"{arm.label}: {misfit}")
+        if wrong := sweep.early_stopping.wrong_field(arm):
+            key = f"early_stopping.{wrong.name}"
+            yield Problem(where_of(sweep, key), key, wrong.message)

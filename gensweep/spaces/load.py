@@ -34,7 +34,7 @@ from gensweep.axes.distributions import (
     parse,
 )
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.reading import Map
+from gensweep.reading import Map, shown
 from gensweep.spaces.base import with_base
 from gensweep.spaces.defaults_list import Entry, Files, Lost, entry, parts
 from gensweep.spaces.interpolation import filled
@@ -79,7 +79,7 @@ def read(
     sweep, found = interpret(tree, file.stem)
     known = {(problem.where, problem.path) for problem in problems}
     problems += [problem for problem in found if (problem.where, problem.path) not in known]
-    return sweep, unexplained(problems)
+    return replace(sweep, sources={**sweep.sources, "": shown(file)}), unexplained(problems)
 
 
 def unexplained(problems: list[Problem]) -> list[Problem]:
@@ -98,6 +98,7 @@ def compose(
     words, asked.problems = parted(overrides)
     for text in words:
         asked.sort(text, files)
+    asked.problems += asked.repeated()
     found, wrong = parts(files, asked.groups)
     if not found:
         raise ConfigError([*asked.problems, *wrong])
@@ -137,6 +138,17 @@ class _Asked:
                 self._change(sign, key, value.rstrip(), text)
             else:
                 self.problems.append(Problem(text if text.strip() else repr(text), "", why_none(text)))
+
+    def repeated(self) -> list[Problem]:
+        """The overrides of one value or one group that come before another of it, and so would not be used."""
+        places = [(".".join(change.path), change.text) for change in self.changes if change.how != "delete"]
+        places += [(entry.key, entry.where) for entry in self.groups if "delete" not in entry.words]
+        last = dict(places)
+        earlier = [(i, place, text) for i, (place, text) in enumerate(places) if place in dict(places[i + 1 :])]
+        return [
+            Problem(text, "", f"{place} is given again, as {last[place]}. Leave one of them out")
+            for _, place, text in earlier
+        ]
 
     def _called(self, text: str) -> bool:
         """Takes in an override whose value is a call of ours, or of a library whose calls we know."""

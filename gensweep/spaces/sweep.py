@@ -40,7 +40,10 @@ _NO_NAMES = (*_RENAMED, *FOREIGN)  # not misspelt: what they hold is not what th
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep, resolved. `space` is the tree under `trial:`; `sources` says where each name was written."""
+    """A sweep, resolved. `space` is the tree under `trial:`.
+
+    `sources` says where each name was written, and of "" which file it is.
+    """
 
     name: str
     objective: Objective
