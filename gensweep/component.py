@@ -33,7 +33,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gensweep import registry
 from gensweep.errors import ConfigError, nearest, suggest
-from gensweep.nodes import lengths, nameless, no_numbers
+from gensweep.nodes import lengths, nameless, no_numbers, too_large
 
 
 class Node(BaseModel):
@@ -60,6 +60,7 @@ class Node(BaseModel):
         for name, field in cls.model_fields.items():
             key = field.alias or name
             errors += no_numbers(field.annotation, data.get(key), (key,))
+            errors += too_large(field, data.get(key), (key,)) if issubclass(cls, Component) else []
         misread = {error["loc"] for error in errors}
         try:
             value = handler({key: value for key, value in data.items() if key in known})

@@ -16,6 +16,7 @@ from gensweep.families.base import Family
 from gensweep.lr_schedules.base import LrSchedule
 from gensweep.metrics.base import Metric
 from gensweep.networks.base import Network
+from gensweep.nodes import LARGEST_SEED
 from gensweep.optimizers.base import Optimizer
 
 MOST_SAMPLES = 100_000  # of an arm: a sweep is a folder for each trial, and one log of all of them
@@ -55,7 +56,7 @@ class TrialConfiguration(Node):
     family: Annotated[Family, Member("families")]
     training: Training
     evaluation: Evaluation
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
     @classmethod
     def example(cls, node: Mapping[str, Any]) -> TrialConfiguration:
@@ -125,7 +126,7 @@ class Search(Node):
     """How many trials each arm gets, and the seed of every draw. `samples` may be null where the searcher has an end."""
 
     samples: Annotated[int, AfterValidator(_affordable)] | None = Field(20, ge=1)
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
 
 class Resources(Node):

@@ -13,6 +13,9 @@ from pydantic_core import ErrorDetails
 from gensweep.errors import nearest
 
 _NAMED = ("type", "kind", "class", "_target_", "id")  # what other libraries call the name of a component
+LARGEST = 10_000_000  # of what a component counts
+LARGEST_ITEM = 65_536  # of the sizes in a list, as the latent size
+LARGEST_SEED = 2**63 - 1
 _CHOICES = ("one_of", "any_of", "choice", "choices", "either")
 
 
@@ -27,6 +30,19 @@ def no_numbers(annotation: Any, value: Any, loc: tuple[str | int, ...]) -> Itera
     elif isinstance(value, bool) and {int, float} & set(kinds) and bool not in kinds:
         is_whole = float not in kinds
         yield {"type": "int_type" if is_whole else "float_type", "loc": loc, "input": value}
+
+
+def too_large(field: FieldInfo, value: Any, loc: tuple[str | int, ...]) -> Iterator[dict[str, Any]]:
+    """An error for each count that no machine could hold, at a field that has no bound of its own; seeds are no counts."""
+    if any(hasattr(mark, "le") or hasattr(mark, "lt") for mark in field.metadata):
+        return
+    most = LARGEST_SEED if "seed" in str(loc[-1]) else LARGEST
+    listed = value if isinstance(value, list | tuple) else []
+    found = [((*loc, i), item, LARGEST_ITEM) for i, item in enumerate(listed)] or [(loc, value, most)]
+    for place, number, bound in found:
+        is_whole = isinstance(number, int | float) and number == number // 1
+        if is_whole and number > bound and _takes_whole_numbers(field.annotation):
+            yield {"type": "less_than_equal", "ctx": {"le": bound}, "loc": place, "input": number}
 
 
 def lengths(model: type[BaseModel], errors: Sequence[ErrorDetails]) -> Iterator[ErrorDetails]:
@@ -79,9 +95,16 @@ def _kinds(annotation: Any) -> Iterator[Any]:
         for part in get_args(annotation):
             yield from _kinds(part)
     elif get_origin(annotation) is Literal:
-        yield from (type(value) for value in get_args(annotation) if isinstance(value, bool))
+        yield from (type(value) for value in get_args(annotation))
     else:
         yield annotation
+
+
+def _takes_whole_numbers(annotation: Any) -> bool:
+    """Whether an annotation takes whole numbers and no others, or a list of such."""
+    kinds = list(_kinds(annotation))
+    items = [part for kind in kinds if get_origin(kind) in (tuple, list) for part in get_args(kind) if part is not ...]
+    return (int in kinds and float not in kinds) or any(map(_takes_whole_numbers, items))
 
 
 def _item(kind: Any, i: int) -> Any:

@@ -277,7 +277,10 @@ class _Tree:
                 first = own.where[key].rpartition(":")[2]
                 told = f"the key '{key}' is given twice, first on line {first}. Keep one of them"
                 self.note(self._where(key_node), told)
-            own[key] = self.value(value_node)
+            value = self.value(value_node)
+            if isinstance(value, Map) and isinstance(before := own.get(key), Map):  # given twice: both are looked at
+                value = Map({**before, **value}, {**before.where, **value.where})
+            own[key] = value
             own.where[key] = self._where(key_node)
         return Map({**merged, **own}, {**merged.where, **own.where})
 

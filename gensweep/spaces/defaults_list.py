@@ -31,6 +31,7 @@ _LACKS = (
     "It is a field of",
     "no such value",
     "no defaults list",
+    "does not name base",
 )
 _ENTRY = re.compile(r"((?:(?:optional|override)\s+)*)([^\s@]+)(?:@(\S+))?")
 
@@ -55,7 +56,7 @@ class Lost(Problem):
 
     def explains(self, problem: Problem) -> bool:
         """Whether another problem may only be there because the file is not."""
-        lacks = any(words in problem.message for words in _LACKS[: 2 if self.meant else None])
+        lacks = any(words in problem.message for words in _LACKS[: 2 if self.meant or self.package else None])
         within = f"{problem.path}.".removeprefix("trial.").startswith(f"{self.package.removeprefix('trial.')}.")
         return lacks or (within and not self.meant)
 
