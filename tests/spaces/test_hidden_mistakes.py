@@ -89,8 +89,8 @@ SAMPELS = "study.yaml:4 search: unknown field 'sampels' of tpe. Did you mean 'sa
          [SAMPELS, "study.yaml:7 the tag '!!python/name:os' is not allowed"]),
         ([SEARCH, ("epochs: 2", "epochs: choice(2, 4")],
          [SAMPELS, "study.yaml:7 choice( is never closed with a ')'. Write choice(2, 4)"]),
-        ([("name: study", "name: study\nname: 007"), ("epochs: 2", "epochs: int(1, 2")],
-         ["study.yaml:3 007 begins with a 0", "study.yaml:3 the key 'name' is given twice", "study.yaml:7 int( is never"]),
+        ([("name: study", "name: study\nname: other"), ("epochs: 2", "epochs: int(1, 2")],
+         ["study.yaml:3 the key 'name' is given twice", "study.yaml:7 int( is never"]),
     ],
 )  # fmt: skip
 def test_both_are_told(told: Callable[..., list[str]], changes: list[tuple[str, str]], says: list[str]) -> None:
