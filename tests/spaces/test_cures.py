@@ -172,3 +172,31 @@ def test_the_short_objective_takes_a_mode_and_a_metric(write: Write) -> None:
     assert read(write, "", "", "objective.mode=min").objective.mode == "min"
     measured = "trial.evaluation.metrics=[mode_coverage]"
     assert read(write, "", "", "objective.metric=mode_coverage", measured).objective.mode == "max"
+
+
+@pytest.mark.parametrize(
+    ("rule", "epochs", "says"),
+    [
+        ("{name: pbt, interval: 30}", 20, "interval: 30 is not allowed: trials train for 20 epochs, and pbt copies before the "
+         "last. Write interval: 5"),
+        ("pbt", 2, "interval: 5 is not allowed: trials train for 2 epochs, and pbt copies before the last. Write interval: 1"),
+        ("{name: hyperband, grace_period: 30}", 20, "grace_period: 30 is not allowed: hyperband needs two brackets to stop "
+         "anything, and 20 epochs are fewer than grace_period * reduction_factor = 90. Write grace_period: 6 or trial: "
+         "{training: {epochs: 90}}"),
+        ("{name: hyperband, reduction_factor: 9}", 4, "reduction_factor: 9 is not allowed: hyperband needs two brackets"),
+    ],
+)  # fmt: skip
+def test_a_rule_of_early_stopping_names_its_field_and_a_value_that_fits(
+    write: Write, rule: str, epochs: int, says: str
+) -> None:
+    """Once for all arms, at the line of the rule; and what it says to write is sound."""
+    training = f"{{epochs: {epochs}, optimizer: {{lr: loguniform(1e-4, 1e-2)}}}}"
+    text = SPACE.replace("{epochs: 2}", training).replace("trial:", f"early_stopping: {rule}\ntrial:")
+    with pytest.raises(ConfigError) as error:
+        load_and_check(write(text))
+    (line,) = str(error.value).splitlines()
+    assert line.startswith(f"study.yaml:4 early_stopping.{says}")
+    cure = line.partition("Write ")[2].split(" or ")[0]
+    name = rule.strip("{}").removeprefix("name: ").split(",")[0]
+    fixed = cure.strip("{}") if cure.startswith("{") else cure
+    assert load_and_check(write(text.replace(rule, f"{{name: {name}, {fixed}}}", 1))).early_stopping.name == name
