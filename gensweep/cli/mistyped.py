@@ -24,9 +24,11 @@ def told(words: Sequence[str], error: typer.TyperException, commands: Sequence[s
     message = error.format_message()
     if message.startswith("No such command"):
         return _no_command(words, commands)
-    better = _without_dashes(words, error) or _no_overrides(words, message)
-    if better or "\n" in message:
-        return better or message
+    if better := _no_overrides(words, message):
+        return better
+    message = _without_dashes(words, error) or message
+    if "\n" in message:
+        return message
     for typers, ours in _ACCEPTED.items():
         message = re.sub(rf"Input should be {typers}.*", f"must be {ours}", message)
     return f"{message.removesuffix('.')}. See gensweep --help"
