@@ -28,7 +28,8 @@ FLOORS = {
     "divergences": 4, "extractors": 4, "axes": 4, "tracking": 4,
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
     "component": 2, "reading": 2,
-    "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1, "tables": 1, "cache": 1,
+    "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
+    "tables": 1, "cache": 1,
     "errors": 0, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "home": 0, "progress": 0,
     "pictures": 0, "text": 0,
 }  # fmt: skip
