@@ -32,7 +32,8 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gensweep import registry
-from gensweep.errors import ConfigError, suggest
+from gensweep.errors import ConfigError, nearest, suggest
+from gensweep.nodes import lengths, nameless, no_numbers, too_large
 
 
 class Node(BaseModel):
@@ -56,16 +57,15 @@ class Node(BaseModel):
             for key, value in data.items()
             if key not in known
         ]
-        errors += [  # pydantic would read true as 1
-            {"type": "int_type" if field.annotation is int else "float_type", "loc": (key,), "input": value}
-            for name, field in cls.model_fields.items()
-            for key, value in data.items()
-            if key == (field.alias or name) and isinstance(value, bool) and field.annotation in (int, float)
-        ]
+        for name, field in cls.model_fields.items():
+            key = field.alias or name
+            errors += no_numbers(field.annotation, data.get(key), (key,))
+            errors += too_large(field, data.get(key), (key,)) if issubclass(cls, Component) else []
+        misread = {error["loc"] for error in errors}
         try:
             value = handler({key: value for key, value in data.items() if key in known})
         except ValidationError as error:
-            errors += [_again(e) for e in error.errors()]
+            errors += [_again(e) for e in lengths(cls, error.errors()) if tuple(e["loc"]) not in misread]
         if errors:
             raise ValidationError.from_exception_data(cls.__name__, cast(Any, errors))
         return value
@@ -149,17 +149,33 @@ def build(kind: str, node: object) -> Component:
     if isinstance(node, str):
         node = {"name": node}
     if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
-        raise _error(
-            kind,
-            (),
-            f"needs a name, as in {{name: {registry.names(kind)[0]}}}. Known: {', '.join(registry.names(kind))}.",
-            node,
-        )
+        names = registry.names(kind)
+        needs = f"needs a name, as in {{name: {names[0]}}}. Known: {', '.join(names)}."
+        raise _errors(kind, [_line((), nameless(node, names) or needs, node)])
     try:
         cls = registry.load(kind, node["name"])
     except ConfigError as error:
-        raise _error(kind, ("name",), str(error), node["name"]) from None
+        lines = [_line(("name",), str(error), node["name"])]
+        raise _errors(kind, [*lines, *_beside_a_wrong_name(kind, node)]) from None
     return cast(Component, cls.model_validate(node))  # type: ignore[attr-defined]
+
+
+def _beside_a_wrong_name(kind: str, node: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What else is wrong with a node of an unknown name: as the member that was probably meant sees it.
+
+    A field that another member has is left alone, for that one may have been meant.
+    """
+    meant = class_of(kind, nearest(node["name"], registry.names(kind)))
+    try:
+        if meant:
+            meant.model_validate({**node, "name": meant.model_fields["name"].default})
+    except ValidationError as error:
+        return [
+            _again(line)
+            for line in error.errors()
+            if line["type"] not in ("unknown_field", "missing") or not owners(kind, str(line["loc"][0]))
+        ]
+    return []
 
 
 def class_of(kind: str, name: object) -> type[Component] | None:
@@ -188,6 +204,9 @@ def member_schema(kind: str) -> JsonSchemaValue:
 
 def _unknown(cls: type[BaseModel], key: str, known: set[str]) -> Any:
     name = cls.model_fields["name"].default if "name" in cls.model_fields else cls.__name__.lower()
+    kind = getattr(cls, "kind", "")
+    if kind and key in registry.names(kind):
+        return f"unknown field '{key}' of {name}. {key} is a name: write {{name: {key}, ...}}"
     return f"unknown field '{key}' of {name}. {suggest(key, known)}{owners(getattr(cls, 'kind', ''), key)}"
 
 
@@ -204,6 +223,9 @@ def _again(error: Any) -> dict[str, Any]:
     return {"type": kind, "loc": error["loc"], "input": error["input"]}
 
 
-def _error(title: str, loc: tuple[str, ...], text: str, given: object) -> ValidationError:
-    line = {"type": PydanticCustomError("member", cast(Any, text)), "loc": loc, "input": given}
-    return ValidationError.from_exception_data(title, [cast(Any, line)])
+def _line(loc: tuple[str, ...], text: str, given: object) -> dict[str, Any]:
+    return {"type": PydanticCustomError("member", cast(Any, text)), "loc": loc, "input": given}
+
+
+def _errors(title: str, lines: list[dict[str, Any]]) -> ValidationError:
+    return ValidationError.from_exception_data(title, cast(Any, lines))

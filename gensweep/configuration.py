@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gensweep import registry
 from gensweep.component import Member, Node
@@ -15,7 +16,11 @@ from gensweep.families.base import Family
 from gensweep.lr_schedules.base import LrSchedule
 from gensweep.metrics.base import Metric
 from gensweep.networks.base import Network
+from gensweep.nodes import LARGEST_SEED
 from gensweep.optimizers.base import Optimizer
+
+MOST_SAMPLES = 100_000  # of an arm: a sweep is a folder for each trial, and one log of all of them
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Training(Node):
@@ -51,7 +56,7 @@ class TrialConfiguration(Node):
     family: Annotated[Family, Member("families")]
     training: Training
     evaluation: Evaluation
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
     @classmethod
     def example(cls, node: Mapping[str, Any]) -> TrialConfiguration:
@@ -90,20 +95,52 @@ class TrialConfiguration(Node):
         return frozenset(f"{place}.{name}" for place, part in parts.items() for name in part.knobs())
 
 
+def _affordable(samples: int) -> int:
+    if samples > MOST_SAMPLES:
+        days = samples / 86400
+        raise ValueError(
+            f"{samples} is not allowed: must be {MOST_SAMPLES} or less. At a second a trial they would take {days:,.0f} days "
+            "for each arm, and each has a folder"
+        )
+    return samples
+
+
+def _seconds(given: Any) -> Any:
+    """Seconds of a duration as people write it, 90s, 5m, 1h30m, 2d; what is no text stays as it is."""
+    if not isinstance(given, str) or re.fullmatch(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", given):
+        return given
+    text = re.sub(r"\s", "", given).casefold()
+    if re.fullmatch(r"(?:[\d.]+[smhd])+", text):
+        try:
+            return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"([\d.]+)([smhd])", text))
+        except ValueError:  # 1.2.3m
+            pass
+    words = re.sub(r"(?<=[smhd])[a-z]+(?=\d|$)", "", text)
+    clock = re.fullmatch(r"(\d+):(\d\d)(?::(\d\d))?", text)
+    meant = f"{int(clock[1])}h{int(clock[2])}m" if clock else words if re.fullmatch(r"(?:[\d.]+[smhd])+", words) else ""
+    cure = f". Write {meant}" if meant else ""
+    raise ValueError(f"'{given}' is not allowed: must be seconds, or a duration as in 90s, 5m, 1h30m or 2d{cure}")
+
+
 class Search(Node):
     """How many trials each arm gets, and the seed of every draw. `samples` may be null where the searcher has an end."""
 
-    samples: int | None = Field(20, ge=1)
-    seed: int = Field(0, ge=0)
+    samples: Annotated[int, AfterValidator(_affordable)] | None = Field(20, ge=1)
+    seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
 
 class Resources(Node):
-    """What one trial takes, and how many run at once (default: as many as fit). `time_budget` is in seconds."""
+    """What one trial takes, and how many run at once (default: as many as fit).
+
+    `time_budget` is in seconds, or a duration such as 90s, 5m, 1h30m, 2d.
+    """
 
     cpu: float = Field(1, gt=0)
     gpu: float = Field(0, ge=0)
     max_concurrent: int | None = Field(None, ge=1)
-    time_budget: float | None = Field(None, gt=0)
+    time_budget: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = Field(
+        None, gt=0
+    )
 
     @property
     def threads(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,19 @@ _OURS = re.compile(r"(?:choice|uniform|loguniform|int|logint|quniform) ?\(")
 _CALL = re.compile(rf"{_OURS.pattern}|[A-Za-z_][\w.]*\(")  # those of other libraries too, for the cure of the error
 _AFTER_A_VALUE = re.compile(r"\s*(?:[,\]}\n\r\0]|#|$)")
 _TAG = "tag:yaml.org,2002:"
+_AN_ADDRESS = re.compile(r"^([a-z][a-z0-9+.-]+:)/+")  # a path has lost one of its slashes
 
 
 class Place(str):
     """Where a value was written, `file:line`; `folder` is the file's, to which paths in it are relative.
 
+    `asked` is the place of the choice that took this file of a group; empty where none did.
+
     What was typed on the command line has a plain text in its place, and is relative to the working folder.
     """
 
     folder: Path
+    asked: str = ""
 
     def __new__(cls, where: str, folder: Path) -> Place:
         """The text `where`, which knows the folder."""
@@ -73,17 +77,20 @@ class YamlError(Exception):
         super().__init__(str(self.problem))
 
 
-def read_file(file: Path) -> Map:
+def read_file(file: Path, noted: list[Problem] | None = None) -> Map:
     """The tree of a file whose top level is a mapping.
 
+    `noted` takes what is YAML and refused here, read as it was probably meant, so that it hides nothing that comes after.
+
     Raises:
-        YamlError: with the line, the first thing in the file that cannot be read.
+        YamlError: with the line, the first thing in the file that cannot be read; without `noted` also what is refused.
     """
     try:
         text = text_of(file)
     except UnreadableError as error:
-        raise YamlError(shown(file) + (f":{error.line}" if error.line else ""), str(error)) from None
-    tree = read_text(text, shown(file), file.parent.resolve())
+        name = _AN_ADDRESS.sub(r"\1//", shown(file))
+        raise YamlError(name + (f":{error.line}" if error.line else ""), str(error)) from None
+    tree = read_text(text, shown(file), file.parent.resolve(), noted)
     if tree is None:
         return Map()
     if not isinstance(tree, Map):
@@ -91,10 +98,12 @@ def read_file(file: Path) -> Map:
     return tree
 
 
-def read_text(text: str, origin: str, folder: Path | None = None) -> Any:
+def read_text(text: str, origin: str, folder: Path | None = None, noted: list[Problem] | None = None) -> Any:
     """The tree of a YAML text; `origin` is what errors call it, `folder` (None: the working one) that of its paths."""
+    note = _Notes(noted)
     try:
         loader = _Loader(text)
+        loader.note = lambda line, message: note(f"{origin}:{line}", message)
         node = loader.get_single_node()
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1
@@ -109,7 +118,7 @@ def read_text(text: str, origin: str, folder: Path | None = None) -> Any:
         raise YamlError(f"{origin}:{mistake.line}", mistake.says) from None
     except RecursionError:
         raise YamlError(origin, "is nested too deeply") from None
-    return None if node is None else _Tree(origin, folder or Path.cwd()).value(node)
+    return None if node is None else _Tree(origin, folder or Path.cwd(), note).value(node)
 
 
 def read_items(text: str) -> list[Any]:
@@ -146,6 +155,20 @@ def shown(file: Path) -> str:
     return str(file) if relative.startswith("..") else relative
 
 
+class _Notes:
+    """Where what is refused is noted; without a list the first one is raised."""
+
+    def __init__(self, noted: list[Problem] | None) -> None:
+        self.noted = noted
+
+    def __call__(self, where: str, message: str) -> None:
+        error = YamlError(where, message)
+        if self.noted is None:
+            raise error
+        if error.problem not in self.noted:
+            self.noted.append(error.problem)
+
+
 class _RefusedError(Exception):
     """YAML that is refused as it is read."""
 
@@ -159,20 +182,26 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own way
     aliases = 0
+    note: Callable[[int, str], None]
 
     def scan_plain(self) -> Any:
         call = _CALL.match(self.buffer, self.pointer)
         end = _closing(self.buffer, call.end()) if call else None
         if call and end is None and _OURS.fullmatch(call.group()):
             rest = re.split(r"[\n#\0\]}]", self.buffer[self.pointer :])[0].rstrip(" ,")
-            raise _RefusedError(self.line + 1, f"{call.group()} is never closed with a ')'. Write {rest})")
+            self.note(self.line + 1, f"{call.group()} is never closed with a ')'. Write {rest})")
+            return self._scalar(rest, f"{rest})")
         if call is None or end is None or not _AFTER_A_VALUE.match(self.buffer, end):
             return super().scan_plain()
-        start = self.get_mark()
         text = self.buffer[self.pointer : end]
-        self.forward(end - self.pointer)
+        return self._scalar(text, text)
+
+    def _scalar(self, text: str, meant: str) -> yaml.ScalarToken:
+        """Goes on behind a text, which is one value."""
+        start = self.get_mark()
+        self.forward(len(text))
         self.allow_simple_key = False
-        return yaml.ScalarToken(" ".join(text.split()), True, start, self.get_mark())
+        return yaml.ScalarToken(" ".join(meant.split()), True, start, self.get_mark())
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -199,8 +228,8 @@ for _name, _pattern, _first in (
 class _Tree:
     """Turns the nodes of one document into values, refusing what could not be read back or could run code."""
 
-    def __init__(self, origin: str, folder: Path) -> None:
-        self.origin, self.folder, self.nodes, self.open = origin, folder, 0, set[int]()
+    def __init__(self, origin: str, folder: Path, note: _Notes) -> None:
+        self.origin, self.folder, self.note, self.nodes, self.open = origin, folder, note, 0, set[int]()
 
     def value(self, node: yaml.Node) -> Any:
         self.nodes += 1
@@ -209,7 +238,8 @@ class _Tree:
         if id(node) in self.open:
             raise self._error(node, "an alias refers to a value that it is part of")
         if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in _READERS:
-            raise self._error(node, f"the tag '{node.tag.replace(_TAG, '!!')}' is not allowed. Write plain values")
+            self.note(self._where(node), f"the tag '{node.tag.replace(_TAG, '!!')}' is not allowed. Write plain values")
+            node.tag = f"{_TAG}{_PLAIN[type(node)]}"
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
         self.open.add(id(node))
@@ -221,7 +251,8 @@ class _Tree:
         if node.tag == f"{_TAG}int" and re.fullmatch(r"[-+]?0\d+", node.value):
             plain_number = str(int(node.value))
             cure = f"Write {plain_number}, or '{node.value}' in quotes where it is text"
-            raise self._error(node, f"{node.value} begins with a 0, which some read as octal. {cure}")
+            self.note(self._where(node), f"{node.value} begins with a 0, which some read as octal. {cure}")
+            return int(node.value)
         try:
             return _READERS[node.tag.removeprefix(_TAG)](node.value)
         except (ValueError, KeyError):
@@ -244,8 +275,12 @@ class _Tree:
                 continue
             if key in own:
                 first = own.where[key].rpartition(":")[2]
-                raise self._error(key_node, f"the key '{key}' is given twice, first on line {first}. Keep one of them")
-            own[key] = self.value(value_node)
+                told = f"the key '{key}' is given twice, first on line {first}. Keep one of them"
+                self.note(self._where(key_node), told)
+            value = self.value(value_node)
+            if isinstance(value, Map) and isinstance(before := own.get(key), Map):  # given twice: both are looked at
+                value = Map({**before, **value}, {**before.where, **value.where})
+            own[key] = value
             own.where[key] = self._where(key_node)
         return Map({**merged, **own}, {**merged.where, **own.where})
 
@@ -263,6 +298,7 @@ class _Tree:
         return YamlError(self._where(node), message)
 
 
+_PLAIN = {yaml.ScalarNode: "str", yaml.MappingNode: "map", yaml.SequenceNode: "seq"}
 _READERS: dict[str, Any] = {
     "str": str,
     "int": lambda text: int(text, 0),

@@ -21,6 +21,15 @@ def number(value: Any, digits: int = 4) -> str:
     return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
 
 
+def counted(n: int, noun: str) -> str:
+    """`1 trial`, `2 trials`, `1,000 trials`.
+
+    >>> [counted(n, "trial") for n in (0, 1, 1000)]
+    ['0 trials', '1 trial', '1,000 trials']
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Seconds for people: `42 s`, `3.5 min`, `2.1 h`."""
     if seconds < 120:

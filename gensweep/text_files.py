@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,8 +56,8 @@ def _decoded(data: bytes) -> str:
 
 def _missing(file: Path) -> str:
     """Why there is no such file, with the nearest that there are."""
-    if str(file).startswith(("http:", "https:")):
-        return "is an address. Download it first"
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(file)):
+        return f"is an address, and a file on this machine is wanted. Download it first, and name {file.name}"
     if "=" in file.name:
         return "looks like an override. The search-space file comes first, then overrides"
     if not file.parent.exists():

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import yaml
 
+from gensweep.text import counted
+
 _CLOSING = {"[": "]", "{": "}"}
 _PLAINLY = "cannot be read. Compare its indentation, brackets and quotes with the lines around it"
 
@@ -141,7 +143,7 @@ def _beside(at: _Place, begun: _Place, lines: list[str]) -> str:
         return f"line {item + 1} is an item of a list (- ), line {key + 1} a key. Indent a list below its key"
     before = next(n for n in range(at.line - 1, -1, -1) if lines[n].strip() and not lines[n].strip().startswith("#"))
     return (
-        f"is indented by {_counted(at.column)}, line {before + 1} before it by {_indentation(lines[before])}. "
+        f"is indented by {counted(at.column, 'space')}, line {before + 1} before it by {_indentation(lines[before])}. "
         "Indent keys that stand side by side alike"
     )
 
@@ -162,7 +164,3 @@ def _bracket(at: _Place, begun: _Place) -> Mistake:
 
 def _indentation(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
-
-
-def _counted(n: int) -> str:
-    return f"{n} space" if n == 1 else f"{n} spaces"

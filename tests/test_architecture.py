@@ -28,8 +28,9 @@ FLOORS = {
     "divergences": 4, "extractors": 4, "axes": 4, "tracking": 4,
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
     "component": 2, "reading": 2, "cache": 2,
-    "registry": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1, "tables": 1, "home": 1,
-    "errors": 0, "credentials": 0, "yaml_mistakes": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
+    "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
+    "tables": 1, "home": 1,
+    "errors": 0, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
     "pictures": 0, "text": 0,
 }  # fmt: skip
 THIRD_PARTY = {
@@ -44,7 +45,7 @@ THIRD_PARTY = {
     "constraints": {"torch", "pydantic"}, "networks": {"torch", "pydantic"},
     "datasets": {"torch", "pydantic", "datasets"}, "optimizers": {"torch", "pydantic"},
     "lr_schedules": {"pydantic"},
-    "component": {"pydantic", "pydantic_core"},
+    "component": {"pydantic", "pydantic_core"}, "nodes": {"pydantic", "pydantic_core"},
     "reading": {"yaml"}, "yaml_mistakes": {"yaml"},
     "mathematics": {"torch"}, "files": {"torch", "numpy", "PIL"}, "ledger": {"yaml"},
     "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},

@@ -40,7 +40,12 @@ def told(name: str) -> str:
         ("other", "other there is no such file. Known: study.yaml, spaces/wae.yml."),
         ("spaces", "spaces is a folder. Name a file in it, as in spaces/wae.yml"),
         (".", ". is a folder. Name a file in it, as in study.yaml"),
-        ("https://example.org/a.yaml", "is an address. Download it first"),
+        (
+            "https://example.org/a.yaml",
+            "https://example.org/a.yaml is an address, and a file on this "
+            "machine is wanted. Download it first, and name a.yaml",
+        ),
+        ("s3://bucket/a.yaml", "s3://bucket/a.yaml is an address"),
     ],
 )
 def test_a_file_that_is_not_there(here: Path, name: str, says: str) -> None:

@@ -76,6 +76,9 @@ def arms(space: dict[str, Any], compare: str | None, objective: Objective) -> li
     if place is None:
         return _placed([_arm((_named(space.get("family")),), space, objective)])
     choices = {axis.path.place for axis in spaces.axes(space) if isinstance(axis.distribution, Choice)}
+    if not choices:
+        cure = "Make one, as in trial: {family: {one_of: [vae, wae]}}, or leave compare out"
+        raise ConfigError(f"there is nothing to compare at '{place}': the sweep has no choice. {cure}")
     if place not in choices:
         raise ConfigError(f"there is no choice at '{place}' to compare. {suggest(place, choices)}")
     if unused := _not_using(space.get("family"), place):

@@ -322,6 +322,9 @@ def parse(text: str) -> Distribution | None:
     if name not in FUNCTIONS:
         _refuse_unknown(text, name, inner)
         return None
+    if re.search(r"(?:^|,)\s*\(", inner):
+        cure = call_meant(text) or text.replace("((", "([").replace("))", "])")
+        raise DistributionError(f"{text}: a list has square brackets. Write {cure}")
     try:
         items = read_items(inner)
     except YamlError as error:

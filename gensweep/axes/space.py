@@ -13,6 +13,7 @@ from gensweep.axes.distributions import Choice, Distribution, DistributionError,
 from gensweep.axes.items import write_item
 from gensweep.axes.labels import labels_of
 from gensweep.errors import ConfigError, Problem, suggest
+from gensweep.nodes import nameless
 from gensweep.reading import Items, Map
 
 Ask = Callable[[Axis], Any]
@@ -206,7 +207,8 @@ class _Reader:
             branch = {"name": node} if isinstance(node, str) else node
             own = branch.get("name") if isinstance(branch, Mapping) else None
             if not isinstance(own, str) or "(" in own:
-                self._problem(spot, name, "a branch of one_of is a mapping with one name of its own, as in {name: mmd}")
+                needs = "a branch of one_of is a mapping with one name of its own, as in {name: mmd}"
+                self._problem(spot, name, nameless(branch) or needs)
             else:
                 given.append((branch, spot))
         labels = labels_of([branch for branch, _ in given])

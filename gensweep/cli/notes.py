@@ -11,11 +11,14 @@ from gensweep.axes.labels import differences
 from gensweep.axes.space import OneOf
 from gensweep.spaces.sweep import Sweep
 from gensweep.spaces.tried import left_out
+from gensweep.text import counted
 
 
 def notes(sweep: Sweep) -> list[str]:
     """What counted labels stand for; what of the arms is not as asked; then of the sweep, and what was not checked."""
-    arms = [line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm))]
+    arms = [
+        line for arm in sweep.arms.values() for line in (*_unsearched(arm), *_small(sweep, arm), *_idle(sweep, arm))
+    ]
     return [*_told_apart(sweep.space), *arms, *_deaf(sweep), *_unlike_data(sweep), *left_out(sweep.space)]
 
 
@@ -50,17 +53,18 @@ def _unsearched(arm: Arm) -> Iterator[str]:
         yield f"{arm.label} has no {path.name}: not searched there."
 
 
+def _idle(sweep: Sweep, arm: Arm) -> Iterator[str]:
+    if reason := sweep.early_stopping.idle(arm):
+        yield f"{sweep.early_stopping.name} stops no trial of {arm.label}: {reason}."
+
+
 def _small(sweep: Sweep, arm: Arm) -> Iterator[str]:
     n, own, asked = sweep.counts[arm.label], arm.n_configurations, sweep.search.samples
     if asked is not None and n < asked:
         if n == own:
-            yield f"{arm.label} has only {_counted(n, 'configuration')}: {_counted(n, 'trial')} instead of {asked}."
+            yield f"{arm.label} has only {counted(n, 'configuration')}: {counted(n, 'trial')} instead of {asked}."
         else:
             searcher = sweep.searcher.dump()["name"]
-            yield f"{searcher} has only {_counted(n, 'point')} for {arm.label}: {_counted(n, 'trial')} instead of {asked}."
+            yield f"{searcher} has only {counted(n, 'point')} for {arm.label}: {counted(n, 'trial')} instead of {asked}."
     if own is not None and own < n:
-        yield f"{arm.label} has only {_counted(own, 'configuration')}: its {n} trials repeat them with other seeds."
-
-
-def _counted(n: int, noun: str) -> str:
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+        yield f"{arm.label} has only {counted(own, 'configuration')}: its {counted(n, 'trial')} repeat them with other seeds."

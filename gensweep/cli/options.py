@@ -49,6 +49,12 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
     """
     known = [folder.path.name for folder in sweeps(runs)]
     path = Path(name)  # as a shell completes it: runs/wae/
+    if path.name.isdigit() and path.parent.name in known:
+        sweep = path.parent.name
+        raise ConfigError(
+            f"there is no sweep '{name}' in {runs}: it is a trial of {sweep}. Name the sweep, {sweep}; what there is of "
+            f"the trial says gensweep show {sweep} {int(path.name)}"
+        )
     is_path = len(path.parts) > 1 and path.parent.resolve() == runs.resolve()
     found = path.name if is_path else name.rstrip("/")
     if found not in known:

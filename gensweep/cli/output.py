@@ -14,7 +14,7 @@ import yaml
 from gensweep.credentials import redacted
 from gensweep.tables import Layout
 from gensweep.terminal import print_table, print_text, waiting
-from gensweep.text import number
+from gensweep.text import counted, number
 from gensweep.tracking.store import resolve_uri
 
 if TYPE_CHECKING:
@@ -122,13 +122,13 @@ def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
     while (found := _next(left)) is not None:
         timed.append(found)
         searched = ", ".join(f"{axis} {law}" for axis, law in found.axes.items())
-        print_text(f"{found.family}: {found.trials} trials; searched: {searched or 'nothing'}")
+        print_text(f"{found.family}: {counted(found.trials, 'trial')}; searched: {searched or 'nothing'}")
     print()
     print_rows([_priced(found) for found in timed], layout=Layout(("arm", "trials", "minutes in all")))
     total, n = sum(p.seconds for p in timed), sum(p.trials for p in timed)
     print_text(
-        f"\n{n} trials, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with early "
-        f"stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
+        f"\n{counted(n, 'trial')}, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with "
+        f"early stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
         "Nothing was started."
     )
 

@@ -10,6 +10,7 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import evaluating, following, listing, running, showing
+from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, GensweepError, Interrupted
@@ -59,8 +60,7 @@ def _run() -> int:
         _complain(str(error))
     except typer.TyperException as error:  # of usage
         code = error.exit_code
-        message = _without_dashes(sys.argv[1:], error) or error.format_message()
-        _complain(message if "\n" in message else f"{message.removesuffix('.')}. See gensweep --help")
+        _complain(told(sys.argv[1:], error, _names()))
     except (KeyboardInterrupt, typer.Abort):
         code = Interrupted.exit_code
         _complain("stopped by Ctrl-C")
@@ -82,6 +82,11 @@ def _refuse_no_place(words: list[str]) -> None:
         raise CannotRun("the working folder was deleted. Go to one that is there (cd), and say it again.") from error
 
 
+def _names() -> list[str]:
+    """Of the commands."""
+    return sorted(command.name or str(getattr(command.callback, "__name__", "")) for command in app.registered_commands)
+
+
 def _written(code: int) -> int:
     """The exit code once everything is written: as it was, unless that cannot be."""
     if code == Interrupted.exit_code and not takes_more():
@@ -100,25 +105,6 @@ def _written(code: int) -> int:
         _complain("stopped by Ctrl-C")
         return Interrupted.exit_code
     return code
-
-
-def _without_dashes(words: list[str], error: typer.TyperException) -> str:
-    """What to type where an override was given the dashes of an option; empty where it was another mistake."""
-    option = str(getattr(error, "option_name", ""))
-    place = next((i for i, word in enumerate(words) if option.startswith("-") and word.startswith(option)), None)
-    if place is None or len(words[place].lstrip("-")) < 2:
-        return ""
-    from gensweep.spaces.places import moved_override, places
-
-    key, equals, value = words[place].lstrip("-").partition("=")
-    following = words[place + 1] if len(words) > place + 1 and "=" not in words[place + 1] else "VALUE"
-    override = f"{key.replace('-', '_')}={value if equals else following}"
-    better = override if override.partition("=")[0] in places({}) else moved_override(override, {})
-    return (
-        f"there is no option {words[place].partition('=')[0]}. Overrides have no dashes: write {better}"
-        if better
-        else ""
-    )
 
 
 def _complain(message: str) -> None:

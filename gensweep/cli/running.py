@@ -91,8 +91,9 @@ def check(file: File, overrides: Overrides = None) -> None:
     sweep, left = _sound(file, overrides)
     from gensweep.cli.notes import notes
     from gensweep.terminal import print_text
+    from gensweep.text import counted
 
-    print(f"{file}: sound. {sum(sweep.counts.values())} trials:")
+    print(f"{file}: sound. {counted(sum(sweep.counts.values()), 'trial')}:")
     print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep), *left]))
 
 
@@ -114,7 +115,6 @@ def _sound(file: Path, overrides: list[str] | None) -> tuple[Sweep, list[str]]:
     from gensweep.terminal import waiting
 
     with waiting(f"reading {file}"):
-        from gensweep.spaces.blame import told
         from gensweep.spaces.check import load_and_check
         from gensweep.spaces.sources import data_problems, opened_at_once
 
@@ -124,7 +124,7 @@ def _sound(file: Path, overrides: list[str] | None) -> tuple[Sweep, list[str]]:
         with waiting("opening the data"):
             problems, left = opened_at_once(sweep)
     if problems:
-        raise ConfigError(told(problems, sweep.sources, file))
+        raise ConfigError(problems)
     return sweep, left
 
 

@@ -22,6 +22,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
+from gensweep.text import counted
 
 CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
@@ -130,7 +131,7 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
     """
     trials = folder.state().trials
     if number not in trials:
-        raise ConfigError(f"{folder.name} has no trial {number}. It has {len(trials)} trials, from 0 on.")
+        raise ConfigError(f"{folder.name} has no trial {number}. It has {counted(len(trials), 'trial')}, from 0 on.")
     record = trials[number]
     return {
         "number": number,

@@ -19,7 +19,7 @@ from gensweep.comparison.rank import Group, Interval, Pair, Ranking, rank
 from gensweep.errors import ConfigError, NoUsableTrial, suggest
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.text import duration, number
+from gensweep.text import counted, duration, number
 
 DIGITS = 3  # of an estimate; its interval says that there are no more
 _STEP = re.compile(r" at step \d+$")  # the same reason, whenever it came
@@ -151,7 +151,7 @@ def compared(
     axes = list(dict.fromkeys(axis for table in tables for axis in table.axes))
     scores = list(dict.fromkeys(score for table in tables for score in table.scores))
     objective = _objective(tables, metric, scores)
-    by = _grouping(by or "arm", axes)
+    by = _grouping(by or "arm", tables, axes)
     unused = [row for row in rows if by in row["unused"]]
     rows = [row for row in rows if by not in row["unused"]]
     for row in rows:
@@ -170,7 +170,7 @@ def text(value: Any) -> str:
 
 def trials_of(n: int) -> str:
     """`1 trial`, `2 trials`."""
-    return f"{n} trial" if n == 1 else f"{n} trials"
+    return counted(n, "trial")
 
 
 def _objective(tables: Sequence[Trials], metric: str | None, scores: Sequence[str]) -> Objective:
@@ -198,10 +198,16 @@ def _objective_of(score: str) -> Objective | None:
     return Objective(metric=score, mode=mode) if mode else None
 
 
-def _grouping(by: str, axes: Sequence[str]) -> str:
+def _grouping(by: str, tables: Sequence[Trials], axes: Sequence[str]) -> str:
     known = ["arm", "family", "sweep", *axes]
     if by not in known:
-        raise ConfigError(f"by: there is no column '{by}'. {suggest(by, known)}")
+        cure = suggest(by, known)
+        raise ConfigError(f"--by: there is no column '{by}', for only what differs between trials has one. {cure}")
+    without = [table.sweep for table in tables if by in axes and by not in table.axes]
+    if without:
+        shared = [axis for axis in axes if all(axis in table.axes for table in tables)]
+        told = f"--by {by}: {', '.join(without)} has no such column, for its trials do not differ in it"
+        raise ConfigError(f"{told}. Group by one of {', '.join(['arm', 'family', 'sweep', *shared])}.")
     return by
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from gensweep.axes.arms import Arm
+from gensweep.early_stopping._epochs import too_short
 from gensweep.early_stopping._rungs import Rungs
 from gensweep.early_stopping.base import Decision, EarlyStopping, GoOn, Stop
 from gensweep.ledger.history import History, TrialRecord
@@ -31,6 +32,10 @@ class ASHA(EarlyStopping):
     name: Literal["asha"] = "asha"
     grace_period: int = Field(1, ge=1, description="epochs of the first rung")
     reduction_factor: int = Field(3, ge=2, description="one in so many goes on at each rung")
+
+    def idle(self, arm: Arm) -> str | None:
+        """See the contract: every trial is over before it may end."""
+        return too_short(arm, self.grace_period)
 
     def decide(self, arm: Arm, history: History, trial: TrialRecord, seed: int) -> Decision:
         """See the class."""

@@ -32,6 +32,14 @@ class Copy:
     parameters: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class WrongField:
+    """A field of a rule whose value makes no sense for an arm: why, and what to write."""
+
+    name: str
+    message: str
+
+
 Decision: TypeAlias = GoOn | Stop | Copy
 
 
@@ -60,4 +68,12 @@ class EarlyStopping(Component, ABC):
 
     def misfit(self, arm: Arm) -> str | None:
         """Why it makes no sense for this arm, with the cure; None where it does."""
+        return None
+
+    def idle(self, arm: Arm) -> str | None:
+        """Why it ends no trial of this arm, which may be meant; None where it can."""
+        return None
+
+    def wrong_field(self, arm: Arm) -> WrongField | None:
+        """The field whose value makes no sense for this arm, where another value would."""
         return None

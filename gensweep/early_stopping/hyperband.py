@@ -10,8 +10,9 @@ from pydantic import Field
 from gensweep.axes.arms import Arm
 from gensweep.early_stopping._epochs import most_epochs
 from gensweep.early_stopping._rungs import Rungs
-from gensweep.early_stopping.base import Decision, EarlyStopping, GoOn, Stop
+from gensweep.early_stopping.base import Decision, EarlyStopping, GoOn, Stop, WrongField
 from gensweep.ledger.history import Change, History, TrialRecord
+from gensweep.text import counted
 
 
 class Hyperband(EarlyStopping):
@@ -46,14 +47,22 @@ class Hyperband(EarlyStopping):
             f"{rungs.grace_period}"
         )
 
-    def misfit(self, arm: Arm) -> str | None:
+    def wrong_field(self, arm: Arm) -> WrongField | None:
         """See the contract: with one bracket, nothing is ever stopped."""
-        epochs = most_epochs(arm)
-        if self.grace_period * self.reduction_factor <= epochs:
+        epochs, least = most_epochs(arm), self.grace_period * self.reduction_factor
+        if least <= epochs:
             return None
-        return (
-            f"hyperband needs two brackets to stop anything: {epochs} epochs are fewer than grace_period * reduction_factor "
-            f"= {self.grace_period * self.reduction_factor}. Set them lower, or trial.training.epochs higher."
+        field = "grace_period" if self.reduction_factor <= epochs else "reduction_factor"
+        cures = {
+            f"grace_period: {epochs // self.reduction_factor}": field == "grace_period",
+            "{grace_period: 1, reduction_factor: 2}": field == "reduction_factor" and epochs > 1,
+            f"trial: {{training: {{epochs: {least}}}}}": True,
+        }
+        return WrongField(
+            field,
+            f"{getattr(self, field)} is not allowed: hyperband needs two brackets to stop anything, and "
+            f"{counted(epochs, 'epoch')} are fewer than grace_period * reduction_factor = {least}. Write "
+            f"{' or '.join(cure for cure, fits in cures.items() if fits)}",
         )
 
     def bracket(self, position: int, epochs: int) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from gensweep.axes.arms import Arm
 from gensweep.early_stopping._averages import Averages
+from gensweep.early_stopping._epochs import too_short
 from gensweep.early_stopping.base import Decision, EarlyStopping, GoOn, Stop
 from gensweep.ledger.history import History, TrialRecord
 
@@ -30,6 +31,10 @@ class Median(EarlyStopping):
     name: Literal["median"] = "median"
     grace_period: int = Field(1, ge=1, description="epochs before which no trial ends")
     min_trials: int = Field(3, ge=1, description="other trials to compare with, below which no trial ends")
+
+    def idle(self, arm: Arm) -> str | None:
+        """See the contract: every trial is over before it may end."""
+        return too_short(arm, self.grace_period)
 
     def decide(self, arm: Arm, history: History, trial: TrialRecord, seed: int) -> Decision:
         """See the class."""

@@ -12,8 +12,9 @@ from gensweep.axes.axis import Axis
 from gensweep.early_stopping._epochs import most_epochs
 from gensweep.early_stopping._knobs import knob_axes, knob_places, perturbed
 from gensweep.early_stopping._population import Population
-from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn
+from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn, WrongField
 from gensweep.ledger.history import Change, History, TrialRecord
+from gensweep.text import counted
 
 _Factor = Annotated[float, Field(gt=0)]
 
@@ -58,19 +59,26 @@ class PBT(EarlyStopping):
         return Copy(source.number, self._explored(exchange.knobs, source, rng))
 
     def misfit(self, arm: Arm) -> str | None:
-        """See the contract: there is nothing to change, or no epoch at which to."""
+        """See the contract: there is nothing to change."""
         places = knob_places(arm)
         if places and not knob_axes(arm):
             return (
                 "pbt changes continuous hyperparameters that reach the loss or the optimiser, and none is searched here. "
                 f"Make one of {', '.join(sorted(places))} a distribution, as in loguniform(1e-4, 1e-2), or use asha."
             )
-        epochs = most_epochs(arm)
-        if self.interval >= epochs:
-            return (
-                f"trials train for {epochs} epochs, so pbt with interval {self.interval} copies nothing. Set it lower."
-            )
         return None
+
+    def wrong_field(self, arm: Arm) -> WrongField | None:
+        """See the contract: there is no epoch at which to copy."""
+        epochs = most_epochs(arm)
+        if self.interval < epochs:
+            return None
+        cure = f"interval: {max(1, epochs // 4)}" if epochs > 1 else "trial: {training: {epochs: 20}}"
+        return WrongField(
+            "interval",
+            f"{self.interval} is not allowed: trials train for {counted(epochs, 'epoch')}, and pbt copies before the last. "
+            f"Write {cure}",
+        )
 
     def _explored(self, knobs: tuple[Axis, ...], source: TrialRecord, rng: random.Random) -> dict[str, Any]:
         """A value for each knob that the trial has: the population shares the choices on which that depends."""

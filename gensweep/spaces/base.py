@@ -20,7 +20,7 @@ def with_base(files: Files, found: list[Part]) -> tuple[list[Part], list[Problem
     Raises:
         ConfigError: the file holds nothing.
     """
-    written = read_file(files.file)
+    written = read_file(files.file, [])
     if not written:
         needs = f"It begins with `{_BEGIN}`, and needs `trial: {{family: vae}}`"
         raise ConfigError([Problem(shown(files.file), "", f"holds no search space. {needs}")])

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gensweep.errors import Problem
-from gensweep.reading import shown
+from gensweep.reading import Place, shown
 from gensweep.spaces.defaults_list import SHIPPED
 
 _REFUSED = " is not allowed"
@@ -17,13 +17,16 @@ _HINT = re.compile(r"Did you mean|Write ")
 _CURE = re.compile(r"\. (?=Write |To search)")
 
 
-def told(problems: Iterable[Problem], sources: Mapping[str, str], file: Path) -> list[Problem]:
-    """The problems as the user of `file` needs them. `sources` says where each name was written."""
-    return _merged([_at_home(problem, sources, file) for problem in problems])
+def told(problems: Iterable[Problem], sources: Mapping[str, str]) -> list[Problem]:
+    """The problems as the user needs them. `sources` says where each name was written, and of "" which file it is."""
+    return _merged([_at_home(problem, sources) for problem in problems])
 
 
-def _at_home(problem: Problem, sources: Mapping[str, str], file: Path) -> Problem:
-    """A problem of a shipped file, told at the nearest line around it of the user's own, for that is what misfits."""
+def _at_home(problem: Problem, sources: Mapping[str, str]) -> Problem:
+    """A problem of a shipped file, told at the nearest line around it of the user's own, for that is what misfits.
+
+    Where the user said nothing there but took the file itself, in an override or a defaults list, it is told there.
+    """
     root = shown(SHIPPED)
     if problem.where and not problem.where.startswith(root):
         return problem
@@ -32,9 +35,12 @@ def _at_home(problem: Problem, sources: Mapping[str, str], file: Path) -> Proble
         name = name[: name.rindex("[")] if name.endswith("]") else name.rpartition(".")[0]
         place = sources.get(name, "")
         own = "" if place.startswith(root) else place
+    asked = problem.where.asked if isinstance(problem.where, Place) else ""
+    if asked and "." not in name and not asked.startswith(root):
+        own = asked
     written = problem.where and sources.get(problem.path) == problem.where
     whose = f" (from {Path(problem.where.rpartition(':')[0]).name})" if written else ""
-    return replace(problem, where=own or shown(file), message=problem.message + whose)
+    return replace(problem, where=own or sources.get("", ""), message=problem.message + whose)
 
 
 def _merged(problems: list[Problem]) -> list[Problem]:

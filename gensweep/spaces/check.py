@@ -5,8 +5,7 @@ Which configurations are looked at: see tried.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,17 @@ from pydantic import ValidationError
 from gensweep import registry
 from gensweep.axes import space as spaces
 from gensweep.axes.axis import AxisPath
-from gensweep.axes.space import Ask
 from gensweep.axes.whole import wrong_kind
 from gensweep.configuration import TrialConfiguration
-from gensweep.datasets.base import Dataset, SplitName
 from gensweep.errors import ConfigError, Problem
 from gensweep.spaces.blame import told
-from gensweep.spaces.load import read
+from gensweep.spaces.crossed import Described, Parts, crossed, scored
+from gensweep.spaces.defaults_list import Lost
+from gensweep.spaces.load import read, unexplained
 from gensweep.spaces.located import at, where_of
-from gensweep.spaces.messages import explain, not_measured
+from gensweep.spaces.messages import explain
 from gensweep.spaces.places import moved, moved_override
+from gensweep.spaces.sources import data_problems
 from gensweep.spaces.sweep import Sweep
 from gensweep.spaces.tried import Try, tries
 
@@ -44,8 +44,10 @@ def load_and_check(file: Path, overrides: Sequence[str] = (), groups: Sequence[P
     sweep, problems = read(file, overrides, groups, whole=True)
     reported = {(problem.where, AxisPath(problem.path).place) for problem in problems}
     problems += [p for p in check(sweep) if (p.where, p.path) not in reported and not _follows(p, problems)]
-    if problems:
-        problems = [Problem(p.where, AxisPath(p.path).place, p.message) for p in told(problems, sweep.sources, file)]
+    if problems and not any(isinstance(problem, Lost) for problem in problems):
+        problems += [p for p in data_problems(sweep) if p.path not in {other.path for other in problems}]
+    if problems := unexplained(problems):
+        problems = [Problem(p.where, AxisPath(p.path).place, p.message) for p in told(problems, sweep.sources)]
         raise ConfigError(sorted(problems, key=_line))
     return sweep
 
@@ -62,7 +64,7 @@ def check(sweep: Sweep) -> list[Problem]:
     """What is wrong with a sweep that could be read: its trials, and whether its settings go with them."""
     found = list(_settings(sweep))
     sound: list[tuple[Try, TrialConfiguration]] = []
-    blamed = set[AxisPath]()
+    blamed, broken = set[AxisPath](), list[Try]()
     for tried in tries(sweep.space):
         try:
             sound.append((tried, TrialConfiguration.example(spaces.resolve(sweep.space, tried.ask))))
@@ -70,39 +72,16 @@ def check(sweep: Sweep) -> list[Problem]:
             if tried.axis is None or not (tried.is_within and tried.axis.path in blamed):  # its ends say it already
                 found += [_translated(sweep, tried, line) for line in _first_causes(error)]
             blamed |= {tried.axis.path} if tried.axis else set()
-    described = _Described()
+            broken.append(tried)
+    described = Described()
     for tried, configuration in sound:
-        found += _crossed(sweep, tried.ask, configuration, described)
-        if tried.axis and _scored(sweep, configuration) != _scored(sweep, sound[0][1]):
+        found += crossed(sweep, tried.ask, Parts.of(configuration), described)
+        if tried.axis and scored(sweep, configuration) != scored(sweep, sound[0][1]):
             found.append(at(sweep, tried.ask, tuple(tried.axis.path.place.split(".")), _UNLIKE))
+    if not sound:
+        for tried in broken:
+            found += crossed(sweep, tried.ask, Parts.readable(spaces.resolve(sweep.space, tried.ask)), described)
     return list(dict.fromkeys(found))
-
-
-class _Described(dict[Dataset, "_Facts"]):
-    """What is known of each dataset without reading it: some open files to tell, so that each is asked once."""
-
-    def __missing__(self, dataset: Dataset) -> _Facts:
-        self[dataset] = facts = _facts(dataset)
-        return facts
-
-
-@dataclass(frozen=True)
-class _Facts:
-    shape: tuple[int, ...] = ()
-    bounds: tuple[float, float] | None = None
-    levels: int = 0
-    n_items: Mapping[SplitName, int] = field(default_factory=dict)
-    is_here: bool = True
-    problem: str = ""
-
-
-def _facts(dataset: Dataset) -> _Facts:
-    if dataset.problem():
-        return _Facts(is_here=False)  # `data_problems` reports it
-    try:
-        return _Facts(dataset.shape, dataset.bounds, dataset.levels, dataset.n_items() or {})
-    except ConfigError as error:
-        return _Facts(is_here=False, problem=str(error))
 
 
 def _first_causes(error: ValidationError) -> list[Any]:
@@ -166,69 +145,6 @@ def _settings(sweep: Sweep) -> Iterator[Problem]:
         ):
             if misfit:
                 yield Problem(where_of(sweep, key), key, f"{arm.label}: {misfit}")
-
-
-def _crossed(
-    sweep: Sweep, ask: Ask, configuration: TrialConfiguration, described: Mapping[Dataset, _Facts]
-) -> Iterator[Problem]:
-    """What is right by itself, and does not go together."""
-    yield from _objective(sweep, ask, list(configuration.evaluation.metrics))
-    facts = described[configuration.dataset]
-    if facts.problem:
-        yield at(sweep, ask, ("dataset",), facts.problem)
-    if facts.is_here:
-        yield from (at(sweep, ask, place, misfit) for place, misfit in _misfits(configuration, facts) if misfit)
-
-
-def _misfits(trial: TrialConfiguration, facts: _Facts) -> Iterator[tuple[tuple[str | int, ...], str | None]]:
-    yield ("network",), trial.network.misfit(facts.shape)
-    yield ("family",), trial.family.misfit(facts.shape, facts.bounds)
-    yield ("family", "levels"), trial.family.levels_misfit(facts.levels)
-    yield ("family", "constraint"), trial.family.critic_misfit(trial.network)
-    split, batch_size = trial.evaluation.split, trial.training.batch_size
-    for i, metric in enumerate(trial.evaluation.metrics):
-        yield ("evaluation", "metrics", i), metric.misfit(trial.dataset)
-        if split in facts.n_items:
-            yield ("evaluation", "metrics", i), metric.shortage(facts.n_items[split], split)
-    if batch_size > facts.n_items.get("train", batch_size):
-        n = facts.n_items["train"]
-        message = (
-            f"{batch_size} is not allowed: the training split has {n} items. Write batch_size: {max(1, n // 4)} or so"
-        )
-        yield ("training", "batch_size"), message
-
-
-def _scored(sweep: Sweep, trial: TrialConfiguration) -> tuple[object, ...]:
-    """What trials have to have in common for their scores to be ranked, but for their data."""
-    return trial.evaluation.split, [m for m in trial.evaluation.metrics if m.name == sweep.objective.metric]
-
-
-def _objective(sweep: Sweep, ask: Ask, metrics: list[Any]) -> Iterator[Problem]:
-    names = [metric.name for metric in metrics]
-    for i, name in enumerate(names):
-        if name in names[:i]:
-            yield at(sweep, ask, ("evaluation", "metrics", i), f"{name} is measured twice under one name. Keep one")
-    wanted = sweep.objective
-    if wanted.metric not in names:
-        if wanted.metric:  # else the section is what was reported
-            yield Problem(
-                where_of(sweep, "objective.metric"), "objective.metric", not_measured(wanted.metric, tuple(names))
-            )
-        return
-    metric = metrics[names.index(wanted.metric)]
-    if not metric.is_quality:
-        yield Problem(where_of(sweep, "objective.metric"), "objective.metric", _no_objective(wanted.metric, metrics))
-    elif metric.mode != wanted.mode:
-        yield Problem(
-            where_of(sweep, "objective.mode"),
-            "objective.mode",
-            f"'{wanted.mode}' would search for the worst {wanted.metric}. Write mode: {metric.mode}",
-        )
-
-
-def _no_objective(watching: str, metrics: list[Any]) -> str:
-    measures = [metric.name for metric in metrics if metric.is_quality]
-    cure = (
-        f"Choose {' or '.join(measures)}" if measures else "Add one that measures quality to trial.evaluation.metrics"
-    )
-    return f"'{watching}' only watches for something, and a worse model need not score worse. {cure}"
+        if wrong := sweep.early_stopping.wrong_field(arm):
+            key = f"early_stopping.{wrong.name}"
+            yield Problem(where_of(sweep, key), key, wrong.message)

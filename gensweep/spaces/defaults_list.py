@@ -8,7 +8,7 @@ It is read as Hydra reads it (https://hydra.cc/docs/advanced/defaults_list), whi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,11 +17,22 @@ from gensweep import registry
 from gensweep.axes.items import write_item
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import Problem, nearest, same_name, suggest
-from gensweep.reading import Items, Map, YamlError, read_file
+from gensweep.reading import Items, Map, Place, YamlError, read_file
 from gensweep.spaces.interpolation import has_reference
 
 SHIPPED = Path(__file__).parent / "defaults"
 _HEADER = re.compile(r"^#\s*@package\s+(\S+)", re.MULTILINE)
+_LACKS = (
+    "is missing",
+    "needs a mapping",
+    "needs a name",
+    "has no name",
+    "is not among",
+    "It is a field of",
+    "no such value",
+    "no defaults list",
+    "does not name base",
+)
 _ENTRY = re.compile(r"((?:(?:optional|override)\s+)*)([^\s@]+)(?:@(\S+))?")
 
 
@@ -31,6 +42,23 @@ class Part(NamedTuple):
     tree: Map
     package: str
     chosen: bool
+
+
+@dataclass(frozen=True)
+class Lost(Problem):
+    """A file that is not there or cannot be read, and so what it would have said at its package.
+
+    `meant`: the file that was probably meant stands in for it.
+    """
+
+    package: str = ""
+    meant: bool = False
+
+    def explains(self, problem: Problem) -> bool:
+        """Whether another problem may only be there because the file is not."""
+        lacks = any(words in problem.message for words in _LACKS[: 2 if self.meant or self.package else None])
+        within = f"{problem.path}.".removeprefix("trial.").startswith(f"{self.package.removeprefix('trial.')}.")
+        return lacks or (within and not self.meant)
 
 
 @dataclass(frozen=True)
@@ -113,17 +141,24 @@ class Files:
         folders = [f.name for folder in self.folders for f in folder.glob("*/") if self.options(f.name)]
         return f"there is no file {group}/{name}.yaml. {suggest(group, set(folders))}"
 
+    def meant(self, group: str, name: str) -> Path | None:
+        """The file that was meant by a name that is none, where one is near."""
+        known = self.options(group) if group else ["base"]
+        near = nearest(name.removesuffix(".yaml").removesuffix(".yml"), known)
+        return self.find(f"{group}/{near}".strip("/")) if near else None
+
     def find(self, path: str) -> Path | None:
         """The file of this group and name."""
         return next((file for folder in self.folders if (file := folder / f"{path}.yaml").is_file()), None)
 
 
-def _read(file: Path) -> tuple[Map, Items, str | None]:
+def _read(file: Path, noted: list[Problem]) -> tuple[Map, Items, str | None]:
     """A file without its defaults list; the items of that, `_self_` among them; the package in its header."""
-    tree = read_file(file)
+    tree = read_file(file, noted)
     misspelt = next((key for key in tree if key != "defaults" and same_name(key.rstrip("s") + "s", "defaults")), None)
     if misspelt and "defaults" not in tree:
-        raise YamlError(tree.where[misspelt], f"unknown key '{misspelt}'. Write 'defaults'")
+        noted.append(Lost(tree.where[misspelt], "", f"unknown key '{misspelt}'. Write 'defaults'", meant=True))
+        tree["defaults"], tree.where["defaults"] = tree.pop(misspelt), tree.where[misspelt]
     where, items = tree.where.get("defaults", ""), tree.pop("defaults", None)
     items = Items([], []) if items is None else items
     if not isinstance(items, Items):
@@ -169,12 +204,14 @@ class _Walk:
             self.wrong(entry, f"{file.name} asks for itself")
             return []
         try:
-            tree, items, header = _read(file)
+            tree, items, header = _read(file, self.problems)
             package = entry.package if header is None or "placed" in entry.words else header
             lines = [*self.lines(items, entry.group, package), *added]
         except YamlError as error:
-            self.problems.append(error.problem)
+            self.problems.append(Lost(error.problem.where, "", error.problem.message, entry.package))
             return []
+        for place in _places(tree):
+            place.asked = entry.where if entry.key else ""
         self.open.append(file)
         found: list[Part] = []
         for line in reversed(lines):
@@ -205,11 +242,13 @@ class _Walk:
         for name in reversed(entry.names):
             path = f"{entry.group}/{name}".strip("/")
             file = self.files.find(path)
+            if file is None and "optional" not in entry.words:
+                chosen_by_hand = f"{entry.key} has to be chosen. {suggest('', self.files.options(entry.group))}"
+                told = chosen_by_hand if name == "???" else self.files.missing(entry.group, name)
+                file = self.files.meant(entry.group, name)  # so that what the sweep says over it can be checked
+                self.problems.append(Lost(entry.where, "defaults", told, entry.package, meant=file is not None))
             if file:
                 found[:0] = self.file(file, entry, chosen=chosen)
-            elif "optional" not in entry.words:
-                chosen_by_hand = f"{entry.key} has to be chosen. {suggest('', self.files.options(entry.group))}"
-                self.wrong(entry, chosen_by_hand if name == "???" else self.files.missing(entry.group, name))
         return found
 
     def decided(self, entry: Entry) -> Entry:
@@ -242,6 +281,14 @@ class _Walk:
     def wrong(self, entry: Entry, message: str) -> None:
         """Notes a problem, and goes on."""
         self.problems.append(Problem(entry.where, "defaults", message))
+
+
+def _places(tree: Any) -> Iterator[Place]:
+    """Where everything in a tree was written."""
+    where = tree.where.values() if isinstance(tree, Map) else tree.where if isinstance(tree, Items) else ()
+    yield from (place for place in where if isinstance(place, Place))
+    for inner in tree.values() if isinstance(tree, Map) else tree if isinstance(tree, Items) else ():
+        yield from _places(inner)
 
 
 def _placed(tree: Map, package: str) -> Map:

@@ -34,9 +34,9 @@ from gensweep.axes.distributions import (
     parse,
 )
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.reading import Map
+from gensweep.reading import Map, shown
 from gensweep.spaces.base import with_base
-from gensweep.spaces.defaults_list import Entry, Files, entry, parts
+from gensweep.spaces.defaults_list import Entry, Files, Lost, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
 from gensweep.spaces.paths import make_absolute
@@ -78,7 +78,14 @@ def read(
     tree, problems = compose(file, overrides, groups, whole=whole)
     sweep, found = interpret(tree, file.stem)
     known = {(problem.where, problem.path) for problem in problems}
-    return sweep, [*problems, *(problem for problem in found if (problem.where, problem.path) not in known)]
+    problems += [problem for problem in found if (problem.where, problem.path) not in known]
+    return replace(sweep, sources={**sweep.sources, "": shown(file)}), unexplained(problems)
+
+
+def unexplained(problems: list[Problem]) -> list[Problem]:
+    """The problems without those that files which could not be read may explain."""
+    lost = [problem for problem in problems if isinstance(problem, Lost)]
+    return [p for p in problems if p in lost or not any(cause.explains(p) for cause in lost)]
 
 
 def compose(
@@ -91,8 +98,9 @@ def compose(
     words, asked.problems = parted(overrides)
     for text in words:
         asked.sort(text, files)
+    asked.problems += asked.repeated()
     found, wrong = parts(files, asked.groups)
-    if wrong:
+    if not found:
         raise ConfigError([*asked.problems, *wrong])
     found, lacking = with_base(files, found) if whole else (found, [])
     tree = Map()
@@ -104,7 +112,7 @@ def compose(
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    problems = [*lacking, *asked.problems, *lay(tree, asked.changes), *filled(tree)]
+    problems = [*asked.problems, *wrong, *lacking, *lay(tree, asked.changes), *filled(tree)]
     make_absolute(tree)
     return tree, problems
 
@@ -130,6 +138,17 @@ class _Asked:
                 self._change(sign, key, value.rstrip(), text)
             else:
                 self.problems.append(Problem(text if text.strip() else repr(text), "", why_none(text)))
+
+    def repeated(self) -> list[Problem]:
+        """The overrides of one value or one group that come before another of it, and so would not be used."""
+        places = [(".".join(change.path), change.text) for change in self.changes if change.how != "delete"]
+        places += [(entry.key, entry.where) for entry in self.groups if "delete" not in entry.words]
+        last = dict(places)
+        earlier = [(i, place, text) for i, (place, text) in enumerate(places) if place in dict(places[i + 1 :])]
+        return [
+            Problem(text, "", f"{place} is given again, as {last[place]}. Leave one of them out")
+            for _, place, text in earlier
+        ]
 
     def _called(self, text: str) -> bool:
         """Takes in an override whose value is a call of ours, or of a library whose calls we know."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gensweep.axes.distributions import Choice, DistributionError, parse
 from gensweep.axes.items import write_item
 from gensweep.axes.shorthand import meant, number_meant
 from gensweep.component import importable
@@ -26,11 +27,13 @@ _ACCEPTED = {
     "greater_than": "be above {gt}",
     "less_than": "be below {lt}",
     "multiple_of": "be a multiple of {multiple_of}",
+    "int_parsing_size": "be a whole number that is not so large",
+    "fixed_length": "be a list of {length}{example}",
     **dict.fromkeys(["too_short", "string_too_short"], "have a length of {min_length} or more"),
     **dict.fromkeys(["too_long", "string_too_long"], "have a length of {max_length} or less"),
     "string_pattern_mismatch": "match {pattern}",
 }
-_NUMERIC = {"int_type", "int_parsing", "int_from_float", "float_type", "float_parsing"}
+_NUMERIC = {"int_type", "int_parsing_size", "int_parsing", "int_from_float", "float_type", "float_parsing"}
 _SINGLE = _NUMERIC | {"bool_type", "bool_parsing", "string_type", "literal_error"}
 
 
@@ -41,6 +44,9 @@ def explain(error: Any, *, searched: bool = True) -> str:
     """
     kind, context = error["type"], error.get("ctx", {})
     if kind in _SENTENCES:
+        value = error.get("input")
+        if kind == "member" and not searched and (options := _several(value)):
+            return f"{_given(value)} is not allowed: only what stands below trial is searched. Write {' or '.join(options)}"
         said = str(context.get("error", error["msg"])).replace(" of trialconfiguration.", " of a trial.")
         return said + (_which_node(error.get("input")) if kind == "member" else "")
     if kind == "missing":
@@ -74,6 +80,18 @@ def _cure(kind: str, value: Any, *, searched: bool) -> str:
     return f"To search, write {law}" if law else ""
 
 
+def _several(value: Any) -> list[str]:
+    """The options of a choice, or of a one_of, that stands where nothing is searched; none where it is none."""
+    options: Any = value.get("one_of") if isinstance(value, Mapping) else value
+    try:
+        drawn = parse(value) if isinstance(value, str) else None
+    except DistributionError:
+        return []
+    options = drawn.options if isinstance(drawn, Choice) else options
+    nodes = isinstance(options, list | tuple) and all(isinstance(option, str | Mapping) for option in options)
+    return [write_item(option) for option in options] if nodes else []
+
+
 def _which_node(value: Any) -> str:
     """How to choose between nodes, where a list of them stands in place of one; else nothing."""
     nodes = isinstance(value, list | tuple) and len(value) > 1 and all(isinstance(i, str | Mapping) for i in value)
@@ -94,6 +112,12 @@ def _given(value: object) -> str:
 
 def not_measured(wanted: str, measured: Sequence[str]) -> str:
     """Why a metric cannot be the objective of a sweep that measures others."""
+    if options := _several(wanted):
+        return f"'{wanted}' is not allowed: a sweep has one objective. Write {' or '.join(options)}"
+    if wanted[:1] in ("-", "+") and wanted[1:].strip():
+        bare = wanted[1:].strip()
+        cure = bare if bare in importable("metrics") else nearest(bare, importable("metrics")) or bare
+        return f"'{wanted}' is not allowed: which direction is better the metric knows. Write objective: {cure}"
     told = f"'{wanted}' is not among trial.evaluation.metrics. "
     if nearest(wanted, measured):
         return told + suggest(wanted, measured)

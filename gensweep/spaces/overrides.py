@@ -41,6 +41,8 @@ def lay(tree: Map, changes: list[Change]) -> list[Problem]:
     problems = []
     for change in sorted(changes, key=lambda change: change.depth):
         head, *rest = change.path
+        if head == "objective" and rest and isinstance(tree.get(head), str):  # its short form
+            tree[head] = located({"metric": tree[head]}, tree.where[head])
         slot = Slot(model=TrialConfiguration) if head == "trial" else Slot()
         try:
             _Layer(change).into(tree, head, tuple(rest), slot)

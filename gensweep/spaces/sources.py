@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from gensweep.axes import space as spaces
 from gensweep.axes.space import Ask
-from gensweep.component import build
+from gensweep.component import Location, build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.errors import CannotRun, ConfigError, Problem
 from gensweep.metrics.base import Metric
+from gensweep.spaces.blame import told
 from gensweep.spaces.located import at
 from gensweep.spaces.sweep import Sweep
 from gensweep.spaces.tried import tries
@@ -76,9 +77,20 @@ def _problems(sweep: Sweep, question: Callable[[_Source], str | None]) -> list[P
     found, lost = list[Problem](), set[Dataset]()
     for source in _sources(sweep):
         if source.dataset not in lost and (answer := question(source)):
-            found.append(at(sweep, source.ask, source.location, answer))
+            found.append(_blamed(sweep, source, answer))
             lost |= {source.dataset} if source.metric is None else set()  # without data no extractor is of use
-    return list(dict.fromkeys(found))
+    return told(dict.fromkeys(found), sweep.sources)
+
+
+def _blamed(sweep: Sweep, source: _Source, answer: str) -> Problem:
+    """What is wrong with a source: where its path was written, if that is another place than its node's."""
+    node = at(sweep, source.ask, source.location, answer)
+    for name, field in type(source.metric or source.dataset).model_fields.items():
+        if any(isinstance(mark, Location) for mark in field.metadata):
+            path = at(sweep, source.ask, (*source.location, field.alias or name), answer)
+            if path.where != node.where:
+                return path
+    return node
 
 
 def _why_not_opened(source: _Source) -> str | None:

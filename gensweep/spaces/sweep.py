@@ -23,6 +23,7 @@ from gensweep.errors import ConfigError, Problem, nearest, suggest
 from gensweep.objective import Objective
 from gensweep.reading import Map
 from gensweep.searchers.base import Searcher
+from gensweep.spaces.foreign_words import FOREIGN, here
 from gensweep.spaces.messages import explain
 from gensweep.spaces.overrides import merged
 from gensweep.spaces.places import moved, moved_override
@@ -34,11 +35,15 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _RENAMED = {
     "schedule": "is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}"
 }
+_NO_NAMES = (*_RENAMED, *FOREIGN)  # not misspelt: what they hold is not what the section here takes
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep, resolved. `space` is the tree under `trial:`; `sources` says where each name was written."""
+    """A sweep, resolved. `space` is the tree under `trial:`.
+
+    `sources` says where each name was written, and of "" which file it is.
+    """
 
     name: str
     objective: Objective
@@ -112,7 +117,7 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     settings: dict[str, Any] = {"compare": compare}
     for key, model in SECTIONS.items():
         node = tree.get(key)
-        own = _objective_of(node) if key == "objective" and isinstance(node, str) else node
+        own = _objective_of(node) if key == "objective" else node
         if key == "search" and isinstance(node, Mapping):
             own = {k: v for k, v in node.items() if k in Search.model_fields}
         settings[key], found = _section(model, key, own, node, where.get(key, ""))
@@ -191,7 +196,8 @@ def _problems(error: ValidationError, key: str, node: object, where: str) -> lis
 
 def _unknown_field(node: object, field_name: str) -> str:
     """A field of the search section that is neither the section's nor its searcher's."""
-    name = str(dict(_searcher(node))["name"])  # type: ignore[call-overload]
+    given = str(dict(_searcher(node))["name"])  # type: ignore[call-overload]
+    name = given if given in importable("searchers") else str(nearest(given, importable("searchers")))
     known = {*Search.model_fields, "sampler", *importable("searchers")[name].model_fields} - {"name"}
     return f"unknown field '{field_name}' of {name}. {suggest(field_name, known)}{owners('searchers', field_name)}"
 
@@ -210,10 +216,13 @@ def _searcher(node: object) -> object:
     return {**(sampler if isinstance(sampler, Mapping) else {"name": sampler}), **own}
 
 
-def _objective_of(metric: str) -> dict[str, str]:
-    """`objective: fid`, with the direction that is better for this metric."""
-    known = importable("metrics").get(metric)
-    return {"metric": metric, "mode": known.mode if known else "min"}  # type: ignore[attr-defined]
+def _objective_of(node: object) -> object:
+    """`objective: fid`, or a mapping without a mode, with the direction that is better for this metric."""
+    given = {"metric": node} if isinstance(node, str) else node
+    if not isinstance(given, Mapping) or "mode" in given or not isinstance(given.get("metric"), str):
+        return given
+    known = importable("metrics").get(given["metric"])
+    return {**given, "mode": known.mode if known else "min"}  # type: ignore[attr-defined]
 
 
 def _compare(given: object, where: str) -> tuple[str | None, list[Problem]]:
@@ -245,6 +254,8 @@ def _name(given: object, where: str) -> tuple[str, list[Problem]]:
 def _unknown(key: str, where: str, tree: Mapping[str, Any]) -> Problem:
     if key in _RENAMED:
         return Problem(where, key, _RENAMED[key])
+    if key in FOREIGN:
+        return Problem(where, "", f"unknown key '{key}'. {here(key, where)}")
     if nearest(key, _KEYS):
         return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
     better = moved_override(where, tree) if "=" in where else moved(key, tree)
@@ -260,7 +271,7 @@ def _as_meant(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(tree, Map):
         return tree
     meant = Map(tree, tree.where)
-    for key in [key for key in tree if key not in (*_KEYS, *_RENAMED)]:
+    for key in [key for key in tree if key not in (*_KEYS, *_NO_NAMES)]:
         place, value = tree.where.get(key, ""), meant.pop(key)
         near = nearest(key, _KEYS) or moved(key, tree) or ""
         section, _, inner = near.partition(".")

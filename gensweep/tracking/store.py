@@ -17,6 +17,7 @@ _QUOTED = "sqlite+pysqlite"  # MLflow makes the parent folder of what follows `s
 _WEB = ("http", "https")
 _DATABASES = ("postgresql", "mysql", "mssql", "sqlite")
 _ALSO_CALLED = {"mariadb": "mysql", "sqlserver": "mssql"}  # names that are not near
+_FILES = (".db", ".sqlite", ".sqlite3")
 _ENCODED = "In a user or a password write @ as %40, / as %2F, : as %3A, ? as %3F, # as %23 and a space as %20."
 CURE = (
     "Start the server there, or name another store: --tracking-uri http://host:port, or --tracking-uri "
@@ -39,6 +40,10 @@ def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
         return uri
     if (path := sqlite_path(uri)) is not None:
         return sqlite_uri(path)
+    if "://" not in uri and Path(uri).suffix in _FILES:
+        raise ConfigError(
+            f"tracking URI '{redacted(uri)}' is a path. Write sqlite:///{redacted(uri)} for a file that holds the runs."
+        )
     if "://" not in uri or scheme == "file":
         raise ConfigError(
             f"tracking URI '{redacted(uri)}' is a folder, and MLflow 3 keeps no runs in folders. Use "

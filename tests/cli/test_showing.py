@@ -217,7 +217,8 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "No such command 'frobnicate'. See gensweep --help"),
+        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, evaluate, list, ls, plan, "
+         "resume, run, schema, show, sync, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
         (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),

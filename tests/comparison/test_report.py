@@ -154,6 +154,24 @@ def test_two_sweeps_are_compared_as_groups_of_their_own(write: Write) -> None:
     assert found.ranking.groups[0].best_trial == "other/0"
 
 
+def test_a_column_that_one_of_two_sweeps_has_groups_neither(write: Write) -> None:
+    """The trials of the other would all be one group without a name."""
+    one, other = write("one"), write("other")
+    for size in (2, 8):
+        one.trial(
+            "wae",
+            size,
+            configuration={"family": {"name": "wae"}, "latent_size": size},
+            parameters={"latent_size": size},
+        )
+        other.trial("wae", size, configuration={"family": {"name": "wae"}, "latent_size": 4})
+    with pytest.raises(
+        ConfigError, match=r"--by latent_size: other has no such column, .* Group by one of arm, family, sweep"
+    ):
+        compare([one.folder, other.folder], by="latent_size")
+    assert len(compare([one.folder], by="latent_size").ranking.groups) == 2
+
+
 def test_sweeps_of_different_objectives_need_a_named_score(write: Write) -> None:
     one, other = write("one"), write("other", {**DEFINITION, "objective": {"metric": "wasserstein", "mode": "min"}})
     for sweep in (one, other):

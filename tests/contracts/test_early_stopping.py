@@ -271,3 +271,19 @@ def test_a_decision_costs_no_more_after_many_trials_than_after_few(rule: EarlySt
         few,
         many,
     )  # log 700 / log 60 is 1.6; one step for every trial would be 7 times as many
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 20])
+def test_a_field_that_does_not_fit_is_its_own_and_told_with_its_value(rule: EarlyStopping, epochs: int) -> None:
+    """And a rule with a grace period that no trial outlasts is refused, or says that it stops nothing."""
+    arm = arm_of(training={"epochs": epochs})
+    huge = {name: 50 for name in ("grace_period", "interval") if name in type(rule).model_fields}
+    late = type(rule).model_validate({**rule.dump(), **huge})
+    for one in (rule, late):
+        if wrong := one.wrong_field(arm):
+            assert wrong.message.startswith(f"{getattr(one, wrong.name)} is not allowed: ")
+            assert "Write " in wrong.message
+    if huge:
+        assert late.wrong_field(arm) or late.idle(arm)
+    assert rule.idle(arm_of(training={"epochs": EPOCHS})) is None
+    assert rule.wrong_field(arm_of(training={"epochs": EPOCHS})) is None

@@ -102,12 +102,19 @@ def test_the_longest_trial_of_the_arm_sets_the_brackets() -> None:
 
 
 def test_an_arm_too_short_for_two_brackets_is_a_misfit_with_the_cure() -> None:
-    assert RULE.misfit(arm_with(3)) is None
-    problem = RULE.misfit(arm_with(2))
+    assert RULE.wrong_field(arm_with(3)) is None
+    problem = RULE.wrong_field(arm_with(2))
     assert problem is not None
-    assert "2 epochs are fewer than grace_period * reduction_factor = 3" in problem
-    assert "trial.training.epochs higher" in problem
+    assert "2 epochs are fewer than grace_period * reduction_factor = 3" in problem.message
+    assert problem.name == "reduction_factor"
+    assert problem.message.endswith("Write {grace_period: 1, reduction_factor: 2} or trial: {training: {epochs: 3}}")
+    long = Hyperband(grace_period=30, reduction_factor=3).wrong_field(arm_with(20))
+    assert long is not None
+    assert long.name == "grace_period"
+    assert "30 is not allowed" in long.message
+    assert "Write grace_period: 6 or trial: {training: {epochs: 90}}" in long.message
+    assert Hyperband(grace_period=6, reduction_factor=3).wrong_field(arm_with(20)) is None
     without = arm_of(training={"optimizer": {"lr": 0.1}})  # 20 by default
-    assert Hyperband(grace_period=5, reduction_factor=4).misfit(without) is None
-    assert Hyperband(grace_period=7, reduction_factor=3).misfit(without) is not None
+    assert Hyperband(grace_period=5, reduction_factor=4).wrong_field(without) is None
+    assert Hyperband(grace_period=7, reduction_factor=3).wrong_field(without) is not None
     assert TRIAL["training"]["epochs"] == 27  # type: ignore[index]

@@ -304,10 +304,19 @@ def test_without_a_knob_to_change_it_is_a_misfit_with_the_cure() -> None:
 
 
 def test_an_interval_that_no_trial_outlasts_is_a_misfit_with_the_cure() -> None:
-    assert PBT(interval=26).misfit(arm_of()) is None
-    problem = PBT(interval=27).misfit(arm_of())
+    assert PBT(interval=26).wrong_field(arm_of()) is None
+    problem = PBT(interval=27).wrong_field(arm_of())
     assert problem is not None
-    assert "27 epochs" in problem
+    assert problem.name == "interval"
+    assert problem.message == (
+        "27 is not allowed: trials train for 27 epochs, and pbt copies before the last. Write interval: 6"
+    )
+    assert PBT(interval=6).wrong_field(arm_of()) is None
+    once = PBT(interval=1).wrong_field(arm_of(training={"epochs": 1}))
+    assert once is not None
+    assert once.message.endswith(
+        "train for 1 epoch, and pbt copies before the last. Write trial: {training: {epochs: 20}}"
+    )
 
 
 def test_an_unsound_space_is_left_to_the_check() -> None:

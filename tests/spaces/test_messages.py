@@ -55,8 +55,11 @@ class Outer(Node):
         ({"levels": 3}, "3 is not allowed. Known: 1 or 2."),
         ({"sizes": []}, "[] is not allowed: must have a length of 1 or more"),
         ({"sizes": [1, 2, 3]}, "[1, 2, 3] is not allowed: must have a length of 2 or less"),
-        ({"pair": [1, 2, 3]}, "[1, 2, 3] is not allowed: must have a length of 2 or less"),
-        ({"pair": 1}, "1 is not allowed: must be a list"),
+        ({"pair": [1, 2, 3]}, "[1, 2, 3] is not allowed: must be a list of 2, as in [0.0, 1.0]"),
+        ({"pair": [1]}, "[1] is not allowed: must be a list of 2, as in [0.0, 1.0]"),
+        ({"pair": []}, "[] is not allowed: must be a list of 2, as in [0.0, 1.0]"),
+
+        ({"pair": 1}, "1 is not allowed: must be a list of 2, as in [0.0, 1.0]"),
         ({"title": ""}, "'' is not allowed: must have a length of 1 or more"),
         ({"title": "abcd"}, "'abcd' is not allowed: must have a length of 3 or less"),
         ({"title": "A"}, "'A' is not allowed: must match ^[a-z]*$"),
