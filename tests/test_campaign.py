@@ -7,6 +7,7 @@ import os
 import pickle
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -24,6 +25,7 @@ from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, 
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.tracking.background import Background
 from gensweep.tracking.cursor import Cursor
 from gensweep.tracking.projection import Projection
 from gensweep.trial import Failure, Job, Report
@@ -365,6 +367,31 @@ def test_what_another_driver_began_meanwhile_is_not_replaced(
         conduct(small("meanwhile"), where)
     assert SweepFolder.open(folder.path).definition["search"]["seed"] == 7
     assert executor.jobs == []
+
+
+def test_mlflow_is_opened_once_something_was_reported(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes seconds of the CPU on which the first workers start."""
+    waited_for: list[threading.Event] = []
+    seen: list[bool] = []
+
+    class Watched(Background):
+        def start(self, after: threading.Event | None = None) -> None:
+            assert after is not None
+            waited_for.append(after)
+            super().start(after=after)
+
+    def reports_twice(job: Job, work: Work) -> Iterator[Report | Failure]:
+        seen.append(waited_for[0].is_set())
+        yield said(job, 5.0, None)
+        seen.append(waited_for[0].is_set())
+        yield said(job, 4.0)
+
+    monkeypatch.setattr("gensweep.campaign.Background", Watched)
+    scripted(reports_twice)
+    conduct(small("opened"), where)
+    assert seen[:2] == [False, True]
 
 
 def test_a_sweep_that_is_done_is_sent_to_another_store(
