@@ -1,4 +1,4 @@
-"""Runs a command, and ends it with all that it started once stdin ends: `python _keeper.py COMMAND...`.
+"""Runs a command, ends it with all that it started once stdin ends, and removes a folder: `python _keeper.py FOLDER COMMAND...`.
 
 Who is killed can end nothing any more. Its end of the pipe to this process then closes by itself.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,14 +18,15 @@ _GRACE = 5.0  # seconds from asking to killing, and from killing to giving up
 _PAUSE = 0.05
 
 
-def main(command: list[str]) -> int:
-    """Run the command in a process group of its own; its exit code."""
+def main(folder: str, command: list[str]) -> int:
+    """Run the command in a process group of its own, and then remove the folder; its exit code."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: _ask(child.pid))
     threading.Thread(target=_end_with_stdin, args=[child.pid], daemon=True).start()
     code = child.wait()
     _kill(child.pid)
+    shutil.rmtree(folder, ignore_errors=True)
     return code if code >= 0 else 128 - code
 
 
@@ -51,4 +53,4 @@ def _kill(group: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
