@@ -20,7 +20,10 @@ def ui(
         typer.Option("--no-auth", help="ask for no password: everybody on this machine may read and change the runs"),
     ] = False,
     artifacts: Annotated[
-        list[Path] | None, typer.Option(help="show files of this folder too, not only of the store's own; repeatable")
+        list[Path] | None,
+        typer.Option(
+            help="show files of this folder too, not only of the store's own; repeatable", exists=True, file_okay=False
+        ),
     ] = None,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C, which is exit code 0.

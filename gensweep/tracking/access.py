@@ -54,7 +54,10 @@ class Access:
     def how_to_enter(self, url: str, *, on_terminal: bool) -> str:
         """Who is let in, and how. The password is said on a terminal only: what else stderr is may have other readers."""
         if self.password is None:
-            return "It asks for no password: every account of this machine can read, change and delete the runs."
+            return (
+                "It asks for no password: every account of this machine can read, change and delete the runs. MLflow's "
+                "assistant, which runs programs, and its gateway are closed."
+            )
         programs = f"For programs: MLFLOW_TRACKING_USERNAME={USER} MLFLOW_TRACKING_PASSWORD=$(cat {self.password_file})"
         if not on_terminal:
             return f"Log in as {USER}; the password, until this ends, is in {self.password_file}. {programs}"

@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +37,8 @@ Send = Callable[[Scope], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LOCAL = ("", "file")
+# MLflow's assistant runs programs, and its gateway asks other hosts, for whoever asks: not for everybody
+_FOR_THE_USER = ("/mlflow/assistant", "/mlflow/gateway", "/gateway/")
 _TRACES = "traces.json"  # MLflow reads this one beside an artifact folder without a look at links
 
 
@@ -53,7 +55,7 @@ def private() -> App:
 def unlocked() -> App:
     """For everybody on this machine."""
     _confine_artifacts()
-    return _of_one_origin(create_fastapi_app())
+    return _of_one_origin(create_fastapi_app(), closed=_FOR_THE_USER)
 
 
 def _confine_artifacts() -> None:
@@ -80,19 +82,25 @@ def _is_below(roots: list[Path], path: Path) -> bool:
     return any(path.resolve().is_relative_to(root) for root in roots)
 
 
-def _of_one_origin(app: App) -> App:
-    """The app for its own pages, and for programs, which name no origin."""
+def _of_one_origin(app: App, closed: Sequence[str] = ()) -> App:
+    """The app for its own pages, and for programs, which name no origin; paths with one of `closed` in them are refused."""
 
     async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope.get("headers", ()))
         origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
         if origin and urlsplit(origin).netloc != host:
-            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": b"Pages of another origin get no answer here."})
+            await _refuse(send, b"Pages of another origin get no answer here.")
+        elif any(part in scope.get("path", "") for part in closed):
+            await _refuse(send, b"Not where everybody may ask: start gensweep ui without --no-auth.")
         else:
             await app(scope, receive, send)
 
     return guarded
+
+
+async def _refuse(send: Send, why: bytes) -> None:
+    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": why})
 
 
 def _enter() -> tuple[str, int, dict[str, str]]:

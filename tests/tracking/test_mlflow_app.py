@@ -93,6 +93,21 @@ def test_another_account_gets_no_file_of_ours_where_no_password_is_asked_for(
     assert stranger(server.url) == ["200", "403 b'{}'", "403 b'{}'"]
 
 
+def test_what_acts_for_the_user_is_closed_where_everybody_may_ask(server: Server, locked_server: Server) -> None:
+    """MLflow's assistant takes a model and `full_access` from whoever asks, and then runs that model's commands as us."""
+    asked = (
+        "/ajax-api/3.0/mlflow/assistant/config",
+        "/api/3.0/mlflow/gateway/secrets/list",
+        "/gateway/mlflow/v1/models",
+    )
+    for path in asked:
+        assert requests.get(server.url + path, timeout=30).status_code == 403, path
+    settings = {"providers": {"ollama": {"selected": True, "permissions": {"full_access": True}}}}
+    assert requests.put(server.url + asked[0], json=settings, timeout=30).status_code == 403
+    me = (USER, str(locked_server.access.password))
+    assert requests.get(locked_server.url + asked[0], auth=me, timeout=30).status_code == 200
+
+
 def routes() -> set[tuple[str, str]]:
     """Every method and path that MLflow's server answers, as its own tables say."""
     from mlflow.server import app

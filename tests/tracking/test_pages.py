@@ -21,6 +21,7 @@ import pytest
 from mlflow_server import free_port
 from tracked_sweep import Store
 
+from gensweep import cli
 from gensweep.errors import CannotRun
 from gensweep.tracking import pages
 from gensweep.tracking.access import ROOTS, new_access
@@ -267,6 +268,17 @@ def test_without_a_password_it_says_what_that_means(store: Store, tmp_path: Path
     assert list((tmp_path / "temporary").glob("*/password")) == []
     command.terminate()
     command.communicate(timeout=60)
+
+
+def test_a_folder_that_is_not_there_is_a_mistake_of_usage(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["gensweep", "ui", "--tracking-uri", store.uri, "--artifacts", "/nowhere/at/all"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "/nowhere/at/all" in capfd.readouterr().err
 
 
 def test_each_start_has_a_password_of_its_own() -> None:
