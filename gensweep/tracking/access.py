@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ class Access:
                 "It asks for no password: every account of this machine can read, change and delete the runs. MLflow's "
                 "assistant, which runs programs, and its gateway are closed."
             )
-        programs = f"For programs: MLFLOW_TRACKING_USERNAME={USER} MLFLOW_TRACKING_PASSWORD=$(cat {self.password_file})"
+        file = shlex.quote(str(self.password_file))
+        programs = f"For programs: MLFLOW_TRACKING_USERNAME={USER} MLFLOW_TRACKING_PASSWORD=$(cat {file})"
         if not on_terminal:
             return f"Log in as {USER}; the password, until this ends, is in {self.password_file}. {programs}"
         link = url.replace("://", f"://{USER}:{self.password}@") + ENTRY
