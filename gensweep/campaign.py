@@ -27,7 +27,7 @@ from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_ch
 from gensweep.terminal import Display, say, waiting
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
-from gensweep.tracking.sent import forget, is_sent_to, store_of
+from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
 from gensweep.verdict import Stop, Verdict, judge
 
@@ -58,6 +58,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
     uri = store_of(path, where.tracking_uri)
+    _say_if(disbelieved(path, where.tracking_uri))
     if is_done(path, sweep):
         say(
             f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. For more: gensweep resume "
@@ -113,6 +114,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
         CannotRun: the store cannot be used, or did not take everything.
     """
     projection = Projection(folder, tracking_uri)
+    _say_if(disbelieved(folder.path, tracking_uri))
     projection.start()
     if folder.holder() is None:
         judge(folder).write()
@@ -124,7 +126,13 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
             f"{folder.name}: {progress.pending} of {progress.trials} trials are still missing in "
             f"{redacted(projection.uri)} ({progress.problem}). Run the same command again later."
         )
+    _say_if(progress.left_out)
     return f"{folder.name}: {progress.trials} trials are in {redacted(projection.uri)}"
+
+
+def _say_if(what: str | None) -> None:
+    if what:
+        say(what)
 
 
 def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:

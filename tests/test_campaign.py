@@ -26,8 +26,8 @@ from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking.background import Background
-from gensweep.tracking.cursor import Cursor
 from gensweep.tracking.projection import Projection
+from gensweep.tracking.remembered import remember
 from gensweep.trial import Failure, Job, Report
 from gensweep.verdict import SomeTrialsFailed, Stop, Verdict, judge
 from tests.scripted_executor import METRIC, Script, Scripted, completes, said, small
@@ -424,7 +424,8 @@ def test_the_store_of_earlier_is_the_one_that_is_checked(
     earlier = tmp_path / "earlier.db"
     earlier.write_bytes(b"broken since")
     folder = begun_before_its_first_trial(where, "earlier", seed=0)
-    Cursor.load(folder.path / "tracking.jsonl", f"sqlite:///{earlier}").compact()
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
+    remember(folder.path, f"sqlite:///{earlier}")
     with pytest.raises(CannotRun, match=r"earlier\.db cannot be used"):
         conduct(continued(folder, 3), replace(where, tracking_uri=None))
     assert not (tmp_path / "mlflow.db").exists()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,10 +15,22 @@ def ui(
     tracking_uri: TrackingUri = None,
     port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
     runs: Runs = RUNS,
+    no_auth: Annotated[
+        bool,
+        typer.Option("--no-auth", help="ask for no password: everybody on this machine may read and change the runs"),
+    ] = False,
+    artifacts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="show files of this folder too, not only of the store's own; repeatable", exists=True, file_okay=False
+        ),
+    ] = None,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C, which is exit code 0.
 
-    The server ends with this command, however that ends; SIGTERM and SIGHUP are exit codes 143 and 129.
+    They ask for a user and a password, a new one at each start, which stand on the terminal: MLflow itself would let in
+    every account of this machine, and read any file of yours for it. The server ends with this command, however that ends;
+    SIGTERM and SIGHUP are exit codes 143 and 129.
 
     Example:
       gensweep ui --port 5001
@@ -33,8 +47,12 @@ def ui(
         print(f"MLflow: {there}")
         return
     try:
-        with pages.ended_by_signals(), pages.Pages(uri, port) as shown:
+        with (
+            pages.ended_by_signals(),
+            pages.Pages(uri, port, locked=not no_auth, artifacts=artifacts or ()) as shown,
+        ):
             print(f"MLflow: {shown.url}", flush=True)
+            print(shown.access.how_to_enter(shown.url, on_terminal=sys.stderr.isatty()), file=sys.stderr, flush=True)
             shown.wait()
     except KeyboardInterrupt:
         return

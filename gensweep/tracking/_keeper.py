@@ -1,4 +1,4 @@
-"""Runs a command, and ends it with all that it started once stdin ends: `python _keeper.py COMMAND...`.
+"""Runs a command, ends it with all that it started once stdin ends, and removes a folder: `python _keeper.py FOLDER COMMAND...`.
 
 Who is killed can end nothing any more. Its end of the pipe to this process then closes by itself. This process may be
 killed too: another one that holds a pipe to it, and does nothing else, then ends the command in its place.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,8 +20,8 @@ _PAUSE = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(command: list[str]) -> int:
-    """Run the command in a process group of its own; its exit code."""
+def main(folder: str, command: list[str]) -> int:
+    """Run the command in a process group of its own, and then remove the folder; its exit code."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
     _watch(child.pid)
     for number in _SIGNALS:
@@ -28,6 +29,7 @@ def main(command: list[str]) -> int:
     threading.Thread(target=_end_with_stdin, args=[child.pid], daemon=True).start()
     code = child.wait()
     _kill(child.pid)
+    shutil.rmtree(folder, ignore_errors=True)
     return code if code >= 0 else 128 - code
 
 
@@ -84,4 +86,4 @@ def _kill(group: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

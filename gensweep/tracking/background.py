@@ -70,6 +70,8 @@ class Background:
             progress = self._drain(final, deadline, show)
         if not progress.is_done:
             self._say(self._left(progress))
+        if progress.left_out:
+            self._say(progress.left_out)
         for trial, why in progress.refused.items():
             self._say(f"MLflow refused trial {trial}: {why}")
         return progress

@@ -70,6 +70,8 @@ class MlflowStore(RunStore):
             with contextlib.suppress(Refused):  # it exists by now
                 self._call(self._client.create_experiment, EXPERIMENT, store.artifact_folder(self.uri))
             found = self._call(self._client.get_experiment_by_name, EXPERIMENT)
+        if found is None:
+            raise Away(f"it does not keep the experiment '{EXPERIMENT}' that was created in it")
         if found.lifecycle_stage != "active":
             raise Refused(". ".join(map(str, deleted(found.experiment_id, redacted(self.uri)))))
         self._experiment = found.experiment_id

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
-import os
 import signal
 import socket
 import subprocess
@@ -12,14 +12,16 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
+from typing import IO
 from urllib.parse import urlsplit
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
-from gensweep.tracking.store import artifact_folder, check_reachable, unreachable
+from gensweep.tracking.access import ROOTS, Access, new_access
+from gensweep.tracking.store import artifact_folder, artifact_roots, check_reachable, unreachable
 
 _PAUSE = 0.1
 _CONNECT_SECONDS = 5.0
@@ -30,6 +32,10 @@ _SETTINGS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PYTHONSAFEPATH": "1",  # a random.py in the working folder is not Python's
     "PYTHONUNBUFFERED": "1",
+}
+_DEFAULTS = {  # MLflow's own also let in names that anybody can register, as 10.example.org
+    "MLFLOW_SERVER_ALLOWED_HOSTS": "localhost,localhost:*,127.0.0.1,127.0.0.1:*",
+    "MLFLOW_WORKERS": "1",  # for one user
 }
 _LAST_LINES = 8
 _LIMIT = 180.0  # seconds until the first answer: uvicorn replaces workers that cannot start for ever
@@ -43,17 +49,23 @@ class Ended(Exception):
         self.code = 128 + number
 
 
-def ui_command(uri: str, port: int = 5000) -> list[str]:
+def ui_command(uri: str, port: int, app: str) -> list[str]:
     """The command that serves MLflow's pages of a store to this machine only. The store itself is in `ui_environment`."""
-    command = [sys.executable, "-m", "mlflow", "server"]
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", app]
     if (folder := artifact_folder(uri)) is not None:
         command += ["--default-artifact-root", folder]
-    return [*command, "--host", "127.0.0.1", "--port", str(port)]
+    destination = artifact_roots(uri)[0].as_uri()
+    return [*command, "--artifacts-destination", destination, "--host", "127.0.0.1", "--port", str(port)]
 
 
-def ui_environment(uri: str) -> dict[str, str]:
-    """What that command reads besides: the URI is no argument of it, because everybody can list those."""
-    return {**os.environ, **_SETTINGS, "MLFLOW_BACKEND_STORE_URI": uri}
+def ui_environment(uri: str, access: Access, more: Sequence[Path] = ()) -> dict[str, str]:
+    """What that command reads besides: the URI is no argument of it, because everybody can list those.
+
+    Of artifacts it serves those in the store's folders and in `more`.
+    """
+    roots = [*artifact_roots(uri), *(folder.resolve() for folder in more)]
+    own = {"MLFLOW_BACKEND_STORE_URI": uri, ROOTS: json.dumps([str(root) for root in roots])}
+    return {**_DEFAULTS, **access.environment(), **_SETTINGS, **own}
 
 
 def running_server(uri: str) -> str | None:
@@ -80,8 +92,9 @@ class Pages:
         CannotRun: something else listens on `port`, the store cannot be used, or the server ended before it answered.
     """
 
-    def __init__(self, uri: str, port: int = 5000) -> None:
+    def __init__(self, uri: str, port: int = 5000, *, locked: bool = True, artifacts: Sequence[Path] = ()) -> None:
         self.uri, self.port = uri, port
+        self._locked, self._artifacts = locked, artifacts
         self.url = f"http://127.0.0.1:{port}"
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
         self._is_up = False
@@ -89,29 +102,37 @@ class Pages:
     def __enter__(self) -> Pages:
         check_reachable(self.uri)
         self._refuse_taken_port()
-        # In a session of its own, so that Ctrl-C reaches this process alone. The keeper ends the server once nobody holds
-        # the other end of its stdin: this process closed it, or died of whatever.
-        self._keeper = subprocess.Popen(
-            [sys.executable, str(_KEEPER), *ui_command(self.uri, self.port)],
-            env=ui_environment(self.uri), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True, errors="replace", start_new_session=True,
-        )  # fmt: skip
-        self._reader = threading.Thread(target=self._read, name="gensweep-pages", daemon=True)
-        self._reader.start()
-        try:
+        with contextlib.ExitStack() as begun:
+            self.access = begun.enter_context(new_access(locked=self._locked))
+            begun.callback(self._end, self._start())
             deadline = time.monotonic() + _LIMIT
             while not _answers(self.port):
                 self._refuse_ended(deadline)
                 time.sleep(_PAUSE)
-        except BaseException:
-            self.__exit__()
-            raise
+            self._begun = begun.pop_all()
         self._is_up = True
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._begun.close()
+
+    def _start(self) -> IO[str]:
+        """Start the server; it ends when what this returns is closed."""
+        # In a session of its own, so that Ctrl-C reaches this process alone. The keeper ends the server once nobody holds
+        # the other end of its stdin: this process closed it, or died of whatever. Then it removes the folder too.
+        command = ui_command(self.uri, self.port, self.access.app)
+        self._keeper = subprocess.Popen(
+            [sys.executable, str(_KEEPER), str(self.access.folder), *command],
+            env=ui_environment(self.uri, self.access, self._artifacts), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        )  # fmt: skip
+        self._reader = threading.Thread(target=self._read, name="gensweep-pages", daemon=True)
+        self._reader.start()
         assert self._keeper.stdin is not None, "it is a pipe"
-        self._keeper.stdin.close()
+        return self._keeper.stdin
+
+    def _end(self, stdin: IO[str]) -> None:
+        stdin.close()
         self._keeper.wait()
         self._reader.join()
 

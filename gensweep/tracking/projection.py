@@ -24,25 +24,29 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.objective import Objective
 from gensweep.tracking import describe
+from gensweep.tracking.attached import Attached
 from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
+from gensweep.tracking.remembered import remember
 from gensweep.tracking.run_store import Away, OpenStore, Point, Refused, open_store
 from gensweep.tracking.runs import Runs
 from gensweep.tracking.sent import CURSOR, store_of
 from gensweep.tracking.store import unreachable
 
-_PICTURES = ("samples/*.png", "reconstructions/*.png")
-_OF_THE_SWEEP = ("sweep.yaml", "environment.json", "results.csv", "costs.csv")
 _FIRST_WAIT, _LONGEST_WAIT = 2.0, 60.0
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the store is behind. `problem` says why the last pass ended early; `refused` names trials and why."""
+    """How far the store is behind. `problem` says why the last pass ended early; `refused` names trials and why.
+
+    `left_out` is a sentence on files that are not sent.
+    """
 
     trials: int
     pending: int
     problem: str | None
     refused: dict[str, str]
+    left_out: str | None = None
 
     @property
     def is_done(self) -> bool:
@@ -69,6 +73,7 @@ class Projection:
         self._sizes: dict[str, int] = {}  # the size of a trial's results when they were last sent
         self._progress = Progress(0, 0, None, {})
         self._refused: dict[int, str] = {}
+        self._attached = Attached(folder.path)
         self._wait = self._not_before = 0.0
 
     @property
@@ -92,6 +97,7 @@ class Projection:
             try:
                 self._runs = Runs(self.folder, self._cursor, self._open_store(self.uri))
                 self._runs.take_up_sweep()
+                remember(self.folder.path, redacted(self.uri))
             except (Away, Refused) as error:
                 raise unreachable(self.uri, _with_hint(str(error))) from error
             except OSError as error:
@@ -157,7 +163,7 @@ class Projection:
 
         self._guarded(send)
         refused = {state.trials[number].folder_name: why for number, why in self._refused.items()}
-        self._progress = Progress(len(state.trials), len(self._due), self._progress.problem, refused)
+        self._progress = replace(self._progress, trials=len(state.trials), pending=len(self._due), refused=refused)
 
     def _unless_refused(self, step: Callable[[TrialRecord], None], record: TrialRecord) -> None:
         """Do one of the two steps of a trial; after the second it is no longer due."""
@@ -186,7 +192,7 @@ class Projection:
             self._not_before = time.monotonic() + self._wait
         else:
             self._wait = self._not_before = 0.0
-        self._progress = replace(self._progress, problem=problem)
+        self._progress = replace(self._progress, problem=problem, left_out=self._attached.sentence())
 
     def _send_numbers(self, record: TrialRecord) -> None:
         """The run of a trial: created, described, with every row that it lacks, and how it stands."""
@@ -237,7 +243,7 @@ class Projection:
             store.add_text(run.run_id, describe.as_yaml(configuration), "configuration.yaml")
             run.files.append("configuration.yaml")
             self.runs.changed(key)
-        for picture in sorted(picture for pattern in _PICTURES for picture in path.glob(pattern)):
+        for picture in self._attached.of_a_trial(path):
             name = str(picture.relative_to(path))
             if name not in run.files:
                 store.add_file(run.run_id, picture, picture.parent.name)
@@ -257,14 +263,10 @@ class Projection:
         found = self.folder.definition.get("objective")
         objective = Objective.model_validate(found) if found else None
         store.log(sweep.run_id, list(describe.summary(self._state, objective, time)), {}, self.runs.sweep_tags())
-        for path in self._report():
+        for path in self._attached.of_the_sweep():
             store.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
         self.runs.set_status(SWEEP, "FINISHED" if final else "KILLED")
         self.runs.delete_strangers()
-
-    def _report(self) -> list[Path]:
-        own = [self.folder.path / name for name in _OF_THE_SWEEP]
-        return [path for path in [*own, *sorted((self.folder.path / "report").glob("[!.]*"))] if path.is_file()]
 
     def _path(self, record: TrialRecord) -> Path:
         return self.folder.path / "trials" / record.folder_name

@@ -99,6 +99,16 @@ def artifact_folder(uri: str) -> str | None:
     return None if path is None else (path.parent / "mlartifacts").as_uri()
 
 
+def artifact_roots(uri: str) -> list[Path]:
+    """The folders that hold artifacts of a database: MLflow's two names for them, beside a SQLite file or in the working folder.
+
+    They are not resolved: a link at their place leads elsewhere.
+    """
+    path = sqlite_path(uri)
+    folder = Path.cwd() if path is None else path.parent
+    return [folder / "mlartifacts", folder / "mlruns"]
+
+
 def check_reachable(uri: str) -> None:
     """Find out within seconds whether the store can be used as it is; MLflow itself would take its import, and minutes.
 

@@ -89,7 +89,12 @@ def _refused(answer: requests.Response) -> Trouble | None:
     if _special(*_OTHER_ACCESS) or _has_credentials():
         return None
     if answer.status_code == 401:
-        return Trouble("the server answers 401: it wants a user and a password", f"Set {_USER} and {_PASSWORD}.")
+        are_given = "Authorization" in answer.request.headers
+        wants = "other ones than it was given" if are_given else "none was given"
+        return Trouble(
+            f"the server answers 401: it wants a user and a password, and {wants}",
+            f"Set {_USER} and {_PASSWORD}; those of `gensweep ui` are new at each start, and it says them.",
+        )
     return Trouble(
         "the server answers 403: it does not know this host name, or this user may not",
         f"Start it with --allowed-hosts, or set {_USER} and {_PASSWORD}.",

@@ -225,7 +225,7 @@ def test_data_that_are_missing_are_told_in_the_file_that_asks_for_them(
     (tmp_path / "mnist.yaml").write_text(text.replace("dataset: ring", "dataset: mnist"))
     refused = gensweep("check", "mnist.yaml")
     assert refused.code == 2
-    line = text[: text.index("trial:")].count("\n") + 1
+    line = text[: text.index("defaults:")].count("\n") + 1
     assert refused.err.startswith(f"gensweep: mnist.yaml:{line} trial.dataset: dataset mnist: its 4 files ")
 
 

@@ -21,8 +21,13 @@ SECRETS = {
     "S3_ACCESS_KEY": "gensweep",
     "S3_SECRET_KEY": "s3-secret-of-the-test",
     "MLFLOW_ADMIN_PASSWORD": "a-long-admin-password",
+    "MLFLOW_SWEEP_PASSWORD": "a-long-password-of-the-sweep",
     "MLFLOW_SECRET_KEY": "a-long-secret-key",
 }
+
+
+NEEDED = {"s3": {"CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"}}  # an entry point that starts as root
+HOLDERS = {"mlflow", "user"}  # who may know the password of MLflow's admin
 
 
 def tool(name: str) -> str:
@@ -62,6 +67,7 @@ def compose_problems(files: Sequence[Path], secrets: Mapping[str, str] = SECRETS
     problems = [problem for file in raw for problem in _literal_secrets(file)]
     for name, service in services.items():
         problems += [f"{name}: {problem}" for problem in _service_problems(service, services)]
+        problems += [f"{name}: {problem}" for problem in _privilege_problems(name, service, secrets)]
     return problems + list(_host_problems(services))
 
 
@@ -91,6 +97,22 @@ def _service_problems(service: Mapping[str, Any], services: Mapping[str, Any]) -
                 yield f"{variable} is not {wanted}"
 
 
+def _privilege_problems(name: str, service: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[str]:
+    if "no-new-privileges:true" not in service.get("security_opt", []):
+        yield "may gain privileges: no no-new-privileges"
+    if service.get("cap_drop") != ["ALL"]:
+        yield "keeps Docker's capabilities: no cap_drop: [ALL]"
+    if more := set(service.get("cap_add", [])) - NEEDED.get(name, set()):
+        yield f"gets {', '.join(sorted(more))} back, which it does not need"
+    if service.get("privileged") or service.get("network_mode") == "host" or service.get("pid") == "host":
+        yield "is not apart from the machine"
+    if any(volume.get("source") == "/var/run/docker.sock" for volume in service.get("volumes", [])):
+        yield "holds Docker's socket"
+    admin = secrets.get("MLFLOW_ADMIN_PASSWORD")
+    if name not in HOLDERS and admin and admin in json.dumps(service):
+        yield "knows the password of MLflow's admin"
+
+
 def _host_problems(services: Mapping[str, Any]) -> Iterator[str]:
     command = services["mlflow"]["command"]
     allowed = command[command.index("--allowed-hosts") + 1].split(",") if "--allowed-hosts" in command else []
@@ -101,6 +123,6 @@ def _host_problems(services: Mapping[str, Any]) -> Iterator[str]:
             used.add(urlsplit(uri).netloc)
             if urlsplit(uri).hostname not in services:
                 yield f"{name}: MLFLOW_TRACKING_URI names no service"
-            elif not set(service["networks"]) & set(services[urlsplit(uri).hostname]["networks"]):
+            elif not set(service.get("networks", [])) & set(services[urlsplit(uri).hostname]["networks"]):
                 yield f"{name}: shares no network with {urlsplit(uri).hostname}"
     yield from (f"mlflow: --allowed-hosts refuses {host}" for host in sorted(used - set(allowed)))

@@ -42,7 +42,7 @@ def kubernetes_problems(objects: Sequence[Object], secrets: Mapping[str, set[str
         problems += _ray_job_problems(document) if document["kind"] == "RayJob" else _selector_problems(document)
     for where, spec in _pods(objects):
         problems += [f"{where}: {problem}" for problem in _pod_problems(spec, objects, secrets)]
-    return problems + list(_service_problems(objects)) + list(_host_problems(objects))
+    return [*problems, *_service_problems(objects), *_host_problems(objects), *_policy_problems(objects)]
 
 
 def _schema_problems(document: Object) -> Iterator[str]:
@@ -158,10 +158,17 @@ def _pod_problems(spec: Object, objects: Sequence[Object], secrets: Mapping[str,
         for mount in container.get("volumeMounts", []):
             if mount["name"] not in volumes:
                 yield f"no volume {mount['name']}"
+        yield from _privilege_problems(container)
         yield from _secret_problems(container, secrets)
         yield from _resource_problems(container)
         if not re.search(r":v?\d+\.\d+", container["image"]):
             yield f"image {container['image']} is not pinned to a version"
+
+
+def _privilege_problems(container: Object) -> Iterator[str]:
+    inside = container.get("securityContext", {})
+    if inside.get("allowPrivilegeEscalation") is not False or inside.get("capabilities") != {"drop": ["ALL"]}:
+        yield f"{container['name']} may gain privileges"
 
 
 def _secret_problems(container: Object, secrets: Mapping[str, set[str]]) -> Iterator[str]:
@@ -226,3 +233,50 @@ def _host_problems(objects: Sequence[Object]) -> Iterator[str]:
             probe = container["readinessProbe"]["httpGet"]["httpHeaders"][0]["value"]
             asked = {host for host in used if host.startswith("mlflow:")} | {probe}
             yield from (f"--allowed-hosts refuses {host}" for host in sorted(asked - set(allowed)))
+
+
+def _policy_problems(objects: Sequence[Object]) -> Iterator[str]:
+    """Every pod is behind a policy on who may reach it, and every name in one is a pod's or a port's."""
+    pods = list(_templates(objects))
+    policies = [each["spec"] for each in objects if each["kind"] == "NetworkPolicy"]
+    for where, pod in pods:
+        mine = [policy for policy in policies if _selects(policy["podSelector"], pod)]
+        if not any("Ingress" in policy["policyTypes"] for policy in mine):
+            yield f"{where}: reached by every pod of the cluster: no NetworkPolicy selects it"
+        if pod["spec"].get("hostNetwork"):
+            yield f"{where}: is in the node's network, where no NetworkPolicy holds"
+    for policy in policies:
+        selected = [pod for _, pod in pods if _selects(policy["podSelector"], pod)]
+        yield from _rule_problems(policy, selected, [pod for _, pod in pods])
+
+
+def _rule_problems(policy: Object, selected: Sequence[Object], pods: Sequence[Object]) -> Iterator[str]:
+    if not selected or not policy["podSelector"]:
+        yield f"NetworkPolicy for {policy['podSelector']}: selects no pod, or all"
+    served = {port["name"] for pod in selected for each in pod["spec"]["containers"] for port in each.get("ports", [])}
+    for rule in policy.get("ingress", []):
+        if not rule.get("from") and [port["port"] for port in rule.get("ports", [])] != ["dashboard"]:
+            yield f"NetworkPolicy for {policy['podSelector']}: lets everybody in"
+        yield from (
+            f"NetworkPolicy: no port {port['port']}" for port in rule.get("ports", []) if port["port"] not in served
+        )
+    for peer in [peer for rule in [*policy.get("ingress", []), *policy.get("egress", [])] for key in ("from", "to")
+                 for peer in rule.get(key, [])]:  # fmt: skip
+        if not any(_selects(peer["podSelector"], pod) for pod in pods):
+            yield f"NetworkPolicy: no pod has the labels {peer['podSelector']}"
+
+
+def _selects(selector: Object, pod: Object) -> bool:
+    labels = pod.get("metadata", {}).get("labels", {})
+    return bool(selector.get("matchLabels", {}).items() <= labels.items())
+
+
+def _templates(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
+    for document in objects:
+        spec = document.get("spec", {})
+        if "rayClusterSpec" in spec:
+            cluster = spec["rayClusterSpec"]
+            for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
+                yield f"RayJob {group.get('groupName', 'head')}", group["template"]
+        elif "template" in spec:
+            yield f"{document['kind']} {document['metadata']['name']}", spec["template"]

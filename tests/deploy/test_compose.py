@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,41 @@ def test_only_the_tracking_server_reaches_the_stores() -> None:
     inside = {name for name, service in services.items() if "storage" in service["networks"]}
     assert inside == {"postgres", "s3", "bucket", "mlflow"}
     assert yaml.safe_load(BASE.read_text())["networks"]["storage"] == {"internal": True}
+
+
+def test_the_sweep_has_a_user_of_its_own_and_not_the_admins_password() -> None:
+    services = resolved([BASE, AUTH])
+    sweep, user = services["sweep"]["environment"], services["user"]
+    assert (sweep["MLFLOW_TRACKING_USERNAME"], user["command"][-1]) == ("sweep", "sweep")
+    assert (
+        sweep["MLFLOW_TRACKING_PASSWORD"]
+        == user["environment"]["MLFLOW_SWEEP_PASSWORD"]
+        == SECRETS["MLFLOW_SWEEP_PASSWORD"]
+    )
+    assert services["sweep"]["depends_on"]["user"]["condition"] == "service_completed_successfully"
+    holders = {name for name, service in services.items() if SECRETS["MLFLOW_ADMIN_PASSWORD"] in json.dumps(service)}
+    assert holders == {"mlflow", "user"}
+
+
+def test_a_sweep_with_the_admins_password_is_caught(tmp_path: Path) -> None:
+    document = yaml.safe_load(AUTH.read_text())
+    document["services"]["sweep"]["environment"]["MLFLOW_TRACKING_PASSWORD"] = "${MLFLOW_ADMIN_PASSWORD:?set it}"
+    (tmp_path / "compose.auth.yaml").write_text(yaml.safe_dump(document))
+    assert "sweep: knows the password of MLflow's admin" in compose_problems([BASE, tmp_path / "compose.auth.yaml"])
+
+
+def test_a_digest_of_the_environment_is_part_of_the_image() -> None:
+    digest = "@sha256:" + "0" * 64
+    names = ("POSTGRES_DIGEST", "S3_DIGEST", "PYTHON_DIGEST")
+    services = resolved([BASE], {**SECRETS, **dict.fromkeys(names, digest)})
+    assert services["postgres"]["image"] == f"postgres:15.18-bookworm{digest}"
+    assert services["s3"]["image"] == f"chrislusf/seaweedfs:4.48{digest}"
+    base = "3.11.14-slim-bookworm"
+    assert {services[name]["build"]["args"]["PYTHON"] for name in ("bucket", "mlflow", "sweep")} == {f"{base}{digest}"}
+    assert f"ARG PYTHON={base}\n\nFROM python:${{PYTHON}} AS base" in (DEPLOY / "Dockerfile").read_text()
+    page = (DEPLOY / "README.md").read_text()
+    for image in ("postgres:15.18-bookworm", "chrislusf/seaweedfs:4.48", "python:3.11.14-slim-bookworm"):
+        assert f"docker buildx imagetools inspect {image} " in page
 
 
 def _without_allowed_hosts(file: Any) -> None:
@@ -100,6 +136,19 @@ MUTATIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
     ),
     "the sweep in another network": (lambda f: f["services"]["sweep"].update(networks=["other"]) or
                                      f["networks"].update(other={}), "shares no network"),
+    "privileges to gain": (lambda f: f["services"]["postgres"].pop("security_opt"), "postgres: may gain privileges"),
+    "capabilities kept": (lambda f: f["services"]["bucket"].pop("cap_drop"), "bucket: keeps Docker's capabilities"),
+    "one capability too many": (lambda f: f["services"]["s3"]["cap_add"].append("NET_ADMIN"), "s3: gets NET_ADMIN back"),
+    "a capability for who needs none": (lambda f: f["services"]["mlflow"].update(cap_add=["CHOWN"]), "gets CHOWN back"),
+    "privileged": (lambda f: f["services"]["sweep"].update(privileged=True), "not apart"),
+    "the machine's network": (
+        lambda f: f["services"]["sweep"].pop("networks") and f["services"]["sweep"].update(network_mode="host"),
+        "not apart",
+    ),
+    "Docker's socket": (
+        lambda f: f["services"]["sweep"]["volumes"].append("/var/run/docker.sock:/var/run/docker.sock"),
+        "Docker's socket",
+    ),
     "jobs left on": (
         lambda f: f["services"]["mlflow"]["environment"].pop("MLFLOW_SERVER_ENABLE_JOB_EXECUTION"),
         "JOB_EXECUTION",

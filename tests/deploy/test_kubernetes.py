@@ -176,6 +176,49 @@ CORE: dict[str, Mutation] = {
         "refuses mlflow:5000",
     ),
     "latest": (lambda o: _server(o).update(image="gensweep-tracking:latest"), "not pinned"),
+    "a privilege to gain": (lambda o: _server(o).pop("securityContext"), "may gain privileges"),
+    "a capability back": (
+        lambda o: _container(o)["securityContext"]["capabilities"].update(add=["NET_ADMIN"]),
+        "may gain privileges",
+    ),
+    "a database that everybody reaches": (
+        lambda o: o.remove(_named(o, "NetworkPolicy", "gensweep-postgres")),
+        "StatefulSet postgres: reached by every pod",
+    ),
+    "a worker that the policies forget": (
+        lambda o: _worker(o)["template"].pop("metadata"),
+        "RayJob gpu: reached by every pod",
+    ),
+    "a policy on what goes out alone": (
+        lambda o: _named(o, "NetworkPolicy", "gensweep-mlflow")["spec"].update(policyTypes=["Egress"]),
+        "Deployment mlflow: reached by every pod",
+    ),
+    "a policy that lets everybody in": (
+        lambda o: _named(o, "NetworkPolicy", "gensweep-postgres")["spec"]["ingress"][0].pop("from"),
+        "lets everybody in",
+    ),
+    "a policy with a rule for nothing": (
+        lambda o: _named(o, "NetworkPolicy", "gensweep-ray")["spec"]["ingress"].append({}),
+        "lets everybody in",
+    ),
+    "a policy that names other labels": (
+        lambda o: _named(o, "NetworkPolicy", "gensweep-mlflow")["spec"]["ingress"][0].update(
+            {"from": [{"podSelector": {"matchLabels": {"app": "ray"}}}]}
+        ),
+        "no pod has the labels",
+    ),
+    "a policy on another port": (
+        lambda o: _named(o, "NetworkPolicy", "gensweep-postgres")["spec"]["ingress"][0].update(ports=[{"port": "db"}]),
+        "no port db",
+    ),
+    "a pod in the node's network": (
+        lambda o: _worker(o)["template"]["spec"].update(hostNetwork=True),
+        "no NetworkPolicy holds",
+    ),
+    "an unknown key of a policy": (
+        lambda o: _named(o, "NetworkPolicy", "gensweep-ray")["spec"].update(ingres=[]),
+        "ingres",
+    ),
     "no memory limit": (lambda o: _server(o)["resources"].pop("limits"), "no memory limit"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,29 @@ def test_what_is_copied_to_the_nodes_exists_here() -> None:
 
 
 def test_no_secret_run_or_data_travels_to_the_nodes() -> None:
-    assert {".git", ".venv", "runs", ".data", "deploy/.env"} <= set(ORIGINAL["rsync_exclude"])
+    assert {".git", ".venv", "runs", ".data", "deploy/.env", "mlartifacts", "mlruns", ".env"} <= set(
+        ORIGINAL["rsync_exclude"]
+    )
+
+
+def test_rsync_leaves_out_what_mlflow_and_a_sweep_left(tmp_path: Path) -> None:
+    if shutil.which("rsync") is None:
+        pytest.skip("rsync is missing: apt-get install rsync")
+    here = tmp_path / "here"
+    for name in (
+        "mlartifacts/1/x.png",
+        "runs/wae/sweep.yaml",
+        "mlflow.db",
+        "mlflow.db-wal",
+        "deploy/.env",
+        ".env",
+        "a.py",
+    ):
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        (here / name).touch()
+    excluded = [word for pattern in ORIGINAL["rsync_exclude"] for word in ("--exclude", pattern)]
+    subprocess.run(["rsync", "-a", *excluded, f"{here}/", f"{tmp_path}/there/"], check=True)
+    assert [path.name for path in (tmp_path / "there").rglob("*") if path.is_file()] == ["a.py"]
 
 
 @pytest.mark.parametrize("with_shared_folder", [True, False])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import socket
 import subprocess
 import sys
@@ -33,13 +34,16 @@ def stack() -> Iterator[TrackingStack]:
 
 @pytest.fixture
 def compose_dns(stack: TrackingStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    find_mlflow_at(stack.ports["mlflow"], monkeypatch)
+
+
+def find_mlflow_at(here: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the compose network's name server does: `mlflow:5000` is found, and that name is the client's Host."""
     find = socket.getaddrinfo
-    known = {("mlflow", 5000): stack.ports["mlflow"]}
 
     def getaddrinfo(host: Any, port: Any, *rest: Any, **options: Any) -> Any:
-        here = known.get((host, port))
-        return find("127.0.0.1", here, *rest, **options) if here else find(host, port, *rest, **options)
+        is_mlflow = (host, port) == ("mlflow", 5000)
+        return find("127.0.0.1", here, *rest, **options) if is_mlflow else find(host, port, *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
@@ -199,6 +203,42 @@ def test_a_sweep_says_what_is_wrong_with_a_database_before_anything_is_written(
     assert f"mlflow db upgrade {shown}/old" in ended.err
     assert password not in ended.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_sweeps_user_writes_its_experiment_and_sees_no_other(
+    stack: TrackingStack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """compose.auth.yaml's service `user`, run twice, and then what a sweep does, with what its container has."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    services = resolved([DEPLOY / "compose.yaml", DEPLOY / "compose.auth.yaml"])
+    find_mlflow_at(stack.ports["mlflow-auth"], monkeypatch)
+    _, program, *arguments = services["user"]["command"]
+    for _ in range(2):
+        with pytest.MonkeyPatch.context() as patch:
+            for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+                patch.setenv(name, "")  # the program sets its own, and they go again
+            for name, value in services["user"]["environment"].items():
+                patch.setenv(name, value)
+            runpy.run_path(str(DEPLOY / program))["main"](*arguments)
+        assert "user sweep: may write to experiment gensweep" in capsys.readouterr().out
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, services["sweep"]["environment"][name])
+    client = MlflowClient(tracking_uri=services["sweep"]["environment"]["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("gensweep").experiment_id
+    run = client.create_run(experiment).info.run_id
+    client.log_metric(run, "fid", 1.0)
+    client.log_text(run, "a picture", "samples/a.txt")
+    client.set_terminated(run)
+    assert [found.info.run_id for found in client.search_runs([experiment])] == [run]
+    assert [found.name for found in client.search_experiments()] == ["gensweep"]
+    with pytest.raises(MlflowException, match="Permission denied"):
+        client.get_experiment("0")
+    body = {"username": "more", "password": "a-long-password"}
+    me = ("sweep", SECRETS["MLFLOW_SWEEP_PASSWORD"])
+    create = requests.post("http://mlflow:5000/api/2.0/mlflow/users/create", json=body, auth=me, timeout=20)
+    assert create.status_code == 403
 
 
 def test_upgrade_and_backup_of_the_page_run(stack: TrackingStack) -> None:

@@ -101,7 +101,10 @@ def test_its_fields_are_checked_like_any_other(folder: Path) -> None:
     ("override", "says"),
     [
         ("early_stopping={name: pbt, interval: 1}", "vae: pbt changes continuous hyperparameters"),
-        ("early_stopping={name: hyperband, grace_period: 2}", "vae: hyperband needs two brackets"),
+        (
+            "early_stopping={name: hyperband, grace_period: 2}",
+            "hyperband needs two brackets to stop anything, and 4 epochs",
+        ),
     ],
 )
 def test_a_rule_that_can_do_nothing_here_is_refused_with_the_cure(folder: Path, override: str, says: str) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from memory_store import MemoryStore
+from mlflow_server import Server
 from tracked_sweep import Driver, Store
 
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -18,6 +19,26 @@ def store(tmp_path: Path, empty_database: Path) -> Store:
     path = tmp_path / "mlflow.db"
     shutil.copy(empty_database, path)
     return Store(path)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Server]:
+    """One that asks for no password."""
+    yield from serving(tmp_path_factory, empty_database, locked=False)
+
+
+@pytest.fixture(scope="session")
+def locked_server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Server]:
+    yield from serving(tmp_path_factory, empty_database, locked=True)
+
+
+def serving(folders: pytest.TempPathFactory, database: Path, *, locked: bool) -> Iterator[Server]:
+    path = folders.mktemp("server") / "mlflow.db"
+    shutil.copy(database, path)
+    server = Server(Store(path), locked=locked)
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture
@@ -57,6 +78,7 @@ def remember(driver: Driver, memory: MemoryStore) -> Callable[..., Projection]:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)

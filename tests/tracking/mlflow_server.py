@@ -12,6 +12,7 @@ import urllib.request
 
 from tracked_sweep import Store
 
+from gensweep.tracking.access import new_access
 from gensweep.tracking.pages import ui_command, ui_environment
 
 
@@ -24,12 +25,14 @@ def free_port() -> int:
 class Server:
     """One worker, no job runner; `kill` is kill -9 of the whole process group."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, locked: bool = False) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = [*ui_command(store.uri, self.port), "--workers", "1"]
-        self._environment = ui_environment(store.uri)
-        self.database = store.path
+        self._access = new_access(locked=locked)
+        self.access = self._access.__enter__()
+        self._command = [*ui_command(store.uri, self.port, self.access.app), "--workers", "1"]
+        self._environment = ui_environment(store.uri, self.access)
+        self.store, self.database = store, store.path
 
     def start(self) -> None:
         self._process = subprocess.Popen(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import pty
+import re
 import signal
 import socket
 import subprocess
@@ -12,13 +15,16 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow_server import free_port
 from tracked_sweep import Store
 
+from gensweep import cli
 from gensweep.errors import CannotRun
 from gensweep.tracking import pages
+from gensweep.tracking.access import ROOTS, new_access
 from gensweep.tracking.pages import Pages, running_server, ui_command, ui_environment
 
 # as uvicorn's: a parent that listens, a worker that does too, and one that does not end when it is asked
@@ -40,7 +46,8 @@ time.sleep(600)
 COMMAND = """
 import sys
 from gensweep.tracking import pages
-pages.ui_command = lambda uri, port: [sys.executable, "server.py", str(port)]
+from gensweep.tracking.access import ROOTS, new_access
+pages.ui_command = lambda uri, port, app: [sys.executable, "server.py", str(port)]
 from gensweep.cli import main
 main()
 """
@@ -133,7 +140,7 @@ def test_the_server_ends_when_the_keeper_is_killed(
 def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The file that the pages' server runs."""
     file = tmp_path / "server.py"
-    monkeypatch.setattr(pages, "ui_command", lambda uri, port: [sys.executable, str(file), str(port)])
+    monkeypatch.setattr(pages, "ui_command", lambda uri, port, app: [sys.executable, str(file), str(port)])
     return file
 
 
@@ -195,15 +202,121 @@ def test_the_pages_of_a_server_are_its_own() -> None:
 
 
 def test_the_pages_of_a_database_listen_on_this_machine_only(store: Store) -> None:
-    command = ui_command(store.uri, 5050)
-    assert command[command.index("--host") + 1] == "127.0.0.1"
-    assert command[command.index("--default-artifact-root") + 1] == (store.path.parent / "mlartifacts").as_uri()
+    command = ui_command(store.uri, 5050, "app")
+    own = (store.path.parent / "mlartifacts").as_uri()
+    for option, value in [("--host", "127.0.0.1"), ("--default-artifact-root", own), ("--artifacts-destination", own)]:
+        assert command[command.index(option) + 1] == value
 
 
-def test_the_address_of_a_database_is_in_no_list_of_processes() -> None:
+def test_neither_the_address_of_a_database_nor_the_password_is_in_a_list_of_processes() -> None:
     uri = "postgresql://me:s3cr3t@host/db"
-    assert "s3cr3t" not in " ".join(ui_command(uri))
-    assert ui_environment(uri)["MLFLOW_BACKEND_STORE_URI"] == uri
+    with new_access() as access:
+        words = " ".join(ui_command(uri, 5050, access.app))
+        assert "s3cr3t" not in words
+        assert str(access.password) not in words
+        assert ui_environment(uri, access)["MLFLOW_BACKEND_STORE_URI"] == uri
+
+
+def test_what_the_user_set_for_another_server_is_not_this_ones(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "of another server")
+    monkeypatch.setenv("MLFLOW_AUTH_CONFIG_PATH", "/elsewhere.ini")
+    monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "tunnel.example:*")
+    monkeypatch.setenv("PYTHONPATH", "/a:/b")
+    with new_access() as access:
+        found = ui_environment(store.uri, access)
+    assert "MLFLOW_AUTH_ADMIN_PASSWORD" not in found
+    assert found["MLFLOW_AUTH_CONFIG_PATH"] == f"{access.folder}/basic_auth.ini"
+    assert found["MLFLOW_SERVER_ALLOWED_HOSTS"] == "tunnel.example:*"  # this one is meant for any
+    assert found["PYTHONPATH"].startswith(f"{access.folder}:/a:/b:")
+    with new_access(locked=False) as access:
+        assert "MLFLOW_AUTH_CONFIG_PATH" not in ui_environment(store.uri, access)
+
+
+def test_folders_to_show_besides_are_resolved_and_the_stores_own_are_not(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    with new_access() as access:
+        roots = json.loads(ui_environment(store.uri, access, [tmp_path / "link"])[ROOTS])
+    assert roots == [f"{tmp_path}/{name}" for name in ("mlartifacts", "mlruns", "disk")]
+
+
+def running(store: Store, folder: Path, mark: str, *options: str, **streams: Any) -> subprocess.Popen[str]:
+    (folder / "server.py").write_text(SERVER)
+    (folder / "temporary").mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "ui", "--tracking-uri", store.uri, "--port", str(free_port()), *options], cwd=folder,
+        env={**os.environ, **dict([mark.split("=")]), "TMPDIR": str(folder / "temporary")},
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **streams},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGKILL"])
+def test_the_password_lies_in_a_private_folder_that_goes_with_the_command(
+    store: Store, tmp_path: Path, mark: str, number: str
+) -> None:
+    before = os.umask(0)
+    try:
+        command = running(store, tmp_path, mark)
+    finally:
+        os.umask(before)
+    assert command.stderr is not None
+    said = command.stderr.readline()
+    (private,) = (tmp_path / "temporary").glob("gensweep-ui-*")
+    password = (private / "password").read_text().strip()
+    assert f"is in {private}/password" in said
+    assert password not in said  # what is no terminal may be a file that others read
+    assert private.stat().st_mode & 0o777 == 0o700
+    modes = {path.name: path.stat().st_mode & 0o777 for path in private.rglob("*") if path.is_file()}
+    assert set(modes.values()) == {0o600}
+    assert {"password", "basic_auth.ini", "users.db"} <= set(modes)
+    for process in members(mark):
+        assert password.encode() not in Path(f"/proc/{process}/cmdline").read_bytes()
+        assert password.encode() not in Path(f"/proc/{process}/environ").read_bytes()
+    command.send_signal(signal.Signals[number])
+    command.communicate(timeout=60)
+    wait_for(lambda: not members(mark), 20)
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_terminal_is_told_the_password_and_a_link(store: Store, tmp_path: Path, mark: str) -> None:
+    ours, its = pty.openpty()
+    command = running(store, tmp_path, mark, stderr=its)
+    os.close(its)
+    with os.fdopen(ours, "rb", buffering=0) as terminal:
+        said = b""
+        while b"For programs" not in said:
+            said += terminal.read(1024)
+        password = next((tmp_path / "temporary").glob("*/password")).read_text().strip()
+        command.terminate()
+        command.communicate(timeout=60)
+    assert re.search(rf"Open http://gensweep:{password}@127\.0\.0\.1:\d+/enter\r\n", said.decode())
+    assert f"with the password {password}" in said.decode()
+
+
+def test_without_a_password_it_says_what_that_means(store: Store, tmp_path: Path, mark: str) -> None:
+    command = running(store, tmp_path, mark, "--no-auth")
+    assert command.stderr is not None
+    assert "every account of this machine can read, change and delete" in command.stderr.readline()
+    assert list((tmp_path / "temporary").glob("*/password")) == []
+    command.terminate()
+    command.communicate(timeout=60)
+
+
+def test_a_folder_that_is_not_there_is_a_mistake_of_usage(
+    store: Store, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words = ["gensweep", "ui", "--tracking-uri", store.uri, "--artifacts", "/nowhere/at/all"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "/nowhere/at/all" in capfd.readouterr().err
+
+
+def test_each_start_has_a_password_of_its_own() -> None:
+    with new_access() as one, new_access() as other:
+        assert len(str(one.password)) >= 32
+        assert one.password != other.password
+    assert not one.folder.exists()
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,6 @@ from gensweep.errors import CannotRun
 from gensweep.tracking import mlflow_store
 from gensweep.tracking.run_store import Away, Point, Refused, RunStore, open_store
 from tests.scripted_executor import small
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Iterator[Server]:
-    path = tmp_path_factory.mktemp("server") / "mlflow.db"
-    shutil.copy(empty_database, path)
-    server = Server(Store(path))
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(params=["memory", "mlflow on SQLite", "mlflow behind a server"])

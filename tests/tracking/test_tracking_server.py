@@ -93,6 +93,18 @@ def test_what_else_it_may_answer_is_said_with_a_cure(
     assert "gc --experiment-ids" in str(found.cure) or "gc" not in str(found.cure)
 
 
+def test_a_password_that_holds_no_more_is_told_from_none(server: Answering, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.says(401, b"You are not authenticated")
+    assert "none was given" in str(trouble(f"http://{server.place}"))
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", "gensweep")
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "of-yesterday")
+    found = trouble(f"http://{server.place}")
+    assert found is not None
+    assert "other ones than it was given" in found.why
+    assert "gensweep ui" in str(found.cure)
+    assert "of-yesterday" not in str(found)
+
+
 def basic(text: str) -> str:
     return "Basic " + base64.b64encode(text.encode()).decode()
 

@@ -1,0 +1,67 @@
+"""Which store this user sent each sweep to: outside of the sweeps' folders, because such a folder may come from anybody.
+
+An address is where a password goes. The folder's own tracking.jsonl says only what of the sweep is where.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from gensweep.home import cache_folder
+
+_FILE = "stores.json"
+_MOST = 1000  # sweeps; then the oldest are forgotten
+
+
+def remembered(sweep: Path) -> str | None:
+    """The store that the sweep at this place was last sent to by this user, without passwords."""
+    with contextlib.suppress(OSError), _opened(os.O_RDONLY) as descriptor:
+        return _read(descriptor).get(str(sweep.resolve()))
+    return None
+
+
+def remember(sweep: Path, uri: str) -> None:
+    """Keep where the sweep at this place was sent to; `uri` without passwords. Where nothing can be kept, nothing is."""
+    with contextlib.suppress(OSError):
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        with _opened(os.O_RDWR | os.O_CREAT) as descriptor:
+            known = _read(descriptor)
+            known.pop(place := str(sweep.resolve()), None)
+            newest = [*known.items(), (place, uri)][-_MOST:]
+            data = json.dumps(dict(newest), indent=1).encode()
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, data, 0)
+
+
+@contextlib.contextmanager
+def _opened(flags: int) -> Iterator[int]:
+    """The file, which no other process changes meanwhile.
+
+    Raises:
+        OSError: it cannot be opened, or somebody else may have written it: the folder of a group may be shared.
+    """
+    descriptor = os.open(cache_folder() / _FILE, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o022 or not stat.S_ISREG(found.st_mode):
+            raise PermissionError(f"{_FILE} is not of this user alone")
+        with contextlib.suppress(OSError):  # a network disk may have none
+            fcntl.flock(descriptor, fcntl.LOCK_SH if flags == os.O_RDONLY else fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> dict[str, str]:
+    """The stores by place; none where a write was torn."""
+    try:
+        found = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
