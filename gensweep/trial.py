@@ -40,7 +40,7 @@ from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
 
-TRIAL_SCHEMA = 2  # raised when the same configuration would no longer give the same numbers
+TRIAL_SCHEMA = 3  # raised when the same configuration would no longer give the same numbers
 STATE = "state.pt"  # the file of a checkpoint that holds all of a trial's state
 _PICTURED = 64
 _SAMPLED_AT_ONCE = 1000
@@ -347,14 +347,22 @@ class TrainedModel:
 
     @torch.no_grad()
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
-        """log p(x) in nats [n] for x [n, *shape], and whether it is exact; None where the family has no likelihood."""
+        """log p(x) in nats [n] for x [n, *shape], and whether it is exact; None where the family has no likelihood.
+
+        Of data on a grid it is a lower bound of log P(cell of x) / volume for families whose p is a density at points:
+        log p at one uniform draw from the cell around x (Theis, van den Oord, Bethge, "A note on the evaluation of
+        generative models", 2016, arXiv:1511.01844, section 3.1).
+        """
         if (likelihood := self._fitted.likelihood) is None:
             return None
+        cell = 0.0 if likelihood.over_cells else self.dataset.cell
+        spread = {"spread": Draw(self.dataset.shape, "uniform")} if cell else {}
         values = []
         for number, part in self._parts(x):
-            noise = self._draws(likelihood.noise, "likelihood", number, len(part))
-            values.append(likelihood.evaluate(self.game.networks, part, noise))
-        return torch.cat(values), likelihood.is_exact
+            noise = self._draws({**likelihood.noise, **spread}, "likelihood", number, len(part))
+            items = part + cell * (noise["spread"] - 0.5) if cell else part
+            values.append(likelihood.evaluate(self.game.networks, items, noise))
+        return torch.cat(values), likelihood.is_exact and not cell
 
     def _parts(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         return enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE))

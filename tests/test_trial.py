@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from gensweep.configuration import TrialConfiguration
+from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
 from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import Failure, Report, run_pack, run_trial, trial_key
+from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, trial_key
 from tests.conftest import job, small_configuration
 
 FAMILIES = [
@@ -185,3 +188,17 @@ def test_a_failure_has_no_password() -> None:
     failure = Failure.of(3, OSError("no answer from http://me:s3cr3t@host/data"))
     assert failure.reason == "OSError: no answer from http://host/data"
     assert failure.details.endswith("OSError: no answer from http://host/data\n")
+
+
+@pytest.mark.parametrize("sigma", [1e-2, 1e-3, 1e-4])
+def test_a_density_at_the_points_of_a_grid_is_asked_over_their_cells(sigma: float) -> None:
+    """Narrow peaks on training images have no ceiling at these images, and no merit over the cells around them."""
+    given = {**small_configuration({"name": "parzen", "sigma": sigma}), "seed": 0}
+    described = TrialConfiguration.model_validate(given)
+    model = TrainedModel(build_game(described), described, torch.device("cpu"))
+    items = load(described.dataset).train[:50]
+    answer = model.log_likelihood(items)
+    assert answer is not None
+    bits = -float(answer[0].mean()) / (64 * math.log(2)) - math.log2(described.dataset.cell)
+    assert bits > 0  # a probability of a cell is at most 1; at the points they are -1.2, -4.5 and -7.8
+    assert not answer[1]

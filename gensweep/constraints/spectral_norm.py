@@ -12,14 +12,18 @@ from gensweep.component import Knob
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.losses import Knobs, Parameters, PopulationObjective
 
+_BIAS = "the product of the layers' norms bounds the slope from far above, and the gap is a part of the distance"
+
 
 class SpectralNorm(Constraint):
     """Gives every weight matrix of the critic the largest singular value `bound`.
 
     After each move: W <- bound W / sigma(W), where the weight of a convolution is the matrix [out, in * height * width].
     Biases stay. With 1-Lipschitz activations a perceptron of L layers is then bound^L-Lipschitz; a convolution's own norm
-    may exceed that of its matrix. Layers that normalise would undo it, since they scale whatever is small, and by weights
-    that stay: a network with them is refused.
+    may exceed that of its matrix. The slope that a critic reaches is far below that product, as the layers' leading
+    vectors need not meet. Between laws that are shifted it comes near; between N(0, 4) and N(0, 1), 0.80 apart,
+    perceptrons of two and three layers of 32 and 64 find 0.38 to 0.40. Layers that normalise would undo it, since they
+    scale whatever is small, and by weights that stay: a network with them is refused.
 
     sigma is ||W v|| after `iterations` steps v <- W^T W v / ||W^T W v|| from a fixed start. That is never above the
     true value: over ten Gaussian matrices of 256 x 256 it is 0.5 % below on average after 30 steps, and 1.6 % at worst.
@@ -47,8 +51,8 @@ class SpectralNorm(Constraint):
         return Bounds.SLOPE
 
     def population_objective(self) -> PopulationObjective:
-        """W1."""
-        return PopulationObjective("wasserstein_1")
+        """W1, with a reservation."""
+        return PopulationObjective("wasserstein_1", bias=_BIAS)
 
     def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """Every weight of two or more dimensions divided by its norm; the others as they are."""

@@ -50,6 +50,16 @@ class Dataset(Component, ABC):
         """How many values there are from one bound to the other, evenly spaced, each number being one; 0: continuous."""
         return 0
 
+    @property
+    def cell(self) -> float:
+        """The width of what one of the levels stands for, from the middle between it and the last to that to the next.
+
+        0 where the data are continuous.
+        """
+        if self.bounds is None or not self.levels:
+            return 0.0
+        return (self.bounds[1] - self.bounds[0]) / (self.levels - 1)
+
     def n_items(self) -> Mapping[SplitName, int] | None:
         """How many items each split has; None where that is not known before they are read.
 

@@ -204,7 +204,8 @@ class LevelConditionals(nn.Module):
     """P(level of value i | values before it) for items [n, *shape] within bounds, as logits over the levels.
 
     `levels` are the model's and the data's own. A value is on the nearest of the data's, and so on the nearest of the
-    model's to that. A level stands for the cells of all of the data's levels that are on it.
+    model's to that. A level stands for the cells of all of the data's levels that are on it. Where the data have none (0)
+    a level is one of so many cells of equal width that fill the range, and samples are uniform within it.
     """
 
     level_of: torch.Tensor
@@ -219,20 +220,24 @@ class LevelConditionals(nn.Module):
     ) -> None:
         super().__init__()
         self.network, self.shape, self.bounds = network, shape, bounds
-        self.n_levels, self.n_own = levels
-        own = torch.arange(self.n_own, dtype=torch.float64)
-        level_of = torch.round(own * (self.n_levels - 1) / (self.n_own - 1))
+        self.n_levels, n_own = levels
+        self.n_cells = n_own or self.n_levels
+        own = torch.arange(self.n_cells, dtype=torch.float64)
+        level_of = torch.round(own * (self.n_levels - 1) / (self.n_cells - 1))
         cells = torch.bincount(level_of.long(), minlength=self.n_levels)
-        self.register_buffer("level_of", level_of.float(), persistent=False)  # of each of the data's levels
-        self.register_buffer("log_volume", (self._width(self.n_own) * cells).log().float(), persistent=False)
+        low, high = bounds
+        self.is_grid = n_own > 0
+        self.first = low if self.is_grid else low + (high - low) / (2 * self.n_cells)  # the middle of the first cell
+        self.register_buffer("level_of", level_of.float(), persistent=False)  # of each cell
+        self.register_buffer("log_volume", (self._width(self.n_cells) * cells).log().float(), persistent=False)
 
     def _width(self, n: int) -> float:
-        """Between two of n levels, in units of the data."""
-        return (self.bounds[1] - self.bounds[0]) / (n - 1)
+        """From the middle of one of n cells to that of the next, in units of the data."""
+        return (self.bounds[1] - self.bounds[0]) / (n - 1 if self.is_grid else n)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """log p(x) of x [n, *shape] spread over its cells, [n], in nats."""
-        own = torch.round((x - self.bounds[0]) / self._width(self.n_own)).clamp(0, self.n_own - 1).detach()
+        own = torch.round((x - self.first) / self._width(self.n_cells)).clamp(0, self.n_cells - 1).detach()
         level = self.level_of[own.long()].to(x.dtype)
         logits, chosen = self.logits(level), level.flatten(1).long()
         log_p = torch.gather(torch.log_softmax(logits, -1), -1, chosen[..., None])[..., 0]
@@ -248,13 +253,19 @@ class LevelConditionals(nn.Module):
     def sample(self, noise: Noise) -> torch.Tensor:
         """Items [n, *shape], value by value, from `uniform` noise [n, d]."""
         uniform = noise["uniform"]
-        level = torch.zeros_like(uniform)
+        level, within = torch.zeros_like(uniform), torch.zeros_like(uniform)
         reader = self.network.reader(level.reshape(-1, *self.shape) if len(self.shape) == 3 else level)
         for i in range(uniform.shape[1]):
-            cumulated = torch.softmax(reader.answer().to(uniform.dtype), -1).cumsum(-1)
+            p = torch.softmax(reader.answer().to(uniform.dtype), -1)
+            cumulated = p.cumsum(-1)
             level[:, i] = (cumulated < uniform[:, i, None]).sum(-1).clamp(max=self.n_levels - 1)
+            if not self.is_grid:  # what is left of the noise within the step of the distribution function is uniform
+                chosen = level[:, i, None].long()
+                over = torch.gather(cumulated, -1, chosen) - uniform[:, i, None]
+                within[:, i] = 0.5 - (over / torch.gather(p, -1, chosen))[:, 0].clamp(0, 1)
             reader.put(self._centred(level[:, i]))
-        return self.bounds[0] + self._width(self.n_levels) * level.reshape(-1, *self.shape)
+        x = self.first + self._width(self.n_levels) * (level + within).reshape(-1, *self.shape)
+        return x.clamp(*self.bounds)
 
     def _centred(self, level: torch.Tensor) -> torch.Tensor:
         """Levels as the network sees them, in [-1, 1]."""

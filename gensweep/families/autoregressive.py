@@ -27,12 +27,13 @@ class Autoregressive(Family):
     (high - low) / (levels - 1) wide: log P(levels) less the log of the cells' volume. Fewer levels than the data's make a
     coarser model of the same data: one stands for all of theirs that round to it, as if these were equally likely. So
     the number of levels cannot raise the likelihood, and it compares with that of other families; but samples are as
-    coarse as the model. Data that are continuous are spread over the model's cells. There is no latent space:
+    coarse as the model. For continuous data the levels are that many cells of equal width from one bound to the other,
+    in each of which the density is constant, and samples lie anywhere within them. There is no latent space:
     `latent_size` and `network` do not count.
 
     Fields:
-        levels: grey levels of bounded data, >= 2 and at most the data's own, if they have any; 2 for binarised data.
-            null: the data's own, and 256 for continuous data.
+        levels: grey levels of bounded data, >= 2 and at most the data's own, if they have any; 2 binarises. null: the
+            data's own, and 256 cells for continuous data. Zeros and ones are two levels where they are integers.
         components: Gaussians for each unbounded value, >= 1.
         hidden: widths of MADE's hidden layers. In one that is narrower than an item has numbers, less one, not every
             value is seen by all later ones.
@@ -85,7 +86,7 @@ class Autoregressive(Family):
             (Player("conditionals", ("conditionals",), loss),),
             lambda nets, noise: cast(Conditionals, nets["conditionals"]).sample(noise),
             uniform if setting.bounds is not None else {**uniform, "normal": Draw((d,))},
-            likelihood=Likelihood(log_likelihood, is_exact=True),
+            likelihood=Likelihood(log_likelihood, is_exact=True, over_cells=True),
         )
 
     def _conditionals(self, setting: Setting) -> torch.nn.Module:
@@ -95,7 +96,7 @@ class Autoregressive(Family):
         levels = self.levels or setting.levels or _OF_CONTINUOUS_DATA
         is_image = len(setting.shape) == 3
         network = GatedPixelCNN(self.channels, self.layers, levels) if is_image else MADE(d, self.hidden, levels)
-        return LevelConditionals(network, setting.shape, setting.bounds, (levels, setting.levels or levels))
+        return LevelConditionals(network, setting.shape, setting.bounds, (levels, setting.levels))
 
 
 _OF_CONTINUOUS_DATA = 256

@@ -95,10 +95,16 @@ Sampler: TypeAlias = Callable[[Nets, Noise], torch.Tensor]
 
 @dataclass(frozen=True)
 class Likelihood:
-    """log p(x) of items x [n, *shape], in nats, [n]: exact, or a lower bound from the draws that `noise` asks for."""
+    """log p(x) of items x [n, *shape], in nats, [n]: exact, or a lower bound from the draws that `noise` asks for.
+
+    `over_cells`: of data on a grid it is the mean of the density over the cell of each item, P(cell) / volume. Where it
+    is not, p is a density at points, and whoever asks spreads the items over their cells first: a density at the points
+    of a grid has no ceiling, as a model that puts its mass on them shows, and compares with no other.
+    """
 
     evaluate: Callable[[Nets, torch.Tensor, Noise], torch.Tensor]
     is_exact: bool
+    over_cells: bool = False
     noise: Mapping[str, Draw] = field(default_factory=dict)
 
 

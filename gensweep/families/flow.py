@@ -98,7 +98,7 @@ class Flow(Family):
             (Player("flow", ("flow",), loss, cell(setting.batch_size)),),
             lambda nets, noise: space.inverse(nets["flow"](noise["latent"], invert=True)[0]),
             {"latent": Draw((d,))},
-            likelihood=Likelihood(log_likelihood, is_exact=not space.takes_noise, noise=cell()),
+            likelihood=Likelihood(log_likelihood, is_exact=not space.takes_noise, over_cells=True, noise=cell()),
         )
 
 

@@ -38,7 +38,7 @@ class ItemMetric(Metric, ABC):
         return 0
 
     @abstractmethod
-    def of(self, model: Model, items: torch.Tensor) -> Score:
+    def of(self, model: Model, items: torch.Tensor, dataset: Dataset) -> Score:
         """The score on items [n, *shape] of the data."""
 
     def shortage(self, n_items: int, split: SplitName) -> str | None:
@@ -58,9 +58,10 @@ class _Scorer(Scorer):
         if reason := metric.shortage(len(available), split):
             raise ConfigError(reason)
         n = metric.n or min(metric.default_n, len(available))
-        self.metric, self.items = metric, subset(available, n, metric.seed, split)
+        self.metric, self.dataset = metric, dataset
+        self.items = subset(available, n, metric.seed, split)
         self.protocol = protocol(metric, dataset, split, (n, metric.n_fake), estimator=metric.estimate)
 
     def score(self, model: Model) -> Score:
-        found = self.metric.of(model, self.items)
+        found = self.metric.of(model, self.items, self.dataset)
         return found if math.isfinite(found.value) else Score(math.nan)

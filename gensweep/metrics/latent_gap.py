@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from gensweep.datasets.base import Dataset
 from gensweep.metrics._item_metric import ItemMetric
 from gensweep.metrics._kernel_statistics import mmd_squared
 from gensweep.metrics.base import Model, Score
@@ -45,7 +46,7 @@ class LatentGap(ItemMetric):
         """How it is computed."""
         return "MMD squared of draws from q(z|x) with imq of C = 2d, unbiased, float64"
 
-    def of(self, model: Model, items: torch.Tensor) -> Score:
+    def of(self, model: Model, items: torch.Tensor, dataset: Dataset) -> Score:
         """MMD² and the moments."""
         answer = model.codes(items)
         if answer is None or not bool(torch.isfinite(answer).all()):

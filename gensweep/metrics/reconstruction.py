@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from gensweep.datasets.base import Dataset
 from gensweep.metrics._item_metric import ItemMetric
 from gensweep.metrics.base import Model, Score
 
@@ -35,7 +36,7 @@ class Reconstruction(ItemMetric):
         """How it is computed."""
         return "mean over items of the squared error summed over values, float64"
 
-    def of(self, model: Model, items: torch.Tensor) -> Score:
+    def of(self, model: Model, items: torch.Tensor, dataset: Dataset) -> Score:
         """The mean squared error per item."""
         answer = model.reconstructions(items)
         if answer is None:

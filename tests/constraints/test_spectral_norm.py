@@ -81,3 +81,20 @@ def test_a_projected_perceptron_is_1_lipschitz():
         after = (critic(x) - critic(y)).abs().squeeze(1) / (x - y).norm(dim=1)
     assert before.max() > 1.2
     assert after.max() <= 1 + 3 * 4e-3
+
+
+def test_between_laws_of_two_widths_the_gap_is_a_part_of_the_distance_and_it_says_so():
+    """W_1 of N(0, 4) and N(0, 1) is E|x| = 0.798, by the critic |x|."""
+    x = torch.distributions.Normal(0.0, 1.0).icdf((torch.arange(501, dtype=torch.float64) + 0.5) / 501)[:, None]
+    torch.manual_seed(0)
+    critic = build("networks", {"name": "mlp", "hidden": [32, 32], "activation": "relu"}).encoder((1,), 1).double()
+    adam = torch.optim.Adam(critic.parameters(), lr=5e-3, betas=(0.5, 0.9))
+    for _ in range(200):
+        gap = critic(2 * x).mean() - critic(x).mean()
+        adam.zero_grad()
+        (-gap).backward()
+        adam.step()
+        critic.load_state_dict(project({name: p.detach() for name, p in critic.named_parameters()}, iterations=30))
+    assert 0.2 < gap.item() < 0.5
+    objective = build("constraints", "spectral_norm").population_objective()
+    assert "a part of the distance" in objective.bias

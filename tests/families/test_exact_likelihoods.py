@@ -78,7 +78,7 @@ def binary(d: int) -> torch.Tensor:
 @pytest.mark.parametrize("shape", [(1,), (5,), (12,), (1, 3, 4)], ids=str)
 def test_the_probabilities_of_all_binary_items_sum_to_one(shape: tuple[int, ...]) -> None:
     node = {"name": "autoregressive", "levels": 2, "hidden": [40, 40], "channels": 4, "layers": 3}
-    game = shaken(make(node, shape, UNIT))
+    game = shaken(make(node, shape, UNIT, levels=2))
     log_p = log_likelihood(game, binary(math.prod(shape)).reshape(-1, *shape))
     assert float(log_p.exp().sum()) == pytest.approx(1, abs=1e-10)
     assert float(log_p.exp().std()) > 1e-6  # not the uniform distribution
@@ -100,7 +100,7 @@ def test_a_conditional_sees_the_values_before_it_and_no_others(shape: tuple[int,
 
 def test_layers_narrower_than_an_item_hide_no_value_from_the_last_one() -> None:
     d = 9
-    game = shaken(make({"name": "autoregressive", "levels": 2, "hidden": [4, 5]}, (d,), UNIT))
+    game = shaken(make({"name": "autoregressive", "levels": 2, "hidden": [4, 5]}, (d,), UNIT, levels=2))
     network = game.networks["conditionals"].network
     points = 2 * torch.rand(200, d, dtype=torch.float64) - 1  # at one point a unit may be off
     seen = vmap(jacrev(lambda x: network(x[None])[0].sum(-1)))(points).abs().sum(0)
@@ -112,7 +112,7 @@ def test_layers_narrower_than_an_item_hide_no_value_from_the_last_one() -> None:
 @pytest.mark.parametrize("shape", [(3,), (1, 2, 2)], ids=str)
 def test_ancestral_samples_occur_as_often_as_their_probability(shape: tuple[int, ...]) -> None:
     node = {"name": "autoregressive", "levels": 2, "hidden": [30], "channels": 4, "layers": 2}
-    game = shaken(make(node, shape, UNIT))
+    game = shaken(make(node, shape, UNIT, levels=2))
     d, n = math.prod(shape), 40_000
     for network in game.networks.values():
         network.float()
@@ -164,10 +164,36 @@ def test_whatever_the_levels_of_a_model_its_density_is_one_on_the_cells_of_the_d
     assert len(samples(game, 500).unique()) == (levels or 5)
 
 
+@pytest.mark.parametrize("shape", [(2,), (1, 1, 2)], ids=str)
+def test_of_continuous_data_the_density_is_one_within_the_bounds_and_is_the_one_sampled(shape: tuple[int, ...]) -> None:
+    """Four cells of width 1 fill [-1, 3]; half of those at the ends must not lie outside."""
+    node = {"name": "autoregressive", "levels": 4, "hidden": [20], "channels": 4, "layers": 2}
+    game = shaken(make(node, shape, (-1.0, 3.0)))
+    middles = -1 + (torch.arange(400, dtype=torch.float64) + 0.5) / 100
+    grid = torch.cartesian_prod(middles, middles).reshape(-1, *shape)
+    density = log_likelihood(game, grid).exp()
+    assert float(density.sum()) / 100**2 == pytest.approx(1, abs=1e-9)
+    corners = torch.cartesian_prod(*2 * [torch.tensor([-1.0, 3.0], dtype=torch.float64)]).reshape(-1, *shape)
+    assert log_likelihood(game, corners).tolist() == pytest.approx(
+        log_likelihood(game, corners.sign() * (corners.abs() - 0.5)).tolist()
+    )
+    game.networks["conditionals"].float()
+    n = 40_000
+    x = samples(game, n).double()
+    assert float(x.min()) >= -1
+    assert float(x.max()) <= 3
+    where = ((x + 1).flatten(1).long().clamp(max=3) @ torch.tensor([4, 1])).long()
+    p = density.reshape(4, 100, 4, 100).mean((1, 3)).flatten()
+    assert ((torch.bincount(where, minlength=16) / n - p).abs() <= 5 * (p * (1 - p) / n).sqrt() + 1e-9).all()
+    within = ((x + 1) % 1).flatten()  # uniform in its cell: five standard errors of its mean and of its square's
+    assert float(within.mean()) == pytest.approx(1 / 2, abs=5 / math.sqrt(12 * 2 * n))
+    assert float(within.square().mean()) == pytest.approx(1 / 3, abs=5 * math.sqrt(4 / 45 / (2 * n)))
+
+
 @pytest.mark.parametrize("name", ["flow", "autoregressive"])
 def test_the_levels_are_the_datas_own_unless_they_are_given(name: str) -> None:
     x = torch.randint(17, (40, 6)) / 16
-    silent, told = make(name, (6,), UNIT, levels=17), make({"name": name, "levels": 17}, (6,), UNIT)
+    silent, told = make(name, (6,), UNIT, levels=17), make({"name": name, "levels": 17}, (6,), UNIT, levels=17)
     torch.testing.assert_close(log_likelihood(silent, x), log_likelihood(told, x))
 
 
@@ -292,7 +318,7 @@ def test_the_density_of_a_flow_on_bounded_data_integrates_to_one(levels: int) ->
 def test_digits_cost_fewer_bits_after_training_and_samples_are_grey_levels() -> None:
     data = datasets.load(cast(Dataset, build("datasets", "digits"))).train
     binarised = (data >= 0.5).float()  # 16 grey levels to one bit at a threshold of 8
-    game = make({"name": "autoregressive", "levels": 2, "channels": 8, "layers": 3}, (1, 8, 8), UNIT)
+    game = make({"name": "autoregressive", "levels": 2, "channels": 8, "layers": 3}, (1, 8, 8), UNIT, levels=2)
     before = log_likelihood(game, binarised[:200]).mean()
     fit(game, binarised[200:], 4, lr=1e-2, batch=50)
     bits = -log_likelihood(game, binarised[:200]).mean() / (64 * math.log(2))
@@ -307,6 +333,6 @@ def test_digits_cost_fewer_bits_after_training_and_samples_are_grey_levels() -> 
 def test_a_coarser_cell_is_accounted_for_in_the_density() -> None:
     """On [0, 2] with three levels a cell has side 1; on [0, 1] side 1/2, so every value gains log 2."""
     node = {"name": "autoregressive", "levels": 3, "hidden": [8]}
-    wide, narrow = make(node, (4,), (0.0, 2.0)), make(node, (4,), UNIT)
+    wide, narrow = make(node, (4,), (0.0, 2.0), levels=3), make(node, (4,), UNIT, levels=3)
     x = torch.tensor([[0.0, 0.5, 1.0, 0.5]])
     assert float(log_likelihood(narrow, x) - log_likelihood(wide, 2 * x)) == pytest.approx(4 * math.log(2), rel=1e-6)

@@ -112,8 +112,16 @@ class TestLogLikelihood:
         entropy = 0.5 * sum(math.log(2 * math.pi * math.e * v) for v in (4, 2, 1, 0.5))
         assert found.value == pytest.approx(-entropy, abs=4 * math.sqrt(2 / 5000))  # the variance of log p is d/2
         assert found.details["standard_error"] == pytest.approx(math.sqrt(2 / 5000), rel=0.1)
-        assert found.details["bits_per_dimension"] == pytest.approx(entropy / 4 / math.log(2), abs=0.05)
         assert found.details["exact"] == 1
+        assert "bits_per_dimension" not in found.details  # continuous data have no cells
+
+    @pytest.mark.parametrize("dataset", [Digits(), FashionMNIST()])
+    def test_a_model_that_knows_nothing_needs_the_bits_of_a_level(self, dataset):
+        """Uniform over the cells: log2 of the number of levels, 8 bits for images of 8 bits."""
+        d = math.prod(dataset.shape)
+        uniform = Says(density=lambda x: torch.full((len(x),), -d * math.log(dataset.levels * dataset.cell)))
+        found = scorer(LogLikelihood(), dataset, "validation").score(uniform)
+        assert found.details["bits_per_dimension"] == pytest.approx(math.log2(dataset.levels), rel=1e-6)
 
     def test_a_bound_is_called_a_bound(self):
         found = scorer(LogLikelihood(), AXES, "validation").score(Says(density=AXES.log_density, is_exact=False))

@@ -61,6 +61,23 @@ def test_kid_standardises_by_training_items_and_leaves_what_never_varies():
     assert KID().statistic(Reference(y, train))(x).value == pytest.approx(expected, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("fields", "standardises"),
+    [
+        ({}, True), ({"extractor": "identity"}, True), ({"extractor": "digits"}, True), ({"extractor": "file:n.pt2"}, True),
+        ({"extractor": "inception"}, False), ({"extractor": "inception:i.pt"}, False),
+        ({"extractor": "inception", "standardise": True}, True), ({"standardise": False}, False),
+    ],
+)  # fmt: skip
+def test_kid_takes_the_features_of_inception_as_they_are(fields, standardises):
+    """As published scores do."""
+    train, x, y = 5 + 3 * normal(500, 4, seed=2), 5 + 3 * normal(50, 4), 6 + 3 * normal(50, 4, seed=1)
+    reference, metric = Reference(y, train), KID(**fields)
+    assert metric.settled(reference).standardise is standardises
+    expected = KID(standardise=standardises).statistic(reference)(x).value
+    assert metric.statistic(reference)(x).value == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("metric", [MMD(length=1.0), KID(standardise=False)])
 def test_it_is_unbiased_so_it_may_be_negative(metric):
     values = [score(metric, normal(30, 2, seed=i), normal(30, 2, seed=1000 + i)) for i in range(300)]
