@@ -30,7 +30,7 @@ FLOORS = {
     "component": 2, "reading": 2,
     "registry": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1, "tables": 1, "cache": 1,
     "errors": 0, "credentials": 0, "yaml_mistakes": 0, "losses": 0, "layers": 0, "seeding": 0, "home": 0, "progress": 0,
-    "pictures": 0, "text": 0,
+    "file_modes": 0, "pictures": 0, "text": 0,
 }  # fmt: skip
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, TrackingUri, sweep_named
+from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, sweep_named
 
 
 def ui(
     tracking_uri: TrackingUri = None,
     port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
     runs: Runs = RUNS,
+    shared: Shared = False,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C, which is exit code 0.
 
@@ -42,7 +43,7 @@ def ui(
         raise typer.Exit(end.code) from None
 
 
-def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None) -> None:
+def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, shared: Shared = False) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.
 
     Example:
