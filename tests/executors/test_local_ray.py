@@ -24,6 +24,7 @@ from gensweep.executors import private_folder, ray_cluster
 from gensweep.executors.private_folder import PrivateFolder
 from gensweep.executors.ray_cluster import RayCluster, imports
 from gensweep.executors.ray_tune import RayTune
+from gensweep.file_modes import private
 from gensweep.trial import Failure, Job, Report
 from tests.executors.listening import addresses, family
 from tests.executors.strangers import TRIES, as_nobody, needs_root, what_succeeds
@@ -47,7 +48,8 @@ class Seeing(Divergence):
     "Says what its process sees."
     name: Literal["seeing"] = "seeing"
     def penalty(self, x, y, nets, noise, knobs):
-        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"]}
+        os.umask(umask := os.umask(0o077))
+        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"], "umask": f"{umask:03o}"}
         raise ValueError(json.dumps(seen))
 """
 
@@ -113,7 +115,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     )
     (plugin / "dying.py").write_text(DYING)
     (plugin / "seeing.py").write_text(SEEING)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, private():
+        os.umask(0o022)  # as a cluster's nodes may have it, whatever the driver has
         for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR"):
             patch.delenv(name, raising=False)
         patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # --address takes it from there; without one it counts for nothing
@@ -213,6 +216,7 @@ def test_workers_import_what_the_driver_does_and_nothing_from_the_working_folder
     assert str(started.here) not in said.reason.replace(str(started.folder.path), "")
     assert f'"{imports()[0]}"' in said.details
     assert f'"letter": "{started.folder.token}"' in said.details
+    assert '"umask": "027"' in said.details  # the driver's
 
 
 def test_a_worker_that_dies_leaves_its_last_words(started: Started) -> None:
