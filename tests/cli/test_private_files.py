@@ -78,27 +78,26 @@ def test_a_closed_umask_stays_closed(sweep: Callable[..., Ended], umask: Callabl
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder to a group that it is not in: run as root")
-@pytest.mark.parametrize("by", ["option", "environment"])
 def test_a_folder_that_is_shared_stays_its_groups(
-    sweep: Callable[..., Ended], umask: Callable[[int], int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+    sweep: Callable[..., Ended], umask: Callable[[int], int], tmp_path: Path
 ) -> None:
     umask(0o007)
     kept = tmp_path / "kept"
     os.chown(kept, 0, GROUP)
     kept.chmod(0o2770)
-    if by == "environment":
-        monkeypatch.setenv(SHARED, "1")
-    sweep(*(["--shared"] if by == "option" else []))
+    sweep("--shared")
     (kept / "runs" / "tiny" / "study.db").chmod(0o660)  # SQLite makes files for their owner; it is replaced as a whole
     assert modes(kept) == {"folders": {0o2770}, "files": {0o660}}
     assert {path.lstat().st_gid for path in kept.rglob("*")} == {GROUP}
 
 
+@pytest.mark.parametrize("by", ["option", "environment"])
 def test_a_umask_that_forbids_what_shared_asks_for_is_said(
-    gensweep: Command, umask: Callable[[int], int], tmp_path: Path
+    gensweep: Command, umask: Callable[[int], int], monkeypatch: pytest.MonkeyPatch, by: str
 ) -> None:
+    monkeypatch.setenv(SHARED, "1" if by == "environment" else "")
+    command = ("resume", "nothing", *(["--shared"] if by == "option" else []))
     umask(0o022)
-    ended = gensweep("resume", "nothing", "--shared")
-    assert "--shared: your umask is 022, so that the group cannot write" in ended.err
+    assert "--shared: your umask is 022, so that the group cannot write" in gensweep(*command).err
     umask(0o007)
-    assert "your umask" not in gensweep("resume", "nothing", "--shared").err
+    assert "your umask" not in gensweep(*command).err
