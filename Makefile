@@ -4,6 +4,9 @@
 # make data       Fashion-MNIST, from Debian's package or by download, into .data
 # make lint       ruff and mypy
 # make bench-metrics  what the metrics cost in time and memory
+# make sbom       what .venv holds and under which licences, into build/ (CycloneDX, and a table)
+# make audit      known vulnerabilities of the locked packages, where a database of them can be reached
+# make lock       resolve requirements/ anew, after a change of pyproject.toml or constraints.txt
 # make mutate     small faults in the code, one at a time: do the tests notice?
 
 PYTHON ?= python3
@@ -15,7 +18,22 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # the tests start many processes, none of which should compile gensweep anew
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run test test-all data postgresql bench-metrics bench-driver mutate lint clean
+# The packages that are installed are those of requirements/, file by file as their hashes say. Only torch is not: PyTorch
+# builds one for each kind of accelerator under the same version, and what pip is set up for here is taken. With PyPI's own,
+# for CUDA, every hash is checked: make TORCH="--require-hashes --no-deps -r requirements/torch-pypi.txt"
+TORCH ?= -c constraints.txt torch
+INSTALL := $(BIN)/python -m pip install -q
+# --no-deps: the lock is whole, and torch comes later. Without isolation, so that setuptools is the locked one too.
+LOCKED := $(INSTALL) --require-hashes --no-deps --no-build-isolation --use-pep517
+TOOLS := build/tools
+# every platform and every Python from 3.11 on; from PyPI, whatever pip's settings are
+RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+  --no-config --default-index https://pypi.org/simple -c constraints.txt
+# options that leave the packages of a file out whose names fit a pattern
+without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).txt)
+BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
+
+.PHONY: run test test-all data postgresql bench-metrics bench-driver mutate lint lock sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -54,15 +72,51 @@ lint: $(VENV)/.ready-to-test
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-# torch first and by itself: with it in place nothing else asks the index for another build
-$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install -q -c constraints.txt torch
-	$(BIN)/python -m pip install -q -c constraints.txt -e .
+$(VENV)/.ready: $(VENV)/bin/python pyproject.toml constraints.txt requirements/build.txt requirements/run.txt
+	$(LOCKED) -r requirements/build.txt
+	$(LOCKED) -r requirements/run.txt
+	$(INSTALL) $(TORCH)
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip check
 	touch $@
 
-$(VENV)/.ready-to-test: $(VENV)/.ready
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[test]'
+$(VENV)/.ready-to-test: $(VENV)/.ready requirements/test.txt
+	$(LOCKED) -r requirements/test.txt
+	$(BIN)/python -m pip check
 	touch $@
+
+# in a place of their own, so that they are no part of what they look at
+$(TOOLS)/.ready: requirements/tools.txt
+	$(PYTHON) -m venv $(TOOLS)
+	$(TOOLS)/bin/python -m pip install -q --require-hashes --no-deps -r requirements/tools.txt
+	touch $@
+
+# All that is installed together is resolved together, then split; torch and what it brings, and setuptools, stand apart.
+lock: $(TOOLS)/.ready
+	echo torch | $(RESOLVE) - -o requirements/torch-pypi.txt
+	echo 'setuptools>=77' | $(RESOLVE) - -c requirements/torch-pypi.txt -o requirements/build.txt
+	$(RESOLVE) pyproject.toml --extra test $(BY_THEMSELVES) -o build/all.txt
+	$(RESOLVE) pyproject.toml $(BY_THEMSELVES) -c build/all.txt -o requirements/run.txt
+	$(RESOLVE) pyproject.toml --extra test $(BY_THEMSELVES) $(call without,run,[a-z0-9-]+) -c build/all.txt -o requirements/test.txt
+	$(RESOLVE) requirements/tools.in -o requirements/tools.txt
+
+sbom: $(VENV)/.ready $(TOOLS)/.ready
+	$(TOOLS)/bin/cyclonedx-py environment --pyproject pyproject.toml --gather-license-texts --output-reproducible \
+	  -o build/sbom.cdx.json $(BIN)/python
+	$(TOOLS)/bin/pip-licenses --python $(BIN)/python --format markdown --order license --output-file build/licences.md
+
+# --strict: a package that could not be looked up is a failure, not a clean bill
+audit: $(TOOLS)/.ready
+	@for locked in build run test torch-pypi; do \
+	  echo "requirements/$$locked.txt:"; \
+	  $(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/$$locked.txt \
+	    || failed=1; \
+	done; \
+	if [ -n "$$failed" ]; then \
+	  echo "Not clean: a package is vulnerable, as the tables say; or, where it 'could not be audited', this machine reaches" \
+	    "no database of vulnerabilities, and nothing is known. Then run it on one that does." >&2; \
+	  exit 1; \
+	fi
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gensweep.campaign import Where, conduct
 from gensweep.errors import Stopped
+from gensweep.file_modes import private
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.spaces.check import load_and_check
 from gensweep.spaces.sweep import Sweep
@@ -24,7 +25,8 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     Raises:
         ConfigError: with every mistake in them.
     """
-    return load_and_check(Path(file), overrides)
+    with private():
+        return load_and_check(Path(file), overrides)
 
 
 def run(
@@ -34,6 +36,7 @@ def run(
     address: str | None = None,
     tracking_uri: str | None = None,
     in_process: bool = False,
+    shared: bool = False,
 ) -> Verdict:
     """Run a sweep, or the sweep of a file, or go on with it where it stands.
 
@@ -43,13 +46,16 @@ def run(
         address: of a running Ray cluster; this machine where it is not given.
         tracking_uri: MLflow's store.
         in_process: one trial after another in this process, without Ray.
+        shared: the group may write what is made, as far as the umask allows. It is otherwise never wider than 0750 for
+            folders and 0640 for files; the umask is put back at the end.
 
     Raises:
         ConfigError, CannotRun: nothing was started.
         Stopped: the sweep is not done, by Ctrl-C, a signal or its time budget. Everything is saved.
     """
     sweep = sweep if isinstance(sweep, Sweep) else load(sweep)
-    verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process))
+    with private(shared=shared):
+        verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process))
     if isinstance(verdict.problem, Stopped):
         raise verdict.problem
     return verdict

@@ -6,13 +6,13 @@ import hashlib
 import io
 import json
 import pickle
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from gensweep.file_modes import unfinished
 from gensweep.home import cache_folder
 
 Tensors = dict[str, torch.Tensor]
@@ -52,7 +52,7 @@ def _write(file: Path, tensors: Tensors) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Two workers may write the same entry: each its own file, then an atomic rename.
-        with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as new:
+        with unfinished(file) as new:
             new.write(hashlib.sha256(body).digest() + body)
         Path(new.name).replace(file)
     except OSError:

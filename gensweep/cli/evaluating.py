@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gensweep.cli.options import RUNS, AsJson, Runs
+from gensweep.cli.options import RUNS, AsJson, Runs, Shared
 from gensweep.errors import ConfigError, gathered, suggest
 
 _SPLITS = ("train", "validation", "test")
@@ -33,6 +33,7 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     ] = False,
     runs: Runs = RUNS,
     as_json: AsJson = False,
+    shared: Shared = False,
 ) -> None:
     """Score a trained model, or images made anywhere, with each score's protocol.
 

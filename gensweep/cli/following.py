@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, TrackingUri, sweep_named
+from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, sweep_named
 
 
 def ui(
@@ -25,6 +25,7 @@ def ui(
             help="show files of this folder too, not only of the store's own; repeatable", exists=True, file_okay=False
         ),
     ] = None,
+    shared: Shared = False,
 ) -> None:
     """Open MLflow's own pages on the store in use; stop with Ctrl-C, which is exit code 0.
 
@@ -60,7 +61,7 @@ def ui(
         raise typer.Exit(end.code) from None
 
 
-def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None) -> None:
+def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, shared: Shared = False) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.
 
     Example:

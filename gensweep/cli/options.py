@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gensweep.errors import ConfigError, suggest
+from gensweep.file_modes import SHARED, share
 from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+
+
+def _share(value: bool) -> bool:
+    if value and (reason := share()):
+        print(f"gensweep: --shared: {reason}", file=sys.stderr)
+    return value
+
 
 File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
 Overrides = Annotated[
@@ -37,6 +46,12 @@ TrackingUri = Annotated[
     typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's store; default: sqlite:///mlflow.db in this folder"),
 ]
 InProcess = Annotated[bool, typer.Option("--in-process", help="one trial after another in this process, without Ray")]
+Shared = Annotated[
+    bool,
+    typer.Option(
+        "--shared", envvar=SHARED, help="the group may write what is made, as far as the umask allows", callback=_share
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 RUNS = Path("runs")
 

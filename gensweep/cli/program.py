@@ -14,6 +14,7 @@ from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, GensweepError, Interrupted
+from gensweep.file_modes import private
 
 app = typer.Typer(
     name="gensweep",
@@ -43,7 +44,7 @@ def _root(version: Annotated[bool, typer.Option("--version", help="print the ver
 
 def main() -> NoReturn:
     """Run a command; an error of ours is its message on stderr and its exit code."""
-    with streams():
+    with streams(), private():
         code = _written(_run())
     sys.exit(code)
 

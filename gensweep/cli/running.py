@@ -15,6 +15,7 @@ from gensweep.cli.options import (
     Name,
     Overrides,
     Runs,
+    Shared,
     TrackingUri,
     sweep_named,
 )
@@ -33,6 +34,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
+    shared: Shared = False,
 ) -> None:
     """Run a sweep, or go on with it if it was begun; ends with a comparison table.
 
@@ -55,7 +57,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     _conduct(sweep, Where(runs, address, tracking_uri, in_process))
 
 
-def resume(
+def resume(  # noqa: PLR0913 -- the options of a command are its interface
     name: Name,
     runs: Runs = RUNS,
     address: Address = None,
@@ -64,6 +66,7 @@ def resume(
     samples: Annotated[
         int | None, typer.Option(help="ask for more trials an arm than the sweep was begun with")
     ] = None,
+    shared: Shared = False,
 ) -> None:
     """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
 

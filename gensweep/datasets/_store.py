@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import json
 import math
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ import torch
 
 from gensweep.datasets.base import SplitName, Splits
 from gensweep.errors import ConfigError
+from gensweep.file_modes import unfinished
 from gensweep.home import cache_folder
 
 Parts = Mapping[SplitName, torch.Tensor]
@@ -86,7 +86,7 @@ def _write(
     file: Path, shape: tuple[int, ...], parts: Parts, read: Callable[[torch.Tensor], Iterator[torch.Tensor]]
 ) -> str:
     digest = hashlib.sha256()
-    new = tempfile.NamedTemporaryFile(dir=file.parent, prefix=file.stem, delete=False)  # noqa: SIM115 -- renamed below
+    new = unfinished(file)
     try:
         with new:
             for split in SPLITS:

@@ -10,6 +10,7 @@ import torch
 from ray.tune import Trainable
 
 from gensweep.errors import CannotRun
+from gensweep.file_modes import as_told
 from gensweep.trial import Failure, Job, Report, Said, run_pack
 
 
@@ -21,6 +22,7 @@ class Worker(Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin the pack of `config`; nothing is trained yet."""
+        as_told()
         job = Job(**config["job"])
         torch.set_num_threads(job.threads)
         self.reports = _reports(job)

@@ -10,6 +10,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import time
 from pathlib import Path
@@ -78,17 +79,26 @@ def has_shared_memory() -> bool:
     return _SHARED_MEMORY.is_dir() and os.access(_SHARED_MEMORY, os.R_OK | os.W_OK | os.X_OK)
 
 
+def _unfit(base: Path) -> str | None:
+    """Why Ray's folder cannot be in this one, whether or not it can be written; None where it can."""
+    if not str(base).isascii():
+        return "not in ASCII"  # at other letters Ray fails in the C locale
+    if len(os.fsencode(base.absolute())) > _LONGEST:
+        return "too long"
+    if base.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        return "all may rename what is in it: no sticky bit"
+    return None
+
+
 def _made(last: Path | None) -> Path:
     named = [os.environ[name] for name in ("RAY_TMPDIR", "TMPDIR") if os.environ.get(name)]
     bases = [*map(Path, named), Path("/tmp"), _SHARED_MEMORY, *([last] if last else [])]
     problems = {}
     for base in bases:
-        if len(os.fsencode(base.absolute())) > _LONGEST or not str(base).isascii():
-            problems[base] = (
-                "too long" if str(base).isascii() else "not in ASCII"
-            )  # Ray fails at other letters in the C locale
-            continue
         try:
+            if problem := _unfit(base):
+                problems[base] = problem
+                continue
             remove_left_behind(base)
             return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base.absolute()))
         except OSError as error:

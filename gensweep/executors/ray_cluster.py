@@ -22,6 +22,7 @@ from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
+from gensweep.executors.ray_access import on_loopback, provide_token, warnings, withdraw_token
 from gensweep.executors.resources import places
 from gensweep.executors.visible import worker_environment
 
@@ -29,7 +30,6 @@ _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that start
 _OBJECTS = 200_000_000  # bytes for Ray's objects where there is no shared memory: a trial's reports are small
 _DOLLAR = "A_DOLLAR"  # a variable that comes before those that need it, also where Ray sorts them
 _LOST = re.compile(r"\$\{[A-Z0-9_]+\}")
-_TOKENS = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
 
 
 class RayCluster:
@@ -91,8 +91,7 @@ class RayCluster:
         """Before this process ends at once: Ray's processes end with it, its folder would stay."""
         if self._folder:
             self._folder.remove()
-            if os.environ.get("RAY_AUTH_TOKEN_PATH") == str(self._folder.token):
-                del os.environ["RAY_AUTH_TOKEN_PATH"]
+            withdraw_token(self._folder)
 
     def _hold(self) -> None:
         try:
@@ -114,6 +113,8 @@ class RayCluster:
             "runtime_env": {"env_vars": literal(_environment(self.resources.threads))},
             "job_config": OwnImports(),
         }
+        for warning in warnings(self.address):
+            self._say(warning)
         if self.address is None:
             self._say("starting Ray on this machine")
             self._folder = PrivateFolder(self._runs)
@@ -150,13 +151,13 @@ def _start_here(options: dict[str, Any], folder: PrivateFolder) -> None:
     if ray.is_initialized():
         raise _no_start("this process is connected to a Ray already; ray.shutdown() leaves it", None)
     _refuse_no_loopback()
-    if os.environ.get("RAY_AUTH_MODE") == "token" and not any(os.environ.get(name) for name in _TOKENS):
-        os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder.token)
+    provide_token(folder)
     if not has_shared_memory():
         options |= {"_plasma_directory": str(folder.path), "object_store_memory": _OBJECTS}
     _read_settings_again()
     try:
-        ray.init(address="local", include_dashboard=False, _temp_dir=str(folder.ray), **options)
+        with on_loopback():
+            ray.init(address="local", include_dashboard=False, _temp_dir=str(folder.ray), **options)
     except Exception as error:  # Ray raises bare ones too
         ray.shutdown()
         raise _no_start(_first_line(error), folder.logs) from error

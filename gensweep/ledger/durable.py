@@ -41,8 +41,8 @@ def unwritable(path: Path) -> str | None:
 
 def write_new(path: Path, data: bytes, *, fsync: bool = True) -> None:
     """Write a file that must not exist yet. Not atomic: for names that no reader looks for."""
-    # Not mkstemp: its mode 0600 would hide the file from the others on a shared disk.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    # Not mkstemp, whose mode is 0600: the umask says who may open it.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         _write_all(descriptor, data)
         if fsync:
@@ -77,7 +77,7 @@ def append_at(path: Path, size: int, data: bytes) -> int:
         OSError: as it came; the file then ends at `size` again, or in a torn tail that the next call cuts off.
     """
     new = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         if os.fstat(descriptor).st_size != size:
             os.ftruncate(descriptor, size)

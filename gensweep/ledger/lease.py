@@ -161,7 +161,7 @@ def _lock(sweep: Path) -> int:
     while True:
         try:
             make_directory(path.parent)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         except OSError as error:
             raise CannotRun(f"{path}: cannot be written ({error.strerror}). Make the folder writable.") from error
         try:

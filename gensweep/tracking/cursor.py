@@ -193,7 +193,7 @@ def _decoded(line: bytes) -> dict[str, Any] | None:
 def _exclusive(path: Path) -> Iterator[int]:
     """The open file, which no other process changes or replaces meanwhile."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_at(descriptor, path):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,7 +25,10 @@ from gensweep.executors import private_folder, ray_cluster
 from gensweep.executors.private_folder import PrivateFolder
 from gensweep.executors.ray_cluster import RayCluster, imports
 from gensweep.executors.ray_tune import RayTune
+from gensweep.file_modes import private
 from gensweep.trial import Failure, Job, Report
+from tests.executors.listening import addresses, family
+from tests.executors.strangers import TRIES, as_nobody, needs_root, what_succeeds
 
 DYING = """
 import os
@@ -44,7 +49,9 @@ class Seeing(Divergence):
     "Says what its process sees."
     name: Literal["seeing"] = "seeing"
     def penalty(self, x, y, nets, noise, knobs):
-        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"], "here": os.environ["GENSWEEP_WORKING_FOLDER"]}
+        os.umask(umask := os.umask(0o077))
+        seen = {"path": sys.path, "letter": os.environ["RAY_AUTH_TOKEN_PATH"], "umask": f"{umask:03o}",
+                "here": os.environ["GENSWEEP_WORKING_FOLDER"]}
         raise ValueError(json.dumps(seen))
 """
 
@@ -110,7 +117,8 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Started]:
     )
     (plugin / "dying.py").write_text(DYING)
     (plugin / "seeing.py").write_text(SEEING)
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, private():
+        os.umask(0o022)  # as a cluster's nodes may have it, whatever the driver has
         for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_TMPDIR"):
             patch.delenv(name, raising=False)
         patch.setenv("RAY_ADDRESS", "127.0.0.1:1")  # --address takes it from there; without one it counts for nothing
@@ -136,6 +144,75 @@ def test_its_files_are_private(started: Started) -> None:
     assert any(started.cluster.logs.glob("raylet.*"))
 
 
+@needs_root
+def test_no_other_account_gets_at_its_files(started: Started) -> None:
+    assert what_succeeds(started.folder.path) == {}
+    assert (started.folder.ray / "session_latest" / "sockets" / "plasma_store").is_socket()
+    twin = Path(tempfile.mkdtemp(prefix="gs-twin-", dir="/tmp"))
+    try:  # the same below a folder that is open to all: what is tried above is no mistake of the trying
+        with socket.socket(socket.AF_UNIX) as server:
+            _open_twin(twin / "gs", server)
+            assert what_succeeds(twin / "gs") == dict.fromkeys(TRIES, "")
+    finally:
+        shutil.rmtree(twin)
+
+
+def _open_twin(folder: Path, server: socket.socket) -> None:
+    """What Ray makes, where anybody can get at it."""
+    session = folder / "r" / "session_latest"
+    for made in (session / "logs", session / "sockets"):
+        made.mkdir(parents=True)
+    (session / "logs" / "raylet.out").touch()
+    (folder / "token").touch()
+    server.bind(str(session / "sockets" / "plasma_store"))
+    server.listen()
+    for made in [folder.parent, *folder.parent.rglob("*")]:
+        made.chmod(0o777)
+
+
+@needs_root
+def test_no_other_account_gets_at_its_shared_memory(started: Started) -> None:
+    """Plasma's file has no name any more, and whoever opens it does so through a process of ours."""
+    held = [
+        link
+        for pid in family(os.getpid())
+        for link in Path(f"/proc/{pid}/fd").iterdir()
+        if os.path.lexists(link) and "plasma" in os.readlink(link) and "socket" not in os.readlink(link)
+    ]
+    assert held
+    assert {link.stat().st_mode & 0o077 for link in held} == {0}
+    assert what_succeeds(held[0], {"map the objects": "open(sys.argv[1], 'rb').read(1)"}) == {}
+
+
+@needs_root
+def test_without_the_token_another_account_gets_no_answer(started: Started) -> None:
+    def answer(**environment: str) -> str:
+        code = "print(GcsClient(address=sys.argv[1]).internal_kv_keys(b'', None, timeout=10))"
+        loaded = "ray, sys; from ray._raylet import GcsClient; import os"
+        address = ray.get_runtime_context().gcs_address
+        ended = as_nobody(code, address, loaded=loaded, environment=environment)
+        return ended.stdout + ended.stderr
+
+    token = started.folder.token.read_text()
+    assert answer(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=token).startswith("[")
+    for refused in (
+        answer(RAY_AUTH_MODE="disabled"),
+        answer(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN="0" * 64),
+    ):
+        assert "Unauthenticated" in refused or "AuthenticationError" in refused, refused[-1000:]
+    commands = [Path(f"/proc/{pid}/cmdline").read_text(errors="replace") for pid in family(os.getpid())]
+    assert not any(token in command for command in commands)  # which `ps` shows to all
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="Linux says in /proc who listens; other systems do not")
+def test_all_its_processes_listen_on_the_loopback_alone(started: Started) -> None:
+    found = addresses(family(os.getpid()))
+    assert len(set(found.values())) >= 3  # the head's store, the raylet, a worker
+    for (address, port), pid in found.items():
+        plain = getattr(address, "ipv4_mapped", None) or address
+        assert plain.is_loopback, f"{address}:{port} of {Path(f'/proc/{pid}/cmdline').read_bytes()!r}"
+
+
 def test_workers_import_what_the_driver_does_and_nothing_from_the_working_folder(started: Started) -> None:
     (said,) = started.run("seeing").said
     assert isinstance(said, Failure), said
@@ -145,6 +222,7 @@ def test_workers_import_what_the_driver_does_and_nothing_from_the_working_folder
     assert "$HOME" in imports()[0]  # which Ray would expand
     assert seen["here"] == str(started.here)
     assert f'"letter": "{started.folder.token}"' in said.details
+    assert '"umask": "027"' in said.details  # the driver's
 
 
 def test_a_folder_whose_name_ray_would_change_is_said_before_it_starts(
@@ -198,8 +276,10 @@ def init(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", ["RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"])
 def test_a_token_of_the_user_is_left_alone(
-    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, name: str
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
+    (tmp_path / "mine").write_text("a token")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(name, "mine")
     cluster = RayCluster(None, Resources())
     cluster.ready()

@@ -77,18 +77,21 @@ def test_what_the_user_names_comes_first(short: Path, monkeypatch: pytest.Monkey
     assert PrivateFolder().path.parent == short / "a"
 
 
-@pytest.mark.parametrize("kind", ["too long", "has an accent", "is not there", "is a file"])
+@pytest.mark.parametrize("kind", ["too long", "has an accent", "is not there", "is a file", "is open to all"])
 def test_a_folder_that_cannot_serve_is_passed_over(short: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     base = {
         "too long": short / ("long" * 25),
         "has an accent": short / "é",
         "is not there": Path("/nowhere/at/all"),
         "is a file": short / "file",
+        "is open to all": short / "open",
     }[kind]
     if kind == "is a file":
         base.touch()
     elif kind != "is not there":
         base.mkdir()
+    if kind == "is open to all":  # without the sticky bit anybody may put another folder in the place of this one
+        base.chmod(0o777)
     monkeypatch.setenv("RAY_TMPDIR", str(base))
     folder = PrivateFolder()
     assert folder.path.parent == Path("/tmp")
