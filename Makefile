@@ -28,7 +28,7 @@ LOCKED := $(INSTALL) --require-hashes --no-deps --no-build-isolation --use-pep51
 TOOLS := build/tools
 # every platform and every Python from 3.11 on; from PyPI, whatever pip's settings are
 RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-  --no-config --default-index https://pypi.org/simple -c constraints.txt
+  --no-config -c constraints.txt
 # options that leave the packages of a file out whose names fit a pattern
 without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
