@@ -14,6 +14,7 @@ from gensweep.campaign import Where, conduct
 from gensweep.errors import Stopped
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.spaces.check import load_and_check
+from gensweep.spaces.sources import trust_as_said
 from gensweep.spaces.sweep import Sweep
 from gensweep.verdict import Verdict, judge
 
@@ -24,7 +25,9 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     Raises:
         ConfigError: with every mistake in them.
     """
-    return load_and_check(Path(file), overrides)
+    sweep = load_and_check(Path(file), overrides)
+    trust_as_said(sweep)
+    return sweep
 
 
 def run(

@@ -41,9 +41,9 @@ class Verdict:
     """The answer of a sweep, and what it rests on.
 
     `trials` is the table of its trials. `comparison` is None where they cannot be compared. `sanity` says what the scores
-    mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data are not
-    here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with what is wrong;
-    None where nothing is.
+    mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data or an
+    extractor are not here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with
+    what is wrong; None where nothing is.
     """
 
     folder: SweepFolder
@@ -113,6 +113,8 @@ def _sanity(state: SweepState) -> tuple[Mapping[str, float | str], ...]:
         return ()
     evaluation = configurations[0]["evaluation"]
     metrics = [cast(Metric, build("metrics", node)) for node in evaluation["metrics"]]
+    if any(metric.problem() for metric in metrics):
+        return ()
     return tuple(sanity_rows(dataset, metrics, evaluation["split"]))
 
 

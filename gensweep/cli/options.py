@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from gensweep.errors import ConfigError, suggest
+from gensweep.extractors.trust import trust
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 
 File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
@@ -33,6 +34,10 @@ TrackingUri = Annotated[
 ]
 InProcess = Annotated[bool, typer.Option("--in-process", help="one trial after another in this process, without Ray")]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+Trust = Annotated[
+    list[Path] | None,
+    typer.Option("--trust", help="an extractor's file that may run code of its own; remembered by its hash"),
+]
 RUNS = Path("runs")
 
 
@@ -51,3 +56,13 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
         where = f"For {name}: {path.resolve().name} --runs {path.parent}. " if elsewhere else ""
         raise ConfigError(f"there is no sweep '{found}' in {runs}. {where}{suggest(found, known)}")
     return SweepFolder.open(runs / found)
+
+
+def trust_these(files: list[Path] | None) -> None:
+    """Remember that the user trusts these files.
+
+    Raises:
+        ConfigError: one cannot be read.
+    """
+    for file in files or ():
+        trust(file)

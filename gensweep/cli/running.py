@@ -16,7 +16,9 @@ from gensweep.cli.options import (
     Overrides,
     Runs,
     TrackingUri,
+    Trust,
     sweep_named,
+    trust_these,
 )
 from gensweep.errors import ConfigError, Stopped
 
@@ -32,6 +34,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     address: Address = None,
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
+    trust: Trust = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
 ) -> None:
     """Run a sweep, or go on with it if it was begun; ends with a comparison table.
@@ -42,20 +45,23 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep run search_spaces/families.yaml name=big search.samples=20 --address ray://head:10001
     """
     if dry_run:
-        plan(file, overrides)
+        plan(file, overrides, trust)
         return
+    trust_these(trust)
     from gensweep.terminal import say
 
     say(f"reading {file}")
     from gensweep.spaces.check import load_and_check
+    from gensweep.spaces.sources import trust_as_said
 
     sweep = load_and_check(file, overrides or [])
+    trust_as_said(sweep)
     from gensweep.campaign import Where
 
     _conduct(sweep, Where(runs, address, tracking_uri, in_process))
 
 
-def resume(
+def resume(  # noqa: PLR0913 -- the options of a command are its interface
     name: Name,
     runs: Runs = RUNS,
     address: Address = None,
@@ -64,6 +70,7 @@ def resume(
     samples: Annotated[
         int | None, typer.Option(help="ask for more trials an arm than the sweep was begun with")
     ] = None,
+    trust: Trust = None,
 ) -> None:
     """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
 
@@ -71,6 +78,7 @@ def resume(
       gensweep resume wae
       gensweep resume wae --samples 40
     """
+    trust_these(trust)
     folder = sweep_named(name, runs)
     from gensweep.terminal import say
 
@@ -80,13 +88,13 @@ def resume(
     _conduct(continued(folder, samples), Where(runs, address, tracking_uri, in_process))
 
 
-def check(file: File, overrides: Overrides = None) -> None:
+def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
 
     Example:
       gensweep check search_spaces/wae.yaml trial.latent_size='choice(4,8)'
     """
-    sweep = _sound(file, overrides)
+    sweep = _sound(file, overrides, trust)
     from gensweep.cli.notes import notes
     from gensweep.terminal import print_text
 
@@ -94,29 +102,31 @@ def check(file: File, overrides: Overrides = None) -> None:
     print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep)]))
 
 
-def plan(file: File, overrides: Overrides = None) -> None:
+def plan(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     """Say what would run: trials, axes, time from a timed probe on this machine, disk.
 
     Example:
       gensweep plan search_spaces/families.yaml search.samples=50
     """
-    sweep = _sound(file, overrides)
+    sweep = _sound(file, overrides, trust)
     from gensweep.cli.output import print_plan
     from gensweep.orchestration.plan import probe
 
     print_plan(sweep, probe(sweep))
 
 
-def _sound(file: Path, overrides: list[str] | None) -> Sweep:
+def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) -> Sweep:
     """The sweep, with its data here."""
+    trust_these(trust)
     from gensweep.terminal import waiting
 
     with waiting(f"reading {file}"):
         from gensweep.spaces.blame import told
         from gensweep.spaces.check import load_and_check
-        from gensweep.spaces.sources import data_problems
+        from gensweep.spaces.sources import data_problems, trust_as_said
 
         sweep = load_and_check(file, overrides or [])
+        trust_as_said(sweep)
         problems = data_problems(sweep)
     if problems:
         raise ConfigError(told(problems, sweep.sources, file))

@@ -15,6 +15,7 @@ from gensweep.configuration import Resources
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import CannotRun
 from gensweep.executors.base import T
+from gensweep.extractors.trust import VARIABLE, trusted
 
 _SECONDS = 60  # a worker has to start and import torch first, from a network's folder perhaps
 _FOLDERS = ("GENSWEEP_DATA", "GENSWEEP_CACHE", "GENSWEEP_INCEPTION")
@@ -36,9 +37,10 @@ def answers(question: Callable[[], T], resources: Resources) -> dict[str, T]:
 
 
 def worker_environment() -> dict[str, str]:
-    """The folders that this process was told or stands in, for workers, which stand in others."""
+    """The folders that this process was told or stands in, and what it trusts, for workers, which stand in others."""
     told = {name: Path(value).expanduser().absolute() for name in _FOLDERS if (value := os.environ.get(name))}
-    return {**{name: str(path) for name, path in told.items()}, WORKING_FOLDER: str(Path.cwd())}
+    known = {WORKING_FOLDER: str(Path.cwd()), VARIABLE: ",".join(sorted(trusted()))}
+    return {**{name: str(path) for name, path in told.items()}, **known}
 
 
 def _asked(question: Callable[[], Any], node: str) -> Any:

@@ -44,6 +44,13 @@ def unreadable(sweep: Sweep) -> list[Problem]:
     return _problems(sweep, _why_not_opened)
 
 
+def trust_as_said(sweep: Sweep) -> None:
+    """Remember which files the user trusts, of a sweep that was read from the user's own file."""
+    for source in _sources(sweep):
+        if source.metric is not None:
+            source.metric.trust()
+
+
 def _problems(sweep: Sweep, question: Callable[[_Source], str | None]) -> list[Problem]:
     found, lost = list[Problem](), set[Dataset]()
     for source in _sources(sweep):
