@@ -93,7 +93,7 @@ class TrialConfiguration(Node):
 class Search(Node):
     """How many trials each arm gets, and the seed of every draw. `samples` may be null where the searcher has an end."""
 
-    samples: int | None = Field(20, ge=1)
+    samples: int | None = Field(20, ge=1, le=1_000_000)
     seed: int = Field(0, ge=0)
 
 

@@ -38,10 +38,21 @@ INCEPTION_FILE = "inception-2015-12-05.pt"
 INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
 INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 _INCEPTION_RESIZE = "inside the network: bilinear to 299 × 299 as TensorFlow 1's, antialias off"
-_CARD_KEYS = {"range", "round", "channels", "size", "resize", "antialias", "sha256"}
+_LARGEST_CARD = 2**16  # bytes
+_FAR = 1e9
 _CHUNK = 1 << 20
 _PATIENCE = 5  # seconds
 
+_CARD_VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "range": ("[low, high]", lambda value: value is None or _is_range(value)),
+    "round": ("true or false", lambda value: isinstance(value, bool)),
+    "channels": ("1 to 64", lambda value: value is None or (type(value) is int and 1 <= value <= 64)),
+    "size": ("1 to 4096 pixels", lambda value: value is None or (type(value) is int and 1 <= value <= 4096)),
+    "resize": ("bilinear, bicubic or nearest", lambda value: value in ("bilinear", "bicubic", "nearest")),
+    "antialias": ("true or false", lambda value: isinstance(value, bool)),
+    "sha256": ("64 hexadecimal digits", lambda value: isinstance(value, str)),
+}
+_CARD_KEYS = set(_CARD_VALUES)
 ARGUMENTS: dict[str, dict[str, Any]] = {"inception": {"return_features": True}, "file": {}}
 
 
@@ -200,13 +211,22 @@ def _card(file: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        described = json.loads(path.read_text())
-    except ValueError as error:
+        with path.open("rb") as card:
+            described = json.loads(card.read(_LARGEST_CARD))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: no JSON ({error})") from error
     if not isinstance(described, dict) or (unknown := sorted(set(described) - _CARD_KEYS)):
         strange = unknown if isinstance(described, dict) else described
         raise ConfigError(f"{path}: unknown {strange}. A card may say {', '.join(sorted(_CARD_KEYS))}.")
+    for key, value in described.items():
+        if not _CARD_VALUES[key][1](value):
+            raise ConfigError(f"{path}: {key}: {value!r:.60}. It takes {_CARD_VALUES[key][0]}.")
     return described
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
+    return numbers and -_FAR < value[0] < value[1] < _FAR
 
 
 def _digest(file: Path) -> str:
