@@ -135,7 +135,7 @@ def test_a_log_that_names_a_folder_elsewhere_is_damage(gensweep: Command, tmp_pa
 
 
 def test_a_trial_that_was_never_drawn_is_not_gone_on_with(gensweep: Command, tmp_path: Path, done) -> None:
-    crafted(tmp_path, done[0], parameters={"latent_size": 10**6, "family": "vae"})
+    crafted(tmp_path, done[0], parameters={"latent_size": 10**6})
     ended = gensweep("resume", "tiny", "--samples", "3", "--in-process")
     assert ended.code == 5
     assert "has the parameter 'latent_size' = 1000000, which sweep.yaml does not know" in ended.err

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -232,7 +233,7 @@ def test_a_page_runs_nothing_of_what_a_ledger_says(write: Write) -> None:
     page = markdown(compare([sweep.folder]), ["curves.png"], [{"row": EVIL, EVIL: "1"}])
     assert "&lt;img src=x onerror" in page
     assert "<img" not in page
-    assert "](" not in page.replace("](curves.png)", "")
+    assert not re.search(r"(?<!\\)\]\(", page.replace("](curves.png)", ""))
     assert "\x1b" not in page
     rows = [line for line in page.splitlines() if "onerror" in line and line.startswith("| ")]
     assert all("\\|c\\|" in line for line in rows)

@@ -23,13 +23,18 @@ def main() -> int:
     torch.set_num_threads(1)
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as guard:
-        found = search(Path(guard), given.n, given.first, tuple(given.kinds.split(",")))
-    for failure in found.failures:
-        print(failure, end="\n\n")
-    cases, codes = dict(found.cases), dict(sorted(found.codes.items()))
-    print(f"{found.cases.total()} cases {cases}, exit codes {codes}, {len(found.failures)} failures, "
-          f"{time.monotonic() - began:.0f} s")  # fmt: skip
-    return 1 if found.failures else 0
+        told = 0
+        for found in search(Path(guard), given.n, given.first, tuple(given.kinds.split(","))):
+            if len(found.failures) > told:
+                told += 1
+                print(found.failures[-1], end="\n\n", flush=True)
+            if (n := found.cases.total()) % 500 == 0 or n == given.n:
+                cases, codes = dict(found.cases), dict(sorted(found.codes.items()))
+                print(
+                    f"{n} cases {cases}, exit codes {codes}, {told} failures, {time.monotonic() - began:.0f} s",
+                    flush=True,
+                )
+    return 1 if told else 0
 
 
 if __name__ == "__main__":

@@ -35,15 +35,15 @@ READS = ("ls", "show tiny", "show tiny 0", "compare tiny", "compare tiny --by la
 GOES_ON = ("resume tiny --in-process", "resume tiny --samples 3 --in-process", "sync tiny")
 # kind -> the files of which one is damaged, in what share of the cases, and the commands of which one follows
 KINDS: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
-    "space": (("space.yaml",), 30, ("check space.yaml",) * 6 + ("plan space.yaml", "run space.yaml name=new --in-process")),
-    "sweep.yaml": (("runs/tiny/sweep.yaml",), 15, READS + GOES_ON),
-    "events": (("runs/tiny/ledger/events.jsonl",), 20, READS + GOES_ON),
+    "space": (("space.yaml",), 30, ("check space.yaml",) * 18 + ("plan space.yaml", "run space.yaml name=new --in-process")),
+    "sweep.yaml": (("runs/tiny/sweep.yaml",), 15, READS * 2 + GOES_ON),
+    "events": (("runs/tiny/ledger/events.jsonl",), 20, READS * 2 + GOES_ON),
     "tracking": (("runs/tiny/tracking.json*",), 8, ("sync tiny", "resume tiny --in-process", "show tiny")),
     "trial": (
         ("runs/tiny/trials/*/results.jsonl", "runs/tiny/trials/*/outcome.json", "runs/tiny/trials/*/configuration.json",
          "runs/tiny/trials/*/protocol.json", "runs/tiny/ledger/lease.json", "runs/tiny/environment.json",
          "runs/tiny/trials/*/checkpoints/*/manifest.json", "runs/tiny/trials/*/checkpoints/*/state.pt"),
-        12, (*GOES_ON, "compare tiny", "show tiny", "evaluate tiny/0 --metrics sliced_wasserstein,n=50"),
+        12, (*GOES_ON, "compare tiny", "show tiny", "ls", "evaluate tiny/0 --metrics sliced_wasserstein,n=50"),
     ),
     "arrays": (("data.npy",), 6, ("check npy.yaml", "evaluate data.npy --reference ring --metrics sliced_wasserstein,n=20")),
     "zips": (("data.npz",), 3, ("check npz.yaml", "evaluate data.npz --reference ring --metrics sliced_wasserstein,n=20")),
@@ -84,7 +84,9 @@ class Place:
         rng = random.Random(f"{kind} {seed}")
         patterns, _, commands = KINDS[kind]
         shutil.rmtree(self.work, ignore_errors=True)
-        shutil.copytree(self.clean, self.work, symlinks=True)
+        of_a_sweep = any(pattern.startswith("runs/") for pattern in patterns)
+        apart = shutil.ignore_patterns(*(("images", "data.*", "network.*") if of_a_sweep else ("runs",)))
+        shutil.copytree(self.clean, self.work, ignore=apart)
         file = rng.choice([path for pattern in patterns for path in sorted(self.work.glob(pattern))])
         file.write_bytes(mutated(file.read_bytes(), rng))
         before, line = self._others(), rng.choice(commands)
@@ -109,20 +111,24 @@ class Place:
         }
 
 
-def search(guard: Path, n: int, first: int = 0, kinds: tuple[str, ...] = tuple(KINDS)) -> Found:
-    """`n` cases, from the seed `first` on, over the kinds in their shares."""
+def search(guard: Path, n: int, first: int = 0, kinds: tuple[str, ...] = tuple(KINDS)) -> Iterator[Found]:
+    """`n` cases, from the seed `first` on, over the kinds in their shares: what was found, after each of them."""
     place, found = Place(guard), Found()
     total = sum(KINDS[kind][1] for kind in kinds)
+    planned = [(kind, i / (n * KINDS[kind][1]), first + i) for kind in kinds for i in range(_share(n, kind, total))]
     with prepared(guard), limited():
-        for kind in kinds:
-            for seed in range(first, first + max(1, round(n * KINDS[kind][1] / total))):
-                code, told = place.case(kind, seed)
-                found.cases[kind] += 1
-                if code is None:
-                    found.failures.append(told)
-                else:
-                    found.codes[code] += 1
-    return found
+        for kind, _, seed in sorted(planned, key=lambda one: one[1]):  # all kinds in turn
+            code, told = place.case(kind, seed)
+            found.cases[kind] += 1
+            if code is None:
+                found.failures.append(told)
+            else:
+                found.codes[code] += 1
+            yield found
+
+
+def _share(n: int, kind: str, total: int) -> int:
+    return max(1, round(n * KINDS[kind][1] / total))
 
 
 def command(line: str) -> tuple[int | None, str]:
