@@ -15,6 +15,7 @@ from gensweep.errors import Stopped
 from gensweep.file_modes import private
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.spaces.check import load_and_check
+from gensweep.spaces.sources import trust_as_said
 from gensweep.spaces.sweep import Sweep
 from gensweep.verdict import Verdict, judge
 
@@ -26,7 +27,9 @@ def load(file: str | Path, overrides: Sequence[str] = ()) -> Sweep:
         ConfigError: with every mistake in them.
     """
     with private():
-        return load_and_check(Path(file), overrides)
+        sweep = load_and_check(Path(file), overrides)
+        trust_as_said(sweep)
+    return sweep
 
 
 def run(

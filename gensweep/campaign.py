@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from gensweep.credentials import redacted
-from gensweep.errors import CannotRun, ConfigError, Stopped
+from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.durable import unwritable
@@ -95,16 +95,22 @@ def continued(folder: SweepFolder, samples: int | None = None) -> Sweep:
     """The sweep of a folder, with more `samples` for each arm where they are given.
 
     Raises:
-        ConfigError: they are fewer than it has.
+        ConfigError: they are fewer than it has, or its definition cannot be read.
+        DamagedSweep: it is the definition of a sweep of another name, whose folder another command would write.
     """
-    definition = folder.definition
-    if samples is not None:
-        now = definition["search"]["samples"]
-        if now is None or samples < now:
-            has = f"{now} for each arm" if now else "no limit"
-            raise ConfigError(f"--samples {samples}: {folder.name} has {has}, and only more can be asked for.")
-        definition = {**definition, "search": {**definition["search"], "samples": samples}}
-    return from_definition(definition)
+    sweep = from_definition(folder.definition)
+    if sweep.name != folder.path.name:
+        raise DamagedSweep(
+            f"{folder.path / 'sweep.yaml'}: is the definition of '{sweep.name}', and stands in the folder of "
+            f"'{folder.path.name}'. Give the folder that name."
+        )
+    if samples is None:
+        return sweep
+    now = sweep.search.samples
+    if now is None or samples < now:
+        has = f"{now} for each arm" if now else "no limit"
+        raise ConfigError(f"--samples {samples}: {folder.name} has {has}, and only more can be asked for.")
+    return from_definition({**folder.definition, "search": {**sweep.definition()["search"], "samples": samples}})
 
 
 def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:

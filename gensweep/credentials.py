@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"(?:[\w.~-]+|\[[0-9A-Fa-f:.]+\])?(?::\d{1,5})?/[^@]*")  # h
 _NAMED = re.compile(r"(?<=[?&#])([^=&?#]*)=([^&]*)")
 _SECRET = re.compile(r"pass|pwd|secret|token|key|cred|auth|sig|jwt|odbc_connect", re.IGNORECASE)
 _SETTING = re.compile(
-    r"""([\w-]*(?:password|passwd|pwd|secret|token|api[_-]?key)['"]?\s*[=:]\s*)('[^']+'|"[^"]+"|(?<=[=])[^\s&;,'")}\]]+)""",
+    r"""((?<![\w-])[\w-]*(?:password|passwd|pwd|secret|token|api[_-]?key)['"]?\s*[=:]\s*)('[^']+'|"[^"]+"|(?<=[=])[^\s&;,'")}\]]+)""",
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"(authorization['\"]?\s*[:=]\s*['\"]?(?:basic|bearer)\s+)[^\s'\",]+", re.IGNORECASE)

@@ -20,6 +20,8 @@ from gensweep.yaml_mistakes import bare_key, why
 
 MAX_ALIASES = 100
 MAX_NODES = 100_000
+MAX_DEPTH = 50
+_LARGEST = 2**63  # no whole number beyond it has a use, and some have millions of digits
 _OURS = re.compile(r"(?:choice|uniform|loguniform|int|logint|quniform) ?\(")
 _CALL = re.compile(rf"{_OURS.pattern}|[A-Za-z_][\w.]*\(")  # those of other libraries too, for the cure of the error
 _AFTER_A_VALUE = re.compile(r"\s*(?:[,\]}\n\r\0]|#|$)")
@@ -181,7 +183,7 @@ class _Loader(yaml.SafeLoader):
     """PyYAML's safe loader with the scalars of YAML 1.2, calls as one scalar, and a limit on aliases."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's own way
-    aliases = 0
+    aliases = nodes = 0
     note: Callable[[int, str], None]
 
     def scan_plain(self) -> Any:
@@ -204,6 +206,9 @@ class _Loader(yaml.SafeLoader):
         return yaml.ScalarToken(" ".join(meant.split()), True, start, self.get_mark())
 
     def compose_node(self, parent: Any, index: Any) -> Any:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            raise _RefusedError(self.peek_event().start_mark.line + 1, f"more than {MAX_NODES} values")  # type: ignore[no-untyped-call]
         if self.check_event(yaml.AliasEvent):
             self.aliases += 1
             if self.aliases > MAX_ALIASES:
@@ -237,6 +242,8 @@ class _Tree:
             raise self._error(node, f"aliases make this file more than {MAX_NODES} values long")
         if id(node) in self.open:
             raise self._error(node, "an alias refers to a value that it is part of")
+        if len(self.open) > MAX_DEPTH:
+            raise self._error(node, f"is nested too deeply, more than {MAX_DEPTH} levels")
         if not node.tag.startswith(_TAG) or node.tag.removeprefix(_TAG) not in _READERS:
             self.note(self._where(node), f"the tag '{node.tag.replace(_TAG, '!!')}' is not allowed. Write plain values")
             node.tag = f"{_TAG}{_PLAIN[type(node)]}"
@@ -254,9 +261,10 @@ class _Tree:
             self.note(self._where(node), f"{node.value} begins with a 0, which some read as octal. {cure}")
             return int(node.value)
         try:
-            return _READERS[node.tag.removeprefix(_TAG)](node.value)
+            value = _READERS[node.tag.removeprefix(_TAG)](node.value)
+            return _within(value) if isinstance(value, int) else value
         except (ValueError, KeyError):
-            raise self._error(node, f"'{node.value}' cannot be read as {node.tag.replace(_TAG, '!!')}") from None
+            raise self._error(node, f"{node.value!r:.60} cannot be read as {node.tag.replace(_TAG, '!!')}") from None
 
     def _list(self, node: yaml.Node) -> Items:
         return Items([self.value(item) for item in node.value], [self._where(item) for item in node.value])
@@ -296,6 +304,12 @@ class _Tree:
 
     def _error(self, node: yaml.Node, message: str) -> YamlError:
         return YamlError(self._where(node), message)
+
+
+def _within(value: int) -> int:
+    if not -_LARGEST <= value < _LARGEST:
+        raise ValueError
+    return value
 
 
 _PLAIN = {yaml.ScalarNode: "str", yaml.MappingNode: "map", yaml.SequenceNode: "seq"}

@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -21,7 +22,7 @@ from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.objective import Objective
 from gensweep.tables import Layout, cells_of, natural_width, table
-from gensweep.text import duration, number
+from gensweep.text import duration, number, printable
 
 _COLOURS = {Outcome.COMPLETED: "green", Outcome.PRUNED: "yellow", Outcome.DIVERGED: "magenta", Outcome.FAILED: "red"}
 _SHOWN = 8
@@ -29,7 +30,16 @@ _EVERY_LINE = 10.0  # seconds between lines about running trials
 _PLAIN = Layout()
 
 
-class _Stdout(Console):
+class _Console(Console):
+    """A console that draws its own colours and moves, and shows a text, whoever wrote it, as text."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """What is drawn, with nothing in its texts that a terminal obeys: everything goes through here."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+class _Stdout(_Console):
     def on_broken_pipe(self) -> None:
         """Leave it to `main` to say what it means that nobody reads any more; rich would end the process with 1."""
         raise BrokenPipeError(errno.EPIPE, "nobody reads the output any more")
@@ -188,7 +198,7 @@ def print_table(
 ) -> None:
     """Rows as a table on stdout: in the width of a terminal, and with a line a row where stdout is none."""
     is_terminal = console.is_terminal if console else sys.stdout.isatty()
-    console = console or _Stdout(force_terminal=None if is_terminal else False)
+    console = console or _Stdout(force_terminal=None if is_terminal else False, file=_drawn(sys.stdout))
     cells = cells_of(columns, list(rows))
     width = console.width
     if not is_terminal:
@@ -202,7 +212,7 @@ def print_table(
 def print_text(text: str) -> None:
     """Sentences on stdout: wrapped between words on a terminal, which would cut numbers and names; else as they are."""
     if sys.stdout.isatty():
-        _Stdout().print(Text(text))
+        _Stdout(file=_drawn(sys.stdout)).print(Text(text))
     else:
         print(text)
 
@@ -235,7 +245,13 @@ def _print_line(console: Console, line: str) -> None:
 
 def _stderr() -> Console:
     """A terminal only where stderr is one, whatever FORCE_COLOR says: a file of a live table is of no use."""
-    return Console(stderr=True, force_terminal=None if sys.stderr.isatty() else False)
+    return _Console(file=_drawn(sys.stderr), force_terminal=None if sys.stderr.isatty() else False)
+
+
+def _drawn(stream: TextIO) -> TextIO:
+    """The stream below the one that takes text alone (cli/streams.py), where there is one."""
+    below: TextIO = getattr(stream, "as_drawn", stream)
+    return below
 
 
 def _what(record: TrialRecord) -> str:

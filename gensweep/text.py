@@ -1,9 +1,45 @@
-"""Numbers as people read them, the same in every table, sentence and progress line."""
+"""Text for people: numbers, the same in every table, sentence and progress line; and strangers' texts, made harmless.
+
+A name in a ledger, a message of an error or a file's name may hold what a terminal obeys or a page runs. Each output has one
+door: `printable` stands at that of the terminal, `markdown` at that of reports.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
+
+# sequences that move the cursor, colour, rename the window or write the clipboard: ESC [ ... m, ESC ] ... BEL, ESC P ... ESC \\
+_SEQUENCE = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
+    r"|(?:\x1b[\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]"
+)
+# other controls but line ends and tabs, and what turns the direction of writing round, so that a text shows as another one
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_LINK = re.compile(r"\](?=[(\[:])")
+_MARKS = re.compile(r"[|`*\\]")
+
+
+def printable(text: str) -> str:
+    r"""The text without what a terminal obeys; lines and tabs stay.
+
+    >>> printable("\x1b[31mred\x1b]0;title\x07 and\x08 so on")
+    'red and so on'
+    """
+    return _CONTROL.sub("", _SEQUENCE.sub("", text)).replace("\u2028", " ").replace("\u2029", " ")
+
+
+def markdown(text: str) -> str:
+    r"""The text as one line of Markdown that shows it, with no tag, link, code or column of its own.
+
+    >>> markdown("<img src=x onerror=y> [a](javascript:b) c|d")
+    '&lt;img src=x onerror=y> [a\\](javascript:b) c\\|d'
+    """
+    line = " ".join(printable(text).splitlines())
+    return _LINK.sub(r"\]", _HTML.sub("&lt;", _MARKS.sub(r"\\\g<0>", line)))
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -11,6 +11,7 @@ from gensweep.errors import nearest
 
 _KINDS = (".yaml", ".yml", ".json")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LARGEST = 2**20  # bytes; the text of 100,000 values, and of all that a search space needs many times over
 _MOST = 30  # files that an error lists
 
 
@@ -34,9 +35,12 @@ def text_of(file: Path) -> str:
     if not file.exists():
         raise UnreadableError(_missing(file))
     try:
-        data = file.read_bytes()
+        with file.open("rb") as opened:
+            data = opened.read(_LARGEST + 1)
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from None
+    if len(data) > _LARGEST:
+        raise UnreadableError(f"is larger than {_LARGEST >> 20} MiB. A search space is a page of text")
     text = _decoded(data)
     return text.expandtabs(2) if file.suffix == ".json" else text
 

@@ -6,19 +6,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from gensweep.comparison import collect, report
 from gensweep.comparison.collect import Trials
 from gensweep.comparison.compare import Comparison, compared
-from gensweep.component import build
-from gensweep.datasets.base import Dataset
+from gensweep.configuration import TrialConfiguration
 from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.evaluation.sanity import sanity_rows
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.metrics.base import Metric
 from gensweep.studies.ground_truth import GroundTruth, ground_truth
 
 
@@ -41,9 +38,9 @@ class Verdict:
     """The answer of a sweep, and what it rests on.
 
     `trials` is the table of its trials. `comparison` is None where they cannot be compared. `sanity` says what the scores
-    mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data are not
-    here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with what is wrong;
-    None where nothing is.
+    mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data or an
+    extractor are not here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with
+    what is wrong; None where nothing is.
     """
 
     folder: SweepFolder
@@ -105,15 +102,17 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
 def _sanity(state: SweepState) -> tuple[Mapping[str, float | str], ...]:
     """Floors, and the scores of models that learn nothing."""
     configurations = [record.configuration for record in state.trials.values()]
-    settings = {json.dumps([c["dataset"], c["evaluation"]], sort_keys=True) for c in configurations}
+    settings = {json.dumps([c.get("dataset"), c.get("evaluation")], sort_keys=True) for c in configurations}
     if len(settings) != 1:
         return ()
-    dataset = cast(Dataset, build("datasets", configurations[0]["dataset"]))
-    if dataset.problem():
+    try:
+        first = TrialConfiguration.model_validate(configurations[0])
+    except ValueError:  # of another version, or of nobody
         return ()
-    evaluation = configurations[0]["evaluation"]
-    metrics = [cast(Metric, build("metrics", node)) for node in evaluation["metrics"]]
-    return tuple(sanity_rows(dataset, metrics, evaluation["split"]))
+    metrics = first.evaluation.metrics
+    if first.dataset.problem() or any(metric.problem() for metric in metrics):
+        return ()
+    return tuple(sanity_rows(first.dataset, metrics, first.evaluation.split))
 
 
 def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepError:

@@ -119,3 +119,24 @@ def test_what_is_no_text_file(write: Callable[..., Path]) -> None:
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(YamlError, match="cannot be read"):
         read_file(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: " + "[" * 90 + "]" * 90, "nested too deeply"),
+        ("a: " + "[" * 5000 + "]" * 5000, "nested too deeply"),
+        ("a: 0x" + "f" * 5000, "cannot be read as"),
+        ("a: " + "9" * 5000, "cannot be read as"),
+        (f"a: {2**63}", "cannot be read as"),
+        ("a:\n" + "- 1\n" * 100_001, "more than 100000 values"),
+    ],
+)
+def test_bombs_are_refused(text: str, says: str) -> None:
+    with pytest.raises(YamlError, match=says) as error:
+        read_text(text, "a.yaml")
+    assert len(str(error.value)) < 300
+
+
+def test_numbers_of_64_bits_are_read() -> None:
+    assert read_text(f"[{2**63 - 1}, {-(2**63)}, 0x7f]", "a.yaml") == [2**63 - 1, -(2**63), 127]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gensweep.text import duration, number
+from gensweep.text import duration, markdown, number, printable
 
 INF = float("inf")
 
@@ -35,3 +35,41 @@ def test_durations() -> None:
         "120 min",
         "2.5 h",
     ]
+
+
+@pytest.mark.parametrize(
+    ("evil", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]52;c;ZXZpbA==\x1b\\text", "text"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("\x1bP+q\x1b\\text", "text"),
+        ("\x9b31mtext", "text"),
+        ("\x1b\x1b[31m[31mtext", "[31mtext"),
+        ("\x1b[", ""),
+        ("a\x08\x7f\x00b\rc", "abc"),
+        ("\u202egpj.exe\u2066", "gpj.exe"),
+        ("two\nlines\tand é ∞ 猫", "two\nlines\tand é ∞ 猫"),
+    ],
+)
+def test_a_terminal_obeys_nothing_of_what_is_printable(evil: str, shown: str) -> None:
+    assert printable(evil) == shown
+    assert not any(ord(c) < 32 and c not in "\n\t" for c in printable(evil * 3))
+
+
+@pytest.mark.parametrize(
+    ("evil", "shown"),
+    [
+        ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
+        ("</td><!-- <?x", "&lt;/td>&lt;!-- &lt;?x"),
+        ("[a](javascript:alert(1))", r"[a\](javascript:alert(1))"),
+        (r"[a\](javascript:b)", r"[a\\\](javascript:b)"),
+        ("[a]: javascript:b", r"[a\]: javascript:b"),
+        ("a|b`c`*d*", r"a\|b\`c\`\*d\*"),
+        ("a\n\n# b\x1b[31m", "a  # b"),
+        ("0.5 [0.3, 0.7] < 1", "0.5 [0.3, 0.7] < 1"),
+    ],
+)
+def test_a_page_runs_nothing_of_what_is_escaped(evil: str, shown: str) -> None:
+    assert markdown(evil) == shown

@@ -88,3 +88,11 @@ def test_what_editors_and_programs_write_is_read(here: Path, name: str, data: by
 def test_octals_and_hexadecimals_are_those_of_yaml_1_2(here: Path) -> None:
     (here / "f.yaml").write_text("a: 0o10\nb: 0x1F\nc: 1e-3\nd: 8.0\n")
     assert read_file(Path("f.yaml")) == {"a": 8, "b": 31, "c": 0.001, "d": 8.0}
+
+
+def test_a_file_larger_than_any_search_space_is_not_read(here: Path) -> None:
+    (here / "large.yaml").write_bytes(b"# " + b"x" * 2**20)
+    assert "larger than 1 MiB" in told("large.yaml")
+    with (here / "sparse.yaml").open("wb") as file:
+        file.truncate(2**40)
+    assert "larger than 1 MiB" in told("sparse.yaml")

@@ -47,6 +47,18 @@ class Arm:
         """Whether a configuration drawn twice would be the same trial, because the file fixes the seed."""
         return self.space.get("seed") is not None
 
+    def unknown(self, parameters: Mapping[str, Any]) -> str | None:
+        """What of these parameters, which a log says were drawn, cannot have been; None where all can."""
+        laws = {str(axis.path): axis.distribution for axis in self.axes}
+        for path, value in parameters.items():
+            try:
+                if path in laws and -1e-6 <= laws[path].share(value) <= 1 + 1e-6:
+                    continue
+            except (ValueError, TypeError, ArithmeticError):
+                pass  # no number, or none of the options
+            return f"parameter {path!r:.60} = {value!r:.60}"
+        return None
+
     def configuration(self, parameters: Mapping[str, Any], seed: int) -> dict[str, Any]:
         """The plain configuration that these parameters make; `seed` is the trial's where the file fixes none."""
         made: dict[str, Any] = spaces.resolve(self.space, spaces.answers(parameters))

@@ -25,12 +25,20 @@ from gensweep.errors import nearest, suggest
 from gensweep.reading import YamlError, read_items
 
 Number = int | float
+MOST_OPTIONS = 10_000  # of these `check` tries a sample, and searchers look one up at each step
 _FEW = 16  # values of a range that are tried one by one
 _GOLDEN = 0.381966
 
 
 class DistributionError(ValueError):
     """A distribution that nothing can be drawn from; the message says why and what is accepted."""
+
+
+def too_many(n: int) -> DistributionError:
+    """Of a choice of `n` options."""
+    return DistributionError(
+        f"a choice of {n} options, and at most {MOST_OPTIONS} are accepted. Give fewer, or a range, as in int(1, 20000)"
+    )
 
 
 class Distribution(ABC):
@@ -75,6 +83,8 @@ class Choice(Distribution):
     def __post_init__(self) -> None:
         if not self.options:
             raise DistributionError("a choice of nothing. Give one option or more, as in choice(a, b)")
+        if len(self.options) > MOST_OPTIONS:
+            raise too_many(len(self.options))
         twice = sorted(label for label, n in Counter(self.labels).items() if n > 1)
         if twice:
             raise DistributionError(f"{self} names {', '.join(twice)} twice, which would be drawn twice as often")

@@ -17,6 +17,7 @@ from gensweep.nodes import nameless
 from gensweep.reading import Items, Map
 
 Ask = Callable[[Axis], Any]
+MOST_BRANCHES = 500  # each is an arm, or a space of its own
 _ROOT = AxisPath()
 
 
@@ -200,6 +201,9 @@ class _Reader:
             self._problem(
                 where, name, f"one_of chooses between nodes with a name. Between values, write choice({text})"
             )
+            return dict(tree)
+        if len(listed) > MOST_BRANCHES:
+            self._problem(where, name, f"one_of of {len(listed)} branches. At most {MOST_BRANCHES} are accepted")
             return dict(tree)
         spots = listed.where if isinstance(listed, Items) else [where] * len(listed)
         given = []

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from gensweep.cli.options import RUNS, AsJson, Runs, Shared
+from gensweep.cli.options import RUNS, AsJson, Runs, Shared, Trust, trust_these
 from gensweep.errors import ConfigError, gathered, suggest
 
 _SPLITS = ("train", "validation", "test")
@@ -32,6 +32,7 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
         bool, typer.Option("--sanity", help="what the scores mean: floors, and models that learn nothing")
     ] = False,
     runs: Runs = RUNS,
+    trust: Trust = None,
     as_json: AsJson = False,
     shared: Shared = False,
 ) -> None:
@@ -45,6 +46,7 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     """
     if sanity == bool(what):
         raise ConfigError("name what to evaluate, or give --sanity and --reference alone.")
+    trust_these(trust)
     from gensweep.terminal import waiting
 
     with waiting("loading what computes scores"):
@@ -60,6 +62,8 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
         lambda: members("metrics", metrics),
         lambda: dataset_of(reference) if reference else None,
     )
+    for metric in chosen:
+        metric.trust()
     subject = subject_of(what, runs, dataset, latest=latest, resize=resize) if what else None
     dataset = dataset or (subject.dataset if subject else None)
     if dataset is None:

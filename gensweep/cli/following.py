@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, sweep_named
+from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, Trust, sweep_named, trust_these
 
 
 def ui(
@@ -61,12 +61,15 @@ def ui(
         raise typer.Exit(end.code) from None
 
 
-def sync(name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, shared: Shared = False) -> None:
+def sync(
+    name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, trust: Trust = None, shared: Shared = False
+) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.
 
     Example:
       gensweep sync wae --tracking-uri http://127.0.0.1:5000
     """
+    trust_these(trust)
     folder = sweep_named(name, runs)
     from gensweep.terminal import waiting
 

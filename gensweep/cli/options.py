@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gensweep.errors import ConfigError, suggest
+from gensweep.extractors.trust import trust
 from gensweep.file_modes import SHARED, share
 from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
@@ -53,6 +54,10 @@ Shared = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+Trust = Annotated[
+    list[Path] | None,
+    typer.Option("--trust", help="an extractor's file that may run code of its own; remembered by its hash"),
+]
 RUNS = Path("runs")
 
 
@@ -77,3 +82,13 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
         where = f"For {name}: {path.resolve().name} --runs {path.parent}. " if elsewhere else ""
         raise ConfigError(f"there is no sweep '{found}' in {runs}. {where}{suggest(found, known)}")
     return SweepFolder.open(runs / found)
+
+
+def trust_these(files: list[Path] | None) -> None:
+    """Remember that the user trusts these files.
+
+    Raises:
+        ConfigError: one cannot be read.
+    """
+    for file in files or ():
+        trust(file)

@@ -17,7 +17,9 @@ from gensweep.cli.options import (
     Runs,
     Shared,
     TrackingUri,
+    Trust,
     sweep_named,
+    trust_these,
 )
 from gensweep.errors import ConfigError, Stopped
 
@@ -33,6 +35,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     address: Address = None,
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
+    trust: Trust = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
     shared: Shared = False,
 ) -> None:
@@ -44,14 +47,17 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep run search_spaces/families.yaml name=big search.samples=20 --address ray://head:10001
     """
     if dry_run:
-        plan(file, overrides)
+        plan(file, overrides, trust)
         return
+    trust_these(trust)
     from gensweep.terminal import say
 
     say(f"reading {file}")
     from gensweep.spaces.check import load_and_check
+    from gensweep.spaces.sources import trust_as_said
 
     sweep = load_and_check(file, overrides or [])
+    trust_as_said(sweep)
     from gensweep.campaign import Where
 
     _conduct(sweep, Where(runs, address, tracking_uri, in_process))
@@ -66,6 +72,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     samples: Annotated[
         int | None, typer.Option(help="ask for more trials an arm than the sweep was begun with")
     ] = None,
+    trust: Trust = None,
     shared: Shared = False,
 ) -> None:
     """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
@@ -74,6 +81,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep resume wae
       gensweep resume wae --samples 40
     """
+    trust_these(trust)
     folder = sweep_named(name, runs)
     from gensweep.terminal import say
 
@@ -83,7 +91,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     _conduct(continued(folder, samples), Where(runs, address, tracking_uri, in_process))
 
 
-def check(file: File, overrides: Overrides = None) -> None:
+def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
 
     Data and extractors are opened as trials open them; what is large, or would be fetched, is not, and that is said.
@@ -91,7 +99,7 @@ def check(file: File, overrides: Overrides = None) -> None:
     Example:
       gensweep check search_spaces/wae.yaml trial.latent_size='choice(4,8)'
     """
-    sweep, left = _sound(file, overrides)
+    sweep, left = _sound(file, overrides, trust)
     from gensweep.cli.notes import notes
     from gensweep.terminal import print_text
     from gensweep.text import counted
@@ -100,28 +108,30 @@ def check(file: File, overrides: Overrides = None) -> None:
     print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep), *left]))
 
 
-def plan(file: File, overrides: Overrides = None) -> None:
+def plan(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     """Say what would run: trials, axes, time from a timed probe on this machine, disk.
 
     Example:
       gensweep plan search_spaces/families.yaml search.samples=50
     """
-    sweep, _ = _sound(file, overrides)
+    sweep, _ = _sound(file, overrides, trust)
     from gensweep.cli.output import print_plan
     from gensweep.orchestration.plan import probe
 
     print_plan(sweep, probe(sweep))
 
 
-def _sound(file: Path, overrides: list[str] | None) -> tuple[Sweep, list[str]]:
+def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) -> tuple[Sweep, list[str]]:
     """The sweep, with its data here, and what of them was not opened."""
+    trust_these(trust)
     from gensweep.terminal import waiting
 
     with waiting(f"reading {file}"):
         from gensweep.spaces.check import load_and_check
-        from gensweep.spaces.sources import data_problems, opened_at_once
+        from gensweep.spaces.sources import data_problems, opened_at_once, trust_as_said
 
         sweep = load_and_check(file, overrides or [])
+        trust_as_said(sweep)
         problems, left = data_problems(sweep), list[str]()
     if not problems:
         with waiting("opening the data"):

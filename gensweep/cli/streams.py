@@ -1,4 +1,4 @@
-"""The two streams of a command: always there, never a traceback for what they cannot take."""
+"""The two streams of a command: always there, never a traceback for what they cannot take, text alone to what they show."""
 
 from __future__ import annotations
 
@@ -6,15 +6,40 @@ import io
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
 from gensweep.errors import CannotRun
+from gensweep.text import printable
 
 
 class OutputLost(CannotRun):
     """Stdout takes no more: its disk is full, or it is gone."""
+
+
+class _Printed:
+    """A stream that takes no more than lines of text: what a terminal would obey is taken out, whoever prints it.
+
+    A first carriage return stays, for a count that is rewritten in place. `as_drawn` is the stream for who draws on the
+    terminal, and cleans what it draws (terminal.py).
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = self.as_drawn = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write what can be printed of it; the number of characters that were given."""
+        self.as_drawn.write(text[: text.startswith("\r")] + printable(text))
+        return len(text)
+
+    def writelines(self, texts: Iterable[str]) -> None:
+        """Write each."""
+        for text in texts:
+            self.write(text)
 
 
 class _Output:
@@ -50,7 +75,8 @@ def streams() -> Iterator[None]:
     """
     before = sys.stdout, sys.stderr
     out, err = (_whole(stream) for stream in before)
-    sys.stdout, sys.stderr = cast(TextIO, _Output(out)), err
+    sys.stdout = cast(TextIO, _Printed(cast(TextIO, _Output(out))))
+    sys.stderr = cast(TextIO, _Printed(err))
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.axes.axis import AxisPath
-from gensweep.errors import ConfigError
+from gensweep.errors import ConfigError, DamagedSweep
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -91,7 +91,7 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         rows.append(_row(record, folder) | cells | {"unused": unused})
     return Trials(
         sweep=folder.name,
-        objective=Objective.model_validate(folder.definition["objective"]),
+        objective=objective_of(folder),
         rows=rows,
         axes=axes,
         searched=[column for column, path in axes.items() if path in asked],
@@ -99,6 +99,21 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         scores=scores,
         protocols=protocols,
     )
+
+
+def objective_of(folder: SweepFolder) -> Objective:
+    """What a sweep's definition says is best.
+
+    Raises:
+        DamagedSweep: it does not say that.
+    """
+    try:
+        return Objective.model_validate(folder.definition.get("objective"))
+    except ValueError as error:
+        reason = " ".join(str(error).split())
+        raise DamagedSweep(
+            f"{folder.path / 'sweep.yaml'}: its objective is none ({reason:.200}). Restore it from a copy."
+        ) from error
 
 
 def loss(row: Mapping[str, Any], objective: Objective) -> float:
@@ -109,7 +124,7 @@ def loss(row: Mapping[str, Any], objective: Objective) -> float:
 
 def summary(folder: SweepFolder) -> dict[str, Any]:
     """How far a sweep is: its trials, those that ended, the best so far (of running trials too), what it took."""
-    state, objective = folder.state(), Objective.model_validate(folder.definition["objective"])
+    state, objective = folder.state(), objective_of(folder)
     records = list(state.trials.values())
     counted = [r for r in records if r.outcome is None or r.outcome.name in CAN_SCORE]
     return {

@@ -99,10 +99,9 @@ class Comparison:
         return {name: self._order_by(name) for name in self.scores if "." not in name and name != own}
 
     def _order_by(self, score: str) -> str:
-        objective = _objective_of(score)
-        if objective is None:
-            return "not ranked: it only watches for something"
         try:
+            if (objective := _objective_of(score)) is None:
+                return "not ranked: it only watches for something"
             ranking = rank(self.rows, objective, budget=self.ranking.budget)
         except (ConfigError, NoUsableTrial) as error:
             return "not ranked: " + str(error).splitlines()[0]

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
@@ -35,12 +38,14 @@ _DPI = 120
 
 def draw(rows: Sequence[Row], ranking: Ranking, axes: Sequence[str]) -> dict[str, bytes]:
     """File name -> PNG of every figure that these trials give."""
-    figures = {
-        "expected_best.png": expected_best_figure(rows, ranking),
-        "curves.png": curves_figure(rows, ranking),
-        "axes.png": axes_figure(rows, ranking, axes),
-    }
-    return {name: _png(figure) for name, figure in figures.items() if figure is not None}
+    # a name is text, also one with two dollars, and one without glyphs is no reason to warn
+    with rc_context({"text.parse_math": False}), warnings.catch_warnings(action="ignore", category=UserWarning):
+        figures = {
+            "expected_best.png": expected_best_figure(rows, ranking),
+            "curves.png": curves_figure(rows, ranking),
+            "axes.png": axes_figure(rows, ranking, axes),
+        }
+        return {name: _png(figure) for name, figure in figures.items() if figure is not None}
 
 
 def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:
@@ -146,6 +151,7 @@ def _positions(panel: Axes, name: str, rows: Sequence[Row]) -> dict[int, float]:
     if numeric and len(set(values)) > 6:
         if min(values) > 0 and max(values) / min(values) > 50:
             panel.set_xscale("log")
+            _plain_numbers(panel.xaxis)
         return {id(row): float(row[name]) for row in present}
     kinds = sorted(set(values)) if numeric else sorted({str(value) for value in values})
     panel.set_xticks(range(len(kinds)), [str(kind) for kind in kinds])
@@ -170,12 +176,16 @@ def _scatter(panel: Axes, placed: Sequence[tuple[float, Row]], ranking: Ranking,
     panel.scatter(*_columns(lost), s=30, marker="x", color=colour, transform=panel.get_xaxis_transform())
 
 
+def _plain_numbers(axis: Axis) -> None:
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def _scale_y(axes: Axes, values: Sequence[float]) -> None:
     if values and min(values) > 0 and max(values) / min(values) > 20:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _plain_numbers(axes.yaxis)
 
 
 def _styles(ranking: Ranking) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from typing import Any
 from gensweep.comparison import plots
 from gensweep.comparison.compare import Comparison, trials_of
 from gensweep.ledger.durable import write_atomic
+from gensweep.text import markdown as escaped
 from gensweep.text import number
 
 
@@ -32,7 +33,10 @@ def write(comparison: Comparison, destination: Path, sanity: Sequence[Mapping[st
 def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequence[Mapping[str, Any]] = ()) -> str:
     """The report: the sentence first, then what it rests on."""
     ranking = comparison.ranking
-    parts = [f"# {', '.join(comparison.sweeps)}: which {comparison.by} is best?", f"**{comparison.sentence()}**"]
+    parts = [
+        f"# {escaped(', '.join(comparison.sweeps))}: which {escaped(comparison.by)} is best?",
+        f"**{escaped(comparison.sentence())}**",
+    ]
     parts += [markdown_table(comparison.table())]
     parts += [_markdown_link(name) for name in figures]
     if ranking.pairs:
@@ -50,7 +54,7 @@ def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequen
         ]
         parts += ["## Do other scores agree?", markdown_table(lines)]
     if endings := comparison.endings():
-        parts += ["## What went wrong", "\n".join(f"- {_escape(line)}" for line in endings)]
+        parts += ["## What went wrong", "\n".join(f"- {escaped(line)}" for line in endings)]
     return "\n\n".join([*parts, "## How to read this", _notes(comparison)]) + "\n"
 
 
@@ -59,8 +63,8 @@ def markdown_table(rows: Sequence[dict[str, str]]) -> str:
     if not rows:
         return ""
     columns = list(dict.fromkeys(column for row in rows for column in row))
-    lines = [columns, ["---", *["---:"] * (len(columns) - 1)]]
-    lines += [[_escape(row.get(column, "")) for column in columns] for row in rows]
+    lines = [[escaped(column) for column in columns], ["---", *["---:"] * (len(columns) - 1)]]
+    lines += [[escaped(row.get(column, "")) for column in columns] for row in rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -70,8 +74,8 @@ def _notes(comparison: Comparison) -> str:
     protocol = f"protocol.{objective.metric.partition('.')[0]}"
     hashes = sorted({row[protocol] for row in comparison.rows if protocol in row})
     lines = [
-        f"Ranked by {objective.metric} ({direction} is better), protocol {', '.join(hashes) or 'unknown'}, at the epoch "
-        "where the sweep's objective was best.",
+        f"Ranked by {escaped(objective.metric)} ({direction} is better), protocol "
+        f"{escaped(', '.join(hashes)) or 'unknown'}, at the epoch where the sweep's objective was best.",
         f"*Expected best of {ranking.budget}*: the best score that a search of {trials_of(ranking.budget)} finds on "
         "average (unbiased estimator of Tang et al. 2020, arXiv:2004.13705); intervals by 2000 bootstrap resamples of "
         "the trials.",
@@ -86,10 +90,6 @@ def _notes(comparison: Comparison) -> str:
     if ranking.unfinished:
         lines.insert(1, f"{trials_of(ranking.unfinished)} not finished yet and left out.")
     return "\n".join(f"- {line}" for line in lines)
-
-
-def _escape(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
 
 
 def _markdown_link(name: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import gensweep
-from gensweep.datasets._idx import read_content
+from gensweep.datasets._idx import read_content, read_within
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import ConfigError
 from gensweep.home import expanded, home
@@ -105,7 +105,7 @@ class FileSet:
                     name = member.name.rsplit("/", 1)[-1]
                     if name in left and (stream := members.extractfile(member)):
                         left.remove(name)
-                        yield name, stream.read()
+                        yield name, read_within(stream, archive, self.command)
                     if not left:
                         return
         except (OSError, EOFError, tarfile.TarError, zlib.error) as error:

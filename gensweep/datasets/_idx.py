@@ -7,27 +7,47 @@ import math
 import struct
 import zlib
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from gensweep.errors import ConfigError
 
 _UNSIGNED_BYTE = 0x08
+_LARGEST = 2**28  # bytes of one unpacked file: MNIST's and CIFAR-10's have a tenth of that
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
 
 
 def read_content(path: Path, command: str) -> bytes:
     """The bytes of `path`, unpacked where its name ends in .gz. `command`, for the message, fetches it again.
 
     Raises:
-        ConfigError: the file cannot be read, or its gzip stream is truncated or corrupt.
+        ConfigError: the file cannot be read, its gzip stream is truncated or corrupt, or it unpacks to more than any such file.
     """
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return read_within(file, path, command)
     except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(
             f"{path}: cannot be read ({error or type(error).__name__}). Fetch it again: `{command}`."
         ) from error
+
+
+def read_within(file: _Readable, path: Path, command: str) -> bytes:
+    """What is left of an opened file, which is not taken into memory if it is larger than any such file.
+
+    Raises:
+        ConfigError: it is.
+    """
+    data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ConfigError(
+            f"{path}: holds more than {_LARGEST >> 20} MiB, and no such file does. Fetch it again: `{command}`."
+        )
+    return data
 
 
 def parse(content: bytes, path: Path, command: str) -> torch.Tensor:

@@ -15,6 +15,7 @@ from gensweep.configuration import Resources
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.errors import CannotRun
 from gensweep.executors.base import T
+from gensweep.extractors.trust import VARIABLE, trusted
 from gensweep.file_modes import for_workers
 from gensweep.home import expanded
 
@@ -38,9 +39,10 @@ def answers(question: Callable[[], T], resources: Resources) -> dict[str, T]:
 
 
 def worker_environment() -> dict[str, str]:
-    """The folders that this process was told or stands in, for workers, which stand in others, and how it makes files."""
+    """The folders that this process was told or stands in, what it trusts, and how it makes files: workers stand in others."""
     told = {name: expanded(value, name).absolute() for name in _FOLDERS if (value := os.environ.get(name))}
-    return {**{name: str(path) for name, path in told.items()}, WORKING_FOLDER: str(Path.cwd()), **for_workers()}
+    known = {WORKING_FOLDER: str(Path.cwd()), VARIABLE: ",".join(sorted(trusted())), **for_workers()}
+    return {**{name: str(path) for name, path in told.items()}, **known}
 
 
 def _asked(question: Callable[[], Any], node: str) -> Any:

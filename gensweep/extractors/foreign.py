@@ -1,4 +1,4 @@
-"""Feature networks that do not ship: the Inception of the literature, and any TorchScript or torch.export file.
+"""Feature networks that do not ship: the Inception of the literature, and any torch.export or TorchScript file.
 
 `inception` is "inception-2015-12-05.pt", the TorchScript translation by T. Karras et al. (StyleGAN2-ADA, 2020) of the
 network that FID was defined with. It takes 0 to 255 in three channels, resizes bilinearly to 299 × 299 as TensorFlow 1
@@ -7,7 +7,8 @@ and downloaded into the cache where it is in none of them; its SHA-256 must be t
 
 `file:PATH` takes a card beside it, PATH with the ending .json, which may say any of: range [low, high] of its input,
 round, channels, size, resize (bilinear, bicubic, nearest), antialias, sha256. Without a card it gets the data as they are.
-TorchScript and torch.export files run code of their own: load only those that you trust.
+Of a torch.export file only what is no code is opened (exported.py). TorchScript, and a torch.export file that holds more,
+may run code of its own as soon as it is opened; it is refused unless the user has said to trust it (trust.py).
 """
 
 from __future__ import annotations
@@ -28,17 +29,30 @@ from typing import Any
 import torch
 
 from gensweep.errors import ConfigError
+from gensweep.extractors.exported import UnsafeError, is_exported, without_code
 from gensweep.extractors.preparation import Preparation, Range
+from gensweep.extractors.trust import trusted
 from gensweep.home import cache_folder, expanded
 
 INCEPTION_FILE = "inception-2015-12-05.pt"
 INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
 INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 _INCEPTION_RESIZE = "inside the network: bilinear to 299 × 299 as TensorFlow 1's, antialias off"
-_CARD_KEYS = {"range", "round", "channels", "size", "resize", "antialias", "sha256"}
+_LARGEST_CARD = 2**16  # bytes
+_FAR = 1e9
 _CHUNK = 1 << 20
 _PATIENCE = 5  # seconds
 
+_CARD_VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "range": ("[low, high]", lambda value: value is None or _is_range(value)),
+    "round": ("true or false", lambda value: isinstance(value, bool)),
+    "channels": ("1 to 64", lambda value: value is None or (type(value) is int and 1 <= value <= 64)),
+    "size": ("1 to 4096 pixels", lambda value: value is None or (type(value) is int and 1 <= value <= 4096)),
+    "resize": ("bilinear, bicubic or nearest", lambda value: value in ("bilinear", "bicubic", "nearest")),
+    "antialias": ("true or false", lambda value: isinstance(value, bool)),
+    "sha256": ("64 hexadecimal digits", lambda value: isinstance(value, str)),
+}
+_CARD_KEYS = set(_CARD_VALUES)
 ARGUMENTS: dict[str, dict[str, Any]] = {"inception": {"return_features": True}, "file": {}}
 
 
@@ -81,7 +95,9 @@ def problem(kind: str, path: str) -> str | None:
         return f"extractor {kind}: {file} holds no network, neither TorchScript nor torch.export."
     try:
         _card(file)
-    except ConfigError as error:
+        if kind == "file":
+            _openable(file, file.read_bytes())
+    except (ConfigError, OSError) as error:
         return f"extractor {kind}: {error}"
     return None
 
@@ -90,19 +106,21 @@ def load(kind: str, file: Path, bounds: Range | None) -> tuple[torch.nn.Module, 
     """The network of `file` in evaluation mode, the SHA-256 of the file, and how items within `bounds` are prepared.
 
     Raises:
-        ConfigError: no such file, another file than the hash says, no network in it, a card that cannot be read.
+        ConfigError: no such file, another file than the hash says, no network in it, one that may run code and is not
+            trusted, a card that cannot be read.
     """
     try:
-        digest = _digest(file)
+        data = file.read_bytes()  # once: what is opened is what was hashed
     except OSError as error:
         raise ConfigError(f"extractor {kind}: {file} cannot be read ({error.strerror}). Check the path.") from error
+    digest = hashlib.sha256(data).hexdigest()
     described: dict[str, Any] = {"sha256": INCEPTION_SHA256} if kind == "inception" else _card(file)
     if (expected := described.get("sha256", digest)) != digest:
         raise ConfigError(
             f"extractor {kind}: {file} has SHA-256 {digest}, not {expected}. Its scores could not be compared with "
             "others; get the file again, or use another network as `extractor: file:PATH`."
         )
-    network = _network(file, digest)
+    network = _network(file, data, digest) if kind == "file" else _opened(file, data, digest)
     if kind == "inception":
         preparation = Preparation(bounds, (0.0, 255.0), rounded=True, channels=3, inside=_INCEPTION_RESIZE)
         return network, digest, preparation
@@ -143,11 +161,15 @@ def probe(features: Callable[[torch.Tensor], torch.Tensor], name: str, items: to
         )
 
 
-def _network(file: Path, digest: str) -> torch.nn.Module:
-    # Each kind is a zip archive, and only torch.export's names its format.
-    exported = zipfile.is_zipfile(file) and any(n.endswith("archive_format") for n in zipfile.ZipFile(file).namelist())
+def _network(file: Path, data: bytes, digest: str) -> torch.nn.Module:
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        raise ConfigError(f"{file} (SHA-256 {digest[:8]}…) holds no network, neither TorchScript nor torch.export.")
+    return _opened(file, _openable(file, data), digest)
+
+
+def _opened(file: Path, data: bytes, digest: str) -> torch.nn.Module:
     try:
-        return _exported(file) if exported else _torchscript(file)
+        return _exported(data) if is_exported(data) else _torchscript(data)
     except Exception as error:  # what torch raises for a strange file is no part of its interface
         reason = str(error).strip().partition("\n")[0]
         raise ConfigError(
@@ -156,16 +178,37 @@ def _network(file: Path, digest: str) -> torch.nn.Module:
         ) from error
 
 
-def _torchscript(file: Path) -> torch.nn.Module:
+def _openable(file: Path, data: bytes) -> bytes:
+    """The part of a file's content that runs no code; all of it where the user trusts it.
+
+    Raises:
+        ConfigError: it may run code, and is not trusted.
+    """
+    why = "is TorchScript, which can run code of its own when it is opened"
+    if is_exported(data):
+        try:
+            return without_code(data)
+        except UnsafeError as error:
+            why = f"is an archive of torch.export that {error}, and could run code when it is opened"
+    digest = hashlib.sha256(data).hexdigest()
+    if digest not in trusted():
+        raise ConfigError(
+            f"{file} (SHA-256 {digest[:8]}…) {why}. It was not opened. Save the network with torch.export.save, of which "
+            f"sizes, operators and weights alone are read; or, if you trust who made it, write `trust: true` beside the "
+            f"extractor in your search-space file, or give --trust {file}."
+        )
+    return data
+
+
+def _torchscript(data: bytes) -> torch.nn.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its deprecation is no concern of who has such a file
-        network: torch.jit.ScriptModule = torch.jit.load(file, map_location="cpu")  # type: ignore[no-untyped-call]
+        network: torch.jit.ScriptModule = torch.jit.load(io.BytesIO(data), map_location="cpu")  # type: ignore[no-untyped-call]
     return network.eval()
 
 
-def _exported(file: Path) -> torch.nn.Module:
-    with file.open("rb") as data:
-        module = torch.export.load(io.BytesIO(data.read())).module()
+def _exported(data: bytes) -> torch.nn.Module:
+    module = torch.export.load(io.BytesIO(data)).module(check_guards=False)  # of guards there is only code
     module.training = False  # its mode was fixed when it was exported, and .eval() is refused
     return module
 
@@ -175,13 +218,22 @@ def _card(file: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        described = json.loads(path.read_text())
-    except ValueError as error:
+        with path.open("rb") as card:
+            described = json.loads(card.read(_LARGEST_CARD))
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: no JSON ({error})") from error
     if not isinstance(described, dict) or (unknown := sorted(set(described) - _CARD_KEYS)):
         strange = unknown if isinstance(described, dict) else described
         raise ConfigError(f"{path}: unknown {strange}. A card may say {', '.join(sorted(_CARD_KEYS))}.")
+    for key, value in described.items():
+        if not _CARD_VALUES[key][1](value):
+            raise ConfigError(f"{path}: {key}: {value!r:.60}. It takes {_CARD_VALUES[key][0]}.")
     return described
+
+
+def _is_range(value: Any) -> bool:
+    numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
+    return numbers and -_FAR < value[0] < value[1] < _FAR
 
 
 def _digest(file: Path) -> str:

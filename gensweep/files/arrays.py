@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from gensweep.errors import ConfigError, suggest
 
 Bounds = tuple[float, float]
 _BLOCK = 1024
+_LONGEST_HEADER = 2**16  # bytes
+LARGEST_UNPACKED = 2**30  # bytes of an array in a .npz, which cannot be mapped
 _CHANNELS = (1, 3)
 _LOOKED_AT = 1000
 _MOST_LEVELS = 2**16
@@ -144,7 +146,11 @@ def _opened(file: Path, key: str | None) -> Any:
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:
-                return arrays[_key(file, key, list(arrays.files))]
+                chosen = _key(file, key, list(arrays.files))
+                _refuse_bomb(file, chosen)
+                return arrays[chosen]
+        with file.open("rb") as opened:
+            _refuse_long_header(opened)
         # Copy on write: torch wants writable memory, and the file stays as it is.
         return np.lib.format.open_memmap(file, mode="c")
     except _UNREADABLE as error:
@@ -152,6 +158,32 @@ def _opened(file: Path, key: str | None) -> Any:
             f"{file}: no array can be read from it ({error or type(error).__name__}). It is missing, truncated, or not "
             "a .npy or .npz file of numbers."
         ) from error
+
+
+def _refuse_bomb(file: Path, key: str) -> None:
+    """Refuse an array whose header says that it takes more memory than is read into it: 3 MB may unpack to 3 GB."""
+    with zipfile.ZipFile(file) as archive:
+        name = key if key in archive.namelist() else f"{key}.npy"
+        with archive.open(name) as member:
+            _refuse_long_header(member)
+        with archive.open(name) as member:
+            version = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(member)
+        size = math.prod(shape) * dtype.itemsize
+        if size > archive.getinfo(name).file_size:
+            raise ValueError(f"the header of {key} says {size} bytes, and there are {archive.getinfo(name).file_size}")
+    if size > LARGEST_UNPACKED:
+        raise ConfigError(
+            f"{file}: array {key} unpacks to {size / 2**30:.3g} GiB, and at most {LARGEST_UNPACKED >> 30} GiB is read into "
+            "memory. Save it as a .npy, which is mapped."
+        )
+
+
+def _refuse_long_header(opened: IO[bytes]) -> None:
+    """Raise ValueError where the header says that it is longer than any: NumPy would make room for it first."""
+    if np.lib.format.read_magic(opened) != (1, 0) and int.from_bytes(opened.read(4), "little") > _LONGEST_HEADER:
+        raise ValueError("its header says that it is longer than any header is")
 
 
 def _key(file: Path, key: str | None, keys: list[str]) -> str:

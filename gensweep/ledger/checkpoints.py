@@ -17,6 +17,7 @@ from typing import Any
 
 from gensweep.errors import DamagedSweep
 from gensweep.ledger.durable import fsync_directory, make_directory, write_new
+from gensweep.ledger.foreign import document, json_of
 from gensweep.ledger.lease import Fence
 
 SCHEMA = 1
@@ -203,7 +204,9 @@ def _verify(directory: Path) -> Checkpoint | None:
         DamagedSweep: a newer gensweep wrote it; moving it aside would lose work.
     """
     try:
-        manifest = json.loads((directory / MANIFEST).read_bytes())
+        if directory.is_symlink():
+            return None
+        manifest = json_of(document(directory / MANIFEST))
         if manifest["schema"] > SCHEMA:
             raise DamagedSweep(
                 f"{directory / MANIFEST}: its schema is {manifest['schema']}, and this gensweep knows up to {SCHEMA}: "
@@ -213,6 +216,8 @@ def _verify(directory: Path) -> Checkpoint | None:
         if own != _digest(_canonical(manifest)) or not all(
             _whole(directory, *item) for item in manifest["files"].items()
         ):
+            return None
+        if type(manifest["step"]) is not int or manifest["step"] < 0:
             return None
         return Checkpoint(
             manifest["step"], directory, {name: entry["sha256"] for name, entry in manifest["files"].items()}
@@ -227,6 +232,8 @@ def _verify(directory: Path) -> Checkpoint | None:
 
 def _whole(directory: Path, name: str, entry: Mapping[str, Any]) -> bool:
     path = directory / name
+    if Path(name).name != name or path.is_symlink() or not path.is_file():
+        return False
     return bool(path.stat().st_size == entry["size"] and _digest(path.read_bytes()) == entry["sha256"])
 
 

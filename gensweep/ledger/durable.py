@@ -77,7 +77,7 @@ def append_at(path: Path, size: int, data: bytes) -> int:
         OSError: as it came; the file then ends at `size` again, or in a torn tail that the next call cuts off.
     """
     new = not path.exists()
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:
         if os.fstat(descriptor).st_size != size:
             os.ftruncate(descriptor, size)

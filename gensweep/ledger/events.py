@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from gensweep.errors import CannotRun, DamagedSweep
 from gensweep.ledger.durable import append_at
+from gensweep.ledger.foreign import json_of, lines
 from gensweep.ledger.lease import Fenced, Lease, owner
 
 SCHEMA = 1
@@ -103,12 +104,10 @@ class EventLog:
     def last(self) -> Event | None:
         """The last event alone, from the end of the file; None where the last line is torn or there is none."""
         try:
-            with self.path.open("rb") as file:
-                file.seek(max(0, os.fstat(file.fileno()).st_size - _LONGEST_END))
-                lines = file.read().split(b"\n")
+            found = lines(self.path, max(0, os.stat(self.path).st_size - _LONGEST_END)).split(b"\n")
         except FileNotFoundError:
             return None
-        return _decode(lines[-2])[0] if len(lines) > 1 and not lines[-1] else None
+        return _decode(found[-2])[0] if len(found) > 1 and not found[-1] else None
 
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event and return its seq. It is durable when this returns."""
@@ -129,10 +128,10 @@ class EventLog:
             self._nobody_else_wrote()
             self._taken = None
             numbered = list(enumerate(events, start=self._seq + 1))
-            lines = [_encode(event, seq, lease.generation) for seq, event in numbered]
+            encoded = [_encode(event, seq, lease.generation) for seq, event in numbered]
             self._certain = False  # stays so if the write fails half-way: the next append looks at the file again
-            self._size = append_at(self.path, self._size, b"".join(lines))
-            self._seq += len(lines)
+            self._size = append_at(self.path, self._size, b"".join(encoded))
+            self._seq += len(encoded)
             self._certain = True
             return [seq for seq, _ in numbered]
 
@@ -171,7 +170,7 @@ class EventLog:
         # The lease is read before the log: a driver that starts in between can only make the log longer.
         newest = owner(self._sweep)
         try:
-            data = self.path.read_bytes()
+            data = lines(self.path)
         except FileNotFoundError:
             data = b""
         scan = _parse(self.path, data, _Scan())
@@ -235,9 +234,7 @@ class Follower:
         if (known := self._known) is None:
             return None
         try:
-            with self._log.path.open("rb") as file:
-                file.seek(known.size - len(known.last))
-                data = file.read()
+            data = lines(self._log.path, known.size - len(known.last))
         except FileNotFoundError:
             return None
         if not data.startswith(known.last):
@@ -256,11 +253,11 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 def _parse(path: Path, data: bytes, scan: _Scan) -> _Scan:
     """Enter the lines of `data`, which stand behind those of `scan`."""
-    *lines, tail = data.split(b"\n")
+    *whole, tail = data.split(b"\n")
     first = scan.seq + 1  # an event is a line
-    for number, line in enumerate(lines, start=first):
+    for number, line in enumerate(whole, start=first):
         event, trouble = _decode(line)
-        if event is None and number == first + len(lines) - 1 and not tail:
+        if event is None and number == first + len(whole) - 1 and not tail:
             scan.note = f"{path}:{number}: the last line was torn ({trouble}); it is left out."
             break
         trouble = trouble or _out_of_order(event or {}, scan)
@@ -268,7 +265,7 @@ def _parse(path: Path, data: bytes, scan: _Scan) -> _Scan:
             raise DamagedSweep(_damaged(path, number, trouble))
         scan.enter(event, line)
     if tail:
-        scan.note = f"{path}:{first + len(lines)}: the last line was torn (it has no end); it is left out."
+        scan.note = f"{path}:{first + len(whole)}: the last line was torn (it has no end); it is left out."
     return scan
 
 
@@ -285,7 +282,7 @@ def _decode(line: bytes) -> tuple[Event | None, str]:
     text, crc = line[: -len(_CRC)] + b"}", line[-len(_CRC) :]
     whole = crc == b',"crc":"%08x"}' % zlib.crc32(text)
     try:
-        event = json.loads(text if whole else line)
+        event = json_of(text if whole else line)
     except ValueError:
         event = None
     schema = event.get("schema") if isinstance(event, dict) else None
@@ -293,6 +290,8 @@ def _decode(line: bytes) -> tuple[Event | None, str]:
         return event, f"its schema is {schema}, and this gensweep knows up to {SCHEMA}; use a newer one"
     if not whole:
         return None, "its checksum does not match"
+    if not isinstance(event, dict) or not all(type(event.get(name)) is int for name in ("seq", "generation")):
+        return None, "it is no event"
     event.pop("schema", None)
     return event, ""
 

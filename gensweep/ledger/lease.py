@@ -17,6 +17,7 @@ from types import TracebackType
 
 from gensweep.errors import CannotRun, DamagedSweep
 from gensweep.ledger.durable import make_directory, write_atomic
+from gensweep.ledger.foreign import document, json_of
 
 PATIENCE = 0.5  # seconds: a probe of `holder`, or a process that is just dying, may have the lock for a moment
 _held: weakref.WeakSet[Lease] = weakref.WeakSet()
@@ -115,7 +116,7 @@ def owner(sweep: Path) -> Owner | None:
     """The newest driver of a sweep, alive or not; None before the first."""
     path = _lease_file(sweep)
     try:
-        return Owner(**json.loads(path.read_bytes()))
+        return _owner_in(document(path))
     except FileNotFoundError:
         return None
     except (ValueError, TypeError) as error:
@@ -123,6 +124,13 @@ def owner(sweep: Path) -> Owner | None:
             f"{path}: not a lease ({error}). When no driver of this sweep is running, delete the file: "
             "the next start writes a new one."
         ) from error
+
+
+def _owner_in(text: bytes) -> Owner:
+    found = Owner(**json_of(text))
+    if not all(type(number) is int for number in (found.pid, found.generation, found.seq)):
+        raise ValueError("its numbers are none")
+    return found
 
 
 def generation(sweep: Path) -> int:
@@ -134,7 +142,7 @@ def generation(sweep: Path) -> int:
 def holder(sweep: Path) -> Owner | None:
     """The driver that holds the sweep now, or None when nobody does."""
     try:
-        descriptor = os.open(_lock_file(sweep), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(_lock_file(sweep), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return None
     try:
@@ -161,7 +169,7 @@ def _lock(sweep: Path) -> int:
     while True:
         try:
             make_directory(path.parent)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise CannotRun(f"{path}: cannot be written ({error.strerror}). Make the folder writable.") from error
         try:

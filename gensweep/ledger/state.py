@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep.errors import DamagedSweep, Outcome
+from gensweep.ledger.fields import is_folder_name, mistake
 from gensweep.ledger.history import Change, Copied, History, Reported, TrialRecord
 
 Event = Mapping[str, Any]
@@ -44,17 +45,30 @@ class SweepState:
         """Enter one event. An unknown kind is left out: a newer gensweep may have written it.
 
         Raises:
-            DamagedSweep: it speaks of a trial that was never issued, or ends one in a way that is not known.
+            DamagedSweep: it speaks of a trial that was never issued, ends one in a way that is not known, names one as no
+                folder can be named, or says what is no number where one belongs.
         """
-        kind = event["event"]
+        kind = event.get("event")
+        if not isinstance(kind, str):
+            raise _damaged(event, "is of no kind")
+        if kind not in _OF_THE_SWEEP and kind not in _OF_A_TRIAL:
+            return
+        if wrong := mistake(event):
+            raise _damaged(event, wrong)
+        try:
+            self._enter(kind, event)
+        except KeyError as error:
+            raise _damaged(event, f"does not say its {error}") from None
+
+    def _enter(self, kind: str, event: Event) -> None:
         if kind in _OF_THE_SWEEP:
             _OF_THE_SWEEP[kind](self, event)
-        elif kind in _OF_A_TRIAL:
-            record = self.trials.get(event["number"])
-            if record is None:
-                raise _damaged(event, f"speaks of trial {event['number']}, which was never issued")
-            if record.outcome is None:  # what ended has ended: an orphan's last words change nothing
-                _OF_A_TRIAL[kind](self, record, event)
+            return
+        record = self.trials.get(event["number"])
+        if record is None:
+            raise _damaged(event, f"speaks of trial {event['number']}, which was never issued")
+        if record.outcome is None:  # what ended has ended: an orphan's last words change nothing
+            _OF_A_TRIAL[kind](self, record, event)
 
 
 def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
@@ -75,9 +89,11 @@ def _issued(state: SweepState, event: Event) -> None:
     number = event["number"]
     if number in state.trials:
         raise _damaged(event, f"issues trial {number} a second time")
-    arm = event.get("arm", event.get("family", ""))
+    arm, key = event.get("arm", event.get("family", "")), event["key"]
+    if not isinstance(arm, str) or not is_folder_name(number, arm, key):
+        raise _damaged(event, f"issues a trial whose arm and key, {arm!r:.60} and {key!r:.60}, name no folder")
     history = state.history(arm)
-    record = TrialRecord(number, event["key"], arm, event.get("position", len(history)))
+    record = TrialRecord(number, key, arm, event.get("position", len(history)))
     record.parameters, record.configuration = event.get("parameters", {}), event.get("configuration", {})
     record.proposed = record.parameters
     state.trials[number] = record

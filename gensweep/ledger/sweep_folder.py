@@ -15,10 +15,14 @@ from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
 from gensweep.ledger.durable import make_directory, write_atomic
 from gensweep.ledger.events import EventLog, News
+from gensweep.ledger.fields import is_folder_name
+from gensweep.ledger.foreign import depth, document, json_of, refuse_links
 from gensweep.ledger.history import TrialRecord, folder_name
 from gensweep.ledger.lease import Fence, Lease, Owner
 from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
+
+_DEEPEST = 100  # levels in a definition
 
 
 class SweepFolder:
@@ -56,10 +60,11 @@ class SweepFolder:
 
     @classmethod
     def open(cls, path: Path) -> SweepFolder:
-        """A sweep that exists, or ConfigError."""
+        """A sweep that exists, or ConfigError; DamagedSweep where links lead out of it."""
         path = Path(path)
         if not _holds_sweep(path):
             raise ConfigError(f"{path}: no sweep is here (no sweep.yaml). `gensweep ls` lists the sweeps.")
+        _refuse_links(path)
         return cls(path)
 
     @property
@@ -72,8 +77,8 @@ class SweepFolder:
         """The resolved definition, as sweep.yaml holds it."""
         path = self.path / "sweep.yaml"
         try:
-            found = yaml.safe_load(path.read_bytes())
-        except (OSError, yaml.YAMLError, ValueError) as error:
+            found = _tree_of(document(path))
+        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise DamagedSweep(f"{path}: cannot be read ({reason}). Restore it from a copy.") from error
         if not isinstance(found, dict):
@@ -99,13 +104,14 @@ class SweepFolder:
     def environment(self) -> dict[str, Any]:
         """Where the sweep was made; empty if that was lost, because nothing depends on it."""
         try:
-            found = json.loads((self.path / "environment.json").read_bytes())
-        except (OSError, ValueError):
+            found = json_of(document(self.path / "environment.json"))
+        except (OSError, ValueError, DamagedSweep):
             return {}
         return found if isinstance(found, dict) else {}
 
     def state(self) -> SweepState:
         """What came of the sweep so far."""
+        _refuse_links(self.path)
         return fold(self.events.read())
 
     def follow(self) -> Following:
@@ -150,6 +156,10 @@ class SweepFolder:
         if generation is None and self._lease is not None and not self._lease.released:
             generation = self._lease.generation
         path = self.path / "trials" / folder_name(number, arm, key)
+        if not is_folder_name(number, arm, key):
+            raise DamagedSweep(f"{path}: a trial's folder lies directly in {path.parents[1]}.")
+        if path.is_symlink():
+            raise DamagedSweep(f"{path}: is a link, and links in a sweep's folder are not followed. Delete it.")
         make_directory(path)
         return TrialFolder(path, None if generation is None else Fence(self.path, generation))
 
@@ -200,6 +210,27 @@ def _refuse_existing(path: Path) -> None:
             f"{path}: already holds a sweep, and starting another one there would mix the two. "
             "Resume that one, or give the new one another name."
         )
+
+
+def _refuse_links(path: Path) -> None:
+    refuse_links(path)
+    refuse_links(path / "ledger")
+
+
+def _tree_of(text: bytes) -> Any:
+    found = yaml.load(text, Loader=_Tree)
+    if depth(found) > _DEEPEST:
+        raise ValueError("it is nested too deeply")
+    return found
+
+
+class _Tree(yaml.SafeLoader):
+    """A tree as `_dump` writes it. An alias would make it as large as one likes."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("it holds an alias")
+        return super().compose_node(parent, index)
 
 
 class _Plain(yaml.SafeDumper):

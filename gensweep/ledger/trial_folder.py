@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gensweep.errors import DamagedSweep
+from gensweep.errors import DamagedSweep, Outcome
 from gensweep.ledger.checkpoints import Checkpoint, Checkpoints
 from gensweep.ledger.durable import append_at, make_directory, write_atomic
+from gensweep.ledger.fields import mistake
+from gensweep.ledger.foreign import document, json_of, lines, refuse_links
 from gensweep.ledger.lease import Fence
 
 __all__ = ["Checkpoint", "Row", "TrialFolder"]
@@ -33,9 +35,13 @@ class TrialFolder:
 
     The order after an epoch is `append`, then `save`: a crash in between repeats the epoch, and its row is not written
     twice. The other way round the row of that epoch would be lost.
+
+    Raises DamagedSweep where a link lies in it: what is written must stay inside.
     """
 
     def __init__(self, path: Path, fence: Fence | None = None) -> None:
+        refuse_links(path)
+        refuse_links(path / "checkpoints")
         self.path = path
         self._fence = fence
         self._checkpoints = Checkpoints(path / "checkpoints", fence)
@@ -55,13 +61,18 @@ class TrialFolder:
 
     def outcome(self) -> dict[str, Any] | None:
         """How the trial ended; None as long as it has not."""
-        return self._read_json("outcome.json")
+        ended = self._read_json("outcome.json")
+        if ended is not None and (wrong := _no_outcome(ended)):
+            raise DamagedSweep(f"{self.path / 'outcome.json'}: {wrong}. Delete the file: the trial writes it again.")
+        return ended
 
     def write_file(self, relative: str, data: bytes) -> None:
         """Write a file for people, such as samples/epoch-0005.png: whole, but not safe from a power cut."""
         path = self.path / relative
         if not path.resolve().is_relative_to(self.path.resolve()):
             raise ValueError(f"{relative!r} lies outside the trial's folder")
+        if path.parent.is_symlink():
+            raise DamagedSweep(f"{path.parent}: is a link, and links in a sweep's folder are not followed.")
         self._check_fence()
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, data, fsync=False)
@@ -144,13 +155,13 @@ class TrialFolder:
     def _read_rows(self) -> tuple[list[Row], int]:
         """The rows, and the size of the file up to the end of the last good line."""
         try:
-            *lines, _torn = self._results.read_bytes().split(b"\n")
+            *whole, _torn = lines(self._results).split(b"\n")
         except FileNotFoundError:
             return [], 0
         rows, size = [], 0
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(whole, start=1):
             row = _decode(line)
-            if row is None and number == len(lines) and not _torn:
+            if row is None and number == len(whole) and not _torn:
                 break
             if row is None:
                 raise DamagedSweep(
@@ -169,7 +180,7 @@ class TrialFolder:
     def _read_json(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
         try:
-            value = json.loads(path.read_bytes())
+            value = json_of(document(path))
         except FileNotFoundError:
             return None
         except ValueError as error:
@@ -183,6 +194,13 @@ class TrialFolder:
     def _check_fence(self) -> None:
         if self._fence is not None:
             self._fence.check()
+
+
+def _no_outcome(ended: Mapping[str, Any]) -> str | None:
+    """Why this does not say how a trial ended."""
+    if ended.get("outcome") not in Outcome.__members__:
+        return f"says outcome: {ended.get('outcome')!r:.60}, which is none"
+    return mistake(ended)
 
 
 def _copy(n: int) -> str:
@@ -207,8 +225,8 @@ def _encode(row: Row) -> bytes:
 
 def _decode(line: bytes) -> Row | None:
     try:
-        found = json.loads(line)
+        found = json_of(line)
         values = {str(name): float(value) for name, value in found["values"].items()}
         return Row(int(found["epoch"]), int(found["step"]), int(found["time"]), float(found["seconds"]), values)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC
+from pathlib import Path
 from typing import Annotated
 
 import torch
@@ -13,6 +14,7 @@ from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, suggest
 from gensweep.extractors import foreign
 from gensweep.extractors.frozen import FOREIGN, IDENTITY, Extractor, ExtractorName, card, load_extractor, names
+from gensweep.extractors.trust import trust
 from gensweep.metrics.base import Metric
 
 
@@ -21,12 +23,15 @@ class Featured(Metric, ABC):
 
     `extractor` is `auto` (the one that ships for the dataset; `identity` for vectors), `identity` (the raw values), the
     name of one that ships, `inception` or `inception:PATH` (the literature's; see extractors/foreign.py), or `file:PATH` (any
-    TorchScript or torch.export file). Its hash is part of the protocol.
+    torch.export or TorchScript file). Its hash is part of the protocol. `trust` says that the file may run code: one of
+    TorchScript is refused without it. It counts in a search-space file and never in a sweep's folder, which may be anyone's.
     """
 
     extractor: Annotated[str, ExtractorName()] = Field(
         "auto", description="auto, identity, one that ships, inception, inception:PATH or file:PATH"
     )
+
+    is_trusted: bool = Field(False, alias="trust", exclude=True, description="the extractor's file may run code")
 
     @field_validator("extractor")
     @classmethod
@@ -74,6 +79,12 @@ class Featured(Metric, ABC):
         kind, _, path = self.extractor.partition(":")
         fetched = kind == "inception" and foreign.is_to_be_fetched(path)
         return f"extractor {self.extractor} is fetched by `gensweep run`" if fetched else None
+
+    def trust(self) -> None:
+        """Remember the file, where `trust` is true."""
+        kind, _, path = self.extractor.partition(":")
+        if self.is_trusted and kind == "file":
+            trust(Path(path))
 
     def ready(self, dataset: Dataset) -> None:
         """Open the extractor."""

@@ -121,6 +121,9 @@ class Metric(Component, ABC):
             ConfigError: it is missing or damaged, or cannot take such data.
         """
 
+    def trust(self) -> None:
+        """Remember that the user, who wrote this metric, trusts the code in the files that it names, where it says so."""
+
     def n_wanted(self) -> int | None:
         """How many samples a score takes, where that is known before any data are read; None where it is not."""
         return None

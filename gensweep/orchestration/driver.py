@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gensweep.datasets import base as datasets
+from gensweep.errors import DamagedSweep
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -23,15 +24,28 @@ from gensweep.trial import Failure, Job, Report, trial_key
 
 
 class Driver:
-    """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial."""
+    """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial.
+
+    Raises DamagedSweep where the ledger has trials of arms or with parameters that the definition does not know.
+    """
 
     def __init__(self, sweep: Sweep, folder: SweepFolder, on_change: Callable[[TrialRecord], None]) -> None:
         self.sweep, self.folder, self._on_change = sweep, folder, on_change
         self.state: SweepState = folder.state()
         self.mind = Mind(sweep, issue)
+        self._refuse_strange_trials()
         self.stop_reason, self.stop_code = "", 0
         self._began = time.monotonic()
         self._generation = folder.generation()
+
+    def _refuse_strange_trials(self) -> None:
+        for record in self.state.trials.values():
+            arm = self.sweep.arms.get(record.arm)
+            if strange := f"arm {record.arm!r:.60}" if arm is None else arm.unknown(record.parameters):
+                raise DamagedSweep(
+                    f"{self.folder.path}: trial {record.number} of the ledger has the {strange}, which sweep.yaml does "
+                    "not know. Nothing was changed. Restore both from one copy."
+                )
 
     @property
     def total(self) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 
 from gensweep.axes.distributions import DistributionError, from_mapping, parse
 from gensweep.errors import Problem
-from gensweep.reading import Items, Map, Place, copied, folder_of
+from gensweep.reading import MAX_NODES, Items, Map, Place, copied, folder_of
 
 _REFERENCE = re.compile(r"\$\{\s*([A-Za-z_]\w*(?:\.\w+)*)\s*\}")
 _RUNS_CODE = re.compile(r"_[a-z]+_")
@@ -22,10 +22,24 @@ class _NoValueError(Exception):
     """A reference that stands for nothing."""
 
 
+class _Root:
+    """The file that references look into, and how much they may still make: one that doubles nine times is a bomb."""
+
+    def __init__(self, tree: Map) -> None:
+        self.tree = tree
+        self._left = MAX_NODES
+
+    def spend(self, n: int) -> None:
+        """Note that `n` values or characters more are made."""
+        self._left -= n
+        if self._left < 0:
+            raise _NoValueError(f"references make this file more than {MAX_NODES} values or characters long")
+
+
 def filled(tree: Map) -> list[Problem]:
     """Puts the values in place of the references, in place, and returns what is wrong or forbidden."""
     problems: list[Problem] = []
-    _fill(tree, tree, "", problems)
+    _fill(_Root(tree), tree, "", problems)
     return problems
 
 
@@ -36,7 +50,7 @@ def has_reference(node: Any) -> bool:
     return isinstance(node, str) and "${" in node
 
 
-def _fill(root: Map, node: Map | Items, path: str, problems: list[Problem]) -> None:
+def _fill(root: _Root, node: Map | Items, path: str, problems: list[Problem]) -> None:
     keys: list[Any] = list(node) if isinstance(node, Map) else list(range(len(node)))
     for key in keys:
         name, where = f"{path}.{key}" if path else str(key), node.where[key]
@@ -59,21 +73,36 @@ def _fill(root: Map, node: Map | Items, path: str, problems: list[Problem]) -> N
                 problems.append(Problem(where, name, f"{node[key]!r}: {error}"))
 
 
-def _value(root: Map, text: str, where: str, seen: tuple[str, ...]) -> tuple[Any, str]:
+def _value(root: _Root, text: str, where: str, seen: tuple[str, ...]) -> tuple[Any, str]:
     """What a text with references means, and where that was written: a whole one is what it refers to."""
     whole = _REFERENCE.fullmatch(text)
     if whole:
         value, said = _target(root, whole.group(1), seen)
+        root.spend(_size(value))
         return copied(value), said
     if text.count("${") != len(_REFERENCE.findall(text)):
         raise _NoValueError("only plain references are allowed, as in ${trial.latent_size}")
-    return _REFERENCE.sub(lambda match: str(_target(root, match.group(1), seen)[0]), text), where
+    return _REFERENCE.sub(lambda match: _text(root, match.group(1), seen), text), where
 
 
-def _target(root: Map, path: str, seen: tuple[str, ...]) -> tuple[Any, str]:
+def _text(root: _Root, path: str, seen: tuple[str, ...]) -> str:
+    value = _target(root, path, seen)[0]
+    root.spend(_size(value))
+    return str(value)
+
+
+def _size(value: Any) -> int:
+    """How much a value takes: its characters, or all that is in it."""
+    if isinstance(value, Mapping | list):
+        return 1 + sum(map(_size, value.values() if isinstance(value, Mapping) else value))
+    return len(value) + 1 if isinstance(value, str) else 1
+
+
+def _target(root: _Root, path: str, seen: tuple[str, ...]) -> tuple[Any, str]:
     if path in seen:
         raise _NoValueError(f"refers to itself through {' -> '.join((*seen, path))}")
-    node: Any = root
+    root.spend(1)
+    node: Any = root.tree
     where = ""
     for part in path.split("."):
         keys = node if isinstance(node, Map) else map(str, range(len(node))) if isinstance(node, Items) else ()

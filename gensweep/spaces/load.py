@@ -6,6 +6,7 @@ component leak into another that the command line chose.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from hydra.core.override_parser.types import Sweep as HydraSweep
 from hydra.errors import OverrideParseException
 
 from gensweep.axes.distributions import (
+    MOST_OPTIONS,
     Choice,
     Distribution,
     DistributionError,
@@ -32,6 +34,7 @@ from gensweep.axes.distributions import (
     LogUniform,
     Uniform,
     parse,
+    too_many,
 )
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.reading import Map, shown
@@ -226,6 +229,9 @@ def _range(value: RangeSweep | IntervalSweep) -> Distribution:
     if isinstance(value, RangeSweep):
         if isinstance(value.start, int) and isinstance(value.stop, int) and value.step == 1:
             return (LogInt if logarithmic else Int)(value.start, value.stop - 1)  # the stop of a range is outside
+        n = math.ceil(abs((value.stop - value.start) / value.step)) if value.step else 0
+        if n > MOST_OPTIONS:
+            raise too_many(n)
         return Choice(tuple(value.range()))
     if whole:
         return (LogInt if logarithmic else Int)(int(value.start), int(value.end))

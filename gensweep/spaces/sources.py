@@ -73,6 +73,13 @@ def opened_at_once(sweep: Sweep) -> Opened:
     return Opened(_problems(sweep, question), list(dict.fromkeys(left)))
 
 
+def trust_as_said(sweep: Sweep) -> None:
+    """Remember which files the user trusts, of a sweep that was read from the user's own file."""
+    for source in _sources(sweep):
+        if source.metric is not None:
+            source.metric.trust()
+
+
 def _problems(sweep: Sweep, question: Callable[[_Source], str | None]) -> list[Problem]:
     found, lost = list[Problem](), set[Dataset]()
     for source in _sources(sweep):

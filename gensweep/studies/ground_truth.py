@@ -23,6 +23,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.losses import PopulationObjective
 from gensweep.studies.gaussian_pair import Mixture
 from gensweep.studies.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
+from gensweep.text import markdown
 
 METRIC = "gaussian_fit"
 Components: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
@@ -120,8 +121,8 @@ class GroundTruth:
         """Write ground_truth.csv (every digit) and ground_truth.md into `destination`."""
         destination.mkdir(parents=True, exist_ok=True)
         text = "\n\n".join([
-            "# Trained against target", f"**{self.sentence()}**", markdown_table(self.table()),
-            "\n".join(f"- {line}" for line in self.footnotes()),
+            "# Trained against target", f"**{markdown(self.sentence())}**", markdown_table(self.table()),
+            "\n".join(f"- {markdown(line)}" for line in self.footnotes()),
         ])  # fmt: skip
         write_atomic(destination / "ground_truth.csv", as_csv([fit.row() for fit in self.fits], _COLUMNS), fsync=False)
         write_atomic(destination / "ground_truth.md", text.encode() + b"\n", fsync=False)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from gensweep.credentials import redacted
-from gensweep.errors import CannotRun, ConfigError
+from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.tracking.projection import Progress, Projection
 from gensweep.tracking.store import unreachable
 
@@ -39,7 +39,7 @@ class Background:
         self._every, self._say, self._refused = every, say, refused
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
-        self._troubled = False
+        self._troubled = self._is_damaged = False
         self._after: threading.Event | None = None
 
     def start(self, after: threading.Event | None = None) -> None:
@@ -82,7 +82,7 @@ class Background:
             progress = self._guarded(lambda: self.projection.close(final=final, deadline=deadline))
             if show is not None:
                 show(progress)
-            if progress.is_done or time.monotonic() + pause > deadline:
+            if progress.is_done or self._is_damaged or time.monotonic() + pause > deadline:
                 return progress
             time.sleep(pause)
             pause = min(2 * pause, 5.0)
@@ -115,6 +115,7 @@ class Background:
             return action()
         except Exception as error:
             _log.debug("tracking failed", exc_info=True)
+            self._is_damaged = isinstance(error, DamagedSweep)  # of the folder, which no waiting mends
             why = redacted(f"{type(error).__name__}: {error}", self.projection.uri)
             return replace(self.projection.progress, problem=why)
 

@@ -19,6 +19,8 @@ from typing import Any
 
 from gensweep.errors import DamagedSweep
 from gensweep.ledger.durable import write_atomic
+from gensweep.ledger.foreign import document, json_of
+from gensweep.ledger.foreign import lines as read_lines
 
 VERSION = 2
 SWEEP = "sweep"  # the key of the sweep's own run; a trial's key is the name of its folder
@@ -45,6 +47,12 @@ class RunCursor:
     ending: str = ""
     files: list[str] = field(default_factory=list)
     complete: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a field, which a file said, is of another type."""
+        texts = (self.status, self.ending, self.run_id or "", *(self.files if isinstance(self.files, list) else [None]))
+        if type(self.declared) is not int or type(self.epoch) is not int or not all(isinstance(t, str) for t in texts):
+            raise ValueError("a run's fields are of other types")
 
 
 @dataclass
@@ -126,7 +134,7 @@ def last_uri(path: Path) -> str | None:
 def _read(path: Path) -> tuple[str, Stores]:
     """The sweep's id, or "", and the stores in the order of their last lines."""
     try:
-        data = path.read_bytes()
+        data = read_lines(path)
     except FileNotFoundError:
         data = b""
     if not data:
@@ -139,6 +147,8 @@ def _read(path: Path) -> tuple[str, Stores]:
         number = found.index(None) + 1 if None in found else 1
         raise DamagedSweep(f"{path}:{number}: this line cannot be trusted. {_CURE}")
     head, *lines = [line for line in found if line is not None]
+    if type(head.get("version")) is not int or not all(map(_is_run, lines)):
+        raise DamagedSweep(f"{path}: says what no gensweep wrote. {_CURE}")
     if head["version"] > VERSION:
         raise DamagedSweep(f"{path}: was written by a newer gensweep (version {head['version']}); use that one.")
     stores: Stores = {}
@@ -153,7 +163,7 @@ def _read(path: Path) -> tuple[str, Stores]:
 def _read_old(path: Path) -> tuple[str, Stores]:
     """The same of tracking.json, as release 0.1 wrote it: one document."""
     try:
-        found = json.loads(path.read_bytes())
+        found = json_of(document(path))
         return str(found["sweep_id"]), {uri: dict(runs) for uri, runs in found["stores"].items()}
     except FileNotFoundError:
         return "", {}
@@ -168,8 +178,14 @@ def _old(path: Path) -> Path:
 def _runs(path: Path, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, RunCursor]:
     try:
         return {key: RunCursor(**run) for key, run in runs.items()}
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise DamagedSweep(f"{path}: cannot be read ({error}). {_CURE}") from error
+
+
+def _is_run(line: Mapping[str, Any]) -> bool:
+    """Whether a line that is whole names a store, or a run in one."""
+    named = "key" not in line or (isinstance(line["key"], str) and isinstance(line.get("run"), dict))
+    return named and isinstance(line.get("store"), str)
 
 
 def _lines(uri: str, runs: Mapping[str, Mapping[str, Any]]) -> bytes:
@@ -185,15 +201,18 @@ def _decoded(line: bytes) -> dict[str, Any] | None:
     text, crc = line[: -len(_CRC)] + b"}", line[-len(_CRC) :]
     if crc != b',"crc":"%08x"}' % zlib.crc32(text):
         return None
-    found: dict[str, Any] = json.loads(text)
-    return found
+    try:
+        found = json_of(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 @contextlib.contextmanager
 def _exclusive(path: Path) -> Iterator[int]:
     """The open file, which no other process changes or replaces meanwhile."""
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if _is_at(descriptor, path):

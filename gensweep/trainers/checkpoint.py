@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import pickle
+import zipfile
 from typing import Any
 
 import torch
+
+from gensweep.errors import DamagedSweep
 
 
 def to_bytes(state: dict[str, Any]) -> bytes:
@@ -16,6 +20,35 @@ def to_bytes(state: dict[str, Any]) -> bytes:
 
 
 def from_bytes(data: bytes, device: torch.device) -> dict[str, Any]:
-    """The state that `to_bytes` wrote, its tensors on `device`. Loads data only, never code."""
-    state: dict[str, Any] = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+    """The state that `to_bytes` wrote, its tensors on `device`. Loads data only, never code.
+
+    Raises:
+        DamagedSweep: it is none, or asks for code or for more memory than its bytes.
+    """
+    try:
+        _refuse_packed(data)
+        state = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        ValueError,
+        TypeError,
+        LookupError,
+        EOFError,
+        zipfile.BadZipFile,
+    ) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DamagedSweep(
+            f"a checkpoint holds no state of a trial ({reason:.200}). Nothing in it was run. Delete its folder: an older one "
+            "is used, or the trial starts again."
+        ) from error
+    if not isinstance(state, dict):
+        raise DamagedSweep("a checkpoint holds no state of a trial. Delete its folder: an older one is used.")
     return state
+
+
+def _refuse_packed(data: bytes) -> None:
+    """Raise ValueError where the archive unpacks to more than it is: torch packs nothing."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(member.file_size for member in archive.infolist()) > len(data):
+            raise ValueError("it is packed, which gensweep never does")

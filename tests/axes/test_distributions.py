@@ -8,6 +8,7 @@ import random
 import pytest
 
 from gensweep.axes.distributions import (
+    MOST_OPTIONS,
     Choice,
     Distribution,
     DistributionError,
@@ -137,3 +138,9 @@ def test_options_of_a_choice_have_labels() -> None:
     choice = Choice(([256, 256], [512], "512", None))
     assert choice.labels == ("[256, 256]", "[512]", '"512"', "null")
     assert [choice.of(label) for label in choice.labels] == list(choice.options)
+
+
+def test_a_choice_of_more_options_than_can_be_looked_up_is_refused() -> None:
+    assert parse(f"choice({', '.join(map(str, range(MOST_OPTIONS)))})") is not None
+    with pytest.raises(DistributionError, match=r"10001 options, and at most 10000 .* int\(1, 20000\)"):
+        parse(f"choice({', '.join(map(str, range(MOST_OPTIONS + 1)))})")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable
 
 import pytest
@@ -234,3 +235,25 @@ def test_the_notes_say_which_way_is_better(write: Write, mode: str, says: str) -
     families(sweep, vae=[2.0, 4], wae=[1.0, 3])
     assert f"Ranked by fid ({says})" in markdown(compare([sweep.folder]))
     assert compare([sweep.folder]).ranking.groups[0].name == {"min": "wae", "max": "vae"}[mode]
+
+
+EVIL = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) `b` |c| $\\x$ \x1b[31m\nd"
+
+
+def test_a_page_runs_nothing_of_what_a_ledger_says(write: Write) -> None:
+    """Of names, reasons, scores, axes and protocols: a report is opened in a browser, and MLflow shows it too."""
+    sweep = write()
+    arm = EVIL.replace("\x1b[31m\nd", "").replace("\\x", "x")
+    for i in range(8):
+        sweep.trial("vae", float(i), arm=arm if i % 2 else "wae", configuration={EVIL: i}, parameters={EVIL: i},
+                    scores={EVIL: 1.0}, protocol={EVIL: "x"})  # fmt: skip
+    sweep.trial("vae", None, arm=arm, outcome="FAILED", reason=EVIL, protocol={EVIL: "x"})
+    page = markdown(compare([sweep.folder]), ["curves.png"], [{"row": EVIL, EVIL: "1"}])
+    assert "&lt;img src=x onerror" in page
+    assert "<img" not in page
+    assert not re.search(r"(?<!\\)\]\(", page.replace("](curves.png)", ""))
+    assert "\x1b" not in page
+    rows = [line for line in page.splitlines() if "onerror" in line and line.startswith("| ")]
+    assert all("\\|c\\|" in line for line in rows)
+    paths = write_report(compare([sweep.folder]), sweep.folder.path / "report")
+    assert {"curves.png", "axes.png"} <= {path.name for path in paths}, "a name with dollars is drawn as text"

@@ -54,3 +54,15 @@ def test_a_damaged_gzip_is_an_error_that_names_the_file(damage, tmp_path):
 def test_a_file_without_gz_is_read_as_it_is(tmp_path):
     (tmp_path / "images").write_bytes(HEADER)
     assert read_content(tmp_path / "images", "fetch it") == HEADER
+
+
+@pytest.mark.parametrize("name", ["images.gz", "images"])
+def test_more_than_any_such_file_holds_is_not_taken_into_memory(tmp_path, monkeypatch, name):
+    """10 MB of gzip may be 10 GB."""
+    monkeypatch.setattr("gensweep.datasets._idx._LARGEST", 1000)
+    for n in (1000, 1001):
+        (tmp_path / name).write_bytes(gzip.compress(bytes(n)) if name.endswith("gz") else bytes(n))
+        if n == 1000:
+            assert read_content(tmp_path / name, "fetch") == bytes(1000)
+    with pytest.raises(ConfigError, match="holds more than"):
+        read_content(tmp_path / name, "fetch")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
 from gensweep.extractors import foreign, frozen
+from gensweep.extractors.trust import VARIABLE
 from gensweep.metrics.base import scorer
 from gensweep.metrics.fid import FID
 from gensweep.metrics.kid import KID
@@ -51,7 +53,8 @@ class Plain(torch.nn.Module):
 
 
 @pytest.fixture(autouse=True)
-def fresh():
+def fresh(monkeypatch):
+    monkeypatch.setenv(VARIABLE, "")
     frozen.load_extractor.cache_clear()
     scorer.cache_clear()
     yield
@@ -71,10 +74,12 @@ def inception(tmp_path, monkeypatch) -> Path:
 
 
 def scripted(folder: Path, network: torch.nn.Module, **card: object) -> str:
-    torch.jit.script(network).save(str(folder / "network.pt"))
+    file = folder / "network.pt"
+    torch.jit.script(network).save(str(file))
+    os.environ[VARIABLE] = hashlib.sha256(file.read_bytes()).hexdigest()  # trusted
     if card:
         (folder / "network.json").write_text(json.dumps(card))
-    return f"file:{folder / 'network.pt'}"
+    return f"file:{file}"
 
 
 def drawn(n: int) -> torch.Tensor:
@@ -252,7 +257,7 @@ class TestFile:
 
     def test_no_network_in_the_file_or_no_file(self, tmp_path):
         (tmp_path / "network.pt").write_bytes(b"nothing")
-        with pytest.raises(ConfigError, match=r"network\.pt .* holds no network that torch can load"):
+        with pytest.raises(ConfigError, match=r"network\.pt .* holds no network, neither TorchScript"):
             FID(extractor=f"file:{tmp_path / 'network.pt'}").against(Digits(), "test")
         with pytest.raises(ConfigError, match=r"missing\.pt cannot be read \(No such file"):
             FID(extractor=f"file:{tmp_path / 'missing.pt'}").against(Digits(), "test")

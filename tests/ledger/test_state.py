@@ -192,3 +192,63 @@ def test_reading_in_two_halves_gives_the_same_state() -> None:
         whole = fold(log)
         for cut in range(len(log) + 1):
             assert fold(log[cut:], fold(log[:cut])) == whole
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "x/../../../outside", "/outside", "..", "../x", "a/b", "a\\b", "nul\0", "\x1b[31mred", "line\nbreak", "a" * 300,
+        "é" * 150,
+        "\u202egpj.exe",
+    ],
+)  # fmt: skip
+def test_names_that_lead_elsewhere_are_refused_where_the_log_is_folded(name):
+    """A stranger's log names folders that are made; `..` alone stands between a number and a key."""
+    for field in ("arm", "family", "key"):
+        event = {"event": "issued", "number": 0, "key": "abcdef0123", "arm": "wae"}
+        if field == "family":
+            del event["arm"]
+        event[field] = name
+        if name == ".." or (field == "key" and len(name) > 100):
+            state = fold([event])  # 0000-..-abcdef01 is a folder like others; of a key the beginning counts
+            assert "/" not in state.trials[0].folder_name
+            continue
+        with pytest.raises(DamagedSweep, match="name no folder"):
+            fold([event])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"number": -1}, {"number": True}, {"number": 1.0}, {"number": "0"}, {"number": None}, {"number": 10**30}, {"number": []},
+        {"key": 3}, {"key": None}, {"arm": None}, {"arm": ["wae"]}, {"position": "0"}, {"parameters": []}, {"parameters": None},
+        {"configuration": "x"}, {"event": None}, {"event": ["issued"]},
+    ],
+)  # fmt: skip
+def test_an_issue_that_says_nonsense_is_damage(change):
+    with pytest.raises(DamagedSweep, match="event"):
+        fold([{"event": "issued", "number": 0, "key": "abcdef0123", "arm": "wae"} | change])
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"event": "reported", "number": 0, "epoch": "1", "step": 1},
+        {"event": "reported", "number": 0, "epoch": 1},
+        {"event": "reported", "number": 0, "epoch": 1, "step": 1, "scores": {"fid": "low"}},
+        {"event": "reported", "number": 0, "epoch": 1, "step": 1, "scores": [1]},
+        {"event": "reported", "number": 0, "epoch": 1, "step": 1, "best": {"fid": None}},
+        {"event": "reported", "number": 0, "epoch": 1, "step": 1, "best": {"fid": True}},
+        {"event": "reported", "number": 0, "epoch": 1, "step": 1, "seconds": float("nan")},
+        {"event": "ended", "number": 0, "outcome": "COMPLETED", "protocol": {"fid": 3}},
+        {"event": "ended", "number": 0, "outcome": ["COMPLETED"]},
+        {"event": "ended", "number": 0, "outcome": "COMPLETED", "reason": 4},
+        {"event": "ended", "outcome": "COMPLETED"},
+        {"event": "copied", "number": 0, "epoch": 1, "source": 0},
+        {"event": "stopped", "reason": {}},
+    ],
+)  # fmt: skip
+def test_an_event_that_says_nonsense_is_damage(event):
+    state = fold([{"event": "issued", "number": 0, "key": "abcdef0123", "arm": "wae"}])
+    with pytest.raises(DamagedSweep, match="Nothing was changed"):
+        state.apply(event)

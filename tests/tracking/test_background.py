@@ -9,8 +9,9 @@ import pytest
 from mlflow_server import Server
 from tracked_sweep import Driver, Store
 
+from gensweep.errors import DamagedSweep
 from gensweep.tracking.background import Background
-from gensweep.tracking.projection import Projection
+from gensweep.tracking.projection import Progress, Projection
 
 
 @pytest.fixture
@@ -114,3 +115,19 @@ def test_it_waits_with_opening_for_what_it_is_told_to_wait_for(driver: Driver, s
     waiting = Background(Projection(driver.folder, store.uri), every=0.05)
     waiting.start(after=threading.Event())
     assert waiting.close(final=True).is_done  # the end is not waited for
+
+
+def test_a_folder_that_is_damaged_is_not_waited_for(
+    driver: Driver, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the fuzzer: a server may come back, and what a file says stays."""
+    background, tries = Background(Projection(driver.folder, store.uri), every=60), []
+
+    def damaged(**_given: object) -> Progress:
+        tries.append(1)
+        raise DamagedSweep("results.jsonl:1: not a row of results")
+
+    monkeypatch.setattr(background.projection, "close", damaged)
+    progress = background.close(final=True, limit=3600)
+    assert len(tries) == 1
+    assert "not a row of results" in str(progress.problem)

@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import zlib
 from pathlib import Path
 
 import pytest
@@ -205,3 +206,27 @@ def test_processes_that_send_one_sweep_at_once_lose_no_line_of_each_other(path: 
         writer.join()
         assert writer.exitcode == 0
     assert len(Cursor.load(path, HERE).runs) == 80
+
+
+@pytest.mark.parametrize(
+    ("number", "change"),
+    [
+        (0, {"version": "2"}), (0, {"version": None}), (1, {"store": 3}), (1, {"store": ["a"]}), (1, {"key": {}}),
+        (1, {"run": []}),
+        (1, {"run": {"declared": "1"}}), (1, {"run": {"declared": 1, "files": 3}}), (1, {"run": {"declared": 1, "run_id": 5}}),
+        (1, {"run": {"declared": 1, "unknown": 5}}), (1, {"run": {"declared": 1, "epoch": 1.5}}),
+    ],
+)  # fmt: skip
+def test_lines_that_say_nonsense_with_a_right_checksum_are_damage(
+    tmp_path: Path, number: int, change: dict[str, object]
+) -> None:
+    """Found by the fuzzer: a line of a stranger has any checksum that it needs."""
+    lines: list[dict[str, object]] = [
+        {"version": 2, "sweep_id": "a"},
+        {"store": "sqlite:///a", "key": "sweep", "run": {"declared": 1}},
+    ]
+    texts = [json.dumps(line | change if i == number else line, separators=(",", ":")) for i, line in enumerate(lines)]
+    data = "".join(f'{text[:-1]},"crc":"{zlib.crc32(text.encode()):08x}"}}\n' for text in texts)
+    (tmp_path / "tracking.jsonl").write_text(data)
+    with pytest.raises(DamagedSweep, match=r"tracking\.jsonl"):
+        Cursor.load(tmp_path / "tracking.jsonl", "sqlite:///a")

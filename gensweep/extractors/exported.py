@@ -1,0 +1,248 @@
+"""A torch.export archive without what could run code, so that a stranger's may be opened.
+
+`torch.export.load` runs code in more than its pickles: it evaluates the expressions of sizes as Python (sympy), compiles
+the text of guards, and writes names into a function that it compiles. What it is given here is therefore not the file but
+a new archive with no more than a network needs: its graph, in which every text is a plain name, a size or a known
+operator, and its weights as raw numbers. Example inputs (a pickle), guards and notes are left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import json
+import math
+import re
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+_FORMAT = "archive_format"
+_GRAPH = "models/model.json"
+_EXAMPLES = "data/sample_inputs/model.pt"
+_TABLES = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
+_RAW = re.compile(r"data/weights/weight_\d+|data/constants/tensor_\d+")
+_PLAIN = {
+    _FORMAT: rb"pt2",
+    "archive_version": rb"\d{1,3}",
+    "byteorder": rb"little|big",
+    ".data/version": rb"\d{1,3}\s*",
+}
+_DROPPED = re.compile(r"extra/.*|\.data/serialization_id|\.format_version|\.storage_alignment", re.DOTALL)
+_NAME = re.compile(r"[\w.+-]{0,500}", re.ASCII)
+_OPERATOR = re.compile(r"torch\.ops\.(aten|prims)\.(\w+)\.(\w+)", re.ASCII)
+_ARITHMETIC = {
+    f"_operator.{name}"
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "neg",
+        "getitem",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+    )
+} | {"torch.sym_int", "torch.sym_float", "torch.sym_max", "torch.sym_min", "torch.sym_not", "math.ceil", "math.floor"}
+_OF_SIZES = {
+    "Symbol", "Integer", "Rational", "Add", "Mul", "Mod", "PythonMod", "FloorDiv", "CleanDiv", "CeilDiv", "Max", "Min",
+    "CeilToInt", "FloorToInt", "TruncToInt", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "ModularIndexing",
+}  # fmt: skip
+_PARTS = (
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.keyword, ast.Load,
+    ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.USub,
+)  # fmt: skip
+_KEYS = re.compile(r'null|\[("\w*"(, )?)*\]', re.ASCII)
+_DEEPEST = 100
+_LONGEST_SIZE = 1000  # characters of one
+
+
+class UnsafeError(Exception):
+    """The archive holds what could run code, or what no network needs; the message says what."""
+
+
+def is_exported(data: bytes) -> bool:
+    """Whether these are an archive of torch.export: of those that torch makes only its names its format."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            return any(name.endswith(_FORMAT) for name in archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError):
+        return False
+
+
+def without_code(data: bytes) -> bytes:
+    """The archive anew, with what a network needs and nothing else.
+
+    Raises:
+        UnsafeError: it holds what may run code when it is opened.
+    """
+    held = _members(data)
+    if _GRAPH not in held:
+        raise UnsafeError(f"has no {_GRAPH}")
+    kept = {name: content for name, content in held.items() if _RAW.fullmatch(name)}
+    for name, pattern in _PLAIN.items():
+        if name in held:
+            if not re.fullmatch(pattern, held[name]):
+                raise UnsafeError(f"{name} holds {held[name][:40]!r}")
+            kept[name] = held[name]
+    for name in _TABLES:
+        kept[name] = _json(
+            name, held.get(name, b'{"config": {}}'), functools.partial(_checked_table, _folder(name), held)
+        )
+    kept[_GRAPH] = _json(_GRAPH, held[_GRAPH], _checked_graph)
+    examples = io.BytesIO()
+    torch.save(((), {}), examples)
+    kept[_EXAMPLES] = examples.getvalue()
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, content in kept.items():
+            archive.writestr(f"network/{name}", content)
+    return made.getvalue()
+
+
+def _members(data: bytes) -> dict[str, bytes]:
+    """What the archive holds, by the name below its folder."""
+    found: dict[str, bytes] = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                name = member.filename.partition("/")[2]
+                if member.compress_type != zipfile.ZIP_STORED or member.file_size > len(data):
+                    raise UnsafeError(f"{name} is compressed, which torch.export never does")
+                known = (
+                    name in (*_PLAIN, *_TABLES, _GRAPH, _EXAMPLES) or _RAW.fullmatch(name) or _DROPPED.fullmatch(name)
+                )
+                if not known or name in found:
+                    raise UnsafeError(f"holds {name[:100]!r}{' twice' if name in found else ''}")
+                found[name] = archive.read(member)
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UnsafeError(f"is no whole archive ({error})") from error
+    return found
+
+
+def _json(name: str, content: bytes, checked: Callable[[Any], Any]) -> bytes:
+    try:
+        return json.dumps(checked(json.loads(content))).encode()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UnsafeError(f"{name} is not what torch.export writes ({error})") from error
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _checked_table(folder: str, held: Mapping[str, bytes], table: Any) -> Any:
+    """Which file holds which weight: raw numbers, no fewer than its sizes say, for torch would make what is missing."""
+    for entry in table["config"].values():
+        if entry["use_pickle"] is not False or not re.fullmatch(r"(weight|tensor)_\d+", entry["path_name"]):
+            raise UnsafeError("holds weights or constants as pickles")
+        n = math.prod(size["as_int"] for size in entry["tensor_meta"]["sizes"])
+        if not 0 <= n <= len(held.get(f"{folder}/{entry['path_name']}", b"")):
+            raise UnsafeError(f"says that {entry['path_name']} has {n} numbers, which it has not")
+    return _walked(table, 0)
+
+
+def _checked_graph(graph: Any) -> Any:
+    return {**_walked(graph, 0), "guards_code": []}
+
+
+def _walked(node: Any, depth: int) -> Any:
+    """A part of the graph in which every text is known to be plain; notes are dropped."""
+    if depth > _DEEPEST:
+        raise UnsafeError("is nested too deeply")
+    if isinstance(node, dict):
+        for key in node:
+            _check(_NAME.fullmatch(key), "key", key)
+        return {key: _CHECKS.get(key, _walked)(value, depth + 1) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_walked(item, depth + 1) for item in node]
+    if isinstance(node, str):
+        _check(_NAME.fullmatch(node), "text", node)
+    return node
+
+
+def _notes(_node: Any, _depth: int) -> Any:
+    return {}
+
+
+def _guards(_node: Any, _depth: int) -> Any:
+    return []
+
+
+def _no_graph(node: Any, _depth: int) -> Any:
+    _check(not node, "subgraph or object", node)
+    return node
+
+
+def _quoted(text: Any, _depth: int) -> Any:
+    """An argument such as the equation of einsum: it is written into code in quotes."""
+    _check(isinstance(text, str) and text.isprintable() and len(text) <= _LONGEST_SIZE, "text", text)
+    return text
+
+
+def _operator(target: Any, _depth: int) -> Any:
+    """A known operator on tensors that reaches no file."""
+    if target in _ARITHMETIC:
+        return target
+    named = _OPERATOR.fullmatch(target)
+    _check(named, "operator", target)
+    assert named is not None
+    space, name, overload = named.groups()
+    found = getattr(getattr(getattr(torch.ops, space), name, None), overload, None)
+    _check(isinstance(found, torch._ops.OpOverload), "operator", target)
+    assert isinstance(found, torch._ops.OpOverload)
+    _check(all(argument.name != "filename" for argument in found._schema.arguments), "operator on a file", target)
+    return target
+
+
+def _size(expression: Any, _depth: int) -> Any:
+    """Sums, products and quotients of whole numbers and symbols."""
+    _check(isinstance(expression, str) and len(expression) <= _LONGEST_SIZE, "size", expression)
+    for part in ast.walk(ast.parse(expression, mode="eval")):
+        if isinstance(part, ast.Call):
+            _check(isinstance(part.func, ast.Name) and part.func.id in _OF_SIZES, "size", expression)
+        elif isinstance(part, ast.Name):
+            _check(part.id in _OF_SIZES or re.fullmatch(r"[su]\d+", part.id), "size", expression)
+        elif isinstance(part, ast.Constant):
+            _check(isinstance(part.value, int) or re.fullmatch(r"\w+", str(part.value), re.ASCII), "size", expression)
+        else:
+            _check(isinstance(part, _PARTS), "size", expression)
+    return expression
+
+
+def _tree(text: Any, _depth: int) -> Any:
+    """How inputs and outputs are nested: in tuples, lists and dictionaries of plain keys."""
+    _walk_tree(json.loads(text), 0)
+    return text
+
+
+def _walk_tree(node: Any, depth: int) -> None:
+    if depth > _DEEPEST:
+        raise UnsafeError("is nested too deeply")
+    if isinstance(node, dict):
+        _check(node["type"] in (None, "builtins.tuple", "builtins.list", "builtins.dict"), "structure", node["type"])
+        _check(node["context"] is None or _KEYS.fullmatch(node["context"]), "structure", node["context"])
+        _walk_tree(node["children_spec"], depth + 1)
+    for part in node if isinstance(node, list) else ():
+        _walk_tree(part, depth + 1)
+
+
+def _check(fine: object, what: str, given: object) -> None:
+    if not fine:
+        raise UnsafeError(f"holds the {what} {given!r:.100}")
+
+
+_CHECKS: dict[str, Callable[[Any, int], Any]] = {
+    "metadata": _notes, "guards_code": _guards, "target": _operator, "expr_str": _size, "in_spec": _tree, "out_spec": _tree,
+    "as_string": _quoted, "as_operator": _no_graph, "as_graph": _no_graph, "as_custom_obj": _no_graph,
+    "custom_obj": _no_graph, "custom_obj_values": _no_graph,
+}  # fmt: skip

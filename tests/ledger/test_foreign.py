@@ -1,0 +1,169 @@
+"""A sweep's folder from anyone: nothing is read without end, and nothing is reached through a link."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from gensweep.errors import DamagedSweep
+from gensweep.ledger import foreign
+from gensweep.ledger.checkpoints import Checkpoints, at
+from gensweep.ledger.events import EventLog
+from gensweep.ledger.foreign import document, json_of, lines, refuse_links
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.trial_folder import Row, TrialFolder
+
+DEFINITION = {"name": "sweep", "objective": {"metric": "fid"}}
+ISSUED = {"event": "issued", "number": 0, "key": "ab" * 32, "arm": "wae"}
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> SweepFolder:
+    folder = SweepFolder.create(tmp_path / "sweep", DEFINITION)
+    with folder.hold():
+        folder.events.append(ISSUED)
+        folder.trial_of(folder.state().trials[0])
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "private").write_bytes(b"private\n")
+    return folder
+
+
+def test_a_line_longer_than_any_is_refused_before_it_is_read(tmp_path, monkeypatch):
+    """A sparse file of a terabyte takes no memory, and would."""
+    file = tmp_path / "events.jsonl"
+    file.write_bytes(b'{"a": 1}\n')
+    os.truncate(file, 2**40)
+    with pytest.raises(DamagedSweep, match="holds a line of more than 8 MiB"):
+        lines(file)
+    with pytest.raises(DamagedSweep, match="larger than 16 MiB"):
+        document(file)
+    monkeypatch.setattr(foreign, "LONGEST_LINE", 10)
+    file.write_bytes(b"12345678\n" * 100)
+    assert lines(file) == b"12345678\n" * 100
+    assert lines(file, 9 * 98) == b"12345678\n" * 2
+
+
+@pytest.mark.parametrize(
+    "text", [b"[" * 10**5, b'{"a":' * 10**5, b"[" * 200 + b"]" * 200, b'{"a":' * 150 + b"1" + b"}" * 150]
+)
+def test_what_is_nested_without_end_is_no_json(text):
+    with pytest.raises(ValueError, match="nested too deeply"):
+        json_of(text)
+
+
+def test_what_gensweep_writes_is_read():
+    value = {"a": [{"b": [1, 2.5, None, "x"]}] * 200}
+    assert json_of(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "name", ["ledger", "trials", "sweep.yaml", "report", "ledger/events.jsonl", "ledger/lease.json"]
+)
+def test_a_link_in_a_sweeps_folder_is_refused(sweep, tmp_path, name):
+    path = sweep.path / name
+    if path.exists():
+        path.rename(tmp_path / "outside" / path.name)
+    path.symlink_to(tmp_path / "outside" / path.name)
+    if name == "sweep.yaml":  # a sweep all the same
+        assert path.is_file()
+    for read in (lambda: SweepFolder.open(sweep.path), sweep.state):
+        with pytest.raises(DamagedSweep, match="is a link, and links in a sweep's folder are not followed"):
+            read()
+
+
+def test_a_sweep_that_its_owner_put_elsewhere_is_opened(sweep, tmp_path):
+    (tmp_path / "here").symlink_to(sweep.path)
+    assert SweepFolder.open(tmp_path / "here").state().trials
+
+
+def test_a_pipe_in_place_of_a_file_does_not_wait_for_a_writer(sweep, tmp_path):
+    log = sweep.path / "ledger" / "events.jsonl"
+    log.unlink()
+    os.mkfifo(log)
+    with pytest.raises(DamagedSweep, match="is no file"):
+        sweep.state()
+    with pytest.raises(DamagedSweep, match="is no file"):
+        EventLog(sweep.path).read()
+    refuse_links(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["results.jsonl", "outcome.json", "checkpoints", "samples", "error.txt"])
+def test_a_trials_folder_with_a_link_is_refused_before_anything_is_written(sweep, tmp_path, name):
+    record = sweep.state().trials[0]
+    (sweep.path / "trials" / record.folder_name / name).symlink_to(tmp_path / "outside" / "private")
+    with pytest.raises(DamagedSweep, match="is a link"):
+        sweep.trial_of(record)
+    assert (tmp_path / "outside" / "private").read_bytes() == b"private\n"
+
+
+def test_a_trials_folder_that_is_a_link_is_refused(sweep, tmp_path):
+    record = sweep.state().trials[0]
+    path = sweep.path / "trials" / record.folder_name
+    path.rmdir()
+    path.symlink_to(tmp_path / "outside")
+    with pytest.raises(DamagedSweep, match="is a link"):
+        sweep.trial_of(record)
+
+
+def test_a_link_that_is_put_there_later_is_not_followed(sweep, tmp_path):
+    """The rows are appended to the file itself, or not at all."""
+    trial = sweep.trial_of(sweep.state().trials[0])
+    (trial.path / "results.jsonl").symlink_to(tmp_path / "outside" / "private")
+    with pytest.raises((DamagedSweep, OSError)):
+        trial.append([Row(1, 1, 1, 1.0, {})])
+    (trial.path / "samples").symlink_to(tmp_path / "outside")
+    with pytest.raises((DamagedSweep, ValueError)):
+        trial.write_file("samples/a.png", b"png")
+    assert [path.name for path in (tmp_path / "outside").iterdir()] == ["private"]
+    assert (tmp_path / "outside" / "private").read_bytes() == b"private\n"
+
+
+@pytest.mark.parametrize("name", ["../../../outside/private", "/etc/passwd", "a/b"])
+def test_a_manifest_names_files_of_its_own_folder(tmp_path, name):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save(1, {"state.pt": b"state"}, best=True)
+    path = tmp_path / "checkpoints" / "best"
+    assert at(path) is not None
+    manifest = json.loads((path / "manifest.json").read_text())
+    manifest["files"] = {name: manifest["files"]["state.pt"]}
+    del manifest["sha256"]
+    canonical = json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()
+    manifest["sha256"] = hashlib.sha256(canonical).hexdigest()
+    (path / "manifest.json").write_text(json.dumps(manifest))
+    assert at(path) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: &a [1]\nb: *a\n", "alias"),
+        ("a: " + "[" * 300 + "]" * 300, "nested too deeply"),
+        ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+        ("- 1", "not a definition"),
+        ("{name: sweep, objective: [1]}", ""),
+    ],
+)
+def test_a_definition_is_a_tree_of_plain_values(sweep, text, says):
+    (sweep.path / "sweep.yaml").write_text(text)
+    if says:
+        with pytest.raises(DamagedSweep, match=says):
+            _ = sweep.definition
+    else:
+        assert sweep.definition["objective"] == [1]
+
+
+@pytest.mark.parametrize(
+    "change", [{"outcome": "WON"}, {"outcome": 3}, {"epoch": "1"}, {"best": {"fid": "x"}}, {"seconds": float("inf")}]
+)
+def test_an_outcome_is_checked_before_a_driver_hears_it(tmp_path, change):
+    ended = {"outcome": "COMPLETED", "epoch": 1, "step": 3, "best": {"fid": 1.0}, "seconds": 1.0}
+    folder = TrialFolder(tmp_path)
+    folder.write_outcome(ended)
+    assert folder.outcome() == ended
+    folder.write_outcome(ended | change)
+    with pytest.raises(DamagedSweep, match=r"outcome\.json.*Delete the file"):
+        folder.outcome()
