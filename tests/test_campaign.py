@@ -19,8 +19,9 @@ import optuna
 import pytest
 import torch
 
-from gensweep import campaign, verdict
+from gensweep import campaign
 from gensweep.campaign import Where, conduct, continued, is_done, synchronise
+from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
@@ -490,7 +491,7 @@ def test_a_verdict_needs_no_data_that_are_not_here(
     scripted(completes)
     folder = conduct(small("far"), where).folder
     assert judge(folder).sanity
-    kind = type(verdict.build("datasets", "ring"))
+    kind = type(build("datasets", "ring"))
     monkeypatch.setattr(kind, "problem", lambda self: "its files are not here")
     assert judge(folder).sanity == ()
     assert judge(folder).comparison is not None

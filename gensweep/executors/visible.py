@@ -41,7 +41,9 @@ def answers(question: Callable[[], T], resources: Resources) -> dict[str, T]:
 def worker_environment() -> dict[str, str]:
     """The folders that this process was told or stands in, what it trusts, and how it makes files: workers stand in others."""
     told = {name: expanded(value, name).absolute() for name in _FOLDERS if (value := os.environ.get(name))}
-    known = {WORKING_FOLDER: str(Path.cwd()), VARIABLE: ",".join(sorted(trusted())), **for_workers()}
+    known = {WORKING_FOLDER: str(Path.cwd()), **for_workers()}
+    if hashes := trusted():
+        known[VARIABLE] = ",".join(sorted(hashes))
     return {**{name: str(path) for name, path in told.items()}, **known}
 
 

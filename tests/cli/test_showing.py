@@ -240,10 +240,11 @@ def test_ui_says_where_the_pages_are(
     gensweep: Command, monkeypatch: pytest.MonkeyPatch, store: str, end: str, code: int
 ) -> None:
     from gensweep.tracking import pages
+    from gensweep.tracking.access import Access
 
     class Shown(pages.Pages):
         def __enter__(self) -> Shown:
-            self.url = f"{self.uri} at {self.port}"
+            self.url, self.access = f"{self.uri} at {self.port}", Access(Path("folder"), None)
             return self
 
         def __exit__(self, *_: object) -> None:
@@ -254,7 +255,8 @@ def test_ui_says_where_the_pages_are(
 
     monkeypatch.setattr(pages, "Pages", Shown)
     ended = gensweep("ui", "--port", "5009")
-    assert (ended.code, ended.out, ended.err) == (code, f"MLflow: {store} at 5009\n", "")
+    assert (ended.code, ended.out) == (code, f"MLflow: {store} at 5009\n")
+    assert ended.err.startswith("It asks for no password")
 
 
 def test_the_pages_of_a_server_are_its_own_and_its_password_is_not_told(gensweep: Command) -> None:

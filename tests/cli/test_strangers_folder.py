@@ -9,9 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import SPACE, Ended
 
 from gensweep.tracking.cursor import Cursor
+from tests.cli.conftest import SPACE, Ended
 
 
 class Listening(BaseHTTPRequestHandler):
@@ -97,10 +97,12 @@ def test_a_link_in_the_folder_is_not_sent(gensweep: Callable[..., Ended], folder
     (tmp_path / "key").write_text("the victim's key")
     trial = sorted((folder / "runs/tiny/trials").iterdir())[0]
     (trial / "samples" / "key.png").symlink_to(tmp_path / "key")
-    (folder / "runs/tiny/costs.csv").unlink(missing_ok=True)
-    (folder / "runs/tiny/costs.csv").symlink_to(tmp_path / "key")
     ended = gensweep("sync", "tiny", folder=folder)
     assert ended.code == 0, ended.err
     assert "samples/key.png" in ended.err
+    (folder / "runs/tiny/costs.csv").unlink(missing_ok=True)
+    (folder / "runs/tiny/costs.csv").symlink_to(tmp_path / "key")
+    ended = gensweep("sync", "tiny", folder=folder)
+    assert (ended.code, "costs.csv: is a link" in ended.err) == (5, True)
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and b"the victim's key" in path.read_bytes()]
     assert {path.resolve() for path in kept} == {tmp_path / "key"}

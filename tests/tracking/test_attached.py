@@ -10,6 +10,7 @@ import pytest
 from memory_store import MemoryStore
 from tracked_sweep import Driver
 
+from gensweep.errors import DamagedSweep
 from gensweep.tracking.attached import Attached
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
@@ -40,7 +41,7 @@ def sent(memory: MemoryStore) -> dict[str, bytes]:
 
 @pytest.mark.parametrize(
     "where",
-    ["trial/samples/a.png", "trial/reconstructions", "environment.json", "results.csv", "report/a.md", "report", "dangling"],
+    ["trial/samples/a.png", "report/a.md", "dangling"],
 )  # fmt: skip
 def test_links_are_left_out_and_named(
     driver: Driver, memory: MemoryStore, remember: Remember, secret: Path, where: str
@@ -62,11 +63,25 @@ def test_links_are_left_out_and_named(
     assert "links" in str(progress.left_out)
 
 
+@pytest.mark.parametrize("where", ["trial/reconstructions", "environment.json", "results.csv", "report"])
+def test_where_the_ledger_stands_a_link_is_refused_and_nothing_sent(
+    driver: Driver, memory: MemoryStore, remember: Remember, secret: Path, where: str
+) -> None:
+    (trial,) = (driver.folder.path / "trials").iterdir()
+    link = trial / "reconstructions" if where.startswith("trial/") else driver.folder.path / where
+    link.unlink(missing_ok=True)
+    link.symlink_to(secret if link.suffix else secret.parent)
+    with pytest.raises(DamagedSweep, match="is a link, and links in a sweep's folder are not followed"):
+        remember().close(final=True)
+    assert b"the victim's" not in sent(memory).values()
+
+
 def test_a_link_that_stays_inside_is_left_out_too(driver: Driver, memory: MemoryStore, remember: Remember) -> None:
-    (driver.folder.path / "results.csv").symlink_to("events.jsonl")
+    (trial,) = (driver.folder.path / "trials").iterdir()
+    (trial / "samples" / "same.png").symlink_to("epoch-0002.png")
     progress = remember().close(final=True)
-    assert "results.csv" not in sent(memory)
-    assert "results.csv" in str(progress.left_out)
+    assert "samples/same.png" not in sent(memory)
+    assert "samples/same.png" in str(progress.left_out)
 
 
 def test_a_pipe_is_not_waited_for(driver: Driver, remember: Remember) -> None:

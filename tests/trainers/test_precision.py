@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from typing import Any, cast
 
 import pytest
@@ -93,7 +94,9 @@ def test_a_likelihood_is_not_summed_in_bfloat16(levels: int) -> None:
     game, knobs = family_game({"name": "autoregressive", "levels": levels})
     batch = torch.rand(N, D, generator=torch.Generator().manual_seed(5))
     (_, exact), (_, found) = (move(game, game.players[0], p, knobs, batch) for p in ("float32", "bfloat16"))
-    assert float(found["loss.conditionals"]) == pytest.approx(float(exact["loss.conditionals"]), rel=2e-3)
+    loss = float(exact["loss.conditionals"])
+    nats = loss + D * math.log(levels)  # of the levels themselves: the density in a cell is so much larger
+    assert float(found["loss.conditionals"]) == pytest.approx(loss, abs=2e-3 * nats)
 
 
 def test_a_loss_gets_the_networks_themselves_in_float32_and_outputs_of_float32_otherwise() -> None:
