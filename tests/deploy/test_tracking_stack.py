@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 import requests
 from compose_checks import DEPLOY, SECRETS, resolved
+from mlflow.utils import request_utils
 from tracking_stack import TrackingStack, postgres_bin, start_stack
 
 from gensweep.errors import CannotRun
@@ -46,6 +47,7 @@ def find_mlflow_at(here: int, monkeypatch: pytest.MonkeyPatch) -> None:
         return find("127.0.0.1", here, *rest, **options) if is_mlflow else find(host, port, *rest, **options)
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+    request_utils._cached_get_request_session.cache_clear()  # a kept connection goes to whom the name meant before
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
 
