@@ -15,6 +15,7 @@ from gensweep.trial import Job
 # These start Ray and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
     "orchestration/test_survival",
+    "orchestration/test_killed_driver",
     "executors/",
     "searchers/test_plugin.py",
     "cli/",

@@ -210,7 +210,7 @@ def test_a_killed_worker_is_told_once_and_its_trial_goes_on(
     assert [row.epoch for row in TrialFolder(tmp_path / "trials" / "0").rows()] == [1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize(("n_trials", "share"), [(12, 0.5), pytest.param(40, 0.8, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("n_trials", "share"), [(6, 0.5), pytest.param(40, 0.8, marks=pytest.mark.slow)])
 def test_workers_overlap_and_are_kept(
     cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job], n_trials: int, share: float
 ) -> None:

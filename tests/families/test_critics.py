@@ -45,7 +45,7 @@ TANH = {"name": "mlp", "hidden": [64, 64], "activation": "tanh"}
 # The data are 51,200 draws, so a mean of f has a standard error near 0.005; 0.02 is four of them.
 @pytest.mark.parametrize(("family", "mean", "deviation", "known"), [
     pytest.param({"name": "sobolev_gan", "rho": 0.01}, 1.0, 1.0, 1.004852, marks=pytest.mark.slow),
-    ({"name": "sobolev_gan", "rho": 0.01}, 1.0, 2.0, 1.420867),
+    pytest.param({"name": "sobolev_gan", "rho": 0.01}, 1.0, 2.0, 1.420867, marks=pytest.mark.slow),
     ({"name": "fisher_gan", "rho": 0.01}, 1.0, 1.0, 0.903447),
 ])  # fmt: skip
 def test_a_critic_held_by_an_augmented_lagrangian_reaches_the_metric(

@@ -5,22 +5,21 @@ One sweep lives through all of it, because each start of Ray takes as long as it
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from gensweep.ledger.sweep_folder import SweepFolder
+from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results, wait_until
 from tests.processes import descendants
+
+pytestmark = pytest.mark.slow  # test_killed_driver.py is the quick one
 
 SPACE = """
 defaults: [base, {dataset: digits}, _self_]
@@ -39,45 +38,6 @@ trial:
   training: {epochs: 20, optimizer: {lr: loguniform(1e-4, 1e-3)}}
   evaluation: {metrics: [sliced_wasserstein], every: 1}
 """
-
-
-def gensweep(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
-    return subprocess.Popen(
-        [sys.executable, "-m", "gensweep", *arguments], cwd=folder, text=True, env=environment, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen[str], timeout: float = 400) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=timeout)
-    return process.returncode, out, err
-
-
-def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str], timeout: float = 300) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline, "timed out"
-        time.sleep(0.02)
-
-
-def events(folder: Path, kind: str = "") -> list[dict[str, object]]:
-    """The events of this kind so far, or all of them."""
-    path = folder / "runs" / "survivor" / "ledger" / "events.jsonl"
-    if not path.exists():
-        return []
-    lines = path.read_text().split("\n")[:-1]
-    return [event for event in map(json.loads, lines) if kind in ("", event.get("event"))]
-
-
-def mlflow_runs(folder: Path) -> list[tuple[str, str]]:
-    import mlflow
-
-    client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
-    experiments = [e.experiment_id for e in client.search_experiments()]
-    found = client.search_runs(experiments, max_results=1000)
-    return [(run.data.tags.get("gensweep.number", "parent"), run.info.status) for run in found]
 
 
 @dataclass
@@ -99,10 +59,6 @@ class Life:
     starts: list[Start]
     second: Start
     first_pid: int
-
-
-def results(folder: Path) -> bytes:
-    return (folder / "runs" / "survivor" / "results.csv").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -139,12 +95,6 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
         starts.append(ended(folder, again))
     starts.append(ended(folder, gensweep(folder, "resume", "survivor", "--in-process")))
     return Life(folder, starts, refused, driver.pid)
-
-
-def after_reports(folder: Path, driver: subprocess.Popen[str], n: int) -> None:
-    """Wait until this start has taken `n` reports."""
-    before = len(events(folder, "reported"))
-    wait_until(lambda: len(events(folder, "reported")) >= before + n, driver)
 
 
 def ended(folder: Path, process: subprocess.Popen[str]) -> Start:

@@ -1,0 +1,51 @@
+"""A driver that is really killed, in the middle of training: the sweep goes on, and nobody could tell from its results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections import Counter
+from pathlib import Path
+
+from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results
+
+SPACE = """
+defaults: [base, {dataset: digits}, _self_]
+name: survivor
+objective: {metric: sliced_wasserstein}
+search: {sampler: random, samples: 1, seed: 4}
+early_stopping: {name: none}
+trial:
+  seed: 0
+  network: {name: mlp, hidden: [64]}
+  latent_size: choice(2, 4, 8)
+  family: {one_of: [{name: vae}, {name: wae, lambda: loguniform(1, 10), divergence: mmd}]}
+  training: {epochs: 12, optimizer: {lr: loguniform(1e-4, 1e-3)}}
+  evaluation: {metrics: [sliced_wasserstein], every: 1}
+"""
+
+
+def test_a_driver_that_is_killed_goes_on_and_nothing_tells_it_from_one_that_was_not(
+    tmp_path: Path, empty_database: Path
+) -> None:
+    for name in ("undisturbed", "killed"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "space.yaml").write_text(SPACE)
+        shutil.copy(empty_database, tmp_path / name / "mlflow.db")
+    code, _, err = finish(gensweep(tmp_path / "undisturbed", "run", "space.yaml", "--in-process"))
+    assert code == 0, err
+    killed = tmp_path / "killed"
+    driver = gensweep(killed, "run", "space.yaml", "--in-process")
+    after_reports(killed, driver, 5)
+    os.kill(driver.pid, signal.SIGKILL)
+    assert finish(driver)[0] == -signal.SIGKILL
+    assert 5 <= len(events(killed, "reported")) < 24
+    code, _, err = finish(gensweep(killed, "resume", "survivor", "--in-process"))
+    assert code == 0, err
+    assert results(killed) == results(tmp_path / "undisturbed")
+    reported = Counter((event["number"], event["epoch"]) for event in events(killed, "reported"))
+    assert set(reported.values()) == {1}
+    assert len(reported) == 24
+    expected = {("parent", "FINISHED"): 1, ("0", "FINISHED"): 1, ("1", "FINISHED"): 1}
+    assert Counter(mlflow_runs(killed)) == Counter(expected)
