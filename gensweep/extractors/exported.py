@@ -16,7 +16,7 @@ import math
 import re
 import zipfile
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
@@ -57,8 +57,23 @@ _OF_SIZES = {
     "Symbol", "Integer", "Rational", "Add", "Mul", "Mod", "PythonMod", "FloorDiv", "CleanDiv", "CeilDiv", "Max", "Min",
     "CeilToInt", "FloorToInt", "TruncToInt", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "ModularIndexing",
 }  # fmt: skip
+_SIZE = re.compile(r"[\w ()=',+*/%-]*", re.ASCII)
+_SYMBOL = re.compile(r"[su]\d{1,9}", re.ASCII)
+_ASSUMPTIONS = {
+    "integer",
+    "positive",
+    "nonnegative",
+    "negative",
+    "nonpositive",
+    "zero",
+    "nonzero",
+    "real",
+    "finite",
+    "even",
+    "odd",
+}
 _PARTS = (
-    ast.Expression, ast.BinOp, ast.UnaryOp, ast.keyword, ast.Load,
+    ast.Expression, ast.BinOp, ast.UnaryOp, ast.Load,
     ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.USub,
 )  # fmt: skip
 _KEYS = re.compile(r'null|\[("\w*"(, )?)*\]', re.ASCII)
@@ -204,19 +219,36 @@ def _operator(target: Any, _depth: int) -> Any:
     return target
 
 
-def _size(expression: Any, _depth: int) -> Any:
-    """Sums, products and quotients of whole numbers and symbols."""
+def _size(expression: Any, _depth: int) -> str:
+    """Sums, products and quotients of whole numbers and symbols, written anew: sympy reads a text otherwise than Python.
+
+    It takes line ends out before it evaluates, so that a text which Python reads as harmless may be another one there;
+    and whatever function is given a text evaluates that too. Only the name of a symbol is one.
+    """
     _check(isinstance(expression, str) and len(expression) <= _LONGEST_SIZE, "size", expression)
-    for part in ast.walk(ast.parse(expression, mode="eval")):
+    _check(_SIZE.fullmatch(expression), "size", expression)
+    tree = ast.parse(expression, mode="eval")
+    names = {id(part.args[0]) for part in ast.walk(tree) if _is_symbol(part)}
+    for part in ast.walk(tree):
         if isinstance(part, ast.Call):
             _check(isinstance(part.func, ast.Name) and part.func.id in _OF_SIZES, "size", expression)
         elif isinstance(part, ast.Name):
-            _check(part.id in _OF_SIZES or re.fullmatch(r"[su]\d+", part.id), "size", expression)
+            _check(part.id in _OF_SIZES or _SYMBOL.fullmatch(part.id), "size", expression)
+        elif isinstance(part, ast.keyword):
+            _check(part.arg in _ASSUMPTIONS and isinstance(part.value, ast.Constant), "size", expression)
         elif isinstance(part, ast.Constant):
-            _check(isinstance(part.value, int) or re.fullmatch(r"\w+", str(part.value), re.ASCII), "size", expression)
+            named = id(part) in names and isinstance(part.value, str) and _SYMBOL.fullmatch(part.value)
+            _check(named or (isinstance(part.value, int) and abs(part.value) < 2**63), "size", expression)
         else:
             _check(isinstance(part, _PARTS), "size", expression)
-    return expression
+    return ast.unparse(tree)
+
+
+def _is_symbol(part: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether it is `Symbol('s0', …)`."""
+    return (
+        isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and part.func.id == "Symbol" and bool(part.args)
+    )
 
 
 def _tree(text: Any, _depth: int) -> Any:

@@ -173,6 +173,43 @@ def test_what_could_run_code_is_refused_before_torch_opens_it(tmp_path, honest, 
     assert not (tmp_path / "planted").exists()
 
 
+def _in_sizes(archive: bytes, rewritten: Callable[[str], str]) -> bytes:
+    """The archive with every size of a symbol written otherwise."""
+
+    def walk(node: Any) -> None:
+        for key, value in list(node.items()) if isinstance(node, dict) else ():
+            if key == "expr_str":
+                node[key] = rewritten(value)
+            else:
+                walk(value)
+        for part in node if isinstance(node, list) else ():
+            walk(part)
+
+    return in_graph(archive, walk)
+
+
+def _hidden(code: str) -> str:
+    """For Python a word; for sympy, which takes line ends out of a text first, code."""
+    return "".join(c if c.isalnum() or c == "_" else f"\\\nx{ord(c):02x}" for c in code)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Max('{hidden}', {size})", "Max('__import__', {size})", "Symbol('{hidden}', positive=True)", "Max(f'{hidden}', {size})",
+        "Symbol('s0', commutative='{hidden}')", "Symbol('s0', **{{}})", "Rational('1e999999999')", "{size} # x",
+        "Integer(99999999999999999999)", "lambda: {size}", "[{size}][0]", "{size}.name", "Symbol(print, '{hidden}')",
+    ],
+)  # fmt: skip
+def test_a_size_is_of_numbers_and_symbols_however_it_is_written(tmp_path, honest, text):
+    planted = tmp_path / "planted"
+    hidden = _hidden(f"__import__('os').mkdir({str(planted)!r})")
+    evil = _in_sizes(honest[1], lambda size: text.format(hidden=hidden, size=size))
+    with pytest.raises(UnsafeError, match=r"holds the size|is not what torch\.export writes"):
+        without_code(evil)
+    assert not planted.exists()
+
+
 def test_a_compressed_one_is_refused_before_it_is_unpacked(honest):
     """3 MB may be 3 GB."""
     bomb = io.BytesIO()
