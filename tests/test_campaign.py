@@ -426,7 +426,7 @@ def test_the_store_of_earlier_is_the_one_that_is_checked(
     earlier.write_bytes(b"broken since")
     folder = begun_before_its_first_trial(where, "earlier", seed=0)
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
-    remember(folder.path, f"sqlite:///{earlier}")
+    remember(folder.path, f"sqlite:///{earlier}", "0" * 32)
     with pytest.raises(CannotRun, match=r"earlier\.db cannot be used"):
         conduct(continued(folder, 3), replace(where, tracking_uri=None))
     assert not (tmp_path / "mlflow.db").exists()

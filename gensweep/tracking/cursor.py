@@ -90,6 +90,12 @@ class Cursor:
             write_atomic(self.path, self._head() + b"".join(lines))
         _old(self.path).unlink(missing_ok=True)
 
+    def renew(self) -> None:
+        """Begin under an id of its own: what the file says is of another folder's sweep."""
+        with _exclusive(self.path):
+            self.sweep_id, self.runs = uuid.uuid4().hex, {}
+            write_atomic(self.path, self._head() + _line({"store": self.uri}))
+
     def declare(self, runs: Mapping[str, RunCursor]) -> None:
         """Add intents, durably. Raises OSError as it came; then there are none."""
         self._append(runs, durable=True)

@@ -78,7 +78,9 @@ class MlflowStore(RunStore):
 
     def find(self, tags: Mapping[str, str]) -> list[str]:
         """The ids of all runs with these tags, the oldest first, over all pages of the answer."""
-        wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+        if any({"'", '"'} <= set(value) for value in tags.values()):
+            return []  # MLflow's filters cannot say both quotes
+        wanted = " and ".join(f"tags.`{name}` = {_quoted(value)}" for name, value in tags.items())
         found: list[str] = []
         token: str | None = None
         while True:
@@ -160,6 +162,10 @@ def _told(uri: str, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         raise kind(_short(error, uri)) from error
     except Exception as error:  # a lost connection comes as OSError, as requests', urllib3's or a cloud library's own
         raise Away(_short(error, uri)) from error
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if "'" in value else f"'{value}'"
 
 
 def _parts(n: float) -> Iterator[int]:

@@ -97,7 +97,7 @@ class Projection:
             try:
                 self._runs = Runs(self.folder, self._cursor, self._open_store(self.uri))
                 self._runs.take_up_sweep()
-                remember(self.folder.path, redacted(self.uri))
+                remember(self.folder.path, redacted(self.uri), self._cursor.sweep_id)
             except (Away, Refused) as error:
                 raise unreachable(self.uri, _with_hint(str(error))) from error
             except OSError as error:

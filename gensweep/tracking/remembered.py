@@ -1,6 +1,7 @@
-"""Which store this user sent each sweep to: outside of the sweeps' folders, because such a folder may come from anybody.
+"""What this user sent where, and under which id: outside of the sweeps' folders, because such a folder may come from anybody.
 
-An address is where a password goes. The folder's own tracking.jsonl says only what of the sweep is where.
+An address is where a password goes, and an id is that of runs which are written to, and deleted. The folder's own
+tracking.jsonl says only what of the sweep is where; whoever has a copy of it has the id of the original.
 """
 
 from __future__ import annotations
@@ -22,18 +23,29 @@ _MOST = 1000  # sweeps; then the oldest are forgotten
 def remembered(sweep: Path) -> str | None:
     """The store that the sweep at this place was last sent to by this user, without passwords."""
     with contextlib.suppress(OSError), _opened(os.O_RDONLY) as descriptor:
-        return _read(descriptor).get(str(sweep.resolve()))
+        store, _ = _read(descriptor).get(str(sweep.resolve()), (None, ""))
+        return store
     return None
 
 
-def remember(sweep: Path, uri: str) -> None:
-    """Keep where the sweep at this place was sent to; `uri` without passwords. Where nothing can be kept, nothing is."""
+def places_of(sweep_id: str) -> list[Path]:
+    """Where the sweeps lay that this user sent under this id."""
+    with contextlib.suppress(OSError), _opened(os.O_RDONLY) as descriptor:
+        return [Path(place) for place, (_, known) in _read(descriptor).items() if known == sweep_id]
+    return []
+
+
+def remember(sweep: Path, uri: str, sweep_id: str) -> None:
+    """Keep where the sweep at this place was sent to, and under which id; `uri` without passwords.
+
+    Where nothing can be kept, nothing is.
+    """
     with contextlib.suppress(OSError):
         cache_folder().mkdir(parents=True, exist_ok=True)
         with _opened(os.O_RDWR | os.O_CREAT) as descriptor:
             known = _read(descriptor)
             known.pop(place := str(sweep.resolve()), None)
-            newest = [*known.items(), (place, uri)][-_MOST:]
+            newest = [*known.items(), (place, (uri, sweep_id))][-_MOST:]
             data = json.dumps(dict(newest), indent=1).encode()
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, data, 0)
@@ -58,10 +70,10 @@ def _opened(flags: int) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _read(descriptor: int) -> dict[str, str]:
-    """The stores by place; none where a write was torn."""
+def _read(descriptor: int) -> dict[str, tuple[str, str]]:
+    """Store and id by place; none where a write was torn."""
     try:
         found = json.loads(os.pread(descriptor, os.fstat(descriptor).st_size, 0))
-    except ValueError:
+        return {str(place): (str(store), str(sweep_id)) for place, (store, sweep_id) in found.items()}
+    except (ValueError, TypeError, AttributeError):
         return {}
-    return found if isinstance(found, dict) else {}

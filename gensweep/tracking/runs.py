@@ -10,6 +10,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking import describe
 from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
+from gensweep.tracking.remembered import places_of
 from gensweep.tracking.run_store import RunStore, Status
 
 _SAVE_EVERY = 1.0
@@ -42,6 +43,8 @@ class Runs:
     def take_up_sweep(self) -> None:
         """Find or create the sweep's run; if the store lost it, everything is sent again."""
         self.cursor.compact()
+        if not self._are_own():
+            self.cursor.renew()
         known = self.cursor.runs.get(SWEEP)
         if known is not None and known.run_id and not self.store.exists(known.run_id):
             self.cursor.compact(forget=True)
@@ -55,6 +58,21 @@ class Runs:
             self.changed(SWEEP)
         self.set_status(SWEEP, "RUNNING")
         self.save()
+
+    def _are_own(self) -> bool:
+        """Whether the id is this folder's, and not that of a sweep of which it is a copy, or says that it is one.
+
+        Whoever has a folder has its id, with which runs are found, written and deleted. This user's memory knows which
+        folder it belongs to, which may have been moved since; where it knows nothing, the store does.
+        """
+        here, sweep_id = self.folder.path.resolve(), self.cursor.sweep_id
+        if places := places_of(sweep_id):
+            return here in places or not any((place / "sweep.yaml").exists() for place in places)
+        if self.store.find({"gensweep.sweep_id": sweep_id, "gensweep.folder": str(here)}):
+            return True
+        return not any(run.run_id for run in self.cursor.runs.values()) and not self.store.find(
+            {"gensweep.sweep_id": sweep_id}
+        )
 
     def declare(self, keys: Iterable[str]) -> None:
         """Write down which runs are to be created, before any of them is."""

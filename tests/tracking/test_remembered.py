@@ -30,8 +30,8 @@ def test_a_store_is_remembered_by_the_place_of_its_sweep(
     memory: Path, sweep: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert remembered(sweep) is None
-    remember(sweep, "http://first")
-    remember(sweep, HERE)
+    remember(sweep, "http://first", "id")
+    remember(sweep, HERE, "id")
     (tmp_path / "link").symlink_to(sweep)
     assert remembered(tmp_path / "link") == HERE
     monkeypatch.chdir(tmp_path)
@@ -44,13 +44,13 @@ def test_of_many_sweeps_the_oldest_are_forgotten(sweep: Path, memory: Path, monk
     monkeypatch.setattr(module, "_MOST", 3)
     others = [sweep.with_name(f"other{n}") for n in range(3)]
     for one in [sweep, *others[:2], sweep, others[2]]:
-        remember(one, HERE)
+        remember(one, HERE, "id")
     assert [remembered(one) for one in [sweep, *others]] == [HERE, None, HERE, HERE]
 
 
 @pytest.mark.parametrize("how", ["writable by the group", "a link", "of another user", "a pipe", "torn", "a list"])
 def test_what_another_may_have_written_or_tore_is_not_believed(memory: Path, sweep: Path, how: str) -> None:
-    remember(sweep, HERE)
+    remember(sweep, HERE, "id")
     if how == "writable by the group":
         memory.chmod(0o664)
     elif how == "a link":
@@ -66,7 +66,7 @@ def test_what_another_may_have_written_or_tore_is_not_believed(memory: Path, swe
     else:
         memory.write_text('{"' if how == "torn" else "[1]")
     assert remembered(sweep) is None
-    remember(sweep, "http://new")  # and nothing of it is an error
+    remember(sweep, "http://new", "id")  # and nothing of it is an error
     assert remembered(sweep) == ("http://new" if how in ("torn", "a list") else None)
 
 
@@ -75,5 +75,5 @@ def test_where_nothing_can_be_kept_nothing_is_said(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "file" / "cache"))
-    remember(sweep, HERE)
+    remember(sweep, HERE, "id")
     assert remembered(sweep) is None

@@ -52,7 +52,7 @@ def test_nor_one_that_release_0_1_wrote(sweep: Path, tmp_path: Path) -> None:
 
 def test_what_this_user_remembers_is_used(sweep: Path) -> None:
     says(sweep, REMOTE)
-    remember(sweep, REMOTE)
+    remember(sweep, REMOTE, "id")
     assert store_of(sweep, None) == REMOTE
     assert disbelieved(sweep, None) is None
     says(sweep, "http://attacker.example")
@@ -61,7 +61,7 @@ def test_what_this_user_remembers_is_used(sweep: Path) -> None:
 
 
 def test_what_is_named_now_comes_first(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    remember(sweep, REMOTE)
+    remember(sweep, REMOTE, "id")
     says(sweep, "http://attacker.example")
     assert store_of(sweep, "http://other") == "http://other"
     assert disbelieved(sweep, "http://other") is None
