@@ -32,6 +32,7 @@ _KEEPER = Path(__file__).with_name("_keeper.py")
 _SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_GUNICORN_OPTS": "",  # with them it would be another server
     "PYTHONSAFEPATH": "1",  # a random.py in the working folder is not Python's
     "PYTHONUNBUFFERED": "1",
 }

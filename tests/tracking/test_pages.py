@@ -285,11 +285,13 @@ def test_neither_the_address_of_a_database_nor_the_password_is_in_a_list_of_proc
 def test_what_the_user_set_for_another_server_is_not_this_ones(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "of another server")
     monkeypatch.setenv("MLFLOW_AUTH_CONFIG_PATH", "/elsewhere.ini")
+    monkeypatch.setenv("MLFLOW_GUNICORN_OPTS", "--reload")
     monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "tunnel.example:*")
     monkeypatch.setenv("PYTHONPATH", "/a:/b")
     with new_access() as access:
         found = ui_environment(store.uri, access)
     assert "MLFLOW_AUTH_ADMIN_PASSWORD" not in found
+    assert not found["MLFLOW_GUNICORN_OPTS"]
     assert found["MLFLOW_AUTH_CONFIG_PATH"] == f"{access.folder}/basic_auth.ini"
     assert found["MLFLOW_SERVER_ALLOWED_HOSTS"] == "tunnel.example:*"  # this one is meant for any
     assert found["PYTHONPATH"].startswith(f"{access.folder}:/a:/b:")
