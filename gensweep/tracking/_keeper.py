@@ -1,4 +1,6 @@
-"""Runs a command, ends it with all that it started once stdin ends, and removes a folder: `python _keeper.py FOLDER COMMAND...`.
+"""Runs a command, ends it with all that it started once stdin ends, and removes a folder.
+
+`python _keeper.py FOLDER DESCRIPTOR COMMAND...`: the descriptor, an open one, is the command's stdin.
 
 Who is killed can end nothing any more. Its end of the pipe to this process then closes by itself. This process may be
 killed too: another one that holds a pipe to it, and does nothing else, then ends the command in its place.
@@ -20,9 +22,10 @@ _PAUSE = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def main(folder: str, command: list[str]) -> int:
+def main(folder: str, descriptor: int, command: list[str]) -> int:
     """Run the command in a process group of its own, and then remove the folder; its exit code."""
-    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, process_group=0)
+    child = subprocess.Popen(command, stdin=descriptor, process_group=0)
+    os.close(descriptor)  # a socket that listens does so as long as anybody has it
     _watch(child.pid)
     for number in _SIGNALS:
         signal.signal(number, lambda *_: _ask(child.pid))
@@ -86,4 +89,4 @@ def _kill(group: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], sys.argv[2:]))
+    sys.exit(main(sys.argv[1], int(sys.argv[2]), sys.argv[3:]))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import request
+from flask import Response, request
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow.server import app as flask_app
@@ -45,6 +45,7 @@ _TRACES = "traces.json"  # MLflow reads this one beside an artifact folder witho
 def private() -> App:
     """For who knows the password."""
     _confine_artifacts()
+    flask_app.before_request(_ask_for_basic)
     flask_app.add_url_rule(ENTRY, view_func=_enter)
     config = Path(os.environ["MLFLOW_AUTH_CONFIG_PATH"])
     with config.open("rb") as only_one:  # several workers must not make the tables of the users at once
@@ -101,6 +102,15 @@ def _of_one_origin(app: App, closed: Sequence[str] = ()) -> App:
 async def _refuse(send: Send, why: bytes) -> None:
     await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
     await send({"type": "http.response.body", "body": why})
+
+
+def _ask_for_basic() -> Response | None:
+    """MLflow's basic-auth looks up the user of any other scheme too, who is None, and fails."""
+    given = request.authorization
+    if given is None or given.type == "basic" or auth.is_unprotected_route(request.path):
+        return None
+    asked: Response = auth.make_basic_auth_response()
+    return asked
 
 
 def _enter() -> tuple[str, int, dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import select
 import signal
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -30,6 +32,7 @@ _KEEPER = Path(__file__).with_name("_keeper.py")
 _SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_GUNICORN_OPTS": "",  # with them it would be another server
     "PYTHONSAFEPATH": "1",  # a random.py in the working folder is not Python's
     "PYTHONUNBUFFERED": "1",
 }
@@ -50,8 +53,12 @@ class Ended(Exception):
 
 
 def ui_command(uri: str, port: int, app: str) -> list[str]:
-    """The command that serves MLflow's pages of a store to this machine only. The store itself is in `ui_environment`."""
-    command = [sys.executable, "-m", "mlflow", "server", "--app-name", app]
+    """The command that serves MLflow's pages of a store on its stdin, a socket that `listen` made on the port.
+
+    The store itself is in `ui_environment`.
+    """
+    # stdin, because MLflow passes no other open file on to uvicorn
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", app, "--uvicorn-opts", "--fd 0"]
     if (folder := artifact_folder(uri)) is not None:
         command += ["--default-artifact-root", folder]
     destination = artifact_roots(uri)[0].as_uri()
@@ -66,6 +73,26 @@ def ui_environment(uri: str, access: Access, more: Sequence[Path] = ()) -> dict[
     roots = [*artifact_roots(uri), *(folder.resolve() for folder in more)]
     own = {"MLFLOW_BACKEND_STORE_URI": uri, ROOTS: json.dumps([str(root) for root in roots])}
     return {**_DEFAULTS, **access.environment(), **_SETTINGS, **own}
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on this machine only: from here on no other account can have the port.
+
+    Raises:
+        CannotRun: something else has it, or it is none.
+    """
+    listener = socket.socket()
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # asyncio sets it only where it made the socket itself; without it each answer may wait for the one before
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen()
+    except (OSError, OverflowError) as error:
+        listener.close()
+        why = getattr(error, "strerror", None) or error
+        raise CannotRun(f"port {port} cannot be had ({why}). Choose another one with --port.") from error
+    return listener
 
 
 def running_server(uri: str) -> str | None:
@@ -88,6 +115,8 @@ def running_server(uri: str) -> str | None:
 class Pages:
     """A server of MLflow's pages for a database, as a context: leaving it ends the server and all that it started.
 
+    The port is this process's from the beginning: who took it while MLflow starts would be sent the password.
+
     Raises, on entering:
         CannotRun: something else listens on `port`, the store cannot be used, or the server ended before it answered.
     """
@@ -101,12 +130,12 @@ class Pages:
 
     def __enter__(self) -> Pages:
         check_reachable(self.uri)
-        self._refuse_taken_port()
         with contextlib.ExitStack() as begun:
+            listener = begun.enter_context(listen(self.port))
             self.access = begun.enter_context(new_access(locked=self._locked))
-            begun.callback(self._end, self._start())
+            begun.callback(self._end, self._start(listener.fileno()))
             deadline = time.monotonic() + _LIMIT
-            while not _answers(self.port):
+            while not self._answers(deadline):
                 self._refuse_ended(deadline)
                 time.sleep(_PAUSE)
             self._begun = begun.pop_all()
@@ -116,15 +145,15 @@ class Pages:
     def __exit__(self, *_: object) -> None:
         self._begun.close()
 
-    def _start(self) -> IO[str]:
-        """Start the server; it ends when what this returns is closed."""
+    def _start(self, listener: int) -> IO[str]:
+        """Start the server on a socket that listens; it ends when what this returns is closed."""
         # In a session of its own, so that Ctrl-C reaches this process alone. The keeper ends the server once nobody holds
         # the other end of its stdin: this process closed it, or died of whatever. Then it removes the folder too.
         command = ui_command(self.uri, self.port, self.access.app)
         self._keeper = subprocess.Popen(
-            [sys.executable, str(_KEEPER), str(self.access.folder), *command],
+            [sys.executable, str(_KEEPER), str(self.access.folder), str(listener), *command],
             env=ui_environment(self.uri, self.access, self._artifacts), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+            stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True, pass_fds=[listener],
         )  # fmt: skip
         self._reader = threading.Thread(target=self._read, name="gensweep-pages", daemon=True)
         self._reader.start()
@@ -146,14 +175,15 @@ class Pages:
             self._refuse_ended()
             time.sleep(_PAUSE)
 
-    def _refuse_taken_port(self) -> None:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", self.port))
-            except (OSError, OverflowError) as error:
-                why = getattr(error, "strerror", None) or error
-                raise CannotRun(f"port {self.port} cannot be had ({why}). Choose another one with --port.") from error
+    def _answers(self, deadline: float) -> bool:
+        """Whether the server answers, for which this waits while it starts: a connection alone waits in the socket."""
+        asking = HTTPConnection("127.0.0.1", self.port, timeout=_CONNECT_SECONDS)
+        with contextlib.closing(asking), contextlib.suppress(OSError, HTTPException):
+            asking.request("GET", "/health")
+            while not select.select([asking.sock], [], [], _PAUSE)[0]:
+                self._refuse_ended(deadline)
+            return bool(asking.getresponse().status)
+        return False
 
     def _refuse_ended(self, deadline: float = math.inf) -> None:
         if time.monotonic() > deadline:
@@ -194,11 +224,3 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-    except OSError:
-        return False

@@ -13,7 +13,7 @@ import urllib.request
 from tracked_sweep import Store
 
 from gensweep.tracking.access import new_access
-from gensweep.tracking.pages import ui_command, ui_environment
+from gensweep.tracking.pages import listen, ui_command, ui_environment
 
 
 def free_port() -> int:
@@ -35,13 +35,15 @@ class Server:
         self.store, self.database = store, store.path
 
     def start(self) -> None:
-        self._process = subprocess.Popen(
-            self._command,
-            env=self._environment,
-            start_new_session=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        with listen(self.port) as listener:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                start_new_session=True,
+                stdin=listener,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             try:

@@ -158,6 +158,15 @@ def test_who_has_the_password_gets_in_and_may_do_all(locked_server: Server) -> N
     assert (wrong.status_code, wrong.headers["WWW-Authenticate"]) == (401, 'Basic realm="mlflow"')
 
 
+@pytest.mark.parametrize("given", ["Bearer x", 'Digest username="gensweep"', "Token", "x", ","])
+def test_another_scheme_than_basic_is_no_password(locked_server: Server, given: str) -> None:
+    for path in ("/version", f"{API}/experiments/search?max_results=1", "/graphql", ENTRY, "/gateway/mlflow/v1/models"):
+        answer = requests.get(locked_server.url + path, headers={"Authorization": given}, timeout=30)
+        assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="mlflow"'), path
+    health = requests.get(f"{locked_server.url}/health", headers={"Authorization": given}, timeout=30)
+    assert health.status_code == 200  # which asks for none
+
+
 def test_a_link_with_the_password_leads_to_an_address_without_it(locked_server: Server) -> None:
     """Chromium: a page below http://user:password@… cannot fetch; one that it was redirected to can."""
     me = (USER, str(locked_server.access.password))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,20 +29,19 @@ from gensweep.tracking import pages
 from gensweep.tracking.access import ROOTS, new_access
 from gensweep.tracking.pages import Pages, running_server, ui_command, ui_environment
 
-# as uvicorn's: a parent that listens, a worker that does too, and one that does not end when it is asked
+# as uvicorn's: a parent that answers, a worker that has the socket too, and one that does not end when it is asked
 SERVER = """
 import os, signal, socket, sys, time
-listening = socket.socket()
-listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-listening.bind(("127.0.0.1", int(sys.argv[1])))
-listening.listen()
+listening = socket.socket(fileno=0)
 for ignoring in (signal.SIG_DFL, signal.SIG_IGN):
     if os.fork() == 0:
         signal.signal(signal.SIGTERM, ignoring)
         break
 else:
     signal.signal(signal.SIGTERM, lambda *_: (open("asked", "w").close(), sys.exit()))
-    print("the store is", os.environ["MLFLOW_BACKEND_STORE_URI"], flush=True)
+    asking = listening.accept()[0]
+    asking.recv(65536)
+    asking.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
 time.sleep(600)
 """
 COMMAND = """
@@ -157,10 +158,11 @@ def test_a_server_that_ends_at_once_is_said_with_its_last_lines(store: Store, fa
 def test_a_server_that_ends_later_is_said_too_and_what_it_says_meanwhile_is_passed_on(
     store: Store, fake: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    fake.write_text(SERVER.replace("600", "0.5").replace("os.fork() == 0", "False"))
+    said = "\nprint('the store is', os.environ['MLFLOW_BACKEND_STORE_URI'])"
+    fake.write_text(SERVER.replace("600", "0.5").replace("os.fork() == 0", "False") + said)
     with Pages(store.uri, free_port()) as shown, pytest.raises(CannotRun, match="exit code 0"):
         shown.wait()
-    capfd.readouterr()
+    assert capfd.readouterr().err == f"the store is {store.uri}\n"
 
 
 def test_a_server_that_never_answers_is_ended(
@@ -182,6 +184,69 @@ def test_a_taken_port_and_one_that_is_none_are_said(store: Store) -> None:
         for port in (listening.getsockname()[1], 99999):
             with pytest.raises(CannotRun, match="--port"), Pages(store.uri, port):
                 pass
+
+
+# what another account does once it sees the port in the list of processes: "taken" or why not
+TAKER = """
+import socket, sys
+taker = socket.socket()
+taker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+try:
+    taker.bind(("127.0.0.1", int(sys.argv[1])))
+    taker.listen()
+    print("taken")
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+def test_nobody_else_gets_the_port_while_the_server_starts_nor_later(
+    store: Store, fake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be sent the password by who opens the link."""
+    monkeypatch.chdir(tmp_path)
+    as_another = {} if os.geteuid() else {"user": 65534, "group": 65534, "extra_groups": []}
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin") or sys.executable  # ours may be out of its reach
+    port = free_port()
+
+    def take() -> str:
+        return subprocess.run(
+            [python, "-I", "-c", TAKER, str(port)], cwd="/", capture_output=True, text=True, timeout=60, **as_another
+        ).stdout  # fmt: skip
+
+    fake.write_text(
+        f"open('starting', 'w').close()\nimport os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n{SERVER}"
+    )
+    said: list[str] = []
+    with concurrent.futures.ThreadPoolExecutor(1) as other:
+
+        def while_it_starts() -> None:
+            try:
+                wait_for((tmp_path / "starting").exists)
+                said.append(take())
+            finally:
+                (tmp_path / "go").touch()
+
+        early = other.submit(while_it_starts)
+        with Pages(store.uri, port):
+            early.result()
+            said.append(take())
+    assert said == ["Address already in use\n"] * 2
+    assert take() == "taken\n"
+
+
+@pytest.mark.parametrize("answer", [None, b"", b"no HTTP\r\n\r\n"])
+def test_a_connection_alone_is_no_answer(
+    store: Store, fake: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None
+) -> None:
+    """What listens, and what takes a connection, may not have started yet."""
+    monkeypatch.setattr(pages, "_LIMIT", 1.0)
+    taking = f"while True:\n a = s.accept()[0]; a.recv(65536); a.sendall({answer!r}); a.close()"
+    fake.write_text(
+        f"import socket, time\ns = socket.socket(fileno=0)\n{'time.sleep(600)' if answer is None else taking}"
+    )
+    with pytest.raises(CannotRun, match="does not answer within 1 s"), Pages(store.uri, free_port()):
+        pass
 
 
 def test_a_store_that_cannot_be_used_is_said_before_a_server_is_started(store: Store) -> None:
@@ -220,11 +285,13 @@ def test_neither_the_address_of_a_database_nor_the_password_is_in_a_list_of_proc
 def test_what_the_user_set_for_another_server_is_not_this_ones(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_AUTH_ADMIN_PASSWORD", "of another server")
     monkeypatch.setenv("MLFLOW_AUTH_CONFIG_PATH", "/elsewhere.ini")
+    monkeypatch.setenv("MLFLOW_GUNICORN_OPTS", "--reload")
     monkeypatch.setenv("MLFLOW_SERVER_ALLOWED_HOSTS", "tunnel.example:*")
     monkeypatch.setenv("PYTHONPATH", "/a:/b")
     with new_access() as access:
         found = ui_environment(store.uri, access)
     assert "MLFLOW_AUTH_ADMIN_PASSWORD" not in found
+    assert not found["MLFLOW_GUNICORN_OPTS"]
     assert found["MLFLOW_AUTH_CONFIG_PATH"] == f"{access.folder}/basic_auth.ini"
     assert found["MLFLOW_SERVER_ALLOWED_HOSTS"] == "tunnel.example:*"  # this one is meant for any
     assert found["PYTHONPATH"].startswith(f"{access.folder}:/a:/b:")
