@@ -29,13 +29,14 @@ from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
+from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.losses import Draw
 from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
 from gensweep.seeding import derive
-from gensweep.trainers.checkpoint import from_bytes, to_bytes
+from gensweep.trainers.checkpoint import believed, from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
@@ -185,19 +186,26 @@ class _Run:
         self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
         checkpoint = self.folder.newest()
         if checkpoint is not None:
-            state = from_bytes(checkpoint.read(STATE), self.device)
-            self.trainee.restore(state["trainee"])
-            self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
-            self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
-            self.scores, self.copies = state["scores"], state.get("copies", 0)
+            with believed(checkpoint.path):
+                self._restore(from_bytes(checkpoint.read(STATE), self.device))
         if self.copies < self.job.copies:
             self._copy()
         return checkpoint is not None
 
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Take the state that `_state` gave."""
+        if wrong := mistake(state):
+            raise ValueError(wrong)
+        self.trainee.restore(state["trainee"])
+        self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
+        self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
+        self.scores, self.copies = state["scores"], state.get("copies", 0)
+
     def _copy(self) -> None:
         """Take the weights that the driver put here from another trial; everything else stays this trial's own."""
-        source = from_bytes(self.folder.copied(self.job.copies).read(STATE), self.device)
-        self.trainee.adopt(source["trainee"])
+        checkpoint = self.folder.copied(self.job.copies)
+        with believed(checkpoint.path):
+            self.trainee.adopt(from_bytes(checkpoint.read(STATE), self.device)["trainee"])
         self.copies = self.job.copies
 
     def reached(self) -> Report:
@@ -375,8 +383,28 @@ class TrainedModel:
 
 def build_game(configuration: TrialConfiguration) -> Game:
     """The game of a configuration, its networks initialised from the trial's own stream."""
-    dataset, family = configuration.dataset, configuration.family
-    setting = Setting(
+    setting = _setting(configuration)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(configuration.seed, "initialisation"))
+        return configuration.family.game(setting)
+
+
+def size_of_networks(configuration: TrialConfiguration) -> int:
+    """How many bytes the networks of a configuration take, without taking them; 0 where that cannot be told."""
+    setting = _setting(configuration)  # outside: what is read of the data is real
+    try:
+        with torch.device("meta"):
+            networks = configuration.family.game(setting).networks.values()
+    except NotImplementedError:  # masks are computed from values
+        return 0
+    tensors = {id(t): t for network in networks for t in (*network.parameters(), *network.buffers())}
+    return sum(t.nbytes for t in tensors.values())
+
+
+def _setting(configuration: TrialConfiguration) -> Setting:
+    """What the family of a configuration is fitted to."""
+    dataset = configuration.dataset
+    return Setting(
         dataset.shape,
         dataset.bounds,
         configuration.latent_size,
@@ -385,9 +413,6 @@ def build_game(configuration: TrialConfiguration) -> Game:
         dataset.labels_of_train(),
         dataset.levels,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(configuration.seed, "initialisation"))
-        return family.game(setting)
 
 
 def build_trainee(configuration: TrialConfiguration, game: Game, device: torch.device) -> Trainee:

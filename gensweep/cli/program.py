@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from pathlib import Path
+from types import TracebackType
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,6 +17,7 @@ from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, GensweepError, Interrupted
 from gensweep.file_modes import private
+from gensweep.text import printable
 
 app = typer.Typer(
     name="gensweep",
@@ -43,7 +46,8 @@ def _root(version: Annotated[bool, typer.Option("--version", help="print the ver
 
 
 def main() -> NoReturn:
-    """Run a command; an error of ours is its message on stderr and its exit code."""
+    """Run a command; an error of ours is its message on stderr and its exit code, and any other one its traceback and 1."""
+    sys.excepthook = _unforeseen  # for what fails outside of the command, or in its last moments
     with streams(), private():
         code = _written(_run())
     sys.exit(code)
@@ -70,7 +74,15 @@ def _run() -> int:
             raise
         code = 0
         discard()  # at once: typer has put something in the place of stdout that hides what a flush finds
+    except Exception as error:  # what nobody foresaw may quote what a stranger wrote
+        code = 1
+        _unforeseen(type(error), error, error.__traceback__)
     return code
+
+
+def _unforeseen(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    """The traceback of an error that is no message for the user, as text that a terminal does not obey."""
+    print(redacted(printable("".join(traceback.format_exception(kind, error, where)))), file=sys.stderr, end="")
 
 
 def _refuse_no_place(words: list[str]) -> None:

@@ -6,9 +6,10 @@ Colours are Okabe and Ito's, which colour-blind readers tell apart; groups diffe
 from __future__ import annotations
 
 import io
+import logging
 import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _MARKERS = "osD^vPX*"
 _LINES = ("-", "--", "-.", ":")
 _DPI = 120
+_log = logging.getLogger(__name__)
 
 
 def draw(rows: Sequence[Row], ranking: Ranking, axes: Sequence[str]) -> dict[str, bytes]:
@@ -41,11 +43,21 @@ def draw(rows: Sequence[Row], ranking: Ranking, axes: Sequence[str]) -> dict[str
     # a name is text, also one with two dollars, and one without glyphs is no reason to warn
     with rc_context({"text.parse_math": False}), warnings.catch_warnings(action="ignore", category=UserWarning):
         figures = {
-            "expected_best.png": expected_best_figure(rows, ranking),
-            "curves.png": curves_figure(rows, ranking),
-            "axes.png": axes_figure(rows, ranking, axes),
+            "expected_best.png": lambda: expected_best_figure(rows, ranking),
+            "curves.png": lambda: curves_figure(rows, ranking),
+            "axes.png": lambda: axes_figure(rows, ranking, axes),
         }
-        return {name: _png(figure) for name, figure in figures.items() if figure is not None}
+        return {name: png for name, figure in figures.items() if (png := _drawn(name, figure)) is not None}
+
+
+def _drawn(name: str, figure_of: Callable[[], Figure | None]) -> bytes | None:
+    """The figure's PNG; None where there is none, or where its numbers go beyond what can be drawn."""
+    try:
+        figure = figure_of()
+        return None if figure is None else _png(figure)
+    except (ValueError, ArithmeticError) as error:  # the sum or the margin of scores near 1e308 is infinite
+        _log.warning("the report goes without %s: its numbers cannot be drawn (%s)", name, error)
+        return None
 
 
 def expected_best_figure(rows: Sequence[Row], ranking: Ranking) -> Figure | None:

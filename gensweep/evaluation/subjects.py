@@ -17,8 +17,8 @@ from gensweep.ledger.checkpoints import Checkpoint
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.metrics.base import Model
-from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import TrainedModel, build_game, build_trainee
+from gensweep.trainers.checkpoint import believed, from_bytes
+from gensweep.trial import STATE, TrainedModel, build_game, build_trainee, size_of_networks
 
 _ACCEPTED = (
     "a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or samples in a file .npy, .npz or "
@@ -72,10 +72,15 @@ def _of_checkpoint(trial: Path, checkpoint: Checkpoint) -> Subject:
     described = TrialFolder(trial).configuration()
     if described is None:
         raise ConfigError(f"{checkpoint.path}: {trial / 'configuration.json'} is missing, so its networks are unknown.")
-    configuration = TrialConfiguration.model_validate(described)
+    with believed(trial / "configuration.json"):
+        configuration = TrialConfiguration.model_validate(described)
     device = torch.device("cpu")
-    trainee = build_trainee(configuration, build_game(configuration), device)
-    trainee.restore(from_bytes(checkpoint.read("state.pt"), device)["trainee"])
+    with believed(checkpoint.path):
+        data = checkpoint.read(STATE)
+        if (least := size_of_networks(configuration)) > len(data):
+            raise ValueError(f"its {len(data):,} bytes are not the {least:,} of the networks in configuration.json")
+        trainee = build_trainee(configuration, build_game(configuration), device)
+        trainee.restore(from_bytes(data, device)["trainee"])
     return Subject(TrainedModel(trainee.averaged(), configuration, device), configuration.dataset)
 
 

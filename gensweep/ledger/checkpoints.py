@@ -163,7 +163,7 @@ class Checkpoints:
 
     def _set_aside(self, path: Path) -> None:
         self._check_fence()
-        taken = [int(name.split("-")[1]) for name in self.torn() if name.split("-")[1].isdigit()]
+        taken = [int(name.split("-")[1]) for name in self.torn() if name.split("-")[1].isdecimal()]
         aside = path.with_name(f"torn-{max(taken, default=0) + 1}-{path.name.removeprefix('.old-')}")
         with contextlib.suppress(FileNotFoundError):  # pruned by its writer while we looked
             os.rename(path, aside)

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
+from typing import Any
+
+_HALF = re.compile(r"\\ud[89a-f]")  # of a character; most are one of two that belong together
+
+
+def json_text(value: object, **layout: Any) -> bytes:
+    """The value as JSON. Half a character, as in a file name that is not UTF-8, becomes '?': readers refuse it."""
+    text = json.dumps(value, **layout)
+    if _HALF.search(text):
+        whole = json.dumps(value, ensure_ascii=False).encode(errors="replace")
+        text = json.dumps(json.loads(whole), **layout)
+    return text.encode()
 
 
 def fsync_directory(path: Path) -> None:

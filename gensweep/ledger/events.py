@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import zlib
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gensweep.errors import CannotRun, DamagedSweep
-from gensweep.ledger.durable import append_at
+from gensweep.ledger.durable import append_at, json_text
 from gensweep.ledger.foreign import json_of, lines
 from gensweep.ledger.lease import Fenced, Lease, owner
 
@@ -273,7 +272,7 @@ def _encode(event: Mapping[str, Any], seq: int, generation: int) -> bytes:
     at = datetime.now(UTC).isoformat(timespec="seconds")
     rest = {"at": at, **event, "seq": seq, "generation": generation, "schema": SCHEMA}
     rest.pop("crc", None)
-    text = json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+    text = json_text(rest, sort_keys=True, separators=(",", ":"))
     return text[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from gensweep.ledger.history import folder_name
@@ -28,11 +29,28 @@ def is_folder_name(number: int, arm: str, key: str) -> bool:
     )
 
 
-def _count(value: object) -> bool:
+def is_count(value: object) -> bool:
+    """Whether it is a whole number from 0 on that JSON holds exactly."""
     return type(value) is int and 0 <= value < _MOST
 
 
-def _number(value: object) -> bool:
+def milliseconds(at: str) -> int:
+    """A time of ISO 8601 in Unix milliseconds.
+
+    Raises:
+        ValueError: it is none, or before 1970.
+    """
+    try:
+        found = round(1000 * datetime.fromisoformat(at).timestamp())
+    except (TypeError, OverflowError, OSError) as error:
+        raise ValueError(f"{at!r:.60} is no time of ISO 8601") from error
+    if found < 0:
+        raise ValueError(f"{at!r:.60} is before 1970")
+    return found
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a number of JSON; NaN and infinity are."""
     return type(value) is float or (type(value) is int and abs(value) < _MOST)
 
 
@@ -45,7 +63,7 @@ def _mapping(value: object) -> bool:
 
 
 def _scores(value: object) -> bool:
-    return isinstance(value, dict) and all(map(_number, value.values()))
+    return isinstance(value, dict) and all(map(is_number, value.values()))
 
 
 def _texts(value: object) -> bool:
@@ -56,17 +74,26 @@ def _hashes(value: object) -> bool:
     return value is None or (isinstance(value, dict) and all(map(_text, value.values())))
 
 
+def _time(value: object) -> bool:
+    try:
+        milliseconds(value)  # type: ignore[arg-type]  # what is no text is refused
+    except ValueError:
+        return False
+    return True
+
+
 def _seconds(value: object) -> bool:
-    return _number(value) and math.isfinite(value)  # type: ignore[arg-type]  # it is a number
+    return is_number(value) and math.isfinite(value)  # type: ignore[arg-type]  # it is a number
 
 
-_COUNT, _TEXT, _MAPPING = ("count", _count), ("text", _text), ("mapping", _mapping)
+_COUNT, _TEXT, _MAPPING = ("count", is_count), ("text", _text), ("mapping", _mapping)
 _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": _COUNT, "position": _COUNT, "epoch": _COUNT, "step": _COUNT, "source": _COUNT, "source_step": _COUNT,
-    "best_epoch": ("count", lambda value: value is None or _count(value)),
+    "best_epoch": ("count", lambda value: value is None or is_count(value)),
     "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT,
     "parameters": _MAPPING, "configuration": _MAPPING,
     "scores": ("mapping of numbers", _scores), "best": ("mapping of numbers", _scores),
     "seconds": ("number of seconds", _seconds), "evaluation_seconds": ("number of seconds", _seconds),
     "protocol": ("mapping of hashes", _hashes), "changed": ("list of names", _texts),
+    "at": ("time of ISO 8601 since 1970", _time),
 }  # fmt: skip

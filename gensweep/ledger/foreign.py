@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from gensweep.errors import DamagedSweep
 LONGEST_LINE = 2**23  # bytes; those of events and rows have some thousand
 LARGEST_DOCUMENT = 2**24  # bytes of a JSON or YAML file
 _DEEPEST = 100  # levels of lists and mappings in each other
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")  # most are one of two that belong together
 
 
 def refuse_links(folder: Path) -> None:
@@ -36,8 +38,8 @@ def refuse_links(folder: Path) -> None:
                 raise DamagedSweep(f"{entry.path}: is no file ({kind}). Nothing was changed. Delete it.")
 
 
-def document(path: Path) -> bytes:
-    """The content of a small file.
+def document(path: Path, largest: int = LARGEST_DOCUMENT) -> bytes:
+    """The content of a small file, of at most `largest` bytes.
 
     Raises:
         DamagedSweep: a link, no file, or larger than any that gensweep writes.
@@ -45,11 +47,9 @@ def document(path: Path) -> bytes:
     """
     descriptor = _opened(path)
     with open(descriptor, "rb") as file:
-        data = file.read(LARGEST_DOCUMENT + 1)
-    if len(data) > LARGEST_DOCUMENT:
-        raise DamagedSweep(
-            f"{path}: larger than {LARGEST_DOCUMENT >> 20} MiB, which no such file is. Restore it from a copy."
-        )
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise DamagedSweep(f"{path}: larger than {largest >> 20} MiB, which no such file is. Restore it from a copy.")
     return data
 
 
@@ -77,10 +77,15 @@ def json_of(text: bytes) -> Any:
     """The value in a JSON text.
 
     Raises:
-        ValueError: it is none, or nested deeper than any that gensweep writes.
+        ValueError: it is none, is not UTF-8, holds half a character (a lone surrogate), or is nested deeper than any that
+            gensweep writes.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text.decode())  # strictly: of bytes it takes halves of characters
+        if _HALF.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeError:
+        raise ValueError("it holds half a character, which no file or store takes") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
     if text.count(b"[") + text.count(b"{") > _DEEPEST and depth(value) > _DEEPEST:

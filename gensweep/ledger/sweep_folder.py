@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +12,7 @@ import yaml
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
-from gensweep.ledger.durable import make_directory, write_atomic
+from gensweep.ledger.durable import json_text, make_directory, write_atomic
 from gensweep.ledger.events import EventLog, News
 from gensweep.ledger.fields import is_folder_name
 from gensweep.ledger.foreign import depth, document, json_of, refuse_links
@@ -23,6 +22,8 @@ from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
 
 _DEEPEST = 100  # levels in a definition
+_LARGEST = 2**20  # bytes of a definition; PyYAML reads a MiB in seconds
+_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
 class SweepFolder:
@@ -45,6 +46,7 @@ class SweepFolder:
         """
         path = Path(path)
         _refuse_existing(path)
+        _dump(definition)  # what is too large is refused before anything is written
         try:
             make_directory(path / "trials")
             with Lease(path):  # of two that create the same sweep at once, the second sees the first's files
@@ -77,7 +79,7 @@ class SweepFolder:
         """The resolved definition, as sweep.yaml holds it."""
         path = self.path / "sweep.yaml"
         try:
-            found = _tree_of(document(path))
+            found = _tree_of(document(path, _LARGEST))
         except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
             reason = " ".join(str(error).split())
             raise DamagedSweep(f"{path}: cannot be read ({reason}). Restore it from a copy.") from error
@@ -92,7 +94,7 @@ class SweepFolder:
     def renew(self, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None) -> None:
         """Make it another sweep, made here and now; before its first trial, and for the sweep's driver."""
         described = {**surroundings.describe(), **(environment or {})}
-        write_atomic(self.path / "environment.json", json.dumps(described, indent=1).encode())
+        write_atomic(self.path / "environment.json", json_text(described, indent=1))
         self.redefine(definition)
 
     def redefine(self, definition: Mapping[str, Any]) -> None:
@@ -221,11 +223,28 @@ def _tree_of(text: bytes) -> Any:
     found = yaml.load(text, Loader=_Tree)
     if depth(found) > _DEEPEST:
         raise ValueError("it is nested too deeply")
+    if not _has_names(found):
+        raise ValueError("a key is no text")
     return found
 
 
+def _has_names(tree: Any) -> bool:
+    """Whether every key of every mapping is text."""
+    if isinstance(tree, dict):
+        return all(isinstance(key, str) and _has_names(value) for key, value in tree.items())
+    return not isinstance(tree, list) or all(map(_has_names, tree))
+
+
 class _Tree(yaml.SafeLoader):
-    """A tree as `_dump` writes it. An alias would make it as large as one likes."""
+    """A tree as `_dump` writes it, of what JSON holds too. An alias would make it as large as one likes."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
+        first: [(tag, pattern) for tag, pattern in known if tag in _TAGS]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    yaml_constructors = {  # noqa: RUF012
+        tag: made for tag, made in yaml.SafeLoader.yaml_constructors.items() if tag in _TAGS or tag is None
+    }
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         if self.check_event(yaml.AliasEvent):
@@ -239,4 +258,10 @@ class _Plain(yaml.SafeDumper):
 
 
 def _dump(definition: Mapping[str, Any]) -> bytes:
-    return yaml.dump(dict(definition), Dumper=_Plain, sort_keys=False, allow_unicode=True).encode()
+    text = yaml.dump(dict(definition), Dumper=_Plain, sort_keys=False, allow_unicode=True).encode()
+    if len(text) > _LARGEST:
+        raise ConfigError(
+            f"the sweep's definition takes {len(text):,} bytes, and {_LARGEST:,} are the most. Search fewer values: a "
+            "range, as in uniform(0, 1), instead of a long list."
+        )
+    return text

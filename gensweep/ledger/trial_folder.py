@@ -11,12 +11,14 @@ from typing import Any
 
 from gensweep.errors import DamagedSweep, Outcome
 from gensweep.ledger.checkpoints import Checkpoint, Checkpoints
-from gensweep.ledger.durable import append_at, make_directory, write_atomic
-from gensweep.ledger.fields import mistake
+from gensweep.ledger.durable import append_at, json_text, make_directory, write_atomic
+from gensweep.ledger.fields import is_count, is_number, mistake
 from gensweep.ledger.foreign import document, json_of, lines, refuse_links
 from gensweep.ledger.lease import Fence
 
 __all__ = ["Checkpoint", "Row", "TrialFolder"]
+
+_LONGEST_EPOCH = 2**32  # seconds, which are 136 years
 
 
 @dataclass(frozen=True)
@@ -175,7 +177,7 @@ class TrialFolder:
     def _write_json(self, name: str, value: Mapping[str, Any]) -> None:
         self._check_fence()
         make_directory(self.path)
-        write_atomic(self.path / name, json.dumps(value, indent=1).encode())
+        write_atomic(self.path / name, json_text(value, indent=1))
 
     def _read_json(self, name: str) -> dict[str, Any] | None:
         path = self.path / name
@@ -226,7 +228,12 @@ def _encode(row: Row) -> bytes:
 def _decode(line: bytes) -> Row | None:
     try:
         found = json_of(line)
-        values = {str(name): float(value) for name, value in found["values"].items()}
-        return Row(int(found["epoch"]), int(found["step"]), int(found["time"]), float(found["seconds"]), values)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        epoch, step, time = counts = [found[name] for name in ("epoch", "step", "time")]
+        seconds, values = found["seconds"], found["values"]
+        if not all(map(is_count, counts)) or not all(map(is_number, [seconds, *values.values()])):
+            return None
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
+    if not 0 <= seconds <= _LONGEST_EPOCH:
+        return None
+    return Row(epoch, step, time, float(seconds), {name: float(value) for name, value in values.items()})

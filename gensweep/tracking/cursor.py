@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import uuid
 import zlib
@@ -18,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.errors import DamagedSweep
-from gensweep.ledger.durable import write_atomic
+from gensweep.ledger.durable import json_text, write_atomic
+from gensweep.ledger.fields import is_count
 from gensweep.ledger.foreign import document, json_of
 from gensweep.ledger.foreign import lines as read_lines
 
@@ -51,8 +51,9 @@ class RunCursor:
     def __post_init__(self) -> None:
         """Raise ValueError where a field, which a file said, is of another type."""
         texts = (self.status, self.ending, self.run_id or "", *(self.files if isinstance(self.files, list) else [None]))
-        if type(self.declared) is not int or type(self.epoch) is not int or not all(isinstance(t, str) for t in texts):
-            raise ValueError("a run's fields are of other types")
+        counts = is_count(self.declared) and (self.epoch == -1 or is_count(self.epoch))
+        if not counts or not all(isinstance(t, str) for t in texts):
+            raise ValueError("a run's fields are of other types, or beyond any count")
 
 
 @dataclass
@@ -170,7 +171,8 @@ def _read_old(path: Path) -> tuple[str, Stores]:
     """The same of tracking.json, as release 0.1 wrote it: one document."""
     try:
         found = json_of(document(path))
-        return str(found["sweep_id"]), {uri: dict(runs) for uri, runs in found["stores"].items()}
+        stores = {uri: dict(runs) for uri, runs in found["stores"].items() if _is_run({"store": uri})}
+        return str(found["sweep_id"]), stores
     except FileNotFoundError:
         return "", {}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -191,7 +193,8 @@ def _runs(path: Path, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, RunCur
 def _is_run(line: Mapping[str, Any]) -> bool:
     """Whether a line that is whole names a store, or a run in one."""
     named = "key" not in line or (isinstance(line["key"], str) and isinstance(line.get("run"), dict))
-    return named and isinstance(line.get("store"), str)
+    store = line.get("store")
+    return named and isinstance(store, str) and store.isprintable()
 
 
 def _lines(uri: str, runs: Mapping[str, Mapping[str, Any]]) -> bytes:
@@ -199,7 +202,7 @@ def _lines(uri: str, runs: Mapping[str, Mapping[str, Any]]) -> bytes:
 
 
 def _line(content: Mapping[str, Any]) -> bytes:
-    text = json.dumps(content, separators=(",", ":")).encode()
+    text = json_text(content, separators=(",", ":"))
     return text[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(text)
 
 

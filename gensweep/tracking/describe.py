@@ -20,6 +20,7 @@ from gensweep.tracking.run_store import Point, Status
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
 _SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
 _STATUS: dict[Outcome | None, Status] = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other one is a result
+_LONGEST_COMMIT = 64  # digits of a hash
 _LONGEST_LINEAGE = 4500  # characters: stores take tags of about 5000
 
 
@@ -54,10 +55,14 @@ def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str,
 
 def source_tags(environment: Mapping[str, Any]) -> dict[str, str]:
     """Which code the runs come from."""
-    git = environment.get("git") or {}
+    git = environment.get("git")
     tags = {"mlflow.source.name": "gensweep", "mlflow.source.type": "LOCAL"}
-    if git.get("commit"):
-        tags |= {"mlflow.source.git.commit": str(git["commit"]), "gensweep.git_dirty": json.dumps(git.get("dirty"))}
+    if isinstance(git, Mapping) and isinstance(commit := git.get("commit"), str) and commit:
+        dirty = git.get("dirty") is True if git.get("dirty") is not None else None
+        tags |= {
+            "mlflow.source.git.commit": commit[:_LONGEST_COMMIT],
+            "gensweep.git_dirty": json.dumps(dirty),
+        }
     return tags
 
 

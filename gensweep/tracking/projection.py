@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from gensweep.credentials import redacted
-from gensweep.errors import CannotRun
+from gensweep.errors import CannotRun, DamagedSweep
+from gensweep.ledger.fields import milliseconds
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -69,7 +69,7 @@ class Projection:
         self._following = folder.follow()
         self._due: set[int] = set()  # trials that changed since they were sent
         self._issued: dict[int, dict[str, Any]] = {}  # a trial's event of its issue: copies change what the state says
-        self._last_end: str | None = None
+        self._last_end: int | None = None  # in Unix milliseconds
         self._sizes: dict[str, int] = {}  # the size of a trial's results when they were last sent
         self._progress = Progress(0, 0, None, {})
         self._refused: dict[int, str] = {}
@@ -144,7 +144,7 @@ class Projection:
             if event["event"] == "issued":
                 self._issued[event["number"]] = event
             elif event["event"] == "ended":
-                self._last_end = event["at"]
+                self._last_end = self._time_of(event)
             if event.get("number") in self._state.trials:
                 self._due.add(event["number"])
         return bool(news.events)
@@ -258,8 +258,7 @@ class Projection:
         assert sweep.run_id is not None, "start() made it"
         for record in self._state.live():
             self.runs.set_status(record.folder_name, "KILLED")
-        ended = self._last_end
-        time = round(1000 * datetime.fromisoformat(ended).timestamp()) if ended else sweep.declared
+        time = sweep.declared if self._last_end is None else self._last_end
         found = self.folder.definition.get("objective")
         objective = Objective.model_validate(found) if found else None
         store.log(sweep.run_id, list(describe.summary(self._state, objective, time)), {}, self.runs.sweep_tags())
@@ -267,6 +266,14 @@ class Projection:
             store.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
         self.runs.set_status(SWEEP, "FINISHED" if final else "KILLED")
         self.runs.delete_strangers()
+
+    def _time_of(self, event: Mapping[str, Any]) -> int:
+        """When it was written; what the log says instead is damage, and was refused before where it is no time."""
+        if "at" not in event:
+            raise DamagedSweep(
+                f"{self.folder.events.path}: event {event['seq']} does not say its 'at'. Restore the file from a copy."
+            )
+        return milliseconds(event["at"])
 
     def _path(self, record: TrialRecord) -> Path:
         return self.folder.path / "trials" / record.folder_name

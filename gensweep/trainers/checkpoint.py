@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import pickle
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -45,6 +48,25 @@ def from_bytes(data: bytes, device: torch.device) -> dict[str, Any]:
     if not isinstance(state, dict):
         raise DamagedSweep("a checkpoint holds no state of a trial. Delete its folder: an older one is used.")
     return state
+
+
+@contextmanager
+def believed(what: Path) -> Iterator[None]:
+    """Where the content of the file or checkpoint `what`, which anyone may have written, is built from or taken over.
+
+    Raises:
+        DamagedSweep: something was missing in it, of another kind, of another shape, or too large to be.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise  # of a GPU that others use too
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError, RuntimeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DamagedSweep(
+            f"{what}: holds what no trial of this configuration wrote ({type(error).__name__}: {reason:.300}). Restore it "
+            "from a copy."
+        ) from error
 
 
 def _refuse_packed(data: bytes) -> None:

@@ -78,6 +78,8 @@ class Trainee:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take the state that `state` gave."""
+        if type(state["step"]) is not int or state["step"] < 0:
+            raise ValueError(f"{state['step']!r:.60} is no step")
         self.step = state["step"]
         for name, network in self.game.networks.items():
             network.load_state_dict(state["networks"][name])

@@ -13,7 +13,9 @@ import torch
 
 from gensweep.extractors.frozen import load_extractor
 from gensweep.extractors.trust import VARIABLE
+from gensweep.ledger.checkpoints import Checkpoints
 from gensweep.metrics.base import scorer
+from gensweep.trainers.checkpoint import to_bytes
 from tests.cli.conftest import Command
 from tests.extractors.test_exported import changed, pickled
 
@@ -171,3 +173,41 @@ def test_names_reach_terminals_as_text_and_reports_escaped(gensweep: Command, tm
     page = (sweep / "report" / "comparison.md").read_text()
     assert "<img" not in page
     assert "\x1b" not in page
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{}, {"family": {"name": "\x1b]0;owned\x07x"}}, {"latent_size": 10**15}, {"network": {"name": "mlp", "hidden": [65536] * 30}},
+     {"dataset": {"name": "ring", "radius": float("nan")}}],
+)  # fmt: skip
+def test_a_configuration_that_is_none_is_damage(gensweep: Command, tmp_path: Path, done, change: dict) -> None:
+    trial = next((crafted(tmp_path, done[0]) / "trials").glob("0000-*"))
+    file = trial / "configuration.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | change if change else {}))
+    ended = gensweep("evaluate", "tiny/0")
+    assert ended.code == 5, ended.err
+    assert "Restore it from a copy" in ended.err
+    assert not {"\x1b", "\x07"} & set(ended.err)
+
+
+@pytest.mark.parametrize(
+    "state", [{}, {"trainee": 5}, {"trainee": {}}, {"trainee": {"step": 1, "networks": []}}, {"trainee": {"step": [1]}}]
+)
+def test_a_checkpoint_of_other_content_is_damage(gensweep: Command, tmp_path: Path, done, state: dict) -> None:
+    trial = next((crafted(tmp_path, done[0]) / "trials").glob("0000-*"))
+    shutil.rmtree(trial / "checkpoints")
+    Checkpoints(trial / "checkpoints").save(1, {"state.pt": to_bytes(state | {"x": torch.zeros(9999)})}, best=True)
+    ended = gensweep("evaluate", "tiny/0")
+    assert ended.code == 5, ended.err
+    assert "no trial of this configuration wrote" in ended.err
+
+
+def test_a_traceback_is_text(gensweep: Command, monkeypatch) -> None:
+    def fail(_words: object) -> None:
+        raise RuntimeError("\x1b]0;owned\x07unforeseen")
+
+    monkeypatch.setattr("gensweep.cli.program._refuse_no_place", fail)
+    ended = gensweep("ls")
+    assert ended.code == 1
+    assert "unforeseen" in ended.err
+    assert not {"\x1b", "\x07"} & set(ended.err)

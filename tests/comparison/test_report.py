@@ -257,3 +257,11 @@ def test_a_page_runs_nothing_of_what_a_ledger_says(write: Write) -> None:
     assert all("\\|c\\|" in line for line in rows)
     paths = write_report(compare([sweep.folder]), sweep.folder.path / "report")
     assert {"curves.png", "axes.png"} <= {path.name for path in paths}, "a name with dollars is drawn as text"
+
+
+def test_a_picture_that_cannot_be_drawn_is_left_out(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[1e308, -1e308, 1e308, 0.0], wae=[1.0, 2.0, 3.0, 4.0])
+    names = {path.name for path in write_report(compare([sweep.folder]), sweep.folder.path / "report")}
+    assert {"comparison.md", "comparison.csv"} <= names
+    assert "expected_best.png" not in names

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.errors import DamagedSweep
+from gensweep.errors import ConfigError, DamagedSweep
 from gensweep.ledger import foreign
 from gensweep.ledger.checkpoints import Checkpoints, at
+from gensweep.ledger.durable import json_text
 from gensweep.ledger.events import EventLog
 from gensweep.ledger.foreign import document, json_of, lines, refuse_links
+from gensweep.ledger.state import fold
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder
 
@@ -167,3 +169,67 @@ def test_an_outcome_is_checked_before_a_driver_hears_it(tmp_path, change):
     folder.write_outcome(ended | change)
     with pytest.raises(DamagedSweep, match=r"outcome\.json.*Delete the file"):
         folder.outcome()
+
+
+@pytest.mark.parametrize("text", [b'{"a": "\\ud800"}', b'["\\uDC00x"]', b'{"\\udfff": 1}', b'"\xed\xa0\x80"'])
+def test_half_a_character_is_no_json(text):
+    with pytest.raises(ValueError, match="half a character"):
+        json_of(text)
+    assert json_of(b'"\\ud83d\\ude00"') == "\U0001f600"
+
+
+def test_what_is_written_has_no_half_of_a_character():
+    assert json_of(json_text({"file": "\udcff.png", "whole": "\U0001f600"})) == {
+        "file": "?.png",
+        "whole": "\U0001f600",
+    }
+
+
+@pytest.mark.parametrize(
+    "text", ["a: !!binary aGk=", "a: !!set {b}", "a: !!timestamp 2020-01-01", "1: a", "{name: {true: 1}}"]
+)
+def test_a_definition_holds_what_json_holds(sweep, text):
+    (sweep.path / "sweep.yaml").write_text(text)
+    with pytest.raises(DamagedSweep, match="Restore it from a copy"):
+        _ = sweep.definition
+    (sweep.path / "sweep.yaml").write_text("a: 2020-01-01")
+    assert sweep.definition == {"a": "2020-01-01"}
+
+
+def test_a_definition_is_a_page_of_text(sweep, tmp_path):
+    (sweep.path / "sweep.yaml").write_text("z: [" + "1," * 2**19 + "1]")
+    with pytest.raises(DamagedSweep, match="larger than 1 MiB"):
+        _ = sweep.definition
+    with pytest.raises(ConfigError, match="are the most"):
+        SweepFolder.create(tmp_path / "other", {"z": "x" * 2**20})
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seconds": float("nan")}, {"seconds": float("inf")}, {"seconds": -1}, {"seconds": 1e300}, {"time": 10**30},
+     {"epoch": 10**25}, {"step": -1}, {"step": 1.5}, {"values": {"fid": "1"}}, {"values": {"fid": 10**400}}],
+)  # fmt: skip
+def test_a_row_holds_counts_and_finite_seconds(tmp_path, change):
+    row = {"epoch": 1, "step": 1, "time": 1, "seconds": 1.0, "values": {"fid": float("nan")}}
+    (tmp_path / "results.jsonl").write_text(json.dumps(row) + "\n")
+    assert len(TrialFolder(tmp_path).rows()) == 1
+    (tmp_path / "results.jsonl").write_text(json.dumps(row | change) + "\n" + json.dumps(row) + "\n")
+    with pytest.raises(DamagedSweep, match="not a row of results"):
+        TrialFolder(tmp_path).rows()
+
+
+@pytest.mark.parametrize("at", [5, "x", None, "0001-01-01T00:00:00+14:00", "1969-12-31T00:00:00+00:00"])
+def test_an_event_says_when(at):
+    with pytest.raises(DamagedSweep, match="says at"):
+        fold([ISSUED | {"at": at}])
+    assert fold([ISSUED | {"at": "2026-01-01T00:00:00+00:00"}]).trials
+
+
+def test_a_torn_checkpoint_beside_a_folder_with_another_digit(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(1, {"state.pt": b"state"}, best=False)
+    (tmp_path / "step-000001" / "state.pt").write_bytes(b"other")
+    (tmp_path / "torn-²-step-1").mkdir()
+    assert checkpoints.newest() is None
+    assert "torn-1-step-000001" in checkpoints.torn()

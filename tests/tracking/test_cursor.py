@@ -230,3 +230,18 @@ def test_lines_that_say_nonsense_with_a_right_checksum_are_damage(
     (tmp_path / "tracking.jsonl").write_text(data)
     with pytest.raises(DamagedSweep, match=r"tracking\.jsonl"):
         Cursor.load(tmp_path / "tracking.jsonl", "sqlite:///a")
+
+
+@pytest.mark.parametrize(
+    "fields", [{"declared": 10**40}, {"declared": -1}, {"declared": 1, "epoch": -2}, {"declared": 1, "epoch": 2**60}]
+)
+def test_a_cursors_numbers_are_counts(fields: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="beyond any count"):
+        RunCursor(**fields)
+
+
+def test_a_store_that_cannot_be_printed_is_damage(tmp_path: Path) -> None:
+    file = tmp_path / "tracking.jsonl"
+    Cursor(file, "sqlite:///\0", "id", {}).declare({"sweep": RunCursor(1)})
+    with pytest.raises(DamagedSweep, match="no gensweep wrote"):
+        Cursor.load(file, "sqlite:///x.db")

@@ -81,3 +81,8 @@ def test_a_long_lineage_keeps_its_newest_part_and_says_so() -> None:
     first, *kept = json.loads(text)
     assert first == {"left_out": 200 - len(kept)}
     assert [entry["epoch"] for entry in kept] == list(range(200 - len(kept), 200))
+
+
+@pytest.mark.parametrize("git", [[1], "x", 5, None, {"commit": [1]}, {"commit": ""}])
+def test_an_environment_that_says_no_commit_has_no_tag_of_one(git: object) -> None:
+    assert "mlflow.source.git.commit" not in describe.source_tags({"git": git})
