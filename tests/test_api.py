@@ -67,6 +67,11 @@ def test_failed_trials_are_in_the_verdict_and_a_stop_is_raised(file: Path, monke
     follow(lambda job, work: iter([Failure(0, "no", "") if job.number == 0 else said(job, 1.0)]), monkeypatch)
     assert isinstance(gensweep.run(file, runs="failing", in_process=True).problem, SomeTrialsFailed)
 
+    follow(lambda job, work: iter([Failure(job.number, f"KeyError: 'boom{job.number}'", "")]), monkeypatch)
+    none = gensweep.run(file, runs="none", in_process=True).problem
+    assert "KeyError: 'boom2'. See " in str(none)
+    assert Path(str(none).rpartition("See ")[2]).is_file()
+
     def stops(job, work):  # type: ignore[no-untyped-def]
         work.request_stop("Ctrl-C", 130)
         yield said(job, 1.0, None)
