@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gensweep.campaign import Where, conduct
-from gensweep.errors import Stopped
+from gensweep.errors import ConfigError, Stopped
 from gensweep.file_modes import private
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.spaces.check import load_and_check
@@ -20,14 +20,19 @@ from gensweep.spaces.sweep import Sweep
 from gensweep.verdict import Verdict, judge
 
 
-def load(file: str | Path, overrides: Sequence[str] = ()) -> Sweep:
-    """The sweep of a search-space file and overrides in Hydra's grammar, known to be sound.
+def load(file: str | Path, overrides: str | Sequence[str] = ()) -> Sweep:
+    """The sweep of a search-space file and overrides in Hydra's grammar, known to be sound. A text is one override.
 
     Raises:
         ConfigError: with every mistake in them.
     """
+    if not isinstance(file, str | Path):
+        raise ConfigError(f"load takes the path of a search-space file, and {type(file).__name__} is none.")
+    words = [overrides] if isinstance(overrides, str) else list(overrides)
+    if strange := [word for word in words if not isinstance(word, str)]:
+        raise ConfigError(f'load: {strange[0]!r} is no override. Give texts, as in ["search.samples=4"].')
     with private():
-        sweep = load_and_check(Path(file), overrides)
+        sweep = load_and_check(Path(file), words)
         trust_as_said(sweep)
     return sweep
 

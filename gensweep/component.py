@@ -151,7 +151,8 @@ def build(kind: str, node: object) -> Component:
     if not isinstance(node, Mapping) or not isinstance(node.get("name"), str):
         names = registry.names(kind)
         needs = f"needs a name, as in {{name: {names[0]}}}. Known: {', '.join(names)}."
-        raise _errors(kind, [_line((), nameless(node, names) or needs, node)])
+        needs = f"null is not allowed: it {needs}" if node is None else nameless(node, names) or needs
+        raise _errors(kind, [_line((), needs, node)])
     try:
         cls = registry.load(kind, node["name"])
     except ConfigError as error:

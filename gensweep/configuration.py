@@ -78,9 +78,9 @@ class TrialConfiguration(Node):
             default = dict(registry.load("families", family["name"]).optimizer_for(family))  # type: ignore[attr-defined]
         except (ConfigError, KeyError, TypeError):
             return data  # the family's own error is reported where the family is
-        training = data.get("training") or {}
-        given = training.get("optimizer") if isinstance(training, Mapping) else None
-        given = {"name": given} if isinstance(given, str) else given or {}
+        training = data.get("training", {})
+        given = training.get("optimizer", {}) if isinstance(training, Mapping) else {}
+        given = {"name": given} if isinstance(given, str) else given
         if not isinstance(given, Mapping) or not isinstance(training, Mapping):
             return data
         merged = {**default, **given} if given.get("name", default["name"]) == default["name"] else given

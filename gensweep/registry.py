@@ -8,6 +8,7 @@ member's name and its value is `module:Class`.
 from __future__ import annotations
 
 import importlib
+import traceback
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from pathlib import Path
@@ -44,12 +45,22 @@ def load(kind: str, name: str) -> type:
     """
     if name not in names(kind):
         raise ConfigError(f"unknown {_singular(kind)} '{name}'. {suggest(name, names(kind))}")
+    if name not in _own(kind):
+        return _third_party(kind, name, _plugins(kind)[name])
+    what = f"{_singular(kind)} '{name}' cannot be imported"
     try:
-        if name in _own(kind):
-            return _class_of(importlib.import_module(f"gensweep.{kind}.{name}"), name)
+        module = importlib.import_module(f"gensweep.{kind}.{name}")
     except ImportError as error:
-        raise ConfigError(f"{_singular(kind)} '{name}' cannot be imported: {error}. {_cure(name)}") from error
-    return _third_party(kind, name, _plugins(kind)[name])
+        raise ConfigError(f"{what}: {error}. {_cure(name)}") from error
+    except Exception as error:  # whatever a file of the user's raises: the other members are of use without it
+        raise ConfigError(f"{what}: {_place(error, name)}: {_why(error)}. Mend the file, or move it away.") from error
+    file = f"gensweep/{kind}/{name}.py"
+    found = _class_of(module, file, name)
+    if getattr(found, "kind", None) != kind:
+        raise ConfigError(
+            f"{file} defines {found.__name__}, which is no class of gensweep.{kind}.base. Derive it from one."
+        )
+    return found
 
 
 @cache
@@ -69,7 +80,7 @@ def _third_party(kind: str, name: str, entry: EntryPoint) -> type:
     try:
         found = entry.load()
     except Exception as error:  # whatever a stranger's module raises: the other members are of use without it
-        why = f"{error}" if isinstance(error, ImportError) else f"{type(error).__name__}: {error}"
+        why = f"{error}" if isinstance(error, ImportError) else _why(error)
         raise ConfigError(f"{what} cannot be imported: {why}. Install what it needs, or mend {entry.value}.") from error
     if not isinstance(found, type) or getattr(found, "kind", None) != kind:
         raise ConfigError(f"{what} cannot be used: {entry.value} is no class of gensweep.{kind}.base.")
@@ -85,12 +96,32 @@ def _cure(name: str) -> str:
     return f"Install what it needs: pip install 'gensweep[{name}]'" if name in extras else "Install what it needs."
 
 
-def _class_of(module: ModuleType, name: str) -> type:
-    """The class named like its file, but for case and underscores: MMD of mmd.py, SlicedWasserstein, None_ of none.py."""
+def _why(error: Exception) -> str:
+    said = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {' '.join(said.split())}".rstrip(".")
+
+
+def _place(error: Exception, name: str) -> str:
+    """The file and the line that cannot be parsed, or where member `name` raised it, by itself or in a call."""
+    frames = traceback.extract_tb(error.__traceback__)
+    last = next((frame for frame in reversed(frames) if Path(frame.filename).stem == name), frames[-1])
+    found = (error.filename, error.lineno) if isinstance(error, SyntaxError) else (last.filename, last.lineno)
+    return ":".join(str(part) for part in found if part)
+
+
+def _class_of(module: ModuleType, file: str, name: str) -> type:
+    """The class named like its file, but for case and underscores: MMD of mmd.py, SlicedWasserstein, None_ of none.py.
+
+    Raises:
+        ConfigError: there is none, or several.
+    """
     wanted = name.replace("_", "")
     own = [v for v in vars(module).values() if isinstance(v, type) and v.__module__ == module.__name__]
     found = [v for v in own if v.__name__.lower().replace("_", "") == wanted]
-    assert len(found) == 1, f"{module} must define one class named like its file, found {found}"
+    if len(found) != 1:
+        several = ", ".join(v.__name__ for v in found or own) or "no class"
+        told = "define only one of them" if found else f"name it {name.title().replace('_', '')}"
+        raise ConfigError(f"{file} defines {several}; {told}, for a member is the class that is named like its file.")
     return found[0]
 
 

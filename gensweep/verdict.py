@@ -84,7 +84,7 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     if stopped:
         problem = _stopped(folder, state, stopped)
     elif isinstance(problem, NoUsableTrial):
-        problem = NoUsableTrial(f"{folder.name}: no trial has a score: {_endings(state)}")
+        problem = NoUsableTrial(f"{folder.name}: no trial has a score: {_endings(state)}{_details(folder, failed)}")
     elif failed and problem is None:
         problem = _failed(folder, state, failed)
     return Verdict(
@@ -135,6 +135,12 @@ def _failed(folder: SweepFolder, state: SweepState, failed: tuple[TrialRecord, .
         f"{len(failed)} of {len(state.trials)} trials failed, the first: trial {first.number}: {first.reason}. "
         f"See {folder.path / 'trials' / first.folder_name / 'error.txt'}"
     )
+
+
+def _details(folder: SweepFolder, failed: tuple[TrialRecord, ...]) -> str:
+    """Where the first error is written down, if one is: a worker that was lost may have said nothing."""
+    files = (folder.path / "trials" / record.folder_name / "error.txt" for record in failed)
+    return next((f". See {file}" for file in files if file.is_file()), "")
 
 
 def _endings(state: SweepState) -> str:

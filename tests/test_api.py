@@ -33,6 +33,16 @@ def test_load_reads_a_file_with_overrides(file: Path) -> None:
         gensweep.load(file, ["trial.latent_size=0"])
 
 
+def test_a_text_is_one_override_and_what_is_none_is_refused(file: Path) -> None:
+    assert gensweep.load(file, "search.samples=7").search.samples == 7
+    for wrong in ([3], [None], [("search.samples", 7)]):
+        with pytest.raises(ConfigError, match=r"is no override\. Give texts"):
+            gensweep.load(file, wrong)  # type: ignore[arg-type]
+    for wrong_file in ({"a": 1}, 3, None):
+        with pytest.raises(ConfigError, match="takes the path of a search-space file"):
+            gensweep.load(wrong_file)  # type: ignore[arg-type]
+
+
 def test_run_gives_the_verdict_of_a_file_or_of_a_sweep(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     follow(completes, monkeypatch)
     verdict = gensweep.run(file, in_process=True)
@@ -42,6 +52,13 @@ def test_run_gives_the_verdict_of_a_file_or_of_a_sweep(file: Path, monkeypatch: 
     again = gensweep.open("tiny")
     assert (again.trials, again.comparison, again.problem) == (verdict.trials, verdict.comparison, None)
     assert gensweep.results(again.folder).arm.tolist() == ["vae", "wae"] * 2
+    for meant in ("tiny", Path("runs/tiny"), again):
+        assert gensweep.results(meant).equals(gensweep.results(again.folder))
+    for wrong in (3, None, {"a": 1}):
+        with pytest.raises(ConfigError, match=r"results takes the name of a sweep"):
+            gensweep.results(wrong)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="no sweep is here"):
+        gensweep.results("nope")
     with pytest.raises(ConfigError, match="no sweep is here"):
         gensweep.open("tiny", "elsewhere")
 
@@ -49,6 +66,11 @@ def test_run_gives_the_verdict_of_a_file_or_of_a_sweep(file: Path, monkeypatch: 
 def test_failed_trials_are_in_the_verdict_and_a_stop_is_raised(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     follow(lambda job, work: iter([Failure(0, "no", "") if job.number == 0 else said(job, 1.0)]), monkeypatch)
     assert isinstance(gensweep.run(file, runs="failing", in_process=True).problem, SomeTrialsFailed)
+
+    follow(lambda job, work: iter([Failure(job.number, f"KeyError: 'boom{job.number}'", "")]), monkeypatch)
+    none = gensweep.run(file, runs="none", in_process=True).problem
+    assert "KeyError: 'boom2'. See " in str(none)
+    assert Path(str(none).rpartition("See ")[2]).is_file()
 
     def stops(job, work):  # type: ignore[no-untyped-def]
         work.request_stop("Ctrl-C", 130)

@@ -194,7 +194,7 @@ class _Reader:
         listed = tree["one_of"]
         where = lines.get("one_of", where)
         if not isinstance(listed, list) or not listed:
-            self._problem(where, name, "one_of takes a list of nodes, each with a name")
+            self._problem(where, name, f"one_of takes a list of nodes, each with a name{_no_list(listed)}")
             return dict(tree)
         if not any(isinstance(node, Mapping | str) for node in listed):
             text = write_item(listed)[1:-1]
@@ -224,6 +224,14 @@ class _Reader:
 
     def _problem(self, where: str, name: str, message: str) -> None:
         self.problems.append(Problem(where, name, message))
+
+
+def _no_list(listed: Any) -> str:
+    """What stands in the place of the list of a one_of, and the list that it means."""
+    if isinstance(listed, Mapping) and listed:
+        nodes = [{"name": key, **node} if isinstance(node, Mapping) and node else key for key, node in listed.items()]
+        return f". Write {write_item(nodes)}"
+    return ", and is empty. Write them, as in [vae, wae]" if listed in ([], {}, None) else ""
 
 
 def _children(space: Any, path: AxisPath) -> Iterator[tuple[AxisPath, Any]]:

@@ -13,7 +13,7 @@ from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, Trust, s
 
 def ui(
     tracking_uri: TrackingUri = None,
-    port: Annotated[int, typer.Option(help="of the page on this machine")] = 5000,
+    port: Annotated[int, typer.Option(help="of the page on this machine", min=0, max=65535)] = 5000,
     runs: Runs = RUNS,
     no_auth: Annotated[
         bool,
@@ -40,9 +40,11 @@ def ui(
 
     with waiting("starting MLflow's pages"):
         from gensweep.tracking import pages
-        from gensweep.tracking.store import resolve_uri
+        from gensweep.tracking.store import resolve_uri, sqlite_path
 
         uri = resolve_uri(tracking_uri, runs)
+        file = sqlite_path(uri)
+        is_new = file is not None and not file.exists()
         there = pages.running_server(uri)
     if there:
         print(f"MLflow: {there}")
@@ -52,6 +54,8 @@ def ui(
             pages.ended_by_signals(),
             pages.Pages(uri, port, locked=not no_auth, artifacts=artifacts or ()) as shown,
         ):
+            if is_new:
+                print(f"gensweep: there was no {file}: a new and empty store was made.", file=sys.stderr, flush=True)
             print(f"MLflow: {shown.url}", flush=True)
             print(shown.access.how_to_enter(shown.url, on_terminal=sys.stderr.isatty()), file=sys.stderr, flush=True)
             shown.wait()

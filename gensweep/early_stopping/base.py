@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from gensweep.axes.arms import Arm
 from gensweep.component import Component
+from gensweep.errors import CannotRun
 from gensweep.ledger.history import History, TrialRecord
 
 
@@ -77,3 +78,39 @@ class EarlyStopping(Component, ABC):
     def wrong_field(self, arm: Arm) -> WrongField | None:
         """The field whose value makes no sense for this arm, where another value would."""
         return None
+
+
+def decision(rule: EarlyStopping, arm: Arm, history: History, trial: TrialRecord, seed: int) -> Decision:
+    """What the rule decides, known to be something that can be done.
+
+    Raises:
+        CannotRun: it raises an error, or decides what is none; naming the class that has to be mended.
+    """
+    try:
+        decided = rule.decide(arm, history, trial, seed)
+        _check(decided, arm, history, trial)
+    except Exception as error:
+        kind = type(rule)
+        raise CannotRun(
+            f"early-stopping rule {rule.name} decides nothing that can be done with trial {trial.number} of "
+            f"{arm.label} ({type(error).__name__}: {error}). Mend {kind.__module__}.{kind.__qualname__}, or take another "
+            "early_stopping: what ended is kept."
+        ) from error
+    return decided
+
+
+def _check(decided: object, arm: Arm, history: History, trial: TrialRecord) -> None:
+    match decided:
+        case GoOn() | Stop(str()):
+            return
+        case Stop():
+            raise TypeError(f"the reason of {decided!r} is no text")
+        case Copy():
+            numbers = [record.number for record in history]
+            if decided.source not in numbers:
+                raise ValueError(f"there is no trial {decided.source!r} to copy from: the arm has {numbers}")
+            if unknown := arm.unknown(decided.parameters):
+                raise ValueError(f"{unknown} is none of the arm")
+            arm.configuration({**trial.parameters, **decided.parameters}, seed=0)
+        case _:
+            raise TypeError(f"{decided!r} is no GoOn(), Stop(reason) or Copy(source, parameters)")

@@ -40,24 +40,34 @@ def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = 
     Args:
         what: a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or a .npy or .npz file.
         runs: the folder of sweeps.
-        reference: the dataset that samples made elsewhere have the shape and range of.
+        reference: the dataset that samples made elsewhere have the shape and range of, and a model's items the shape.
         latest: a trial's newest checkpoint instead of its best.
         resize: images of another size to the reference's, instead of an error; their scores' protocols say so.
 
     Raises:
-        ConfigError: there is no such thing, or it cannot be read; the message names the file.
+        ConfigError: there is no such thing, it cannot be read, or it makes items of another shape; the message names it.
     """
     path = Path(what).expanduser()
     if (path / checkpoints.MANIFEST).is_file():
-        return _of_checkpoint(path.parent.parent, _whole(path))
+        return _comparable(what, _of_checkpoint(path.parent.parent, _whole(path)), reference)
     if (path / "configuration.json").is_file():
-        return _of_trial(path, latest=latest)
+        return _comparable(what, _of_trial(path, latest=latest), reference)
     if path.exists() or re.search(r"\.npz(:.*)?$|\.npy$", what):
         if reference is None:
             raise ConfigError(f"{what}: name the data to compare it with, as in --reference fashion_mnist.")
         found = images_in(path, reference, resize=resize) if path.is_dir() else array_in(what, reference)
         return Subject(found, reference)
-    return _of_trial(_trial_path(what, runs), latest=latest)
+    return _comparable(what, _of_trial(_trial_path(what, runs), latest=latest), reference)
+
+
+def _comparable(what: str, found: Subject, reference: Dataset | None) -> Subject:
+    own = found.dataset
+    if own and reference and own.shape != reference.shape:
+        raise ConfigError(
+            f"{what} makes items of shape {own.shape}, {reference.name} are {reference.shape}. Give a --reference of items "
+            f"as in {own.name}, which it was trained on, or none: it is then compared with those."
+        )
+    return found
 
 
 def _of_trial(path: Path, *, latest: bool) -> Subject:

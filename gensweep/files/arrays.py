@@ -77,7 +77,7 @@ class Items:
     def _check(self, rows: torch.Tensor, indices: torch.Tensor) -> None:
         bad = (~(rows.abs() <= _LARGEST)).any(1)  # NaN is not either
         if bool(bad.any()):
-            self._refuse(indices, bad, "has a value that is not finite. Remove such items from the file.")
+            raise ConfigError(f"{self.file}: {self._not_finite()}")
         if self.bounds:
             low, high = self.bounds
             bad = ((rows < low) | (rows > high)).any(1)
@@ -89,6 +89,24 @@ class Items:
                     f"has values from {float(row.min()):g} to {float(row.max()):g}, outside [{low:g}, {high:g}]. Give "
                     "the range in `value_range`; with `scale: minmax` it becomes [0, 1].",
                 )
+
+    def _not_finite(self) -> str:
+        """Which items have values that are not finite, and the cure: whole columns are left out, else the items."""
+        flat = self.array.reshape(len(self.array), -1)
+        items = torch.zeros(len(flat), dtype=torch.bool)
+        columns = torch.ones(flat.shape[1], dtype=torch.bool)
+        for start in range(0, len(flat), _BLOCK):
+            part = flat[start : start + _BLOCK].astype("float32") * self.scale
+            bad = ~(torch.from_numpy(part).abs() <= _LARGEST)
+            items[start : start + _BLOCK] = bad.any(1)
+            columns &= bad.all(0)
+        n, whole = int(items.sum()), [int(i) for i in columns.nonzero().flatten()]
+        told = f"item {int(items.nonzero()[0])} has a value that is not finite"
+        told += f", the first of {n} such items of {len(flat)}" if n > 1 else ""
+        if whole and self.array.ndim == 2:
+            named = ", ".join(map(str, whole[:10])) + (", …" if len(whole) > 10 else "")
+            return f"{told}. None is finite in column {named}, counted from 0. Leave such columns out of the file."
+        return f"{told}. Remove such items from the file."
 
     def _refuse(self, indices: torch.Tensor, bad: torch.Tensor, what: str) -> None:
         raise ConfigError(f"{self.file}: item {int(indices[bad][0])} {what}")

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any
 
 from gensweep.axes.arms import Arm
-from gensweep.early_stopping.base import Copy, Stop
+from gensweep.early_stopping.base import Copy, Stop, decision
 from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -144,12 +144,12 @@ class Mind:
     def _judged(self, state: SweepState, record: TrialRecord) -> list[Event]:
         arm = self.arms[record.arm]
         seed = derive(self.sweep.search.seed, "early stopping", record.number, len(record.reports))
-        decision = self.sweep.early_stopping.decide(arm, state.history(record.arm), record, seed)
-        match decision:
+        decided = decision(self.sweep.early_stopping, arm, state.history(record.arm), record, seed)
+        match decided:
             case Stop():
-                return [_ended(record, Outcome.PRUNED, decision.reason)]
+                return [_ended(record, Outcome.PRUNED, decided.reason)]
             case Copy():
-                return [self._copied(record, arm, decision)]
+                return [self._copied(record, arm, decided)]
         return []
 
     def _copied(self, record: TrialRecord, arm: Arm, copy: Copy) -> Event:

@@ -65,10 +65,8 @@ def explain(error: Any, *, searched: bool = True) -> str:
 
 def _cure(kind: str, value: Any, *, searched: bool) -> str:
     """What to write instead, where the value looks like something that is known; else nothing."""
-    if kind in ("tuple_type", "list_type") and isinstance(value, str):
-        return f"Write [{', '.join(part.strip() for part in value.strip('[]()').split(','))}]"
     if kind not in _SINGLE:
-        return ""
+        return _cure_of_many(kind, value)
     if isinstance(value, list | tuple) and len(value) == 1:
         return f"Write {write_item(value[0])} without the brackets"
     number = number_meant(value) if kind in _NUMERIC and isinstance(value, str) else None
@@ -78,6 +76,16 @@ def _cure(kind: str, value: Any, *, searched: bool) -> str:
     if law and not searched:
         return "Only what stands below trial is searched"
     return f"To search, write {law}" if law else ""
+
+
+def _cure_of_many(kind: str, value: Any) -> str:
+    """What to write where a list or a mapping is accepted."""
+    if kind in ("tuple_type", "list_type") and isinstance(value, str):
+        return f"Write [{', '.join(part.strip() for part in value.strip('[]()').split(','))}]"
+    if kind in ("tuple_type", "list_type") and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"Write [{write_item(value)}]"
+    is_mapping = kind in ("dict_type", "model_type", "model_attributes_type")
+    return "Leave it out, or write its fields" if is_mapping and value is None else ""
 
 
 def _several(value: Any) -> list[str]:

@@ -111,7 +111,7 @@ class _Layer:
             value = kept if kept is not None else value
         elif isinstance(node, Map) and isinstance(value, Mapping):
             value = merged(node, located(value, self.change.text))
-        elif isinstance(node, Map) and node.get("name") == value:
+        elif isinstance(node, Map) and value is not None and node.get("name") == value:
             return
         if isinstance(node, Map) and slot.kind and value in registry.names(slot.kind):
             value = {"name": value}

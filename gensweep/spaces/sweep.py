@@ -165,6 +165,11 @@ def _section(model: type[Node], key: str, own: object, node: object, where: str)
     fallback = Objective(metric="") if model is Objective else model.model_validate({})
     if own is None:
         return fallback, [Problem("", key, "is missing. Write objective: {metric: fid}")] if model is Objective else []
+    if model is Objective and isinstance(own, list | tuple):
+        ways = " or ".join(f"objective: {write_item(option)}" for option in own) or "objective: fid"
+        return fallback, [
+            Problem(where, key, f"{write_item(list(own))} is not allowed: it is one metric. Write {ways}")
+        ]
     try:
         return model.model_validate(own), []
     except ValidationError as error:

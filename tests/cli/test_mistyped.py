@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 
+from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
 KNOWN = "Known: check, compare, evaluate, list, ls, plan, resume, run, schema, show, sync, ui."
@@ -25,6 +28,11 @@ KNOWN = "Known: check, compare, evaluate, list, ls, plan, resume, run, schema, s
         (["resume", "tiny", "trial.latent_size=3"], "trial.latent_size=3: resume takes no overrides, for a sweep goes on as "
          "what it was begun. For another one: gensweep run FILE trial.latent_size=3 name=ANOTHER"),
         (["show", "tiny", "0", "a=1"], "show takes no overrides such as a=1. They belong to run, check and plan"),
+        (["ui", "--port", "70000"],
+         "Invalid value for '--port': Input should be less than or equal to 65535. See gensweep --help"),
+        (["ui", "--port", "-1"], "Invalid value for '--port': Input should be greater than or equal to 0. See gensweep --help"),
+        (["ui", "--port", "65536"],
+         "Invalid value for '--port': Input should be less than or equal to 65535. See gensweep --help"),
         (["show", "tiny", "x"], "Invalid value for 'trial': must be a whole number. See gensweep --help"),
         (["check", "https://x.y/z.yaml"], "https://x.y/z.yaml is an address, and a file on this machine is wanted. Download it "
          "first, and name z.yaml"),
@@ -93,3 +101,19 @@ def test_one_is_one_trial(gensweep: Command) -> None:
     assert ended.out == (
         "space.yaml: sound. 1 trial:\n  1 x vae\nasha stops no trial of vae: grace_period is 9, and it trains for 2 epochs.\n"
     )
+
+
+@pytest.mark.parametrize(("name", "is_new"), [("nothere.db", True), ("there.db", False)])
+def test_ui_says_that_it_made_a_new_store(
+    gensweep: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_new: bool
+) -> None:
+    (tmp_path / "there.db").touch()
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pages, "Pages", lambda *_, **__: nullcontext(MagicMock(url="http://there", wait=interrupted)))
+    monkeypatch.setattr(pages, "running_server", lambda uri: None)
+    ended = gensweep("ui", "--tracking-uri", f"sqlite:///{name}")
+    assert ended.code == 0
+    assert (f"there was no {tmp_path / name}: a new and empty store was made." in ended.err) == is_new

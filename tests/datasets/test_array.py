@@ -136,6 +136,24 @@ def test_a_value_that_is_not_finite_is_named_by_its_item(save, value, dtype, shu
     assert path in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "says"),
+    [
+        (slice(None), [1], r"item 0 .*first of 50 such items of 50\. None is finite in column 1, .*such columns out"),
+        (slice(None), [0, 2], r"column 0, 2, counted from 0"),
+        ([17, 30, 44], [2], r"item 17 .*, the first of 3 such items of 50\. Remove such items"),
+        ([44], [0, 1, 2], r"item 44 has a value that is not finite\. Remove such items"),
+    ],
+)
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_how_many_items_and_which_whole_columns_are_not_finite(save, rows, columns, says, shuffle):
+    values = np.zeros((50, 3), "float32")
+    for column in columns:
+        values[rows, column] = np.nan
+    with pytest.raises(ConfigError, match=says):
+        Array(path=save(values), shuffle=shuffle).read()
+
+
 def test_an_archive_gives_its_only_array_or_the_one_of_the_key(tmp_path):
     one, two = str(tmp_path / "one.npz"), str(tmp_path / "two.npz")
     np.savez(one, x=VECTORS)

@@ -90,6 +90,15 @@ def test_a_torn_checkpoint_is_an_error_that_names_it(runs, tmp_path):
         subject(str(trial), runs, None)
 
 
+@pytest.mark.parametrize("reference", ["ring", "grid", "uniform_ball"])
+def test_a_trial_that_makes_items_of_another_shape_than_the_reference_is_refused(runs, reference):
+    for what in ("study/0", str(trial_folder(runs)), str(trial_folder(runs) / "checkpoints" / "best")):
+        with pytest.raises(ConfigError) as refused:
+            subject(what, runs, dataset_of(reference))
+        assert f"{what} makes items of shape (1, 8, 8), {reference} are (" in str(refused.value)
+        assert "trained on" in str(refused.value)
+
+
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("images")

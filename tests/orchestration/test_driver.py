@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import Field
 
-from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn
-from gensweep.errors import Outcome
+from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn, Stop
+from gensweep.errors import CannotRun, Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import fold
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -322,15 +323,18 @@ def test_an_ended_trial_keeps_its_best_checkpoint_alone(tmp_path: Path) -> None:
 class Script(EarlyStopping):
     """Decides by a script: what to answer at the n-th question."""
 
-    answers: tuple[Any, ...] = ()
+    answers: tuple[Any, ...] = Field((), exclude=True)
     name: str = "script"
 
     def decide(self, arm: Any, history: Any, trial: Any, seed: int) -> Decision:
         """See the class."""
-        return self.answers[sum(len(record.reports) for record in history) - 1]
+        answer = self.answers[sum(len(record.reports) for record in history) - 1]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
 
-def scripted(*answers: Decision) -> Sweep:
+def scripted(*answers: Any) -> Sweep:
     base = sweep(trial={"family": {"name": "vae", "beta": "loguniform(0.1, 1)"}})
     return Sweep(**{**vars(base), "early_stopping": Script(answers=answers)})  # type: ignore[arg-type]
 
@@ -357,6 +361,37 @@ def test_a_source_without_a_checkpoint_gives_nothing(tmp_path: Path) -> None:
     driver.take(report(0, 1, 1.0))
     assert not driver.take(report(copier, 1, 9.0))
     assert driver.state.trials[copier.number].copies == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (ValueError("oops"), "ValueError: oops"),
+        (KeyError("x"), "KeyError: 'x'"),
+        ("stop", "'stop' is no GoOn"),
+        (None, "None is no GoOn"),
+        (True, "True is no GoOn"),
+        (GoOn, "is no GoOn"),
+        (Stop(3), "the reason of Stop.reason=3. is no text"),
+        (Copy(7, {}), r"no trial 7 to copy from: the arm has \[0\]"),
+        (Copy(0, {"family.gamma": 0.5}), "'family.gamma'"),
+        (Copy(0, None), "AttributeError|TypeError"),  # type: ignore[arg-type]
+    ],
+)  # fmt: skip
+def test_a_rule_that_decides_nonsense_is_named_and_asked_again_once_mended(
+    tmp_path: Path, answer: Any, says: str
+) -> None:
+    driver = start(tmp_path / "s", scripted(answer))
+    job = issue(driver)
+    with pytest.raises(
+        CannotRun, match=f"rule script decides nothing .* trial 0 of vae .*(?:{says}).*Mend .*Script, or"
+    ):
+        driver.take(report(job, 1, 1.0))
+    die(driver)
+    again = start(tmp_path / "s", scripted(Stop("enough")))
+    assert issue(again).number == job.number
+    assert again.take(report(job, 1, 1.0))  # the trial says it once more
+    assert again.state.trials[0].outcome is Outcome.PRUNED
 
 
 def test_the_mind_changes_nothing(tmp_path: Path) -> None:

@@ -200,3 +200,34 @@ def test_a_rule_of_early_stopping_names_its_field_and_a_value_that_fits(
     name = rule.strip("{}").removeprefix("name: ").split(",")[0]
     fixed = cure.strip("{}") if cure.startswith("{") else cure
     assert load_and_check(write(text.replace(rule, f"{{name: {name}, {fixed}}}", 1))).early_stopping.name == name
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ("trial=null", "trial: needs a mapping that says what a trial is"),
+        (
+            "trial.training=null",
+            "trial.training: null is not allowed: must be a mapping of names to values. Leave it out",
+        ),
+        ("trial.evaluation=null", "trial.evaluation: null is not allowed: must be a mapping"),
+        ("trial.training.optimizer=null", "null is not allowed: it needs a name, as in {name: adam}"),
+        ("trial.training.lr_schedule=null", "null is not allowed: it needs a name, as in {name: constant}"),
+        ("objective=[sliced_wasserstein]", "is not allowed: it is one metric. Write objective: sliced_wasserstein"),
+        ("objective=[fid,kid]", "[fid, kid] is not allowed: it is one metric. Write objective: fid or objective: kid"),
+        ("objective=[]", "[] is not allowed: it is one metric. Write objective: fid"),
+        ("trial.family={one_of: []}", "one_of takes a list of nodes, each with a name, and is empty"),
+        ("trial.family={one_of: {}}", "one_of takes a list of nodes, each with a name, and is empty"),
+        ("trial.family={one_of: {vae: {}, gan: {}}}", "each with a name. Write [vae, gan]"),
+        ("trial.family={one_of: {vae: {beta: 2}, gan: {}}}", "each with a name. Write [{name: vae, beta: 2}, gan]"),
+        ("trial.network.hidden=8", "8 is not allowed: must be a list. Write [8]"),
+        ("trial.evaluation.metrics=8", "8 is not allowed: must be a list. Write [8]"),
+    ],
+)
+def test_null_and_lists_where_they_mean_nothing(write: Write, given: str, says: str) -> None:
+    assert any(says in line for line in told(write, "", "", given))
+
+
+def test_null_in_the_file_is_refused_too(write: Write) -> None:
+    assert "null is not allowed" in told(write, "training: {epochs: 2}", "training: null")[0]
+    assert "null is not allowed" in told(write, "{epochs: 2}", "{epochs: 2, optimizer: null}")[0]
