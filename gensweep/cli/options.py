@@ -69,7 +69,7 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
     """
     known = [folder.path.name for folder in sweeps(runs)]
     path = Path(name)  # as a shell completes it: runs/wae/
-    if path.name.isdigit() and path.parent.name in known:
+    if path.name.isdecimal() and path.parent.name in known:
         sweep = path.parent.name
         raise ConfigError(
             f"there is no sweep '{name}' in {runs}: it is a trial of {sweep}. Name the sweep, {sweep}; what there is of "

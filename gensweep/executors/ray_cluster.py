@@ -220,7 +220,7 @@ def _first_line(error: BaseException) -> str:
 def _knock(address: str) -> None:
     """Raise OSError if nobody listens there: Ray itself would go on trying for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
-    if port.isdigit():
+    if port.isdecimal():
         with socket.create_connection((host, int(port)), timeout=10):
             pass
 

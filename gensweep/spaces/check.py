@@ -126,7 +126,7 @@ def _meant(sweep: Sweep, where: str, path: str) -> str:
 def _line(problem: Problem) -> tuple[bool, str, int]:
     """The order of the report: overrides first, then each file from top to bottom."""
     file, _, line = problem.where.rpartition(":")
-    return (line.isdigit(), file, int(line)) if line.isdigit() else (False, "", 0)
+    return (line.isdecimal(), file, int(line)) if line.isdecimal() else (False, "", 0)
 
 
 def _settings(sweep: Sweep) -> Iterator[Problem]:

@@ -153,7 +153,7 @@ class _Layer:
         holder.where[key] = self.change.text
 
     def index(self, node: Items, part: str) -> int:
-        if not part.isdigit() or int(part) >= len(node):
+        if not part.isdecimal() or int(part) >= len(node):
             raise _RefusedError(f"'{part}' is not a position in a list of {len(node)}. Count from 0")
         return int(part)
 

@@ -26,7 +26,7 @@ class Slot:
         """What the field `key` of `node`, which stands in this slot, takes."""
         model = self.model or class_of(self.kind, node)
         found = _field(model, key) if model else None
-        return _slot_of(found) if found else self if key.isdigit() else Slot()
+        return _slot_of(found) if found else self if key.isdecimal() else Slot()
 
     def models(self, node: Any) -> list[type[BaseModel]]:
         """The models that may stand here: of the node, else of the default, else every member of the kind."""
