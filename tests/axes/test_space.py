@@ -134,7 +134,7 @@ def test_what_is_wrong_is_noted_and_all_of_it() -> None:
     _, problems, _ = read({"a": "loguniform(0, 1)", "b": {"one_of": []}, "c": {"one_of": [{"x": 1}], "d": 2}})
     assert [(p.path, p.message.split(".")[0]) for p in problems] == [
         ("trial.a", "loguniform(0, 1): a logarithmic range begins above 0, not at 0"),
-        ("trial.b", "one_of takes a list of nodes, each with a name"),
+        ("trial.b", "one_of takes a list of nodes, each with a name, and is empty"),
         ("trial.c", "'d' beside one_of"),
         ("trial.c", "a branch of one_of is a mapping with one name of its own, as in {name: mmd}"),
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gensweep.errors import DamagedSweep
 from gensweep.tracking.cursor import Cursor
 from gensweep.tracking.remembered import remember
 from gensweep.tracking.sent import CURSOR, disbelieved, is_sent_to, store_of
@@ -80,7 +81,9 @@ def test_the_usual_case_needs_no_memory_and_says_nothing(sweep: Path, tmp_path: 
 
 
 def test_what_a_folder_says_reaches_the_terminal_as_text(sweep: Path) -> None:
-    says(sweep, "http://x/\x1b[2J; rm -rf ~")
-    sentence = str(disbelieved(sweep, None))
-    assert "\x1b" not in sentence
-    assert "'http://x/[2J; rm -rf ~'" in sentence
+    says(sweep, "http://x/; rm -rf ~")
+    assert "'http://x/; rm -rf ~'" in str(disbelieved(sweep, None))
+    says(sweep, "http://x/\x1b[2J")  # which a terminal obeys: damage, and no address
+    assert disbelieved(sweep, None) is None
+    with pytest.raises(DamagedSweep):
+        Cursor.load(sweep / CURSOR, "http://x")
