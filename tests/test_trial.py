@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
+from gensweep.families.base import Likelihood
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, trial_key
 from tests.conftest import job, small_configuration
@@ -202,3 +204,31 @@ def test_a_density_at_the_points_of_a_grid_is_asked_over_their_cells(sigma: floa
     bits = -float(answer[0].mean()) / (64 * math.log(2)) - math.log2(described.dataset.cell)
     assert bits > 0  # a probability of a cell is at most 1; at the points they are -1.2, -4.5 and -7.8
     assert not answer[1]
+
+
+def test_an_item_is_asked_about_anywhere_in_the_cell_around_it_and_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Uniform, as wide as the step between two levels, and with the item in its middle."""
+    described = TrialConfiguration.model_validate({**small_configuration(), "seed": 0})
+    game = build_game(described)
+    model = TrainedModel(game, described, torch.device("cpu"))
+    one = Likelihood(lambda nets, x, noise: x.flatten(1)[:, 20], is_exact=True)
+    items, cell = load(described.dataset).train, 1 / 16
+    monkeypatch.setattr(model, "game", dataclasses.replace(game, likelihood=one))
+    answer = model.log_likelihood(items)
+    assert answer is not None
+    off = (answer[0] - items.flatten(1)[:, 20]) / cell
+    assert not answer[1]
+    assert -0.5 <= float(off.min()) < -0.49
+    assert 0.49 < float(off.max()) <= 0.5
+    n = len(off)  # five standard errors of a mean and of a mean square
+    assert float(off.mean()) == pytest.approx(0, abs=5 / math.sqrt(12 * n))
+    assert float(off.square().mean()) == pytest.approx(1 / 12, abs=5 / math.sqrt(180 * n))
+    over_cells = TrainedModel(
+        dataclasses.replace(game, likelihood=dataclasses.replace(one, over_cells=True)), described, torch.device("cpu")
+    )
+    exact = over_cells.log_likelihood(items)
+    assert exact is not None
+    assert exact[1]
+    assert torch.equal(exact[0], items.flatten(1)[:, 20])

@@ -78,6 +78,8 @@ _PARTS = (
 )  # fmt: skip
 _KEYS = re.compile(r'null|\[("\w*"(, )?)*\]', re.ASCII)
 _DEEPEST = 100
+# what zipfile raises at bytes that are none, or are damaged, or of a kind that it does not know
+_NO_ARCHIVE = (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError)
 _LONGEST_SIZE = 1000  # characters of one
 
 
@@ -90,7 +92,7 @@ def is_exported(data: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             return any(name.endswith(_FORMAT) for name in archive.namelist())
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError):
+    except _NO_ARCHIVE:
         return False
 
 
@@ -139,7 +141,7 @@ def _members(data: bytes) -> dict[str, bytes]:
                 if not known or name in found:
                     raise UnsafeError(f"holds {name[:100]!r}{' twice' if name in found else ''}")
                 found[name] = archive.read(member)
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*_NO_ARCHIVE, RuntimeError) as error:  # an encrypted member is a RuntimeError
         raise UnsafeError(f"is no whole archive ({error})") from error
     return found
 

@@ -17,7 +17,7 @@ from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
 from gensweep.evaluation import sanity, sanity_rows
-from gensweep.evaluation.given import GivenSamples
+from gensweep.evaluation.given import GivenSamples, array_in
 from gensweep.evaluation.scores import evaluate
 from gensweep.evaluation.subjects import Subject, subject
 from gensweep.evaluation.words import dataset_of, members
@@ -334,3 +334,23 @@ def test_every_image_that_cannot_be_read_is_named(tmp_path):
         (folder / name).write_bytes(b"no image")
     with pytest.raises(ConfigError, match=r"2 images cannot be read:\n.*03\.png: not an image.*\n.*11\.png"):
         subject(str(folder), tmp_path, DIGITS)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"scale": "standardise"}, {"scale": "minmax"}, {"scale": "minmax", "value_range": [-9, 99]}, {}]
+)
+def test_a_given_array_is_brought_to_the_scale_of_the_data_by_their_fit(tmp_path, fields):
+    """Given the data's own file it is the data, and any other by the same map: not by a fit of its own."""
+    raw = np.random.default_rng(0).normal([3.0, 40.0], [0.5, 9.0], (300, 2)).clip(-9, 99).astype("float32")
+    np.save(tmp_path / "data.npy", raw)
+    np.save(tmp_path / "part.npy", raw[:50])
+    data = build("datasets", {"name": "array", "path": str(tmp_path / "data.npy"), **fields})
+    whole, part = (array_in(str(tmp_path / name), data).samples(n) for name, n in (("data.npy", 300), ("part.npy", 50)))
+    splits = load(data)
+    together = torch.cat([splits.train, splits.validation, splits.test])
+
+    def by_value(items):
+        return items[items[:, 1].argsort()]
+
+    assert torch.allclose(by_value(whole), by_value(together), atol=1e-5)
+    assert torch.allclose(part, whole[:50], atol=1e-6)

@@ -104,6 +104,12 @@ class TestInception:
         assert content["input"] == [0, 255, "rounded"]
         assert str(inception) not in json.dumps(content)
 
+    def test_kid_says_in_its_protocol_that_it_takes_the_features_as_they_are(self, inception):
+        chosen = {
+            name: KID(extractor=name).against(Digits(), "test").protocol for name in (f"inception:{inception}", "auto")
+        }
+        assert [one.content["standardise"] for one in chosen.values()] == [False, True]
+
     def test_it_is_downloaded_once_and_verified(self, inception, own_cache, monkeypatch):
         monkeypatch.setattr(foreign, "INCEPTION_ADDRESS", inception.as_uri())
         FID(extractor="inception").against(Digits(), "test")
