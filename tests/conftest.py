@@ -17,9 +17,8 @@ PROCESSES = (
     "orchestration/test_survival",
     "orchestration/test_killed_driver",
     "executors/",
-    "searchers/test_plugin.py",
+    "tests/test_third_party.py",
     "cli/",
-    "early_stopping/test_third_party.py",
     "deploy/test_ray_cluster",
 )
 SERVERS = (

@@ -1,24 +1,19 @@
-"""The command line in processes of its own: Ray, plugins, signals, pipes and what is imported."""
+"""The command line in processes of its own: Ray, signals, pipes and what is imported."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.cli.conftest import SPACE
 from tests.written_sweep import Writer
-
-ARRAY = "dataset: {name: array, path: points.npy}"
 
 
 @pytest.fixture(autouse=True)
@@ -35,54 +30,6 @@ def gensweep(folder: Path, *arguments: str, **environment: str) -> subprocess.Co
         [sys.executable, "-m", "gensweep", *arguments], cwd=folder, capture_output=True, text=True, timeout=240,
         env={**inherited, **environment},
     )  # fmt: skip
-
-
-def test_a_divergence_in_one_new_file_is_used_from_yaml_with_no_other_change(
-    tmp_path: Path, empty_database: Path
-) -> None:
-    shutil.copy(empty_database, tmp_path / "mlflow.db")
-    plugin = tmp_path / "plugin"
-    (plugin / "mean_gap-1.0.dist-info").mkdir(parents=True)
-    (plugin / "mean_gap-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: mean-gap\nVersion: 1.0\n")
-    (plugin / "mean_gap-1.0.dist-info" / "entry_points.txt").write_text(
-        "[gensweep.divergences]\nmean_gap = mean_gap:MeanGap\n"
-    )
-    (plugin / "mean_gap.py").write_text(
-        "from __future__ import annotations\n"
-        "from typing import Literal\n"
-        "import torch\n"
-        "from gensweep.divergences.base import Divergence\n"
-        "class MeanGap(Divergence):\n"
-        '    """The squared distance of the means."""\n'
-        '    name: Literal["mean_gap"] = "mean_gap"\n'
-        "    power: int = 2\n"
-        "    def penalty(self, x, y, nets, noise, knobs):\n"
-        "        return (x.mean(0) - y.mean(0)).abs().pow(self.power).sum()\n"
-    )
-    (tmp_path / "study").mkdir()
-    (tmp_path / "study/space.yaml").write_text(
-        SPACE.replace(", {dataset: ring}", "").replace("trial:", f"trial:\n  {ARRAY}")
-    )
-    np.save(tmp_path / "study/points.npy", np.random.default_rng(0).normal(size=(400, 2)).astype("float32"))
-    path = os.pathsep.join([str(plugin), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]).rstrip(os.pathsep)
-    listed = gensweep(tmp_path, "list", "divergences", "--json", PYTHONPATH=path)
-    assert {"name": "mean_gap", "what": "The squared distance of the means."} in json.loads(listed.stdout)
-    options = (
-        "trial.family=wae",
-        "trial.family.divergence={name: mean_gap, power: 4}",
-        "search.samples=1",
-        "name=plug",
-    )
-    ran = gensweep(tmp_path, "run", "study/space.yaml", *options, PYTHONPATH=path)  # on Ray: its workers find it too
-    assert ran.returncode == 0, ran.stderr
-    configuration = json.loads(gensweep(tmp_path, "show", "plug", "0", "--json").stdout)["configuration"]
-    assert configuration["family"]["divergence"] == {"name": "mean_gap", "power": 4}
-    # and the workers, which stand in folders of their own, find what the file names beside itself
-    assert configuration["dataset"]["path"] == str(tmp_path / "study/points.npy")
-    wrong = gensweep(tmp_path, "check", "study/space.yaml", "trial.family=wae",
-                     "trial.family.divergence={name: mean_gap, powr: 4}", PYTHONPATH=path)  # fmt: skip
-    assert wrong.returncode == 2
-    assert "unknown field 'powr' of mean_gap. Did you mean 'power'?" in wrong.stderr
 
 
 @pytest.mark.parametrize(
