@@ -20,7 +20,8 @@ from gensweep.executors.in_process import InProcess
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.orchestration.driver import Driver
+from gensweep.orchestration.decide import Mind
+from gensweep.orchestration.driver import Driver, issue
 from gensweep.searchers.studies.dashboard import write_studies
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
@@ -60,9 +61,10 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
     uri = store_of(path, where.tracking_uri)
     _say_if(disbelieved(path, where.tracking_uri))
     if is_done(path, sweep):
+        n = len(SweepFolder.open(path).state().trials)
         say(
-            f"{sweep.name} is done: all its {sum(sweep.counts.values())} trials have ended. For more: gensweep resume "
-            f"{sweep.name} --samples N"
+            f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
+            f"gensweep resume {sweep.name} --samples N"
         )
         with waiting(_JUDGING):
             return _again(SweepFolder.open(path.resolve()), uri)
@@ -87,8 +89,7 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     last = folder.events.last()
     if last is not None and last["event"] not in ("ended", "finished", "stopped"):
         return False  # without reading all of a long log
-    state = folder.state()
-    return len(state.trials) == sum(sweep.counts.values()) and not state.live()
+    return Mind(sweep, issue).is_done(folder.state())
 
 
 def continued(folder: SweepFolder, samples: int | None = None) -> Sweep:
@@ -218,7 +219,7 @@ def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, o
 
 
 def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) -> Verdict:
-    display = Display(sweep.name, sum(sweep.counts.values()), sweep.objective, _epochs(sweep))
+    display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
     first_report = threading.Event()
 
     def changed(record: TrialRecord) -> None:

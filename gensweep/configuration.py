@@ -129,6 +129,13 @@ class Search(Node):
     seed: int = Field(0, ge=0, le=LARGEST_SEED)
 
 
+class Confirm(Node):
+    """What is trained again once an arm's search is over: its best `top` configurations, each on so many fresh seeds."""
+
+    top: int = Field(1, ge=1, le=100)
+    seeds: int = Field(5, ge=2, le=1000)
+
+
 class Resources(Node):
     """What one trial takes, and how many run at once (default: as many as fit).
 

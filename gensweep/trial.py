@@ -27,7 +27,7 @@ from gensweep.configuration import TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, Diverged, GensweepError, Outcome
+from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
@@ -52,7 +52,7 @@ class Job:
     """A trial as an executor gets it: plain data. `metric` and `mode` say what "best" means.
 
     `folder` is the trial's, `sweep` the sweep's, of which driver `generation` handed it out. `copies` counts how often the
-    trial has taken the weights of another one.
+    trial has taken the weights of another one. A confirmation is scored on the test split, once it is over.
     """
 
     number: int
@@ -66,6 +66,7 @@ class Job:
     copies: int = 0
     threads: int = 1
     device: str = "cpu"
+    is_confirmation: bool = False
 
     @property
     def objective(self) -> Objective:
@@ -81,7 +82,8 @@ class Job:
 class Report:
     """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends.
 
-    Seconds count from the trial's beginning, those of the last, unfinished epoch too.
+    Seconds count from the trial's beginning, those of the last, unfinished epoch too. `test` holds the scores on the test
+    split of a confirmation that has ended, of the epoch that was best on validation.
     """
 
     number: int
@@ -95,6 +97,7 @@ class Report:
     outcome: Outcome | None = None
     reason: str = ""
     protocol: dict[str, str] = field(default_factory=dict)
+    test: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -172,7 +175,8 @@ class _Run:
         self.game = build_game(c)
         self.trainee = build_trainee(c, self.game, device)
         self.scorers = {m.name: scorer(m, self.dataset, c.evaluation.split) for m in c.evaluation.metrics}
-        self.protocol = {name: s.protocol.hash for name, s in self.scorers.items()}
+        self.protocol: dict[str, str] = {}
+        self.test: dict[str, float] = {}
         self.scores: dict[str, float] = {}
         self.best: dict[str, float] = {}
         self.best_epoch: int | None = None
@@ -182,8 +186,7 @@ class _Run:
     def resume(self) -> bool:
         """Describe the trial in its folder, and go back to where its newest checkpoint stands; whether there is one."""
         self.folder.write_configuration(self.configuration.dump())
-        protocols = {name: {**s.protocol.content, "hash": s.protocol.hash} for name, s in self.scorers.items()}
-        self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
+        self._write_protocol(self.scorers)
         checkpoint = self.folder.newest()
         if checkpoint is not None:
             with believed(checkpoint.path):
@@ -191,6 +194,11 @@ class _Run:
         if self.copies < self.job.copies:
             self._copy()
         return checkpoint is not None
+
+    def _write_protocol(self, scorers: Mapping[str, Scorer]) -> None:
+        self.protocol = {name: s.protocol.hash for name, s in scorers.items()}
+        protocols = {name: {**s.protocol.content, "hash": s.protocol.hash} for name, s in scorers.items()}
+        self.folder.write_file("protocol.json", json.dumps(protocols, indent=1, sort_keys=True).encode())
 
     def _restore(self, state: Mapping[str, Any]) -> None:
         """Take the state that `_state` gave."""
@@ -211,8 +219,25 @@ class _Run:
     def reached(self) -> Report:
         """The report of the checkpoint that the trial stands at."""
         if self.epoch == self.configuration.training.epochs:
-            return self.end(Outcome.COMPLETED, "", self.trainee.step, self.scores)
+            step = self.trainee.step
+            if self.job.is_confirmation:
+                self._test()
+            return self.end(Outcome.COMPLETED, "", step, self.scores)
         return self._describe(self.scores, self.trainee.step)
+
+    def _test(self) -> None:
+        """Score on the test split, once, the model of the epoch that was best on validation."""
+        began = time.perf_counter()
+        checkpoint = self.folder.best()
+        if checkpoint is None:
+            raise DamagedSweep(f"{self.folder.path}: the checkpoint of the best epoch is gone. Restore it from a copy.")
+        with believed(checkpoint.path):
+            self.trainee.restore(from_bytes(checkpoint.read(STATE), self.device)["trainee"])
+        of_test = {m.name: scorer(m, self.dataset, "test") for m in self.configuration.evaluation.metrics}
+        model = TrainedModel(self.trainee.averaged(), self.configuration, self.device)
+        self.test = evaluate(model, of_test)
+        self._write_protocol(self.scorers | {f"test.{name}": s for name, s in of_test.items()})
+        self.evaluation_seconds += time.perf_counter() - began
 
     def train(self) -> Iterator[Progress]:
         """The epochs that are left; each leaves a row."""
@@ -309,6 +334,7 @@ class _Run:
             outcome,
             reason,
             self.protocol,
+            self.test,
         )
 
 

@@ -71,6 +71,7 @@ patience = third:Patience
 SPACE = """
 defaults: [base, _self_]
 name: plug
+confirm: none
 objective: {metric: sliced_wasserstein}
 search: {sampler: corner, samples: 2, share: 0.75}
 early_stopping: {name: patience, reports: 2}

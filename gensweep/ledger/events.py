@@ -16,7 +16,7 @@ from gensweep.ledger.durable import append_at, json_text
 from gensweep.ledger.foreign import json_of, lines
 from gensweep.ledger.lease import Fenced, Lease, owner
 
-SCHEMA = 1
+SCHEMA = 2
 _CRC = b',"crc":"00000000"}'  # every line ends like this; the checksum covers the line without it
 
 _LONGEST_END = 65536  # bytes in which the last line of a sweep that has ended fits

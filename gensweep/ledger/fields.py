@@ -89,10 +89,12 @@ def _seconds(value: object) -> bool:
 _COUNT, _TEXT, _MAPPING = ("count", is_count), ("text", _text), ("mapping", _mapping)
 _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": _COUNT, "position": _COUNT, "epoch": _COUNT, "step": _COUNT, "source": _COUNT, "source_step": _COUNT,
+    "parent": _COUNT, "repeat": _COUNT,
     "best_epoch": ("count", lambda value: value is None or is_count(value)),
     "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT,
     "parameters": _MAPPING, "configuration": _MAPPING,
     "scores": ("mapping of numbers", _scores), "best": ("mapping of numbers", _scores),
+    "test": ("mapping of numbers", _scores),
     "seconds": ("number of seconds", _seconds), "evaluation_seconds": ("number of seconds", _seconds),
     "protocol": ("mapping of hashes", _hashes), "changed": ("list of names", _texts),
     "at": ("time of ISO 8601 since 1970", _time),

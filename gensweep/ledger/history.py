@@ -38,6 +38,9 @@ class Copied:
 class TrialRecord:
     """One trial as the ledger knows it. `position` counts within its arm; `parameters` map axis paths to values.
 
+    A confirmation has a `parent`, the trial of the search whose configuration it trains again, whose position it shares;
+    `repeat` counts the fresh seeds of that configuration, and `test` holds the scores on the test split.
+
     `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
     `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
@@ -63,6 +66,14 @@ class TrialRecord:
     evaluation_seconds: float = 0.0
     protocol: dict[str, str] = field(default_factory=dict)
     losses: int = 0
+    parent: int | None = None
+    repeat: int = 0
+    test: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> Literal["search", "confirm"]:
+        """Whether the search drew it, or it confirms what the search found."""
+        return "search" if self.parent is None else "confirm"
 
     @property
     def folder_name(self) -> str:
@@ -95,9 +106,10 @@ class Change(NamedTuple):
 
 
 class History:
-    """The trials of one arm by position, and everything that happened to them in the ledger's order."""
+    """The trials of an arm's search by position, and everything that happened to them in the ledger's order."""
 
     def __init__(self) -> None:
+        self.n_live = 0
         self._trials: dict[int, TrialRecord] = {}
         self._changes: list[Change] = []
         self._folds: dict[Hashable, tuple[int, Any]] = {}
@@ -122,6 +134,7 @@ class History:
     def add(self, change: Change) -> None:
         """Enter what happened. The state does this; nobody else."""
         self._trials[change.record.position] = change.record
+        self.n_live += (change.kind == "issued") - (change.kind == "ended")
         self._changes.append(change)
 
     def fold(self, key: Hashable, start: Callable[[], T], step: Callable[[T, Change], None]) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +16,7 @@ Event = Mapping[str, Any]
 
 @dataclass
 class SweepState:
-    """Every trial by its number, each arm's history, and how the sweep stands.
+    """Every trial by its number, the history of each arm's search, its confirmations, and how the sweep stands.
 
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
     of them failed; `stopped` says why the sweep was stopped.
@@ -23,11 +24,13 @@ class SweepState:
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
     arms: dict[str, History] = field(default_factory=dict)
+    confirmations: dict[str, list[TrialRecord]] = field(default_factory=dict)
     running: set[int] = field(default_factory=set)
     errors: list[str] = field(default_factory=list)
     finished: bool = False
     stopped: str | None = None
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
+    _nodes: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # each node of a configuration once
 
     def live(self) -> list[TrialRecord]:
         """The trials that still have to train, by number."""
@@ -38,8 +41,18 @@ class SweepState:
         return min(self._unplaced.values(), key=lambda record: record.number, default=None)
 
     def history(self, arm: str) -> History:
-        """What came of an arm; an empty one before its first trial."""
+        """What came of an arm's search; an empty one before its first trial."""
         return self.arms.setdefault(arm, History())
+
+    @property
+    def n_searched(self) -> int:
+        """How many trials the search has issued."""
+        return len(self.trials) - sum(map(len, self.confirmations.values()))
+
+    def tell(self, record: TrialRecord, change: Change) -> None:
+        """Enter what happened in the history of its arm; a search never hears of what confirms it."""
+        if record.parent is None:
+            self.history(record.arm).add(change)
 
     def apply(self, event: Event) -> None:
         """Enter one event. An unknown kind is left out: a newer gensweep may have written it.
@@ -70,6 +83,10 @@ class SweepState:
         if record.outcome is None:  # what ended has ended: an orphan's last words change nothing
             _OF_A_TRIAL[kind](self, record, event)
 
+    def shared(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        """A configuration of which whatever earlier ones have too is kept once: trials differ in a few leaves."""
+        return {name: self._nodes.setdefault(json.dumps(node), node) for name, node in configuration.items()}
+
 
 def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
     """The state after these events; `onto` is the state before them, which is changed and returned."""
@@ -92,14 +109,20 @@ def _issued(state: SweepState, event: Event) -> None:
     arm, key = event.get("arm", event.get("family", "")), event["key"]
     if not isinstance(arm, str) or not is_folder_name(number, arm, key):
         raise _damaged(event, f"issues a trial whose arm and key, {arm!r:.60} and {key!r:.60}, name no folder")
-    history = state.history(arm)
-    record = TrialRecord(number, key, arm, event.get("position", len(history)))
-    record.parameters, record.configuration = event.get("parameters", {}), event.get("configuration", {})
+    parent = state.trials.get(event["parent"]) if "parent" in event else None
+    if "parent" in event and (parent is None or parent.arm != arm or parent.parent is not None):
+        raise _damaged(event, f"confirms trial {event['parent']}, which is none of the search of {arm!r:.60}")
+    at = parent.position if parent else len(state.history(arm))
+    record = TrialRecord(number, key, arm, event.get("position", at))
+    if parent is not None:
+        record.parent, record.repeat = parent.number, event["repeat"]
+        state.confirmations.setdefault(arm, []).append(record)
+    record.parameters, record.configuration = event.get("parameters", {}), state.shared(event.get("configuration", {}))
     record.proposed = record.parameters
     state.trials[number] = record
     state.running.add(number)
     state.finished, state.stopped = False, None
-    history.add(Change("issued", record))
+    state.tell(record, Change("issued", record))
 
 
 def _continued(state: SweepState, record: TrialRecord, event: Event) -> None:
@@ -119,7 +142,7 @@ def _reported(state: SweepState, record: TrialRecord, event: Event) -> None:
     record.reports.append(report)
     record.losses = 0
     _reached(record, event)
-    state.history(record.arm).add(Change("reported", record, report))
+    state.tell(record, Change("reported", record, report))
 
 
 def _copied(state: SweepState, record: TrialRecord, event: Event) -> None:
@@ -127,9 +150,9 @@ def _copied(state: SweepState, record: TrialRecord, event: Event) -> None:
     record.copies.append(
         Copied(event["epoch"], event["source"], event["source_step"], dict(event["parameters"]), changed)
     )
-    record.parameters, record.configuration = dict(event["parameters"]), dict(event["configuration"])
+    record.parameters, record.configuration = dict(event["parameters"]), state.shared(event["configuration"])
     _set_aside(state, record)
-    state.history(record.arm).add(Change("copied", record))
+    state.tell(record, Change("copied", record))
 
 
 def _ended(state: SweepState, record: TrialRecord, event: Event) -> None:
@@ -145,7 +168,7 @@ def _ended(state: SweepState, record: TrialRecord, event: Event) -> None:
     state.running.discard(record.number)
     state._unplaced.pop(record.number, None)
     state.errors = [*state.errors, event.get("error", record.reason)] if record.outcome is Outcome.FAILED else []
-    state.history(record.arm).add(Change("ended", record))
+    state.tell(record, Change("ended", record))
 
 
 def _stopped(state: SweepState, event: Event) -> None:
@@ -168,6 +191,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
     record.evaluation_seconds = event.get("evaluation_seconds", record.evaluation_seconds)
     if event.get("best"):
         record.best, record.best_epoch = dict(event["best"]), event.get("best_epoch")
+    record.test = dict(event.get("test") or record.test)
     record.protocol = dict(event.get("protocol") or record.protocol)
 
 

@@ -1,6 +1,6 @@
 """The driver's mind: what is said to it -> the events that follow. Pure: it changes nothing and asks no clock.
 
-Wanted (a place is free)        -> continued, else issued, else nothing
+Wanted (a place is free)        -> continued, else a confirmation issued, else a trial of the search, else nothing
 Report                          -> reported if it is news; ended if the trial is over
 Entered (a report is entered)   -> ended or copied, where early stopping says so
 Failure                         -> ended
@@ -9,16 +9,20 @@ Lost (the machine took it)      -> lost; ended too, when that was too often
 
 from __future__ import annotations
 
+import json
+import math
+from bisect import insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from gensweep.axes.arms import Arm
 from gensweep.early_stopping.base import Copy, Stop, decision
 from gensweep.errors import Outcome
-from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.history import Change, History, TrialRecord
 from gensweep.ledger.state import SweepState
+from gensweep.objective import Objective
 from gensweep.searchers.base import proposal
 from gensweep.seeding import derive
 from gensweep.spaces.sweep import Sweep
@@ -74,8 +78,14 @@ class Mind:
         ]
 
     def is_done(self, state: SweepState) -> bool:
-        """Whether every trial has ended."""
-        return len(state.trials) >= len(self.turns) and not state.running and state.waiting() is None
+        """Whether every trial has ended, those too that confirm what the search found."""
+        searched = state.n_searched >= len(self.turns) and not state.running and state.waiting() is None
+        return searched and self._unconfirmed(state) is None
+
+    def is_searched(self, state: SweepState, label: str) -> bool:
+        """Whether an arm's search is over."""
+        history = state.arms.get(label, History())
+        return len(history) >= self.sweep.counts[label] and not history.n_live
 
     def decide(self, state: SweepState, said: Said) -> list[Event]:
         """The events that follow from what was said, in order. Nothing is changed."""
@@ -99,10 +109,12 @@ class Mind:
     def _wanted(self, state: SweepState) -> list[Event]:
         if (record := state.waiting()) is not None:
             return [{"event": "continued", "number": record.number}]
-        number = len(state.trials)
-        if number >= len(self.turns):
+        if (confirmation := self._unconfirmed(state)) is not None:
+            return [self._confirming(state, *confirmation)]
+        number, turn = len(state.trials), state.n_searched
+        if turn >= len(self.turns):
             return []
-        label, position = self.turns[number]
+        label, position = self.turns[turn]
         arm, seed = self.arms[label], self.sweep.search.seed
         parameters = proposal(self.sweep.searcher, arm, state.history(label), position, seed)
         key, configuration = self.issue(arm.configuration(parameters, trial_seed(seed, position)))
@@ -117,6 +129,36 @@ class Mind:
                 "configuration": configuration,
             }
         ]
+
+    def _unconfirmed(self, state: SweepState) -> tuple[TrialRecord, int] | None:
+        """The next confirmation that is due and was not issued: the trial it confirms, and which of its seeds."""
+        if (confirm := self.sweep.confirm) is None:
+            return None
+        for label in self.arms:
+            if not self.is_searched(state, label):
+                continue
+            issued = {(record.parent, record.repeat) for record in state.confirmations.get(label, ())}
+            for record in finalists(state.history(label), self.sweep.objective, confirm.top):
+                for repeat in range(confirm.seeds):
+                    if (record.number, repeat) not in issued:
+                        return record, repeat
+        return None
+
+    def _confirming(self, state: SweepState, parent: TrialRecord, repeat: int) -> Event:
+        """The configuration that `parent` ended with, on a seed that the search never had."""
+        seed = derive(self.sweep.search.seed, "confirm", parent.arm, parent.position, repeat) % 2**31
+        key, configuration = self.issue({**parent.configuration, "seed": seed})
+        return {
+            "event": "issued",
+            "number": len(state.trials),
+            "arm": parent.arm,
+            "position": parent.position,
+            "parent": parent.number,
+            "repeat": repeat,
+            "key": key,
+            "parameters": parent.parameters,
+            "configuration": configuration,
+        }
 
     def _lost(self, record: TrialRecord, reason: str) -> list[Event]:
         if record.outcome is not None:
@@ -142,6 +184,8 @@ class Mind:
         return events
 
     def _judged(self, state: SweepState, record: TrialRecord) -> list[Event]:
+        if record.parent is not None:  # a confirmation trains for all its epochs
+            return []
         arm = self.arms[record.arm]
         seed = derive(self.sweep.search.seed, "early stopping", record.number, len(record.reports))
         decided = decision(self.sweep.early_stopping, arm, state.history(record.arm), record, seed)
@@ -166,6 +210,35 @@ class Mind:
         }
 
 
+def finalists(history: History, objective: Objective, top: int) -> list[TrialRecord]:
+    """The best `top` trials of a search, the best first: different ones, not one configuration on several seeds.
+
+    Trials that were stopped early are among them only where none was trained to its end: a score at an early epoch is no
+    score at the last one.
+    """
+    ranked = history.fold(("finalists", objective.metric, objective.mode), list[_Ranked], partial(_rank, objective))
+    chosen: dict[str, TrialRecord] = {}
+    for _, _, record in ranked:
+        if len(chosen) == top or record.outcome is not ranked[0][2].outcome:
+            break
+        chosen.setdefault(_without_seed(record.configuration), record)
+    return list(chosen.values())
+
+
+_Ranked = tuple[tuple[bool, float], int, TrialRecord]
+
+
+def _rank(objective: Objective, ranked: list[_Ranked], change: Change) -> None:
+    record = change.record
+    loss = objective.loss(objective.of(record.best))
+    if change.kind == "ended" and record.outcome in (Outcome.COMPLETED, Outcome.PRUNED) and math.isfinite(loss):
+        insort(ranked, ((record.outcome is Outcome.PRUNED, loss), record.position, record), key=lambda r: r[:2])
+
+
+def _without_seed(configuration: Mapping[str, Any]) -> str:
+    return json.dumps({name: value for name, value in configuration.items() if name != "seed"}, sort_keys=True)
+
+
 def trial_seed(search_seed: int, position: int) -> int:
     """The seed of a trial where the file fixes none: arms have the same at the same position."""
     return derive(search_seed, "trial", position) % 2**31
@@ -173,7 +246,7 @@ def trial_seed(search_seed: int, position: int) -> int:
 
 def _reached(report: Report) -> Event:
     names = ("number", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds", "protocol")
-    return {name: getattr(report, name) for name in names}
+    return {name: getattr(report, name) for name in names} | ({"test": report.test} if report.test else {})
 
 
 def _ended(record: TrialRecord, outcome: Outcome, reason: str) -> Event:

@@ -49,8 +49,8 @@ class Driver:
 
     @property
     def total(self) -> int:
-        """How many trials the sweep has when it is done."""
-        return len(self.mind.turns)
+        """How many trials the sweep has when it is done, at most."""
+        return self.sweep.n_trials
 
     @property
     def is_stopping(self) -> bool:
@@ -159,6 +159,7 @@ class Driver:
             metric=objective.metric,
             mode=objective.mode,
             copies=len(record.copies),
+            is_confirmation=record.parent is not None,
             threads=resources.threads,
             device=resources.device,
         )

@@ -99,10 +99,12 @@ def crossed(sweep: Sweep, ask: Ask, parts: Parts, described: Mapping[Dataset, Fa
     if facts.problem:
         yield at(sweep, ask, ("dataset",), facts.problem)
     if facts.is_here:
-        yield from (at(sweep, ask, place, misfit) for place, misfit in _misfits(parts, parts.dataset, facts) if misfit)
+        yield from (
+            at(sweep, ask, place, misfit) for place, misfit in _misfits(parts, parts.dataset, facts, sweep) if misfit
+        )
 
 
-def _misfits(trial: Parts, dataset: Dataset, facts: Facts) -> Iterator[tuple[_Place, str | None]]:
+def _misfits(trial: Parts, dataset: Dataset, facts: Facts, sweep: Sweep) -> Iterator[tuple[_Place, str | None]]:
     if trial.network:
         yield ("network",), trial.network.misfit(facts.shape)
     if trial.family:
@@ -113,8 +115,10 @@ def _misfits(trial: Parts, dataset: Dataset, facts: Facts) -> Iterator[tuple[_Pl
     for i, metric in enumerate(trial.metrics):
         if metric:
             yield ("evaluation", "metrics", i), metric.misfit(dataset)
-        if metric and trial.split and trial.split in facts.n_items:
-            yield ("evaluation", "metrics", i), metric.shortage(facts.n_items[trial.split], trial.split)
+        splits: list[SplitName | None] = [trial.split, "test" if sweep.confirm else None]
+        for split in dict.fromkeys(splits):
+            if metric and split and split in facts.n_items:
+                yield ("evaluation", "metrics", i), metric.shortage(facts.n_items[split], split)
     yield ("training", "batch_size"), _too_few(trial.batch_size, facts.n_items.get("train"))
 
 

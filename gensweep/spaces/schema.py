@@ -8,8 +8,8 @@ from typing import Any
 from gensweep import registry
 from gensweep.axes.distributions import FUNCTIONS
 from gensweep.component import importable, member_schema
-from gensweep.configuration import TrialConfiguration
-from gensweep.spaces.sweep import DEFAULT_SEARCHER, SECTIONS
+from gensweep.configuration import Confirm, TrialConfiguration
+from gensweep.spaces.sweep import DEFAULT_SEARCHER, NOT_CONFIRMED, SECTIONS
 
 _SEARCHED = {
     "anyOf": [
@@ -50,6 +50,10 @@ def schema() -> dict[str, Any]:
     sections["compare"] = {
         "type": ["string", "null"],
         "description": "the choice whose branches are the arms, as in family",
+    }
+    sections["confirm"] = {
+        "anyOf": [_closed(Confirm.model_json_schema(by_alias=True)), {"enum": [NOT_CONFIRMED, None]}],
+        "description": "each arm's best configurations again, on fresh seeds, scored on the test split",
     }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from gensweep.axes.items import write_item
 from gensweep.axes.labels import labels_of
 from gensweep.axes.space import OneOf
 from gensweep.component import Component, Node, build, importable, owners
-from gensweep.configuration import Resources, Search
+from gensweep.configuration import Confirm, Resources, Search
 from gensweep.early_stopping.base import EarlyStopping
 from gensweep.errors import ConfigError, Problem, nearest, suggest
 from gensweep.objective import Objective
@@ -30,7 +30,8 @@ from gensweep.spaces.places import moved, moved_override
 
 SECTIONS: dict[str, type[Node]] = {"objective": Objective, "search": Search, "resources": Resources}
 DEFAULT_SEARCHER = "tpe"
-_KEYS = ("name", "objective", "search", "early_stopping", "compare", "resources", "trial")
+_KEYS = ("name", "objective", "search", "early_stopping", "compare", "confirm", "resources", "trial")
+NOT_CONFIRMED = "none"  # as `confirm:` says it
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _RENAMED = {
     "schedule": "is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}"
@@ -40,7 +41,7 @@ _NO_NAMES = (*_RENAMED, *FOREIGN)  # not misspelt: what they hold is not what th
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep, resolved. `space` is the tree under `trial:`.
+    """A sweep, resolved. `space` is the tree under `trial:`; `confirm` is None where nothing is confirmed.
 
     `sources` says where each name was written, and of "" which file it is.
     """
@@ -51,6 +52,7 @@ class Sweep:
     searcher: Searcher
     early_stopping: EarlyStopping
     compare: str | None
+    confirm: Confirm | None
     resources: Resources
     space: dict[str, Any]
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -64,14 +66,15 @@ class Sweep:
             "search": {"sampler": searcher.pop("name"), **self.search.dump(), **searcher},
             "early_stopping": self.early_stopping.dump(),
             "compare": self.compare,
+            "confirm": self.confirm.dump() if self.confirm else NOT_CONFIRMED,
             "resources": self.resources.dump(),
             "trial": spaces.write(self.space),
         }
 
     def what_is_searched(self) -> dict[str, Any]:
-        """The part of the definition that a resume may not change: all but resources and the number of samples."""
+        """The part of the definition that a resume may not change: all but resources and how much is trained."""
         definition = self.definition()
-        del definition["resources"]
+        del definition["resources"], definition["confirm"]
         del definition["search"]["samples"]
         return definition
 
@@ -88,6 +91,18 @@ class Sweep:
     def counts(self) -> dict[str, int]:
         """How many trials each arm gets: `samples`, or fewer where it has no more different ones."""
         return {label: min(self._ends(arm), default=0) for label, arm in self.arms.items()}
+
+    @cached_property
+    def confirmations(self) -> dict[str, int]:
+        """How many confirmations each arm gets at most: fewer where fewer of its configurations have a score."""
+        if self.confirm is None:
+            return dict.fromkeys(self.arms, 0)
+        return {label: min(self.confirm.top, n) * self.confirm.seeds for label, n in self.counts.items()}
+
+    @property
+    def n_trials(self) -> int:
+        """How many trials the sweep has at most, of the search and of the confirmation."""
+        return sum(self.counts.values()) + sum(self.confirmations.values())
 
     def _ends(self, arm: Arm) -> list[int]:
         own = arm.n_configurations if arm.repeats_itself else None
@@ -115,6 +130,8 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     compare, unreadable = _compare(tree.get("compare"), where.get("compare", ""))
     problems += unreadable
     settings: dict[str, Any] = {"compare": compare}
+    settings["confirm"], found = _confirm(tree.get("confirm"), where.get("confirm", ""))
+    problems += found
     for key, model in SECTIONS.items():
         node = tree.get(key)
         own = _objective_of(node) if key == "objective" else node
@@ -135,7 +152,9 @@ def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Prob
     space, wrong, sources = _trial(tree.get("trial"), where.get("trial", ""))
     sources |= {key: place for key, place in where.items() if key not in SECTIONS}
     sources |= {
-        path: place for key in ("early_stopping", *SECTIONS) for path, place in _places(tree, key, where).items()
+        path: place
+        for key in ("early_stopping", "confirm", *SECTIONS)
+        for path, place in _places(tree, key, where).items()
     }
     sweep = Sweep(name=name, space=_families_as_branches(space), sources=sources, **settings)
     return sweep, [*problems, *found, *wrong]
@@ -158,7 +177,14 @@ def refused_changes(before: Sweep, after: Sweep) -> list[str]:
     old, new = before.search.samples, after.search.samples
     if new is not None and (old is None or new < old):
         lines.append(f"search.samples: {old} -> {new} (only more can be asked for)")
-    return lines
+    return [*lines, *_fewer_confirmed(before.confirm, after.confirm)]
+
+
+def _fewer_confirmed(old: Confirm | None, new: Confirm | None) -> Iterator[str]:
+    for name in Confirm.model_fields if old else ():
+        had, asked = getattr(old, name), getattr(new, name, 0)
+        if asked < had:
+            yield f"confirm.{name}: {had} -> {asked} (only more can be asked for)"
 
 
 def _section(model: type[Node], key: str, own: object, node: object, where: str) -> tuple[Node, list[Problem]]:
@@ -235,6 +261,17 @@ def _compare(given: object, where: str) -> tuple[str | None, list[Problem]]:
         return given, []
     told = "is not allowed: must be the path of one choice. Write family, or family.divergence"
     return None, [Problem(where, "compare", f"{given!r} {told}")]
+
+
+def _confirm(given: object, where: str) -> tuple[Confirm | None, list[Problem]]:
+    if given is None or given == NOT_CONFIRMED:
+        return None, []
+    if not isinstance(given, Mapping):
+        told = f"{write_item(given)} is not allowed: must be none, or say how much, as in {{top: 1, seeds: 5}}"
+        return None, [Problem(where, "confirm", told)]
+    confirm, problems = _section(Confirm, "confirm", given, given, where)
+    assert isinstance(confirm, Confirm)
+    return confirm, problems
 
 
 def _name(given: object, where: str) -> tuple[str, list[Problem]]:

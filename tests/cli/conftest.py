@@ -15,6 +15,7 @@ from gensweep import cli
 SPACE = """
 defaults: [base, {dataset: ring}, _self_]
 name: tiny
+confirm: none
 objective: {metric: sliced_wasserstein}
 search: {sampler: random, samples: 2, seed: 0}
 trial:

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::U
 SPACE = """
 defaults: [base, {dataset: ring}, _self_]
 name: tiny
+confirm: none
 objective: fid
 search: {sampler: random, samples: 1, seed: 0}
 trial:

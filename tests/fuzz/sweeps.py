@@ -14,6 +14,7 @@ from PIL import Image
 SPACE = """\
 defaults: [base, {dataset: ring}, _self_]
 name: tiny
+confirm: none
 objective: {metric: sliced_wasserstein}
 search: {sampler: random, samples: 2, seed: 0}
 compare: family

@@ -151,9 +151,9 @@ def test_a_line_of_an_overtaken_driver_is_damage(sweep: SweepFolder, tmp_path: P
 def test_a_newer_schema_is_refused_even_in_the_last_line(sweep: SweepFolder, line: int) -> None:
     fill(sweep)
     lines = sweep.events.path.read_bytes().splitlines(keepends=True)
-    lines[line - 1] = json.dumps({"event": "from the future", "schema": 2, "check": "unknown"}).encode() + b"\n"
+    lines[line - 1] = json.dumps({"event": "from the future", "schema": 3, "check": "unknown"}).encode() + b"\n"
     sweep.events.path.write_bytes(b"".join(lines))
-    with pytest.raises(DamagedSweep, match=rf"events.jsonl:{line}: .*schema is 2"):
+    with pytest.raises(DamagedSweep, match=rf"events.jsonl:{line}: .*schema is 3"):
         sweep.hold()
 
 

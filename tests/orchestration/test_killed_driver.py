@@ -13,6 +13,7 @@ from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_r
 SPACE = """
 defaults: [base, {dataset: digits}, _self_]
 name: survivor
+confirm: none
 objective: {metric: sliced_wasserstein}
 search: {sampler: random, samples: 1, seed: 4}
 early_stopping: {name: none}

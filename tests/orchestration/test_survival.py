@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow  # test_killed_driver.py is the quick one
 SPACE = """
 defaults: [base, {dataset: digits}, _self_]
 name: survivor
+confirm: none
 objective: {metric: sliced_wasserstein}
 search: {sampler: random, samples: 3, seed: 4}
 early_stopping: {name: none}

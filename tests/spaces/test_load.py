@@ -51,7 +51,7 @@ def test_sources_name_the_file_and_line_or_the_override(study: Path) -> None:
     assert sources["trial.family[coder].lambda"] == "study.yaml:12"
     assert sources["trial.family[coder].divergence[far].projections"] == "study.yaml:16"
     assert sources["trial.dataset.name"] == "dataset/plane.yaml:2"
-    assert sources["trial.seed"].endswith("gensweep/spaces/defaults/base.yaml:15")
+    assert sources["trial.seed"].endswith("gensweep/spaces/defaults/base.yaml:16")
 
 
 @pytest.mark.parametrize("order", [1, -1])
