@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from gensweep.configuration import Confirm
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Stopped
 from gensweep.executors.base import Executor
@@ -92,11 +93,11 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     return Mind(sweep, issue).is_done(folder.state())
 
 
-def continued(folder: SweepFolder, samples: int | None = None) -> Sweep:
-    """The sweep of a folder, with more `samples` for each arm where they are given.
+def continued(folder: SweepFolder, samples: int | None = None, confirm: Confirm | None = None) -> Sweep:
+    """The sweep of a folder, with more `samples` for each arm, or more that is confirmed, where they are given.
 
     Raises:
-        ConfigError: they are fewer than it has, or its definition cannot be read.
+        ConfigError: that is less than it has, or its definition cannot be read.
         DamagedSweep: it is the definition of a sweep of another name, whose folder another command would write.
     """
     sweep = from_definition(folder.definition)
@@ -105,6 +106,11 @@ def continued(folder: SweepFolder, samples: int | None = None) -> Sweep:
             f"{folder.path / 'sweep.yaml'}: is the definition of '{sweep.name}', and stands in the folder of "
             f"'{folder.path.name}'. Give the folder that name."
         )
+    if confirm is not None:
+        changed = from_definition({**folder.definition, "confirm": confirm.dump()})
+        if lines := refused_changes(sweep, changed):
+            raise ConfigError(f"{folder.name}: " + "; ".join(lines))
+        return changed
     if samples is None:
         return sweep
     now = sweep.search.samples

@@ -1,7 +1,7 @@
 """The command line: a file for each group of commands, each command a few lines that call one function below.
 
 program     the application and `main`
-running     run, resume, check, plan
+running     run, resume, confirm, check, plan
 showing     ls, show, compare
 evaluating  evaluate
 following   ui, sync

@@ -30,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    running.run, running.check, running.plan, running.resume, showing.ls, showing.show, showing.compare,
+    running.run, running.check, running.plan, running.resume, running.confirm, showing.ls, showing.show, showing.compare,
     evaluating.evaluate, following.ui, following.sync,
 ):  # fmt: skip
     app.command()(_command)

@@ -1,4 +1,4 @@
-"""The commands that run a sweep, and those that say what would run: run, resume, check, plan."""
+"""The commands that run a sweep, and those that say what would run: run, resume, confirm, check, plan."""
 
 from __future__ import annotations
 
@@ -91,6 +91,37 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     _conduct(continued(folder, samples), Where(runs, address, tracking_uri, in_process))
 
 
+def confirm(  # noqa: PLR0913 -- the options of a command are its interface
+    name: Name,
+    runs: Runs = RUNS,
+    address: Address = None,
+    tracking_uri: TrackingUri = None,
+    in_process: InProcess = False,
+    top: Annotated[int, typer.Option(min=1, max=100, help="how many configurations of each arm, the best ones")] = 1,
+    seeds: Annotated[int, typer.Option(min=2, max=1000, help="fresh seeds for each of them")] = 5,
+    trust: Trust = None,
+    shared: Shared = False,
+) -> None:
+    """Train each arm's best configurations again on fresh seeds, for all epochs, and score them once on the test split.
+
+    What was searched stays as it is. More may be asked for later: what is confirmed already is not trained again.
+
+    Examples:
+      gensweep confirm wae
+      gensweep confirm wae --top 3 --seeds 10
+    """
+    trust_these(trust)
+    folder = sweep_named(name, runs)
+    from gensweep.terminal import say
+
+    say(f"reading {folder.path}")
+    from gensweep.campaign import Where, continued
+    from gensweep.configuration import Confirm
+
+    asked = Confirm(top=top, seeds=seeds)
+    _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process))
+
+
 def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
 
@@ -104,7 +135,9 @@ def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     from gensweep.terminal import print_text
     from gensweep.text import counted
 
-    print(f"{file}: sound. {counted(sum(sweep.counts.values()), 'trial')}:")
+    confirmed = sum(sweep.confirmations.values())
+    more = f", and {counted(confirmed, 'trial')} that confirm what they find" if confirmed else ""
+    print(f"{file}: sound. {counted(sum(sweep.counts.values()), 'trial')}{more}:")
     print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep), *left]))
 
 

@@ -26,6 +26,8 @@ from gensweep.text import counted
 
 CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
+CONFIRMS = ("parent",)  # the column of sweeps that confirm what they found
+TEST = "test."  # before the name of a score on the test split
 SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
 _COSTS = ("number", "key", "seconds", "evaluation_seconds")
 _ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder", "unused")
@@ -35,11 +37,12 @@ _ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder",
 class Trials:
     """The trials of one sweep. A row maps columns to values; an absent or None value is an empty cell.
 
-    `axes` maps a column to the path in the configuration that it shows: of them `searched` hold the searched values and
-    `choices` the names of the branches that were chosen. `scores` are the columns of scores, and `protocols` the columns
-    `protocol.<metric>`. Beside its columns a row holds what the comparison needs: `sweep`, `seconds` and
-    `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the columns of axes that
-    its family does not use, which are empty there.
+    A confirmation's row has its `parent`, the number of the trial that it confirms, and columns `test.<score>`, which are
+    `of_test`; of the search's these are empty. `axes` maps a column to the path in the configuration that it shows: of them
+    `searched` hold the searched values and `choices` the names of the branches that were chosen. `scores` are the columns of
+    scores, and `protocols` the columns `protocol.<metric>`. Beside its columns a row holds what the comparison needs:
+    `sweep`, `seconds` and `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the
+    columns of axes that its family does not use, which are empty there.
     """
 
     sweep: str
@@ -49,12 +52,18 @@ class Trials:
     searched: list[str]
     choices: list[str]
     scores: list[str]
+    of_test: list[str]
     protocols: list[str]
 
     @property
     def columns(self) -> list[str]:
         """The columns of results.csv, in order."""
-        return [*IDENTITY, *self.axes, *self.scores, *self.protocols]
+        return [*self.identity, *self.axes, *self.scores, *self.of_test, *self.protocols]
+
+    @property
+    def identity(self) -> list[str]:
+        """The columns that say which trial a row is of, and what it confirms where any confirms one."""
+        return [*IDENTITY, *(CONFIRMS if any(row["parent"] is not None for row in self.rows) else ())]
 
     @property
     def main_scores(self) -> list[str]:
@@ -64,7 +73,8 @@ class Trials:
     @property
     def shown(self) -> list[str]:
         """The columns for people: no keys, protocols or details, but what each trial took."""
-        return [*(c for c in IDENTITY if c != "key"), *self.axes, *self.main_scores, *_COSTS[2:]]
+        scores = [*self.main_scores, *(name for name in self.of_test if "." not in name.removeprefix(TEST))]
+        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_COSTS[2:]]
 
     def best_first(self) -> list[dict[str, Any]]:
         """The rows, ordered by the objective; those without a result are last."""
@@ -78,11 +88,12 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
     """
     records = [record for _, record in sorted((state or folder.state()).trials.items())]
     configurations = [flatten(record.configuration) for record in records]
+    of_test = _in_order(f"{TEST}{name}" for record in records for name in sorted(record.test))
     scores = _in_order(name for record in records for name in sorted(record.best))
     protocols = _in_order(f"protocol.{name}" for record in records for name in sorted(record.protocol))
     asked = {AxisPath(axis).place for record in records for axis in record.parameters}
     ignored = _ignored(records, folder.definition.get("compare"))
-    axes = _axes(configurations, asked, taken={*IDENTITY, *_ASIDE, *scores, *protocols})
+    axes = _axes(configurations, asked, taken={*IDENTITY, *CONFIRMS, *_ASIDE, *scores, *of_test, *protocols})
     rows = []
     for record, configuration in zip(records, configurations, strict=True):
         unused = frozenset(column for column, path in axes.items() if _is_below(path, ignored[record.arm]))
@@ -97,6 +108,7 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         searched=[column for column, path in axes.items() if path in asked],
         choices=[column for column, path in axes.items() if path.endswith(".name") and path[: -len(".name")] in asked],
         scores=scores,
+        of_test=of_test,
         protocols=protocols,
     )
 
@@ -155,6 +167,7 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
         "arm": record.arm,
         "family": record.family,
         "parameters": record.parameters,
+        **({} if record.parent is None else {"confirms": record.parent, "test": record.test}),
         "epoch": record.epoch,
         "step": record.step,
         "best": record.best,
@@ -202,6 +215,8 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "key": record.key,
         "arm": record.arm,
         "family": record.family,
+        "parent": record.parent,
+        **{f"{TEST}{name}": value for name, value in record.test.items()},
         "outcome": record.outcome.name if record.outcome else "",
         "epoch": record.epoch,
         "best_epoch": record.best_epoch,

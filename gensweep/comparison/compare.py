@@ -145,7 +145,7 @@ def compared(
             neither direction of `metric` is better.
         NoUsableTrial: there is no finite score to compare.
     """
-    rows = [dict(row) for table in tables for row in table.rows]
+    rows = [dict(row) for table in tables for row in table.rows if row["parent"] is None]  # the search's alone
     is_one = len(tables) == 1
     axes = list(dict.fromkeys(axis for table in tables for axis in table.axes))
     scores = list(dict.fromkeys(score for table in tables for score in table.scores))

@@ -26,7 +26,7 @@ _KEPT = 3  # checkpoints a trial keeps: the newest two and the best
 
 @dataclass(frozen=True)
 class Probe:
-    """One family's share of a sweep. Times in seconds on one place (one trial at a time), sizes in bytes."""
+    """One arm's share of a sweep, with what confirms it. Times in seconds, one trial at a time; sizes in bytes."""
 
     family: str
     trials: int
@@ -45,12 +45,11 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
     """Time each family of the sweep: a second or two each, once the data are read."""
     for label, arm in sweep.arms.items():
         generator = random.Random(derive(sweep.search.seed, "plan", label))
+        trials = sweep.counts[label] + sweep.confirmations[label]
         timed = _timed([arm.configuration(draw(arm.space, generator), seed=0) for _ in range(_DRAWS)], device)
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
         searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
-        yield Probe(
-            label, sweep.counts[label], searched, training, evaluation, int(_KEPT * checkpoint * sweep.counts[label])
-        )
+        yield Probe(label, trials, searched, training, evaluation, int(_KEPT * checkpoint * trials))
 
 
 def _timed(nodes: Sequence[object], device: str) -> list[tuple[float, float, float]]:

@@ -49,6 +49,7 @@ def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str,
         "gensweep.family": record.family,
         "gensweep.divergence": _name(family.get("divergence")) if isinstance(family, Mapping) else None,
         "gensweep.dataset": _name(configuration.get("dataset")),
+        "gensweep.confirms": None if record.parent is None else str(record.parent),
     }
     return {key: value for key, value in named.items() if value} | source_tags(environment)
 
@@ -94,6 +95,7 @@ def knob_points(record: TrialRecord, first: Mapping[str, Any], rows: Iterable[Ro
 def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
     """The trial's result, which MLflow's table then shows: it shows last values, and a last value is not the best."""
     values = {f"best.{name}": value for name, value in record.best.items()}
+    values |= {f"test.{name}": value for name, value in record.test.items()}
     values |= {"duration.seconds": record.seconds, "duration.evaluation_seconds": record.evaluation_seconds}
     if record.best_epoch is not None:
         values["best.epoch"] = record.best_epoch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -380,3 +381,26 @@ def test_bytes_as_floats_train_once_they_are_scaled(
     )
     assert ended.code == 0, ended.err
     assert ended.err.count(" completed at epoch 2") == 2
+
+
+def test_what_a_sweep_found_is_confirmed_later_and_then_deeper(gensweep: Command, tmp_path: Path) -> None:
+    assert gensweep("run", "space.yaml", "--in-process", "trial.family=vae", "search.samples=1").code == 0
+    confirmed = gensweep("confirm", "tiny", "--in-process", "--seeds", "2")
+    assert (confirmed.code, "[3/3]" in confirmed.err) == (0, True), confirmed.err
+    shown = json.loads(gensweep("show", "tiny", "2", "--json").out)
+    assert shown["confirms"] == 0
+    assert shown["test"]["sliced_wasserstein"] != shown["best"]["sliced_wasserstein"]
+    assert set(shown["protocol"]) == {"sliced_wasserstein", "test.sliced_wasserstein"}
+    found = json.loads((tmp_path / shown["folder"] / "protocol.json").read_text())
+    assert {name: content["split"] for name, content in found.items()} == {
+        "sliced_wasserstein": "validation", "test.sliced_wasserstein": "test"
+    }  # fmt: skip
+    header, *rows = (tmp_path / "runs/tiny/results.csv").read_text().splitlines()
+    assert {"parent", "test.sliced_wasserstein"} <= set(header.split(","))
+    assert len(rows) == 3
+    again = gensweep("confirm", "tiny", "--in-process", "--seeds", "2")
+    assert (again.code, "tiny is done: all its 3 trials have ended" in again.err) == (0, True)
+    fewer = gensweep("confirm", "tiny", "--in-process", "--seeds", "3", "--top", "2")
+    assert (fewer.code, "[4/4]" in fewer.err) == (0, True)  # one configuration is all that it has
+    refused = gensweep("confirm", "tiny", "--in-process", "--seeds", "2")
+    assert (refused.code, "confirm.seeds: 3 -> 2 (only more can be asked for)" in refused.err) == (2, True)

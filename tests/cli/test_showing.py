@@ -195,7 +195,7 @@ def test_a_member_whose_library_is_missing_is_listed_with_what_it_needs(
     assert "cannot" not in rows["adam"]
 
 
-COMMANDS = ["run", "check", "plan", "resume", "ls", "show", "compare", "evaluate", "ui", "sync", "list", "schema"]
+COMMANDS = ["run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate", "ui", "sync", "list", "schema"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -209,7 +209,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     shown = gensweep("--help")
     assert shown.code == 0
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
-        "run", "check", "plan", "resume", "ls", "show", "compare", "evaluate", "ui", "sync", "list", "schema"
+        "run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate", "ui", "sync", "list", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
 
@@ -217,7 +217,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, evaluate, list, ls, plan, "
+        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, evaluate, list, ls, plan, "
          "resume, run, schema, show, sync, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
