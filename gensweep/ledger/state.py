@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,7 +29,6 @@ class SweepState:
     finished: bool = False
     stopped: str | None = None
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
-    _nodes: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)  # each node of a configuration once
 
     def live(self) -> list[TrialRecord]:
         """The trials that still have to train, by number."""
@@ -83,10 +81,6 @@ class SweepState:
         if record.outcome is None:  # what ended has ended: an orphan's last words change nothing
             _OF_A_TRIAL[kind](self, record, event)
 
-    def shared(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        """A configuration of which whatever earlier ones have too is kept once: trials differ in a few leaves."""
-        return {name: self._nodes.setdefault(json.dumps(node), node) for name, node in configuration.items()}
-
 
 def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
     """The state after these events; `onto` is the state before them, which is changed and returned."""
@@ -117,7 +111,7 @@ def _issued(state: SweepState, event: Event) -> None:
     if parent is not None:
         record.parent, record.repeat = parent.number, event["repeat"]
         state.confirmations.setdefault(arm, []).append(record)
-    record.parameters, record.configuration = event.get("parameters", {}), state.shared(event.get("configuration", {}))
+    record.parameters, record.configuration = event.get("parameters", {}), event.get("configuration", {})
     record.proposed = record.parameters
     state.trials[number] = record
     state.running.add(number)
@@ -150,7 +144,7 @@ def _copied(state: SweepState, record: TrialRecord, event: Event) -> None:
     record.copies.append(
         Copied(event["epoch"], event["source"], event["source_step"], dict(event["parameters"]), changed)
     )
-    record.parameters, record.configuration = dict(event["parameters"]), state.shared(event["configuration"])
+    record.parameters, record.configuration = dict(event["parameters"]), dict(event["configuration"])
     _set_aside(state, record)
     state.tell(record, Change("copied", record))
 

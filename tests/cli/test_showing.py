@@ -195,7 +195,21 @@ def test_a_member_whose_library_is_missing_is_listed_with_what_it_needs(
     assert "cannot" not in rows["adam"]
 
 
-COMMANDS = ["run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate", "ui", "sync", "list", "schema"]
+COMMANDS = [
+    "run",
+    "check",
+    "plan",
+    "resume",
+    "confirm",
+    "ls",
+    "show",
+    "compare",
+    "evaluate",
+    "ui",
+    "sync",
+    "list",
+    "schema",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
