@@ -42,7 +42,9 @@ def detectable_effect(n_arms: int, seeds: int, power: float = 0.8, level: float 
     """
     _refuse(n_arms, level)
     if seeds < 2 or not level < power < 1:
-        raise ValueError(f"{seeds} seeds and a power of {power}: use 2 seeds or more, and a power between {level} and 1.")
+        raise ValueError(
+            f"{seeds} seeds and a power of {power}: use 2 seeds or more, and a power between {level} and 1."
+        )
     shape = (seeds - 1) / 2
     nodes, weights = roots_jacobi(_NODES, shape - 1, shape - 1)
     ratio = (1 + nodes) / 2
