@@ -83,7 +83,7 @@ def _question(mode: Mode, scale: Scale, level: float, margin: float | None) -> Q
     if margin is not None and not 0 < margin < math.inf:
         problems.append(f"margin: {margin} is no difference above 0; leave it out where every difference matters.")
     _refuse(problems)
-    return Question(ScoreScale(mode, scale), level, margin)
+    return Question(ScoreScale(mode, scale), float(level), None if margin is None else float(margin))
 
 
 def _refuse(problems: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.special import stdtr
 
 from gensweep.comparison import studentized_range
-from gensweep.comparison.rank_sum import rank_sum_test
+from gensweep.comparison.rank_sum import DUST, rank_sum_test
 
 Array = NDArray[np.float64]
 Sample = Sequence[float]
@@ -23,7 +23,6 @@ Sample = Sequence[float]
 GAMES_HOWELL = "Games-Howell"
 MIXED = "Welch and exact Mann-Whitney with Holm"
 RANKS = "exact Mann-Whitney with Holm"
-_DUST = 1e-12  # of the largest value: what rounding makes of equal scores
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def needs_ranks(sample: Sample) -> bool:
     """Whether its mean and variance say nothing: a seed diverged, or all scores are equal (a score that is saturated)."""
     smallest, largest = min(sample), max(sample)
     infinite = np.isinf(smallest) or np.isinf(largest)
-    return bool(infinite or largest - smallest <= _DUST * max(abs(smallest), abs(largest)))
+    return bool(infinite or largest - smallest <= DUST * max(abs(smallest), abs(largest)))
 
 
 def compare_pairs(samples: Sequence[Sample], level: float, margin: float | None) -> tuple[str, list[PairTest]]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+DUST = 1e-12  # of a value: what rounding makes of equal scores, which are ties
 _EXACT = 100  # values of both samples; beyond, the normal approximation is good to three digits
 
 
@@ -36,8 +37,12 @@ def rank_sum_test(first: Sequence[float], second: Sequence[float]) -> RankSum:
     """
     n = len(first)
     pooled = np.asarray([*first, *second], float)
-    _, place, count = np.unique(pooled, return_inverse=True, return_counts=True)
-    doubled = (2 * np.cumsum(count) - count + 1)[place]  # twice the mean rank of equal values, an integer
+    order = np.argsort(pooled, kind="stable")
+    ascending = pooled[order]
+    run = np.cumsum(np.append(False, ~np.isclose(ascending[1:], ascending[:-1], rtol=DUST, atol=0)))
+    _, run, count = np.unique(run, return_inverse=True, return_counts=True)
+    doubled = np.empty(len(pooled), int)  # twice the mean rank of equal values, an integer
+    doubled[order] = (2 * np.cumsum(count) - count + 1)[run]
     observed = int(doubled[:n].sum())
     at_most, at_least = _tails(n, tuple(sorted(map(int, doubled))), observed)
     return RankSum(observed < n * (len(pooled) + 1), at_most, min(1.0, 2 * min(at_most, at_least)))
