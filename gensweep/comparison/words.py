@@ -96,6 +96,15 @@ class Verdict:
     margin: float | None
 
     @property
+    def interval(self) -> str:
+        """What the intervals of the arms are, for a caption."""
+        if self.statistic == "median":
+            return "order statistics around the median, for any distribution, with the confidence said of each"
+        if self.statistic == "geometric mean":
+            return "t-interval of the logarithms over seeds, right for scores whose logarithms are nearly normal"
+        return "t-interval over seeds, right for nearly normal scores; too narrow for skewed ones, which need the log scale"
+
+    @property
     def sentence(self) -> str:
         """The verdict in plain words, with the numbers that it rests on."""
         ranked = [arm for arm in self.arms if arm.ranked]
@@ -149,7 +158,7 @@ class Verdict:
             "verdict": {"word": self.word, "arm": self.arm, "sentence": self.sentence},
             "arms": [arm.as_dict() for arm in self.arms],
             "pairs": [pair.as_dict() for pair in self.pairs],
-            "test": self.test, "statistic": self.statistic, "scale": self.scale, "mode": self.mode,
+            "test": self.test, "statistic": self.statistic, "interval": self.interval, "scale": self.scale, "mode": self.mode,
             "level": self.level, "margin": self.margin,
         }  # fmt: skip
 
