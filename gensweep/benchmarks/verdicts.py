@@ -96,15 +96,14 @@ class Rate:
 
     @property
     def error(self) -> float:
-        """The binomial standard error; of one case in as many sweeps where there was none, or no other."""
-        share = min(max(self.share, 1 / self.sweeps), 1 - 1 / self.sweeps)
-        return math.sqrt(share * (1 - share) / self.sweeps)
+        """The binomial standard error."""
+        return _error(self.share, self.sweeps)
 
     @property
     def is_off(self) -> bool:
-        """Whether it is outside by more than chance explains, three standard errors."""
+        """Whether it is outside by more than three of the standard errors that it would have at the limit."""
         low, high = self.wanted
-        return not low - 3 * self.error <= self.share <= high + 3 * self.error
+        return self.share < low - 3 * _error(low, self.sweeps) or self.share > high + 3 * _error(high, self.sweeps)
 
 
 @dataclass(frozen=True)
@@ -198,7 +197,7 @@ class Simulation:
             return better_best_of(a.tolist(), b.tolist(), k).p <= 0.05
 
         # a permutation test is exact for samples that are alike, and nearly so for those of which only P_k is as if they were
-        wanted = _LEVEL if spread == 1 else (0.0, 0.08)
+        wanted = _LEVEL if spread == 1 else (0.0, 0.07)
         cell = f"{law.name}, {n} trials, k = {k}, spreads 1,{spread:g}"
         return self.rate("best of k told apart, P_k = 1/2", cell, wanted, happens)
 
@@ -220,8 +219,19 @@ def _probability_better(law: Law, shift: float) -> float:
 
 def _shift_of_equal_best(law: Law, spread: float, k: int) -> float:
     """The shift at which the best of k of shift + `spread` x is as often as not better than the best of k of x."""
-    best = spread * law.finite.ppf(1 - _MIDDLE ** (1 / k))
-    return float(optimize.brentq(lambda s: float(1 - (law.finite.sf(best + s) ** k).mean()) - 0.5, -100, 100))
+    none = law.diverging**k  # of the bests
+    part = (none + (1 - none) * _MIDDLE) ** (1 / k)  # of x above each best, of those that are finite
+    best = spread * law.finite.isf((part - law.diverging) / (1 - law.diverging))
+
+    def better(shift: float) -> float:
+        above = law.diverging + (1 - law.diverging) * law.finite.sf(best + shift)
+        return float((1 - none) * (1 - above**k).mean() + none * (1 - none / 2))
+
+    return float(optimize.brentq(lambda shift: better(shift) - 0.5, -100, 100))
+
+
+def _error(share: float, n: int) -> float:
+    return math.sqrt(share * (1 - share) / n)
 
 
 def cells(simulation: Simulation) -> list[Callable[[], Rate]]:

@@ -107,8 +107,7 @@ def better_best_of(a: Losses, b: Losses, k: int, seed: int = 0) -> Comparison:
 
     The mean over all subsets of k trials of each, and so unbiased; k is at most n and m. For k = 1 it is Mann and Whitney's
     statistic. The p-value is exact for few trials, else from 9,999 relabellings under `seed`, itself counted among them. At
-    5 % it finds a difference in 5 % of samples that are alike, and in up to 8 % of those of unlike spread whose P_k is one
-    half all the same (spreads of 1 and 3, a fifth diverging); its studentised form does so in as many.
+    5 % it finds a difference in 5 % of samples that are alike, and in 3 to 6 % of those of spreads 1 and 3 with P_k = 1/2.
 
     Source: Tang, Lee, Xin, Liu, Yu, Lin, Showing Your Work Doesn't Always Work, 2020, arXiv:2004.13705, for the weights;
     Phipson and Smyth, Permutation p-values Should Never Be Zero, 2010, doi:10.2202/1544-6115.1585.

@@ -55,7 +55,7 @@ def _isf(p: float, k: int, df: float) -> float:
         value, slope = _sf_and_slope(float(np.exp(log_q)), k, df)
         step = np.log(value / p) * value / slope
         log_q -= float(step)
-        if abs(step) < 1e-12:
+        if abs(step) < 1e-6:  # and so its square is below what numbers can tell
             break
     return float(np.exp(log_q))
 
