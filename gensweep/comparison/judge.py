@@ -66,6 +66,7 @@ def bounded(
         return _verdict(filled, question)
 
     return Bounds(
+        without=now,
         as_worst=verdict(lambda _: math.inf),
         as_best=verdict(lambda _: -math.inf),
         against=verdict(lambda name: math.inf if name == now.arm else -math.inf),

@@ -167,10 +167,11 @@ class Verdict:
 class Bounds:
     """What the verdict could have been, had seeds that are missing through no fault of their arms been scored.
 
-    `as_worst` and `as_best`: every missing seed worse, or better, than all others. `against`: those of the arm that is first
+    `without`: the verdict on those that there are. `as_worst` and `as_best`: every missing seed worse, or better, than all others. `against`: those of the arm that is first
     without them as the worst, all others' as the best, which is the most that speaks against it.
     """
 
+    without: Verdict
     as_worst: Verdict
     as_best: Verdict
     against: Verdict
@@ -178,7 +179,8 @@ class Bounds:
     @property
     def hold(self) -> bool:
         """Whether all of them say the same of the same arm, so that the missing seeds do not matter."""
-        return len({(each.word, each.arm) for each in (self.as_worst, self.as_best, self.against)}) == 1
+        every = (self.without, self.as_worst, self.as_best, self.against)
+        return len({(each.word, each.arm) for each in every}) == 1
 
 
 def _seeds(arms: Sequence[ArmScore]) -> str:

@@ -352,6 +352,16 @@ def test_what_speaks_most_against_the_first_is_its_own_seeds_the_worst_and_those
     assert not bounds.hold
 
 
+def test_bounds_that_agree_on_less_than_the_verdict_without_them_do_not_hold() -> None:
+    """Four seeds and one that is missing: by ranks nothing is distinguished, whatever it would have been."""
+    arms = {"a": [1.0, 1.1, 1.2, 1.3], "b": [2.0, 2.1, 2.2, 2.3]}
+    bounds = bounded(arms, {"a": 1, "b": 1})
+    assert bounds.without == judge(arms)
+    assert (bounds.without.word, bounds.against.word) == ("best", "not distinguished")
+    assert not bounds.hold
+    assert bounded(arms, {}).hold
+
+
 def test_an_arm_without_any_seed_is_bounded_and_more_is_better_is_the_mirror() -> None:
     down = bounded(CLEAR, {"flow": 5})
     up = bounded({name: [-x for x in scores] for name, scores in CLEAR.items()}, {"flow": 5}, "max")
