@@ -4,6 +4,7 @@
 # make data       Fashion-MNIST, from Debian's package or by download, into .data
 # make lint       ruff and mypy
 # make bench-metrics  what the metrics cost in time and memory
+# make bench-verdicts  how often verdicts and intervals are right, by simulation
 # make sbom       what .venv holds and under which licences, into build/ (CycloneDX, and a table)
 # make audit      known vulnerabilities of the locked packages, where a database of them can be reached
 # make lock       resolve requirements/ anew, after a change of pyproject.toml or constraints.txt
@@ -33,7 +34,7 @@ RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --gen
 without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql bench-metrics bench-driver mutate lint lock sbom audit clean
+.PHONY: run test test-all data postgresql bench-metrics bench-driver bench-verdicts mutate lint lock sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -52,6 +53,9 @@ bench-metrics: $(VENV)/.ready
 
 bench-driver: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.driver
+
+bench-verdicts: $(VENV)/.ready
+	$(BIN)/python -m gensweep.benchmarks.verdicts
 
 mutate: $(VENV)/.ready-to-test
 	$(BIN)/python -m tests.mutation

@@ -40,7 +40,7 @@ THIRD_PARTY = {
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},
-    "comparison": {"pandas", "matplotlib", "numpy"},
+    "comparison": {"pandas", "matplotlib", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},
     "tracking": {"mlflow", "flask", "yaml", "sqlalchemy", "requests"},
     "constraints": {"torch", "pydantic"}, "networks": {"torch", "pydantic"},
@@ -56,6 +56,7 @@ HIDDEN = {  # libraries that few files hide from the rest
 }
 LATE = {  # what may import inside a function, and why
     "cli/**": "a command imports what it calls: --help, ls and show load neither torch nor Ray nor MLflow",
+    "comparison/judge.py": "numpy and scipy take half a second, and `ls` and `show` import the package of the judge",
     "campaign.py": "a sweep in this process needs no Ray",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
     "metrics/_transport.py": "POT takes two seconds, and `gensweep check` reads every metric's file",
