@@ -10,6 +10,7 @@ from pathlib import Path
 from gensweep.comparison import collect, report
 from gensweep.comparison.collect import Trials
 from gensweep.comparison.compare import Comparison, compared
+from gensweep.comparison.confirmation import Confirmation, confirmation
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.evaluation.sanity import sanity_rows
@@ -37,7 +38,8 @@ class Stop:
 class Verdict:
     """The answer of a sweep, and what it rests on.
 
-    `trials` is the table of its trials. `comparison` is None where they cannot be compared. `sanity` says what the scores
+    `trials` is the table of its trials. `confirmation` is the verdict on confirmed arms, None where nothing was confirmed;
+    `comparison` is of the trials of the search, and None where they cannot be compared. `sanity` says what the scores
     mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data or an
     extractor are not here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with
     what is wrong; None where nothing is.
@@ -45,6 +47,7 @@ class Verdict:
 
     folder: SweepFolder
     trials: Trials
+    confirmation: Confirmation | None
     comparison: Comparison | None
     sanity: tuple[Mapping[str, float | str], ...]
     ground_truth: GroundTruth | None
@@ -63,7 +66,7 @@ class Verdict:
         if self.ground_truth:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
-            report.write(self.comparison, self.report.parent, self.sanity)
+            report.write(self.comparison, self.report.parent, self.sanity, self.confirmation)
 
 
 def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
@@ -90,6 +93,7 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     return Verdict(
         folder=folder,
         trials=table,
+        confirmation=confirmation(table),
         comparison=comparison,
         sanity=() if stopped or state.stopped or state.live() else _sanity(state),
         ground_truth=ground_truth(folder),

@@ -35,11 +35,16 @@ class Writer:
         evaluation_seconds: float = 0.5,
         reason: str = "",
         metric: str = "fid",
+        parent: int | None = None,
+        test: float | None = None,
     ) -> int:
         number, self.n = self.n, self.n + 1
         key = f"{number:02x}" * 32
         configuration = {"latent_size": 8, "family": {"name": family}, "seed": 0} | dict(configuration or {})
         identity = {"number": number, "key": key, "arm": arm or family}
+        if parent is not None:
+            siblings = [r for r in self.folder.state().trials.values() if r.parent == parent]
+            identity |= {"parent": parent, "repeat": len(siblings)}
         events: list[dict[str, Any]] = [
             {"event": "issued", **identity, "parameters": dict(parameters or {}), "configuration": configuration}
         ]
@@ -67,7 +72,8 @@ class Writer:
             events.append(
                 {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
                  "best": best, "best_epoch": 15 if best else None, "seconds": seconds,
-                 "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest}}
+                 "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest},
+                 **({} if test is None else {"test": {metric: test}})}
             )  # fmt: skip
         with self.folder.hold():
             self.folder.events.append_many(events)

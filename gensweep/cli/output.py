@@ -20,6 +20,7 @@ from gensweep.tracking.store import resolve_uri
 if TYPE_CHECKING:
     from gensweep.comparison.collect import Trials
     from gensweep.comparison.compare import Comparison
+    from gensweep.comparison.confirmation import Confirmation
     from gensweep.orchestration.plan import Probe
     from gensweep.spaces.sweep import Sweep
     from gensweep.verdict import Verdict
@@ -65,10 +66,21 @@ def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
         print_rows(truth.table(), truth.columns(), layout=layout)
         notes = truth.footnotes()
         print_text("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
-    if verdict.comparison:
+    if verdict.confirmation:
+        print_confirmation(verdict.confirmation, str(_near(verdict.report)))
+    elif verdict.comparison:
         print_text(f"{verdict.comparison.sentence()}\n")
+    if verdict.comparison:
         print(f"Report: {_near(verdict.report)}")
     print(f"In MLflow: gensweep ui{_store_option(tracking_uri, verdict.report.parents[2])}")
+
+
+def print_confirmation(found: Confirmation, elsewhere: str) -> None:
+    """The confirmed arms, the best first, and the verdict in a sentence."""
+    rows = found.table()
+    statistic = next(column for column in rows[0] if column.startswith("test"))
+    print_rows(rows, layout=Layout(("arm", statistic, "seeds"), elsewhere=elsewhere))
+    print_text(f"\n{found.sentence()}\n")
 
 
 def _store_option(tracking_uri: str | None, runs: Path) -> str:
@@ -91,15 +103,15 @@ def print_trials(table: Trials) -> None:
     rows = []
     for row in table.best_first():
         given = [f"{axis}={number(row[axis])}" for axis in table.searched if row.get(axis) is not None]
-        rows.append({**row, "parameters": ", ".join(given)})
+        rows.append({**row, "confirms": row["parent"], "parameters": ", ".join(given)})
     metric = table.objective.metric
     scores = dict.fromkeys([*table.main_scores, *(score for score in table.scores if score == metric)])
     layout = Layout(
         ("number", "arm", metric, "parameters"), ("parameters",), elsewhere=f"gensweep show {table.sweep} --json"
     )
-    print_rows(
-        rows, ["number", "arm", *table.choices, *scores, "epoch", "outcome", "seconds", "parameters"], layout=layout
-    )
+    confirms = ["confirms"] if any(row["confirms"] is not None for row in rows) else []
+    columns = ["number", "arm", *confirms, *table.choices, *scores, "epoch", "outcome", "seconds", "parameters"]
+    print_rows(rows, columns, layout=layout)
 
 
 def print_each(table: Trials, *, as_json: bool) -> None:

@@ -8,21 +8,29 @@ from typing import Any
 
 from gensweep.comparison import plots
 from gensweep.comparison.compare import Comparison, trials_of
-from gensweep.ledger.durable import write_atomic
+from gensweep.comparison.confirmation import Confirmation
+from gensweep.ledger.durable import json_text, write_atomic
 from gensweep.text import markdown as escaped
 from gensweep.text import number
 
 
-def write(comparison: Comparison, destination: Path, sanity: Sequence[Mapping[str, Any]] = ()) -> list[Path]:
+def write(
+    comparison: Comparison,
+    destination: Path,
+    sanity: Sequence[Mapping[str, Any]] = (),
+    confirmed: Confirmation | None = None,
+) -> list[Path]:
     """Write comparison.md, comparison.csv and the figures into `destination`, and return their paths.
 
-    `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing.
+    `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing. `confirmed` is what
+    the confirmations say; it is written into confirmation.json too.
     """
     destination.mkdir(parents=True, exist_ok=True)
     figures = plots.draw(comparison.rows, comparison.ranking, comparison.axes)
     files = {
-        "comparison.md": markdown(comparison, list(figures), sanity).encode(),
+        "comparison.md": markdown(comparison, list(figures), sanity, confirmed).encode(),
         "comparison.csv": comparison.csv(),
+        **({"confirmation.json": json_text(confirmed.as_dict(), indent=1)} if confirmed else {}),
         **figures,
     }
     for name, data in files.items():
@@ -30,13 +38,20 @@ def write(comparison: Comparison, destination: Path, sanity: Sequence[Mapping[st
     return [destination / name for name in files]
 
 
-def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequence[Mapping[str, Any]] = ()) -> str:
+def markdown(
+    comparison: Comparison,
+    figures: Sequence[str] = (),
+    sanity: Sequence[Mapping[str, Any]] = (),
+    confirmed: Confirmation | None = None,
+) -> str:
     """The report: the sentence first, then what it rests on."""
     ranking = comparison.ranking
     parts = [
         f"# {escaped(', '.join(comparison.sweeps))}: which {escaped(comparison.by)} is best?",
-        f"**{escaped(comparison.sentence())}**",
+        f"**{escaped(confirmed.sentence() if confirmed else comparison.sentence())}**",
     ]
+    if confirmed:
+        parts += [*_confirmed(confirmed), "## What the search found", escaped(comparison.sentence())]
     parts += [markdown_table(comparison.table())]
     parts += [_markdown_link(name) for name in figures]
     if ranking.pairs:
@@ -56,6 +71,21 @@ def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequen
     if endings := comparison.endings():
         parts += ["## What went wrong", "\n".join(f"- {escaped(line)}" for line in endings)]
     return "\n\n".join([*parts, "## How to read this", _notes(comparison)]) + "\n"
+
+
+def _confirmed(found: Confirmation) -> list[str]:
+    verdict = found.verdict
+    notes = [
+        f"Each arm's best configuration, trained again on fresh seeds and scored once on the test split by "
+        f"{escaped(found.metric)}, at the epoch that was best on the validation split.",
+        f"*[interval]*: {escaped(verdict.interval)}.",
+        f"*p*: {escaped(verdict.test)}, adjusted for all pairs; at most {verdict.level:g} of such reports call any two arms "
+        "different that are not. *Best*: distinguished from all others; *leads*: from at least one.",
+        "*When chosen*: the validation score by which the search chose it. *Optimism*: how much better that was than the "
+        "mean of the confirmations on the test split.",
+    ]
+    tables = [markdown_table(found.table()), *([markdown_table(pairs)] if (pairs := found.pairs()) else [])]
+    return ["## Confirmed", *tables, "\n".join(f"- {line}" for line in notes)]
 
 
 def markdown_table(rows: Sequence[dict[str, str]]) -> str:

@@ -80,7 +80,8 @@ class Metric(Component, ABC):
     """A measure of a model. `mode` says which direction is better, `bounds` between which values every score lies.
 
     A metric with `is_quality` false only watches for something, such as copies of the training data: a worse model
-    need not score worse, so it is no objective. `detail_modes` names the details by which models may be ranked too, each
+    need not score worse, so it is no objective. `is_ratio`: scores are above 0, spread in proportion to their size, and are
+    compared by their ratios. `detail_modes` names the details by which models may be ranked too, each
     with the direction that is better; the others only tell.
     """
 
@@ -88,6 +89,7 @@ class Metric(Component, ABC):
     mode: ClassVar[Literal["min", "max"]]
     bounds: ClassVar[tuple[float, float]] = (0.0, math.inf)
     is_quality: ClassVar[bool] = True
+    is_ratio: ClassVar[bool] = False
     detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {}
 
     @abstractmethod

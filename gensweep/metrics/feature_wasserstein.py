@@ -27,6 +27,7 @@ class FeatureWasserstein(Featured, SampleMetric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    is_ratio: ClassVar[bool] = True
     estimator: ClassVar[str] = "exact, biased upwards by the finite n"
 
     name: Literal["feature_wasserstein"] = "feature_wasserstein"

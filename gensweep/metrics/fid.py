@@ -37,6 +37,7 @@ class FID(Featured):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    is_ratio: ClassVar[bool] = True
 
     name: Literal["fid"] = "fid"
     n_fake: int | None = Field(None, ge=2, description="samples; null: the training split's size, at most 5000")

@@ -30,6 +30,7 @@ class MaxSlicedWasserstein(SampleMetric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    is_ratio: ClassVar[bool] = True
     estimator: ClassVar[str] = "direction by gradient ascent on the items scored, biased upwards by the finite n"
     default_n: ClassVar[int] = 2000
 

@@ -27,6 +27,7 @@ class Reconstruction(ItemMetric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    is_ratio: ClassVar[bool] = True
     detail_modes: ClassVar[Mapping[str, Literal["min", "max"]]] = {"share": "min"}
 
     name: Literal["reconstruction"] = "reconstruction"

@@ -31,6 +31,7 @@ class SlicedWasserstein(Metric):
     """
 
     mode: ClassVar[Literal["min", "max"]] = "min"
+    is_ratio: ClassVar[bool] = True
 
     name: Literal["sliced_wasserstein"] = "sliced_wasserstein"
     p: Literal[1, 2] = Field(2, description="order of the distance")

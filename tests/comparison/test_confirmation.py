@@ -1,0 +1,133 @@
+"""The verdict on a sweep's confirmations: whose seeds count, what is missing, and what is said of it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from gensweep.comparison.collect import trials
+from gensweep.comparison.compare import compare
+from gensweep.comparison.confirmation import Confirmation, confirmation
+from gensweep.comparison.judge import judge
+from tests.written_sweep import Writer
+
+Write = Callable[..., Writer]
+SEEDS = {"vae": (2.0, 2.1, 2.2, 2.1), "wae": (1.0, 1.1, 1.05, 0.95)}
+
+
+def confirmed(sweep: Writer, family: str, tests: Sequence[float | None], *, found: float = 1.5, **more: Any) -> int:
+    """A trial of the search, and its confirmations; its number."""
+    parent = sweep.trial(family, found)
+    for test in tests:
+        sweep.trial(family, found + 0.1, parent=parent, test=test, **more)
+    return parent
+
+
+def of(sweep: Writer) -> Confirmation:
+    found = confirmation(trials(sweep.folder))
+    assert found is not None
+    return found
+
+
+def test_the_verdict_is_that_of_the_judge_on_the_scores_of_the_test_split(write: Write) -> None:
+    sweep = write()
+    for family, tests in SEEDS.items():
+        confirmed(sweep, family, tests)
+    found = of(sweep)
+    assert found.verdict == judge(SEEDS, "min", scale="log")  # an FID is compared by ratios
+    assert (found.verdict.word, found.verdict.arm) == ("best", "wae")
+    assert found.sentence() == f"By fid on the test split: {found.verdict.sentence}"
+    assert found.selected == {"vae": 1.5, "wae": 1.5}
+    assert found.optimism == {"vae": pytest.approx(0.6), "wae": pytest.approx(1.025 - 1.5)}
+    assert [row["arm"] for row in found.table()] == ["wae", "vae"]
+
+
+def test_a_sweep_without_confirmations_has_no_verdict(write: Write) -> None:
+    sweep = write()
+    sweep.trial("vae", 1.0)
+    assert confirmation(trials(sweep.folder)) is None
+
+
+def test_a_seed_that_diverged_is_the_worst_and_one_that_failed_is_none(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", SEEDS["vae"])
+    parent = confirmed(sweep, "wae", SEEDS["wae"][:3])
+    sweep.trial("wae", None, parent=parent, outcome="DIVERGED")
+    assert of(sweep).verdict == judge({**SEEDS, "wae": (*SEEDS["wae"][:3], math.inf)}, "min", scale="log")
+    sweep.trial("wae", None, parent=parent, outcome="FAILED")
+    found = of(sweep)
+    assert found.verdict == judge({**SEEDS, "wae": (*SEEDS["wae"][:3], math.inf)}, "min", scale="log")
+    assert found.missing == {"vae": 0, "wae": 1}
+    assert "1 seed failed and left out" in found.sentence()
+
+
+def test_whether_a_failed_seed_could_change_the_verdict_is_said(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", SEEDS["vae"])
+    parent = confirmed(sweep, "wae", SEEDS["wae"])
+    for _ in range(3):
+        sweep.trial("wae", None, parent=parent, outcome="FAILED")
+    found = of(sweep)
+    assert found.bounds.hold is False
+    assert "3 seeds failed and left out: the verdict could be another with their scores." in found.sentence()
+
+
+def test_one_that_still_runs_is_said_to(write: Write) -> None:
+    sweep = write()
+    parent = confirmed(sweep, "vae", SEEDS["vae"])
+    confirmed(sweep, "wae", SEEDS["wae"])
+    sweep.trial("vae", 1.0, parent=parent, outcome="")
+    found = of(sweep)
+    assert found.running == 1
+    assert found.sentence().endswith("So far: 1 seed not over yet.")
+
+
+def test_an_arm_whose_search_left_nothing_is_named(write: Write) -> None:
+    sweep = write()
+    for family, tests in SEEDS.items():
+        confirmed(sweep, family, tests)
+    sweep.trial("gan", None, outcome="DIVERGED")
+    found = of(sweep)
+    assert "Nothing to confirm, for no trial has a score: gan." in found.sentence()
+    assert [arm.name for arm in found.verdict.arms] == ["wae", "vae"]
+
+
+def test_of_several_configurations_the_best_on_validation_stands_for_the_arm(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", (0.5, 0.6), found=3.0)  # better on the test split, which chooses nothing
+    better = confirmed(sweep, "vae", SEEDS["vae"], found=2.0)
+    confirmed(sweep, "wae", SEEDS["wae"])
+    found = of(sweep)
+    assert found.chosen["vae"] == better
+    assert found.verdict == judge(SEEDS, "min", scale="log")
+
+
+def test_scores_of_zero_and_less_are_compared_by_differences(write: Write) -> None:
+    sweep = write()
+    seeds = {"vae": (0.0, 0.1, 0.2), "wae": (1.0, 1.1, 1.2)}
+    for family, tests in seeds.items():
+        confirmed(sweep, family, tests)
+    assert of(sweep).verdict == judge(seeds, "min", scale="linear")
+
+
+def test_it_is_plain_data_for_json(write: Write) -> None:
+    sweep = write()
+    for family, tests in SEEDS.items():
+        confirmed(sweep, family, tests)
+    found = json.loads(json.dumps(of(sweep).as_dict(), allow_nan=False))
+    assert found["verdict"]["word"] == "best"
+    assert found["arms"][0] | {"confirmed": {}} == {
+        "arm": "wae", "ranked": True, "confirmed": {}, "trial": 5, "selected": 1.5, "optimism": pytest.approx(-0.475),
+        "missing": 0,
+    }  # fmt: skip
+
+
+def test_confirmations_are_no_draws_of_the_search(write: Write) -> None:
+    sweep = write()
+    for family, tests in SEEDS.items():
+        confirmed(sweep, family, tests)
+    assert [group.n for group in compare([sweep.folder]).ranking.groups] == [1, 1]
