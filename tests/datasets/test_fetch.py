@@ -100,7 +100,7 @@ def test_debians_package_is_unpacked_when_the_machines_package_lists_are_empty(t
 
 def test_the_second_address_serves_where_the_first_does_not(home_page, made_up, monkeypatch, capsys):
     here = _fetch.ALL["fashion_mnist"].homes[0]
-    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=(f"{here}/nothing", here)))
+    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, npm="", homes=(f"{here}/nothing", here)))
     assert _fetch.main(["fetch", "mnist"]) == 0
     assert "mnist is in .data/mnist now" in capsys.readouterr().out
     assert build("datasets", "mnist").problem() is None
