@@ -159,6 +159,22 @@ def test_a_file_is_overwritten_by_force_alone(gensweep: Command, own: Path) -> N
     assert (own / "ring.pt2").read_bytes() != b"there"
 
 
+def test_a_file_that_came_meanwhile_is_not_overwritten(
+    gensweep: Command, own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = making.make
+
+    def slow(*wanted: object) -> making.Made:
+        (own / "ring.pt2").write_text("faster")
+        return make(*wanted)
+
+    monkeypatch.setattr(making, "make", slow)
+    done = gensweep("train-extractor", "ring,n_train=100")
+    assert done.code == 2
+    assert "ring.pt2: is there already" in done.err
+    assert (own / "ring.pt2").read_text() == "faster"
+
+
 def test_ctrl_c_leaves_nothing(gensweep: Command, own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt

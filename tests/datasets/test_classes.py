@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gensweep.component import build
+from gensweep.datasets import array
 from gensweep.datasets.array import Array
 from gensweep.datasets.base import Dataset, load
 from gensweep.datasets.digits import Digits
@@ -149,6 +150,15 @@ class TestHuggingFace:
         named = self.made(saved, labels="word")
         assert set(named.dump()) - set(self.made(saved).dump()) == {"labels"}
         assert load(named).digest == load(self.made(saved)).digest
+
+
+def test_data_that_are_mapped_from_the_cache_are_written_once_whatever_their_labels(tmp_path, monkeypatch):
+    monkeypatch.setattr(array, "_IN_MEMORY", 0)
+    np.save(tmp_path / "x.npy", np.arange(40.0))
+    np.save(tmp_path / "y.npy", np.arange(40) % 2)
+    for labels in (None, str(tmp_path / "y.npy")):
+        Array(path=str(tmp_path / "x.npy"), labels=labels).read()
+    assert len(list((tmp_path / "cache" / "datasets").glob("*.f32"))) == 1
 
 
 def test_an_array_without_labels_is_what_it_was_before_there_were_any(tmp_path):
