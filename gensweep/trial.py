@@ -15,7 +15,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
@@ -436,7 +436,7 @@ def _setting(configuration: TrialConfiguration) -> Setting:
         configuration.latent_size,
         configuration.training.batch_size,
         configuration.network,
-        dataset.labels_of_train(),
+        partial(dataset.classes, "train") if dataset.is_of_classes else None,
         dataset.levels,
     )
 

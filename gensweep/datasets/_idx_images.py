@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -20,6 +20,8 @@ N_TRAIN = 50_000
 class IdxImages(FileImages):
     """Of the 60,000 training images the first 50,000 train and the last 10,000 validate; the 10,000 others test."""
 
+    is_of_classes: ClassVar[bool] = True
+
     path: FilePath | None = Field(
         None, description="folder of the four IDX files, .gz or unpacked; null: the usual places"
     )
@@ -36,22 +38,17 @@ class IdxImages(FileImages):
         """10,000 validate, and as many test."""
         return {"train": self.train_size or N_TRAIN, "validation": 60_000 - N_TRAIN, "test": 10_000}
 
-    def labels_of_train(self) -> Callable[[], torch.Tensor]:
-        """What reads the class of each training item."""
-        return lambda: labels_of(self.files, "train", self.path)[: self.train_size]
+    def classes(self, split: SplitName) -> torch.Tensor:
+        """What each image of `split` shows, from 0 to 9."""
+        if split == "test":
+            return array(self.files, "t10k-labels-idx1-ubyte", self.path).long()
+        both = array(self.files, "train-labels-idx1-ubyte", self.path).long()
+        return both[: self.train_size or N_TRAIN] if split == "train" else both[N_TRAIN:]
 
     def read(self) -> Splits:
         """The splits, each [n, 1, 28, 28] in [0, 1]; a second or less."""
         training, test = (array(self.files, f"{part}-images-idx3-ubyte", self.path) for part in ("train", "t10k"))
         return splits_of(_scaled(training[: self.train_size or N_TRAIN]), _scaled(training[N_TRAIN:]), _scaled(test))
-
-
-def labels_of(files: FileSet, split: SplitName, path: str | None) -> torch.Tensor:
-    """The class of each image of `split` (0 to 9), [n], int64: only feature extractors train on them."""
-    if split == "test":
-        return array(files, "t10k-labels-idx1-ubyte", path).long()
-    both = array(files, "train-labels-idx1-ubyte", path).long()
-    return both[:N_TRAIN] if split == "train" else both[N_TRAIN:]
 
 
 def array(files: FileSet, name: str, path: str | None) -> torch.Tensor:

@@ -37,6 +37,8 @@ class Array(Fractions):
     `scale`: none, the values as they are; minmax, the range (that of the training split where none is known) becomes
     [0, 1]; standardise, mean 0 and standard deviation 1 on the training split; each column of vectors by itself, all
     pixels of images alike;
+    `labels`, a file of the class of each item [n], in the order of the items (FILE.npz:KEY picks an array of several),
+    for `gensweep train-extractor`;
     `shuffle`, whether the items of a split are a random choice or, in the file's order, the first ones
     train and the last ones test; `validation` and `test`, fractions of the items; `seed` of the choice.
 
@@ -51,6 +53,11 @@ class Array(Fractions):
     )
     scale: Scale = Field(
         "none", description="minmax: to [0, 1]; standardise: to mean 0, deviation 1; fitted on the training split"
+    )
+    labels: FilePath | None = Field(
+        None,
+        exclude_if=lambda labels: labels is None,  # a sweep without them is what it was before there were any
+        description="file of the class of each item, .npy, .npz or .npz:KEY; null: they have none",
     )
     shuffle: bool = Field(True, description="false: train, validation and test are consecutive parts of the file")
 
@@ -82,7 +89,13 @@ class Array(Fractions):
 
     def problem(self) -> str | None:
         """Why there is no file."""
-        return None if Path(self.path).expanduser().is_file() else f"dataset array: {self.path}: no such file."
+        files = [Path(self.path).expanduser(), *([self._labels_file()[0]] if self.labels else [])]
+        lost = [str(file) for file in files if not file.is_file()]
+        return f"dataset array: {', '.join(lost)}: no such file." if lost else None
+
+    def classes(self, split: SplitName) -> torch.Tensor | None:
+        """What the file `labels` says."""
+        return None if self.labels is None else self._classes()[self._parts(len(self._items().array))[split]]
 
     def left_unread(self) -> str | None:
         """A large file."""
@@ -93,7 +106,9 @@ class Array(Fractions):
         """The splits, each [n, *shape]."""
         items = self._items()
         n = len(items.array)
-        parts = self.parts(n, self.path, shuffle=self.shuffle)
+        parts = self._parts(n)
+        if self.labels is not None:
+            self._classes()  # so that a mistake in what the user says is known
         scaling = self._scaling(items, parts["train"])
         if scaling is None and not self.shuffle and items.is_plain:
             for _block in items.blocks(torch.arange(n)):
@@ -109,7 +124,7 @@ class Array(Fractions):
     def scaled(self, items: torch.Tensor, *, of_bytes: bool = False) -> torch.Tensor:
         """Items in the file's units [n, *shape] as `scale` says, fitted on the training split."""
         source = self._items()
-        scaling = self._scaling(source, self.parts(len(source.array), self.path, shuffle=self.shuffle)["train"])
+        scaling = self._scaling(source, self._parts(len(source.array))["train"])
         return items if scaling is None else scaling(items.double() * (source.scale if of_bytes else 1.0))
 
     def _written(self, items: arrays.Items, parts: Parts, scaling: Scaling | None) -> Splits:
@@ -123,7 +138,19 @@ class Array(Fractions):
             return splits_of(*(torch.cat(list(blocks(parts[split]))) for split in SPLITS))
         state = items.file.stat()
         known = {"path": str(items.file.resolve()), "size": state.st_size, "time": state.st_mtime_ns, "version": 1}
-        return stored({**self.dump(), **known}, items.shape, parts, blocks)
+        return stored({**self.model_dump(mode="json", exclude={"labels"}), **known}, items.shape, parts, blocks)
+
+    def _parts(self, n: int) -> Parts:
+        return self.parts(n, self.path, shuffle=self.shuffle)
+
+    def _classes(self) -> torch.Tensor:
+        """Of every item, in the file's order, [n]."""
+        return arrays.open_classes(*self._labels_file(), len(self._items().array))
+
+    def _labels_file(self) -> tuple[Path, str | None]:
+        named = self.labels or ""
+        file, _, key = named.partition(":") if ".npz:" in named else (named, "", "")
+        return Path(file).expanduser(), key or None
 
     def _scaling(self, items: arrays.Items, train: torch.Tensor) -> Scaling | None:
         if self.scale == "none":

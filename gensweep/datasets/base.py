@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar, Literal
@@ -34,6 +35,9 @@ class Dataset(Component, ABC):
     """A source of data. Shape, bounds and levels are known without reading it, so that a search space can be checked first."""
 
     kind: ClassVar[str] = "datasets"
+    is_of_classes: ClassVar[bool] = False
+    """Whether its classes are part of what it is, so that baselines go by them. Those that a user has beside the data are for
+    extractors alone: no key of a trial and no digest changes with them."""
 
     @property
     @abstractmethod
@@ -60,6 +64,15 @@ class Dataset(Component, ABC):
             return 0.0
         return (self.bounds[1] - self.bounds[0]) / (self.levels - 1)
 
+    @property
+    def line(self) -> str | None:
+        """As the command line names it, `name,key=value`, with the fields that were given; None where it cannot."""
+        given = self.model_dump(mode="json", by_alias=True, exclude_defaults=True, exclude={"name"})
+        if any(isinstance(value, str) and not _is_plain(value) for value in given.values()):
+            return None
+        fields = (f"{key}={value if isinstance(value, str) else json.dumps(value)}" for key, value in given.items())
+        return ",".join([self.name, *fields])
+
     def n_items(self) -> Mapping[SplitName, int] | None:
         """How many items each split has; None where that is not known before they are read.
 
@@ -80,8 +93,14 @@ class Dataset(Component, ABC):
         """The centres [k, d] and the common σ where the data are a mixture of equally wide round Gaussians, else None."""
         return None
 
-    def labels_of_train(self) -> Callable[[], torch.Tensor] | None:
-        """What reads the class of each training item, [n], int64; None where the data have no classes."""
+    def classes(self, split: SplitName) -> torch.Tensor | None:
+        """The class of each item of `split`, [n], int64 from 0, read afresh; None where the data have no classes.
+
+        They are no part of the data: no digest changes with them.
+
+        Raises:
+            ConfigError: they are missing or damaged; the message names the file and the cure.
+        """
         return None
 
     def scaled(self, items: torch.Tensor, *, of_bytes: bool = False) -> torch.Tensor:
@@ -98,6 +117,15 @@ class Dataset(Component, ABC):
         Raises:
             ConfigError: the data are missing or damaged; the message names the file and the cure.
         """
+
+
+def _is_plain(text: str) -> bool:
+    """Whether a command line that says the text means it: it is no part of a list there, and no number."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return not set(text) & set(',[]{}"') and text == text.strip()
+    return False
 
 
 @lru_cache(maxsize=4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -35,6 +34,7 @@ class CIFAR10(FileImages):
     Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009, chapter 3.
     """
 
+    is_of_classes: ClassVar[bool] = True
     files: ClassVar[_files.FileSet] = _files.CIFAR10
 
     name: Literal["cifar10"] = "cifar10"
@@ -54,21 +54,16 @@ class CIFAR10(FileImages):
         """5,000 validate, 10,000 test."""
         return {"train": self.train_size or _N_TRAIN, "validation": 50_000 - _N_TRAIN, "test": 10_000}
 
-    def labels_of_train(self) -> Callable[[], torch.Tensor]:
-        """What reads the class of each training item."""
-        return lambda: labels("train", self.path)[: self.train_size]
+    def classes(self, split: SplitName) -> torch.Tensor:
+        """What each image of `split` shows, from 0 to 9."""
+        shown = _records(_TEST if split == "test" else _TRAINING, self.path)[:, 0].long()
+        return {"train": shown[: self.train_size or _N_TRAIN], "validation": shown[_N_TRAIN:], "test": shown}[split]
 
     def read(self) -> Splits:
         """The splits, each [n, 3, 32, 32] in [0, 1]; some seconds where they are packed."""
         rows = _records(_TRAINING + _TEST, self.path)[:, 1:].reshape(-1, *self.shape)
         train, validation, test = rows[: self.train_size or _N_TRAIN], rows[_N_TRAIN:50_000], rows[50_000:]
         return splits_of(*(part.float().div_(255) for part in (train, validation, test)))
-
-
-def labels(split: SplitName, path: str | None = None) -> torch.Tensor:
-    """The class of each image of `split` (0 to 9), [n], int64: only feature extractors train on them."""
-    shown = _records(_TEST if split == "test" else _TRAINING, path)[:, 0].long()
-    return {"train": shown[:_N_TRAIN], "validation": shown[_N_TRAIN:], "test": shown}[split]
 
 
 def _records(names: list[str], path: str | None) -> torch.Tensor:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -26,6 +25,8 @@ class Digits(Dataset):
     Source: E. Alpaydin and C. Kaynak, "Optical recognition of handwritten digits", UCI repository, 1998,
     doi:10.24432/C50P49; scikit-learn has its test part.
     """
+
+    is_of_classes: ClassVar[bool] = True
 
     name: Literal["digits"] = "digits"
 
@@ -52,21 +53,16 @@ class Digits(Dataset):
         """Why the digits cannot be read."""
         return None if importlib.util.find_spec("sklearn") else f"scikit-learn is not installed. {_CURE}"
 
-    def labels_of_train(self) -> Callable[[], torch.Tensor]:
-        """The digits that the training images show."""
-        return lambda: labels("train")
+    def classes(self, split: SplitName) -> torch.Tensor:
+        """The digit that each image of `split` shows."""
+        shown = _rows()[:, 64].long()
+        return shown[permutation(len(shown), seed=0)][_PARTS[split]]
 
     def read(self) -> Splits:
         """The splits, each [n, 1, 8, 8] in [0, 1]."""
         images = _rows()[:, :64].reshape(-1, 1, 8, 8) / 16
         images = images[permutation(len(images), seed=0)]
         return splits_of(*(images[_PARTS[name]].contiguous() for name in ("train", "validation", "test")))
-
-
-def labels(split: SplitName) -> torch.Tensor:
-    """The digit that each image of `split` shows, [n], int64: for feature extractors and baselines only."""
-    shown = _rows()[:, 64].long()
-    return shown[permutation(len(shown), seed=0)][_PARTS[split]]
 
 
 def _rows() -> torch.Tensor:

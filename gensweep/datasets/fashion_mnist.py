@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
-
 from gensweep.datasets import _files
-from gensweep.datasets._idx_images import IdxImages, labels_of
-from gensweep.datasets.base import SplitName
+from gensweep.datasets._idx_images import IdxImages
 
 
 class FashionMNIST(IdxImages):
@@ -27,8 +24,3 @@ class FashionMNIST(IdxImages):
     files: ClassVar[_files.FileSet] = _files.FASHION_MNIST
 
     name: Literal["fashion_mnist"] = "fashion_mnist"
-
-
-def labels(split: SplitName, path: str | None = None) -> torch.Tensor:
-    """The class of each image of `split` (0 to 9), [n], int64: only feature extractors train on them."""
-    return labels_of(_files.FASHION_MNIST, split, path)

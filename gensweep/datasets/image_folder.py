@@ -19,6 +19,8 @@ from gensweep.files import images, pixels
 from gensweep.files.folders import listing, shown, tell_remarks
 from gensweep.progress import tell_once
 
+_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "dev", "test", "testing"})
+
 
 class ImageFolder(Fractions):
     """Every image in a folder and the folders in it (png, jpg, webp, …), levels divided by 255.
@@ -27,6 +29,9 @@ class ImageFolder(Fractions):
     memory; it is made anew when a file of the folder changes its name, size or time. Links are followed, each folder is
     read once. Hidden files and folders (`.*`), those that systems leave (`__MACOSX`, `Thumbs.db`), links to nothing and
     files of other kinds are skipped; what was skipped is said on stderr.
+
+    Folders of classes, as in my_photos/cat/1.jpg, say what their images show, for `gensweep train-extractor`: where every
+    image lies in a folder of `path`, in two or more of them, and these are not named for splits.
 
     Images are turned upright as their EXIF says, what is transparent is laid on white, and of several frames the first is
     taken; the pixels after that are the data, whose digest is part of every protocol. CMYK is made RGB by Pillow's
@@ -74,6 +79,18 @@ class ImageFolder(Fractions):
         except ConfigError as error:
             return f"dataset image_folder: {error}"
         return None
+
+    def classes(self, split: SplitName) -> torch.Tensor | None:
+        """By the folders that the images lie in."""
+        files = listing(self._folder).files
+        named = [file.relative_to(self._folder).parts[:-1] for file in files]
+        names = sorted(set(named))
+        are_classes = len(names) > 1 and all(len(name) == 1 and name[0].lower() not in _SPLITS for name in names)
+        if not are_classes:
+            return None
+        numbers = {name: number for number, name in enumerate(names)}
+        every = torch.tensor([numbers[name] for name in named])
+        return every[self.parts(len(files), shown(self._folder))[split]]
 
     def left_unread(self) -> str | None:
         """Many images, or large ones, that were not decoded before."""

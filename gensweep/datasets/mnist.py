@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-import torch
-
 from gensweep.datasets import _files
-from gensweep.datasets._idx_images import IdxImages, labels_of
-from gensweep.datasets.base import SplitName
+from gensweep.datasets._idx_images import IdxImages
 
 
 class MNIST(IdxImages):
@@ -27,8 +24,3 @@ class MNIST(IdxImages):
     files: ClassVar[_files.FileSet] = _files.MNIST
 
     name: Literal["mnist"] = "mnist"
-
-
-def labels(split: SplitName, path: str | None = None) -> torch.Tensor:
-    """The digit that each image of `split` shows, [n], int64: only feature extractors train on them."""
-    return labels_of(_files.MNIST, split, path)

@@ -36,15 +36,15 @@ def members(kind: str, text: str) -> list[Any]:
     return gathered(*(partial(_built, kind, member_at(kind, node, Path.cwd())) for node in nodes))
 
 
-def dataset_of(text: str) -> Dataset:
-    """The dataset that `name` or `name,key=value` describes.
+def dataset_of(text: str, given_in: str = "--reference") -> Dataset:
+    """The dataset that `name` or `name,key=value` describes; `given_in` names the option, for the message.
 
     Raises:
         ConfigError: it is not one, or its data are not here.
     """
     found = members("datasets", text)
     if len(found) != 1:
-        raise ConfigError(f"--reference {text}: one dataset is needed, as in fashion_mnist,train_size=1000.")
+        raise ConfigError(f"{given_in} {text}: one dataset is needed, as in fashion_mnist,train_size=1000.")
     dataset: Dataset = found[0]
     if problem := dataset.problem():
         raise ConfigError(problem)

@@ -23,6 +23,8 @@ import torch
 _FORMAT = "archive_format"
 _GRAPH = "models/model.json"
 _EXAMPLES = "data/sample_inputs/model.pt"
+_NOTE = "extra/gensweep.json"
+LARGEST_NOTE = 2**16  # bytes
 _TABLES = ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json")
 _RAW = re.compile(r"data/weights/weight_\d+|data/constants/tensor_\d+")
 _PLAIN = {
@@ -122,8 +124,33 @@ def without_code(data: bytes) -> bytes:
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as archive:
         for name, content in kept.items():
-            archive.writestr(f"network/{name}", content)
+            archive.writestr(zipfile.ZipInfo(f"network/{name}"), content)  # of no time
     return made.getvalue()
+
+
+def packed(data: bytes, note: bytes) -> bytes:
+    """The archive `without_code`, with a note; equal content gives equal bytes, whenever and wherever it is packed.
+
+    Raises:
+        UnsafeError: as `without_code`.
+    """
+    made = io.BytesIO(without_code(data))
+    with zipfile.ZipFile(made, "a") as archive:
+        archive.writestr(zipfile.ZipInfo(f"network/{_NOTE}"), note)
+    return made.getvalue()
+
+
+def note(data: bytes) -> bytes:
+    """The note that `packed` put in; nothing where there is none."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            for member in archive.infolist():
+                is_plain = member.compress_type == zipfile.ZIP_STORED and member.file_size <= LARGEST_NOTE
+                if member.filename.partition("/")[2] == _NOTE and is_plain:
+                    return archive.read(member)
+    except (*_NO_ARCHIVE, RuntimeError):  # what it is otherwise is said where it is opened
+        pass
+    return b""
 
 
 def _members(data: bytes) -> dict[str, bytes]:

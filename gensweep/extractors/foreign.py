@@ -7,6 +7,7 @@ and downloaded into the cache where it is in none of them; its SHA-256 must be t
 
 `file:PATH` takes a card beside it, PATH with the ending .json, which may say any of: range [low, high] of its input,
 round, channels, size, resize (bilinear, bicubic, nearest), antialias, sha256. Without a card it gets the data as they are.
+What `gensweep train-extractor` writes has its card within (cards.py).
 Of a torch.export file only what is no code is opened (exported.py). TorchScript, and a torch.export file that holds more,
 may run code of its own as soon as it is opened; it is refused unless the user has said to trust it (trust.py).
 """
@@ -16,7 +17,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
-import json
 import os
 import tempfile
 import urllib.request
@@ -24,12 +24,13 @@ import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from gensweep.errors import ConfigError
-from gensweep.extractors.exported import UnsafeError, is_exported, without_code
+from gensweep.extractors.cards import Card, card_of
+from gensweep.extractors.exported import UnsafeError, is_exported, note, without_code
 from gensweep.extractors.preparation import Preparation, Range
 from gensweep.extractors.trust import trusted
 from gensweep.home import cache_folder, expanded
@@ -38,21 +39,9 @@ INCEPTION_FILE = "inception-2015-12-05.pt"
 INCEPTION_ADDRESS = f"https://nvlabs-fi-cdn.nvidia.com/stylegan2-ada-pytorch/pretrained/metrics/{INCEPTION_FILE}"
 INCEPTION_SHA256 = "f58cb9b6ec323ed63459aa4fb441fe750cfe39fafad6da5cb504a16f19e958f4"
 _INCEPTION_RESIZE = "inside the network: bilinear to 299 × 299 as TensorFlow 1's, antialias off"
-_LARGEST_CARD = 2**16  # bytes
-_FAR = 1e9
 _CHUNK = 1 << 20
 _PATIENCE = 5  # seconds
 
-_CARD_VALUES: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "range": ("[low, high]", lambda value: value is None or _is_range(value)),
-    "round": ("true or false", lambda value: isinstance(value, bool)),
-    "channels": ("1 to 64", lambda value: value is None or (type(value) is int and 1 <= value <= 64)),
-    "size": ("1 to 4096 pixels", lambda value: value is None or (type(value) is int and 1 <= value <= 4096)),
-    "resize": ("bilinear, bicubic or nearest", lambda value: value in ("bilinear", "bicubic", "nearest")),
-    "antialias": ("true or false", lambda value: isinstance(value, bool)),
-    "sha256": ("64 hexadecimal digits", lambda value: isinstance(value, str)),
-}
-_CARD_KEYS = set(_CARD_VALUES)
 ARGUMENTS: dict[str, dict[str, Any]] = {"inception": {"return_features": True}, "file": {}}
 
 
@@ -94,16 +83,26 @@ def problem(kind: str, path: str) -> str | None:
     if not zipfile.is_zipfile(file):
         return f"extractor {kind}: {file} holds no network, neither TorchScript nor torch.export."
     try:
-        _card(file)
+        data = file.read_bytes() if kind == "file" else b""
+        card_of(file, note(data))
         if kind == "file":
-            _openable(file, file.read_bytes())
+            _openable(file, data)
     except (ConfigError, OSError) as error:
         return f"extractor {kind}: {error}"
     return None
 
 
-def load(kind: str, file: Path, bounds: Range | None) -> tuple[torch.nn.Module, str, Preparation]:
-    """The network of `file` in evaluation mode, the SHA-256 of the file, and how items within `bounds` are prepared.
+class Opened(NamedTuple):
+    """The network of a file in evaluation mode, the SHA-256 of the file, how items are prepared, and what its card says."""
+
+    network: torch.nn.Module
+    digest: str
+    preparation: Preparation
+    card: Card
+
+
+def load(kind: str, file: Path, bounds: Range | None) -> Opened:
+    """What `file` holds, for items within `bounds`.
 
     Raises:
         ConfigError: no such file, another file than the hash says, no network in it, one that may run code and is not
@@ -114,8 +113,8 @@ def load(kind: str, file: Path, bounds: Range | None) -> tuple[torch.nn.Module, 
     except OSError as error:
         raise ConfigError(f"extractor {kind}: {file} cannot be read ({error.strerror}). Check the path.") from error
     digest = hashlib.sha256(data).hexdigest()
-    described: dict[str, Any] = {"sha256": INCEPTION_SHA256} if kind == "inception" else _card(file)
-    if (expected := described.get("sha256", digest)) != digest:
+    card = Card({"sha256": INCEPTION_SHA256}) if kind == "inception" else card_of(file, note(data))
+    if (expected := card.sha256 or digest) != digest:
         raise ConfigError(
             f"extractor {kind}: {file} has SHA-256 {digest}, not {expected}. Its scores could not be compared with "
             "others; get the file again, or use another network as `extractor: file:PATH`."
@@ -123,13 +122,8 @@ def load(kind: str, file: Path, bounds: Range | None) -> tuple[torch.nn.Module, 
     network = _network(file, data, digest) if kind == "file" else _opened(file, data, digest)
     if kind == "inception":
         preparation = Preparation(bounds, (0.0, 255.0), rounded=True, channels=3, inside=_INCEPTION_RESIZE)
-        return network, digest, preparation
-    wanted = described.get("range")
-    preparation = Preparation(
-        bounds, tuple(wanted) if wanted else None, bool(described.get("round")), described.get("channels"),
-        described.get("size"), described.get("resize", "bilinear"), bool(described.get("antialias")),
-    )  # fmt: skip
-    return network, digest, preparation
+        return Opened(network, digest, preparation, card)
+    return Opened(network, digest, card.preparation(bounds), card)
 
 
 def probe(features: Callable[[torch.Tensor], torch.Tensor], name: str, items: torch.Tensor) -> None:
@@ -211,29 +205,6 @@ def _exported(data: bytes) -> torch.nn.Module:
     module = torch.export.load(io.BytesIO(data)).module(check_guards=False)  # of guards there is only code
     module.training = False  # its mode was fixed when it was exported, and .eval() is refused
     return module
-
-
-def _card(file: Path) -> dict[str, Any]:
-    path = file.with_suffix(".json")
-    if not path.exists():
-        return {}
-    try:
-        with path.open("rb") as card:
-            described = json.loads(card.read(_LARGEST_CARD))
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{path}: no JSON ({error})") from error
-    if not isinstance(described, dict) or (unknown := sorted(set(described) - _CARD_KEYS)):
-        strange = unknown if isinstance(described, dict) else described
-        raise ConfigError(f"{path}: unknown {strange}. A card may say {', '.join(sorted(_CARD_KEYS))}.")
-    for key, value in described.items():
-        if not _CARD_VALUES[key][1](value):
-            raise ConfigError(f"{path}: {key}: {value!r:.60}. It takes {_CARD_VALUES[key][0]}.")
-    return described
-
-
-def _is_range(value: Any) -> bool:
-    numbers = isinstance(value, list) and len(value) == 2 and all(type(end) in (int, float) for end in value)
-    return numbers and -_FAR < value[0] < value[1] < _FAR
 
 
 def _digest(file: Path) -> str:

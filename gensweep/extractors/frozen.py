@@ -18,6 +18,8 @@ import torch
 from gensweep.component import Location
 from gensweep.errors import ConfigError
 from gensweep.extractors import foreign
+from gensweep.extractors.cards import Card
+from gensweep.extractors.networks import SmallCNN
 from gensweep.extractors.preparation import Preparation
 
 FOLDER = Path(__file__).parent / "weights"
@@ -45,43 +47,6 @@ def card(name: str) -> dict[str, Any]:
     return json.loads((FOLDER / f"{name}.json").read_text())  # type: ignore[no-any-return]
 
 
-class SmallCNN(torch.nn.Module):
-    """Three 3 × 3 convolutions, a linear layer whose standardised output is the features, and a classifier.
-
-    GELU has no dead units, unlike ReLU, and the features are taken before it: all of them vary. GroupNorm bounds what
-    the linear layer sees: without it, pixels a little outside [0, 1] gave distances far above those of pure noise.
-    `centre` and `scale` hold each feature's mean and standard deviation on the training split, so that all count alike.
-    """
-
-    centre: torch.Tensor
-    scale: torch.Tensor
-
-    def __init__(self, shape: tuple[int, ...], n_features: int, n_classes: int = 10) -> None:
-        super().__init__()
-        channels, height, width = shape
-        layers: list[torch.nn.Module] = []
-        # 8 × 8 is halved twice and 28 × 28 three times: 2 × 2 and 4 × 4 are left.
-        for n_in, n_out, stride in ((channels, 16, 1 if height <= 8 else 2), (16, 32, 2), (32, 64, 2)):
-            convolution = torch.nn.Conv2d(n_in, n_out, 3, stride=stride, padding=1)
-            layers += [convolution, torch.nn.GroupNorm(1, n_out), torch.nn.GELU()]
-        self.body = torch.nn.Sequential(*layers, torch.nn.Flatten())
-        with torch.no_grad():
-            n_flat = self.body(torch.zeros(1, channels, height, width)).shape[1]
-        self.features = torch.nn.Linear(n_flat, n_features)
-        self.classes = torch.nn.Linear(n_features, n_classes)
-        self.register_buffer("centre", torch.zeros(n_features))
-        self.register_buffer("scale", torch.ones(n_features))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Images [n, *shape] in [0, 1] -> standardised features [n, n_features]."""
-        features: torch.Tensor = (self.features(self.body(images)) - self.centre) / self.scale
-        return features
-
-    def logits(self, images: torch.Tensor) -> torch.Tensor:
-        """Images [n, *shape] -> class scores [n, n_classes]."""
-        return self.classes(torch.nn.functional.gelu(self.features(self.body(images))))  # type: ignore[no-any-return]
-
-
 @dataclass(frozen=True)
 class Extractor:
     """A frozen map from items to features.
@@ -94,6 +59,7 @@ class Extractor:
     network: torch.nn.Module
     prepare: Preparation = field(default_factory=Preparation)
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    card: Card = field(default_factory=Card)
 
     def batches(self, items: torch.Tensor) -> Iterator[torch.Tensor]:
         """The features of items [n, *shape], as batches [b, d] in order. Without gradients, on the CPU.
@@ -121,7 +87,7 @@ class Extractor:
     @property
     def described(self) -> dict[str, Any]:
         """What a protocol says of the features. Where the file lies is no part of it."""
-        return {"extractor": self.name, "weights": self.hash, **self.prepare.described}
+        return {"extractor": self.name, "weights": self.hash, **self.prepare.described, **self.card.described}
 
 
 @cache
@@ -138,8 +104,8 @@ def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extr
     kind, _, path = name.partition(":")
     if kind in FOREIGN:
         file = foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()
-        network, digest, preparation = foreign.load(kind, file, bounds)
-        return Extractor(kind, digest[:8], network, preparation, foreign.ARGUMENTS[kind])
+        found = foreign.load(kind, file, bounds)
+        return Extractor(kind, found.digest[:8], found.network, found.preparation, foreign.ARGUMENTS[kind], found.card)
     described, weights_file = card(name), FOLDER / f"{name}.pt"
     data = weights_file.read_bytes() if weights_file.exists() else b""
     digest = hashlib.sha256(data).hexdigest()

@@ -25,8 +25,8 @@ class Setting:
     latent_size: int
     batch_size: int
     network: Network
-    labels: Callable[[], torch.Tensor] | None = None
-    """The class of each training item, [n], for baselines that need it; None where the data have no classes."""
+    labels: Callable[[], torch.Tensor | None] | None = None
+    """Reads the class of each training item, [n], for baselines that need it; None where the data have no classes."""
     levels: int = 0
     """How many values there are from one bound to the other, evenly spaced, each number being one; 0: continuous."""
 

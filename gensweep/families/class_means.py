@@ -49,11 +49,10 @@ class ClassMeans(Family):
     def _means(self, data: torch.Tensor, setting: Setting) -> tuple[torch.Tensor, torch.Tensor]:
         """The means [k, *shape] and their weights [k], float64."""
         flat = data.flatten(1)
-        if setting.labels is None:
+        of = setting.labels() if setting.labels else None
+        if of is None:
             of = torch.cdist(flat, k_means(flat, self.clusters)).argmin(1)
-        else:
-            of = setting.labels().to(data.device)
-        classes, index = torch.unique(of, return_inverse=True)
+        classes, index = torch.unique(of.to(data.device), return_inverse=True)
         shares = torch.nn.functional.one_hot(index, len(classes)).double()
         counts = shares.sum(0)
         means = (shares.T @ flat.double() / counts[:, None]).to(data.dtype)

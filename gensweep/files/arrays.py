@@ -133,6 +133,23 @@ def open_items(file: Path, key: str | None, value_range: Bounds | None) -> Items
     return Items(file, array, shape, _inferred(array) if len(shape) == 3 else None, 1.0)
 
 
+def open_classes(file: Path, key: str | None, n: int) -> torch.Tensor:
+    """The class of each of n items [n], int64 from 0 in the order of their values, which are whole numbers or texts.
+
+    Raises:
+        ConfigError: missing, damaged, without such a key, or not one class for each item.
+    """
+    array = _opened(file, key)
+    if array.shape not in ((n,), (n, 1)):
+        raise ConfigError(
+            f"{file}: labels of shape {array.shape}. There are {n} items: one label each, [{n}], is needed."
+        )
+    kind = array.dtype.kind
+    if kind not in "buifUS" or (kind == "f" and not bool((array == np.round(array)).all())):
+        raise ConfigError(f"{file}: labels of type {array.dtype} are no classes. Whole numbers or texts are needed.")
+    return torch.from_numpy(np.unique(array.reshape(n), return_inverse=True)[1]).long()
+
+
 def _shape(file: Path, shape: tuple[int, ...]) -> tuple[int, ...]:
     n_dimensions = len(shape)
     found: tuple[int, ...] | None = None

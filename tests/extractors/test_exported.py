@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from gensweep.errors import ConfigError
-from gensweep.extractors.exported import UnsafeError, is_exported, without_code
+from gensweep.extractors.exported import LARGEST_NOTE, UnsafeError, is_exported, note, packed, without_code
 from gensweep.extractors.foreign import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -234,3 +234,24 @@ def test_what_is_no_archive_is_none():
     assert not is_exported(b"nothing")
     with pytest.raises(UnsafeError, match="no whole archive"):
         without_code(b"nothing")
+
+
+def test_a_note_travels_in_the_archive_and_equal_content_is_equal_bytes(tmp_path, honest, monkeypatch):
+    network, archive = honest
+    first = packed(archive, b'{"kind": "pca"}')
+    monkeypatch.setattr(zipfile.time, "localtime", lambda *_: (2031, 5, 6, 7, 8, 9, 0, 0, 0))
+    assert packed(archive, b'{"kind": "pca"}') == first
+    assert packed(first, b'{"kind": "pca"}') == first
+    assert note(first) == b'{"kind": "pca"}'
+    assert note(archive) == note(b"nothing") == b""
+    images = torch.rand(2, 1, 8, 8)
+    with torch.no_grad():
+        assert torch.allclose(opened(tmp_path, first)(images), network(images), rtol=1e-4)
+
+
+def test_a_note_that_is_compressed_or_large_is_none(honest):
+    for content, how in ((b"0" * (LARGEST_NOTE + 1), zipfile.ZIP_STORED), (b"0" * 100, zipfile.ZIP_DEFLATED)):
+        made = io.BytesIO(honest[1])
+        with zipfile.ZipFile(made, "a") as archive:
+            archive.writestr("network/extra/gensweep.json", content, how)
+        assert note(made.getvalue()) == b""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -56,10 +57,10 @@ def test_the_memoriser_repeats_its_items_equally_often() -> None:
 
 def test_class_means_are_the_means_of_the_digits_as_often_as_they_occur() -> None:
     data = datasets.load(digits()).train
-    labels = digits().labels_of_train()
-    assert labels is not None
+    labels = partial(digits().classes, "train")
     drawn = samples("class_means", data, 4000, (0.0, 1.0), labels)
     of = labels()
+    assert of is not None
     means = {digit: data[of == digit].mean(0) for digit in range(10)}
     shares = [float((drawn - mean).flatten(1).abs().amax(1).lt(1e-5).float().mean()) for mean in means.values()]
     assert sum(shares) == pytest.approx(1)
@@ -106,7 +107,7 @@ def test_uniform_noise_fills_the_bounds_or_the_box_of_the_data() -> None:
 def test_wasserstein_distances_of_the_digits_are_the_known_ones(node: Any, published: float) -> None:
     """Reference values for 1000 training and 797 test digits of another permutation; here 400 against 400."""
     data = datasets.load(digits()).train
-    x = samples(node, data, 400, (0.0, 1.0), digits().labels_of_train())
+    x = samples(node, data, 400, (0.0, 1.0), partial(digits().classes, "train"))
     assert wasserstein_to_test(x) == pytest.approx(published, abs=0.12)
 
 

@@ -1,16 +1,21 @@
 import math
+import shlex
 import struct
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
 
+from gensweep.datasets.array import Array
 from gensweep.datasets.base import load
-from gensweep.datasets.digits import Digits, labels
+from gensweep.datasets.digits import Digits
 from gensweep.datasets.fashion_mnist import FashionMNIST
 from gensweep.datasets.gaussian_mixture import GaussianMixture
+from gensweep.datasets.mnist import MNIST
 from gensweep.errors import ConfigError
+from gensweep.evaluation.words import dataset_of
 from gensweep.extractors import frozen
 from gensweep.mathematics.frechet import frechet_distance, moments
 from gensweep.metrics.base import scorer
@@ -36,7 +41,7 @@ def noise(shape: tuple[int, ...]):
     return lambda n: torch.rand(n, *shape, generator=torch.Generator().manual_seed(0))
 
 
-@pytest.mark.parametrize("dataset", [Digits(), FashionMNIST(train_size=5000)])
+@pytest.mark.parametrize("dataset", [Digits(), FashionMNIST(train_size=5000), MNIST(train_size=5000)])
 def test_real_data_beat_a_gaussian_which_beats_noise_which_beats_one_image(dataset):
     if problem := dataset.problem():
         pytest.skip(problem)
@@ -59,7 +64,7 @@ def test_it_grows_with_corruption_and_sees_a_missing_class():
     values = [bound.score(Drawn(lambda n, s=s: (train + s * noise).clamp(0, 1)[:n])).value for s in (0, 0.2, 0.4, 0.8)]
     assert values == sorted(values)
     assert values[0] == pytest.approx(bound.score(Drawn(lambda n: train[:n])).details["floor"], rel=1e-6)
-    nine = train[labels("train") != 0].repeat(2, 1, 1, 1)
+    nine = train[Digits().classes("train") != 0].repeat(2, 1, 1, 1)
     assert bound.score(Drawn(lambda n: nine[:n])).value > 5 * values[0]
 
 
@@ -106,8 +111,23 @@ class TestMisfit:
         reason = FID().misfit(Letters())
         assert "no feature extractor ships for dataset letters" in reason
         assert "extractor: identity" in reason
+        assert "`gensweep train-extractor letters -o FILE.pt2`" in reason
         with pytest.raises(ConfigError, match="letters"):
             FID().against(Letters(), "validation")
+
+    @pytest.mark.parametrize(
+        ("path", "named"),
+        [
+            ("x.npy", "array,path={}/x.npy"), ("a b.npy", "'array,path={}/a b.npy'"),
+            ("a,b.npy", "--of YOUR_FILE.yaml"), ("[1].npy", "--of YOUR_FILE.yaml"),
+        ],
+    )  # fmt: skip
+    def test_the_command_that_makes_one_is_named_with_the_users_data(self, tmp_path, path, named):
+        np.save(tmp_path / path, np.zeros((40, 6, 6), np.uint8))
+        dataset = Array(path=str(tmp_path / path))
+        assert f"`gensweep train-extractor {named.format(tmp_path)} -o FILE.pt2`" in FID().misfit(dataset)
+        if "of" not in named:
+            assert dataset_of(shlex.split(named.format(tmp_path))[0]) == dataset
 
     def test_identity_fits_everything(self):
         assert FID(extractor="identity").misfit(Digits()) is None
