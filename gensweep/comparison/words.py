@@ -167,8 +167,9 @@ class Verdict:
 class Bounds:
     """What the verdict could have been, had seeds that are missing through no fault of their arms been scored.
 
-    `without`: the verdict on those that there are. `as_worst` and `as_best`: every missing seed worse, or better, than all others. `against`: those of the arm that is first
-    without them as the worst, all others' as the best, which is the most that speaks against it.
+    `without`: the verdict on those that there are. `as_worst` and `as_best`: every missing seed worse, or better, than all
+    others. `against`: those of the arm that is first without them as the worst, all others' as the best, which is the most
+    that speaks against it.
     """
 
     without: Verdict
