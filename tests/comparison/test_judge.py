@@ -218,6 +218,18 @@ def test_equal_arms_without_spread_are_equal_within_a_margin_from_enough_seeds_o
     assert judge({"a": [3.0] * 5, "b": [4.0] * 5}, margin=0.5).pairs[0].equal is False
 
 
+def test_on_the_log_scale_a_margin_is_a_share() -> None:
+    one = [1.0] * 5
+    within = [judge({"a": one, "b": [x] * 5}, scale="log", margin=0.5).pairs[0].equal for x in (1.45, 1.55)]
+    assert within == [True, False]
+    assert judge({"a": one, "b": [1 / 1.55] * 5}, scale="log", margin=0.5).pairs[0].equal is False
+
+
+def test_arms_whose_medians_diverged_are_ordered_by_their_ranks() -> None:
+    arms: Arms = {"a": [INF, INF, INF, 9.0], "b": [INF, INF, INF, 1.0], "c": [INF] * 4, "d": [1.0, 2.0, 3.0, 4.0]}
+    assert [each.name for each in judge(arms).arms] == ["d", "b", "a", "c"]
+
+
 def test_an_arm_that_diverges_is_equal_to_none() -> None:
     almost = [*(2 + x / 1000 for x in range(29)), INF]
     verdict = judge({"a": [2 + x / 1000 for x in range(30)], "b": almost}, margin=1.0)

@@ -61,3 +61,9 @@ def test_many_values_are_tested_by_the_normal_approximation() -> None:
 def test_what_rounding_makes_of_equal_scores_is_a_tie() -> None:
     assert rank_sum_test([0.3] * 5, [0.1 + 0.2] * 5).two_sided == 1.0
     assert rank_sum_test([1e-320] * 5, [2e-320] * 4 + [1e300]).two_sided == pytest.approx(2 / 252)
+
+
+def test_the_direction_is_that_of_the_rank_sums() -> None:
+    assert rank_sum_test([1, 3], [2, 4]).first_is_smaller
+    assert not rank_sum_test([1, 4], [2, 3]).first_is_smaller
+    assert not rank_sum_test([2, 4], [1, 3]).first_is_smaller
