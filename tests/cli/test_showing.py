@@ -223,7 +223,8 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     shown = gensweep("--help")
     assert shown.code == 0
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
-        "run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate", "ui", "sync", "list", "schema"
+        "run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate",
+        "train-extractor", "ui", "sync", "list", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
 
@@ -232,7 +233,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     ("arguments", "says"),
     [
         (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, evaluate, list, ls, plan, "
-         "resume, run, schema, show, sync, ui."),
+         "resume, run, schema, show, sync, train-extractor, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
         (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),
