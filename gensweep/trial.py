@@ -81,7 +81,8 @@ class Job:
 class Report:
     """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends.
 
-    Seconds count from the trial's beginning, those of the last, unfinished epoch too.
+    Seconds count from the trial's beginning, those of the last, unfinished epoch too. `notes` are sentences on what to
+    know of the numbers, each said once in a trial.
     """
 
     number: int
@@ -95,6 +96,7 @@ class Report:
     outcome: Outcome | None = None
     reason: str = ""
     protocol: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -178,6 +180,7 @@ class _Run:
         self.best_epoch: int | None = None
         self.epoch, self.seconds, self.evaluation_seconds, self.copies = 0, 0.0, 0.0, 0
         self.rows: list[Row] = []
+        self.notes: list[str] = []
 
     def resume(self) -> bool:
         """Describe the trial in its folder, and go back to where its newest checkpoint stands; whether there is one."""
@@ -200,6 +203,7 @@ class _Run:
         self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
         self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
         self.scores, self.copies = state["scores"], state.get("copies", 0)
+        self.notes = list(state.get("notes", []))
 
     def _copy(self) -> None:
         """Take the weights that the driver put here from another trial; everything else stays this trial's own."""
@@ -230,6 +234,7 @@ class _Run:
             self.epoch = progress.epoch
             self.seconds += progress.seconds
             self.rows.append(_row(progress, progress.parts))
+            self._note(self.game.notes, progress.parts)
             yield progress
 
     def is_due(self, epoch: int) -> bool:
@@ -244,6 +249,8 @@ class _Run:
             self.scores = scores = self._evaluate()
         finally:
             self.evaluation_seconds += time.perf_counter() - began
+        for metric in self.configuration.evaluation.metrics:
+            self._note({f"{metric.name}.{detail}": text for detail, text in metric.notes().items()}, scores)
         objective = self.objective.of(scores)
         if not math.isfinite(objective):
             raise Diverged(f"{self.objective.metric} of the samples became {objective}", progress.step)
@@ -262,6 +269,13 @@ class _Run:
         report = self._describe(dict(scores or {}), step, outcome, reason)
         self.folder.write_outcome({**vars(report), "outcome": outcome.name})
         return report
+
+    def _note(self, meanings: Mapping[str, str], values: Mapping[str, float]) -> None:
+        """Keep the meaning of each value that is above 0 for the first time."""
+        for name, meaning in meanings.items():
+            said = any(note.startswith(f"{name}: ") for note in self.notes)
+            if values.get(name, 0.0) > 0 and not said:
+                self.notes.append(f"{name}: {meaning} ({values[name]:.3g} in epoch {self.epoch}).")
 
     def _evaluate(self) -> dict[str, float]:
         """Every score of the model as it stands, by flat name; pictures on the side."""
@@ -292,6 +306,7 @@ class _Run:
             "seconds": self.seconds,
             "evaluation_seconds": self.evaluation_seconds,
             "copies": self.copies,
+            "notes": self.notes,
         }
 
     def _describe(
@@ -309,6 +324,7 @@ class _Run:
             outcome,
             reason,
             self.protocol,
+            list(self.notes),
         )
 
 
