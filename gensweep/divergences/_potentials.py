@@ -33,7 +33,7 @@ def potentials(
     if not math.isfinite(ratio):
         return torch.full_like(costs[:, 0], math.nan), torch.zeros_like(costs[0, 0, 0])
     cap = scaled_cap(ratio) if most is None else most
-    n_cooling = min(math.ceil(math.log(ratio) / -math.log(_COOLING)), cap // 2)
+    n_cooling = min(math.ceil(math.log(ratio) / -math.log(_COOLING)), (cap + 1) // 2)
     cooled = _cooled(costs, eps, ratio, n_cooling) / eps
     costs = costs / eps
     back = costs[0].T.contiguous()
@@ -44,9 +44,7 @@ def potentials(
 
 
 @potentials.register_fake
-def _(
-    costs: torch.Tensor, eps: torch.Tensor, tolerance: float, most: int | None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _(costs: torch.Tensor, eps: torch.Tensor, tolerance: float, most: int | None) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.empty_like(costs[:, 0]), torch.empty_like(costs[0, 0, 0])
 
 

@@ -73,4 +73,5 @@ class _Memory:
         gram.diagonal().add_(ridge)
         # solve_ex does not wait for the device to say whether the matrix was singular, which the ridge rules out
         gamma = torch.linalg.solve_ex(gram, differences @ residual.flatten().double()).result
-        return image - (gamma.to(image) @ self._images).reshape(image.shape)
+        change: torch.Tensor = gamma.to(image) @ self._images
+        return image - change.reshape(image.shape)

@@ -136,7 +136,9 @@ class Mind:
         if record.outcome is not None:
             return []
         is_news = bool(report.scores) and not (record.reports and report.epoch <= record.reports[-1].epoch)
-        events: list[Event] = [{"event": "reported", "scores": report.scores, **_reached(report, record)}] if is_news else []
+        events: list[Event] = (
+            [{"event": "reported", "scores": report.scores, **_reached(report, record)}] if is_news else []
+        )
         if report.outcome is not None:
             return [*events, {**_ended(record, report.outcome, report.reason), **_reached(report, record)}]
         return events
