@@ -196,3 +196,9 @@ def test_each_member_of_a_stack_has_as_many_steps_as_it_needs():
             torch.testing.assert_close(stacked[i], alone, rtol=1e-9, atol=1e-11)
         for stacked, alone in zip(one_blur, both(x[i], y, blurs[1]), strict=True):
             torch.testing.assert_close(stacked[i], alone, rtol=1e-9, atol=1e-11)
+
+
+def test_a_blur_whose_square_is_nothing_gives_no_number():
+    value, unconverged = sinkhorn_divergence(*gaussians(8, 2), torch.tensor(0.0, dtype=torch.float64))
+    assert not value.isfinite()
+    assert float(unconverged) == 0

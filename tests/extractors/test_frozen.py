@@ -86,4 +86,5 @@ class TestSpectrum:
         assert not torch.allclose(swapped, frozen.load_extractor("spectrum").features(self.X))
 
     def test_a_protocol_names_it(self):
-        assert frozen.load_extractor("spectrum").described == {"extractor": "spectrum", "weights": "spectrum"}
+        described = frozen.load_extractor("spectrum").described
+        assert (described["extractor"], described["weights"], described["resize"]) == ("spectrum", "spectrum", "none")
