@@ -83,7 +83,8 @@ class Report:
     """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends.
 
     Seconds count from the trial's beginning, those of the last, unfinished epoch too. `test` holds the scores on the test
-    split of a confirmation that has ended, of the epoch that was best on validation.
+    split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
+    of the numbers, each said once in a trial.
     """
 
     number: int
@@ -98,6 +99,7 @@ class Report:
     reason: str = ""
     protocol: dict[str, str] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,7 @@ class _Run:
         self.best_epoch: int | None = None
         self.epoch, self.seconds, self.evaluation_seconds, self.copies = 0, 0.0, 0.0, 0
         self.rows: list[Row] = []
+        self.notes: list[str] = []
 
     def resume(self) -> bool:
         """Describe the trial in its folder, and go back to where its newest checkpoint stands; whether there is one."""
@@ -208,6 +211,7 @@ class _Run:
         self.best, self.best_epoch, self.epoch = state["best"], state["best_epoch"], state["epoch"]
         self.seconds, self.evaluation_seconds = state["seconds"], state["evaluation_seconds"]
         self.scores, self.copies = state["scores"], state.get("copies", 0)
+        self.notes = list(state.get("notes", []))
 
     def _copy(self) -> None:
         """Take the weights that the driver put here from another trial; everything else stays this trial's own."""
@@ -255,6 +259,7 @@ class _Run:
             self.epoch = progress.epoch
             self.seconds += progress.seconds
             self.rows.append(_row(progress, progress.parts))
+            self._note(self.game.notes, progress.parts)
             yield progress
 
     def is_due(self, epoch: int) -> bool:
@@ -269,6 +274,8 @@ class _Run:
             self.scores = scores = self._evaluate()
         finally:
             self.evaluation_seconds += time.perf_counter() - began
+        for metric in self.configuration.evaluation.metrics:
+            self._note({f"{metric.name}.{detail}": text for detail, text in metric.notes().items()}, scores)
         objective = self.objective.of(scores)
         if not math.isfinite(objective):
             raise Diverged(f"{self.objective.metric} of the samples became {objective}", progress.step)
@@ -287,6 +294,13 @@ class _Run:
         report = self._describe(dict(scores or {}), step, outcome, reason)
         self.folder.write_outcome({**vars(report), "outcome": outcome.name})
         return report
+
+    def _note(self, meanings: Mapping[str, str], values: Mapping[str, float]) -> None:
+        """Keep the meaning of each value that is above 0 for the first time."""
+        for name, meaning in meanings.items():
+            said = any(note.startswith(f"{name}: ") for note in self.notes)
+            if values.get(name, 0.0) > 0 and not said:
+                self.notes.append(f"{name}: {meaning} ({values[name]:.3g} in epoch {self.epoch}).")
 
     def _evaluate(self) -> dict[str, float]:
         """Every score of the model as it stands, by flat name; pictures on the side."""
@@ -317,6 +331,7 @@ class _Run:
             "seconds": self.seconds,
             "evaluation_seconds": self.evaluation_seconds,
             "copies": self.copies,
+            "notes": self.notes,
         }
 
     def _describe(
@@ -335,6 +350,7 @@ class _Run:
             reason,
             self.protocol,
             self.test,
+            list(self.notes),
         )
 
 

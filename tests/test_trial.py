@@ -232,3 +232,40 @@ def test_an_item_is_asked_about_anywhere_in_the_cell_around_it_and_nowhere_else(
     assert exact is not None
     assert exact[1]
     assert torch.equal(exact[0], items.flatten(1)[:, 20])
+
+
+NOTED = [
+    ({"name": "wae", "divergence": {"name": "sinkhorn", "iterations": 1}}, "autoencoder.divergence.unconverged"),
+    ({"name": "sinkhorn_generator", "divergence": {"name": "sinkhorn", "blur": 0.1, "iterations": 2}},
+     "generator.divergence.unconverged"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("family", "part"), NOTED, ids=["wae", "sinkhorn_generator"])
+def test_what_to_know_of_the_numbers_is_said_once_and_survives_an_interruption(
+    tmp_path: Path, family: Any, part: str
+) -> None:
+    configuration = small_configuration(family)
+    first = next(run_trial(job(tmp_path, configuration)))
+    assert len(first.notes) == 1
+    assert first.notes[0].startswith(f"{part}: the transport of sinkhorn had not converged")
+    assert first.notes[0].endswith("(1 in epoch 1).")
+    rest = list(run_trial(job(tmp_path, configuration)))
+    assert [report.notes for report in rest] == [first.notes] * 3
+    assert list(run_trial(job(tmp_path, configuration)))[-1].notes == first.notes  # as its outcome.json has it
+    assert all(values[part] == 1 for _, values in numbers(tmp_path))
+
+
+def test_where_all_converged_there_is_nothing_to_say(tmp_path: Path) -> None:
+    configuration = small_configuration({"name": "wae", "divergence": "sinkhorn"}, epochs=2)
+    assert [report.notes for report in run_trial(job(tmp_path, configuration))] == [[]]
+
+
+def test_a_metric_has_notes_too(tmp_path: Path) -> None:
+    metrics = ["fid", {"name": "sinkhorn_divergence", "iterations": 2, "n": 50}]
+    configuration = small_configuration(epochs=2)
+    configuration["evaluation"]["metrics"] = metrics
+    (last,) = run_trial(job(tmp_path, configuration))
+    assert last.scores["sinkhorn_divergence.unconverged"] == 1
+    assert len(last.notes) == 1
+    assert last.notes[0].startswith("sinkhorn_divergence.unconverged: the steps of the transport ended before")

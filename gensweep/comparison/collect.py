@@ -164,6 +164,7 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
         "number": number,
         "outcome": record.outcome.name if record.outcome else "RUNNING",
         "reason": record.reason,
+        "notes": record.notes,
         "arm": record.arm,
         "family": record.family,
         "parameters": record.parameters,

@@ -29,6 +29,14 @@ class Divergence(Component, ABC):
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The divergence of the model's sample x [n, d] from the target's sample y [n, d], 0-d, to be minimised in x."""
 
+    def measured(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> Loss:
+        """`penalty` as a loss, with what else its computation shows, to be logged beside it."""
+        return Loss(self.penalty(x, y, nets, noise, knobs), {})
+
+    def notes(self) -> Mapping[str, str]:
+        """Parts of `measured` that a trial's record speaks of where one is above 0: what that means, by name."""
+        return {}
+
     def critics(self, dimensions: int) -> dict[str, torch.nn.Module]:
         """The networks that learn this divergence, by name; none for one that is computed from the samples."""
         return {}

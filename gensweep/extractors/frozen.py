@@ -21,9 +21,10 @@ from gensweep.extractors import foreign
 from gensweep.extractors.cards import Card
 from gensweep.extractors.networks import SmallCNN
 from gensweep.extractors.preparation import Preparation
+from gensweep.extractors.spectrum import Spectrum
 
 FOLDER = Path(__file__).parent / "weights"
-IDENTITY = "identity"
+IDENTITY, SPECTRUM = "identity", "spectrum"  # no networks: the raw values, and what of an image no shift changes
 FOREIGN = ("inception", "file")  # networks that do not ship: see foreign.py
 _BATCH = 100  # its activations stay in the cache: half the time of 500
 
@@ -94,13 +95,16 @@ class Extractor:
 def load_extractor(name: str, bounds: tuple[float, float] | None = None) -> Extractor:
     """The extractor, in evaluation mode, for data within `bounds`.
 
-    `identity` leaves items as they are, flattened; `inception`, `inception:PATH` and `file:PATH` are in foreign.py.
+    `identity` leaves items as they are, flattened; `spectrum` is in spectrum.py; `inception`, `inception:PATH` and
+    `file:PATH` are in foreign.py.
 
     Raises:
         ConfigError: its weights are not the ones that its card describes, or cannot be had.
     """
     if name == IDENTITY:
         return Extractor(name, IDENTITY, torch.nn.Flatten())
+    if name == SPECTRUM:
+        return Extractor(name, SPECTRUM, Spectrum())
     kind, _, path = name.partition(":")
     if kind in FOREIGN:
         file = foreign.inception_file(path) if kind == "inception" else Path(path).expanduser()

@@ -134,6 +134,9 @@ class Game:
 
     `warm_up` is played before the first round of all, and not again where a training goes on.
 
+    `notes` says what it means for the reader of a trial's record where a part, as it is logged, is above 0 in the mean
+    over an epoch.
+
     `limits` says of which parts, as they are logged (`player.part`), a value may be finite and still be the end of a
     training.
     """
@@ -149,6 +152,7 @@ class Game:
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
     warm_up: WarmUp | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
+    notes: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def batches_per_round(self) -> int:

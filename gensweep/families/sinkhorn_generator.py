@@ -52,7 +52,8 @@ class SinkhornGenerator(Family):
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             x, y = samples(nets, batch, noise)
             own = scoped(noise, "divergence"), scoped(knobs, "divergence")
-            return Loss(self.divergence.penalty(x, y, nets, *own), {})
+            found = self.divergence.measured(x, y, nets, *own)
+            return Loss(found.total, prefixed("divergence", found.parts))
 
         def samples(nets: Nets, batch: torch.Tensor, noise: Noise) -> tuple[torch.Tensor, torch.Tensor]:
             return generate(nets, noise["latent"]).flatten(1), batch.flatten(1)
@@ -63,4 +64,5 @@ class SinkhornGenerator(Family):
             (*learners, Player("generator", ("generator",), generator, draws)),
             lambda nets, noise: generate(nets, noise["latent"]),
             {"latent": Draw((setting.latent_size,))},
+            notes=prefixed("generator.divergence", self.divergence.notes()),
         )

@@ -69,14 +69,15 @@ class WAE(Family):
         def autoencoder(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             z = self._codes(nets, batch, noise)
             cost = (batch - setting.into_bounds(nets["decoder"](z))).square().flatten(1).sum(-1).mean()
-            divergence = self.divergence.penalty(
+            divergence = self.divergence.measured(
                 z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
             )
             return Loss(
-                knobs["recon_scale"] * cost + knobs["lambda"] * divergence,
+                knobs["recon_scale"] * cost + knobs["lambda"] * divergence.total,
                 {
                     "reconstruction": cost,
-                    "divergence": divergence,
+                    "divergence": divergence.total,
+                    **prefixed("divergence", divergence.parts),
                     "effective_lambda": knobs["lambda"] / knobs["recon_scale"],
                 },
             )
@@ -99,6 +100,7 @@ class WAE(Family):
             encode=self._codes,
             encode_noise=self._posterior(d),
             warm_up=self._warm_up(d),
+            notes=prefixed("autoencoder.divergence", self.divergence.notes()),
         )
 
     def _warm_up(self, latent_size: int) -> WarmUp | None:

@@ -97,5 +97,6 @@ _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "test": ("mapping of numbers", _scores),
     "seconds": ("number of seconds", _seconds), "evaluation_seconds": ("number of seconds", _seconds),
     "protocol": ("mapping of hashes", _hashes), "changed": ("list of names", _texts),
+    "notes": ("list of texts", _texts),
     "at": ("time of ISO 8601 since 1970", _time),
 }  # fmt: skip

@@ -44,7 +44,7 @@ class TrialRecord:
     `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
     `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
-    last reported.
+    last reported. `notes` are sentences on what to know of its numbers.
     """
 
     number: int
@@ -66,6 +66,7 @@ class TrialRecord:
     evaluation_seconds: float = 0.0
     protocol: dict[str, str] = field(default_factory=dict)
     losses: int = 0
+    notes: list[str] = field(default_factory=list)
     parent: int | None = None
     repeat: int = 0
     test: dict[str, float] = field(default_factory=dict)

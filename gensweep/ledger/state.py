@@ -187,6 +187,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
         record.best, record.best_epoch = dict(event["best"]), event.get("best_epoch")
     record.test = dict(event.get("test") or record.test)
     record.protocol = dict(event.get("protocol") or record.protocol)
+    record.notes = list(event.get("notes") or record.notes)
 
 
 _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {

@@ -123,6 +123,10 @@ class Metric(Component, ABC):
             ConfigError: it is missing or damaged, or cannot take such data.
         """
 
+    def notes(self) -> Mapping[str, str]:
+        """Details of a score that a trial's record speaks of where one is above 0: what that means, by name."""
+        return {}
+
     def trust(self) -> None:
         """Remember that the user, who wrote this metric, trusts the code in the files that it names, where it says so."""
 

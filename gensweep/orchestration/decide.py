@@ -178,9 +178,11 @@ class Mind:
         if record.outcome is not None:
             return []
         is_news = bool(report.scores) and not (record.reports and report.epoch <= record.reports[-1].epoch)
-        events: list[Event] = [{"event": "reported", "scores": report.scores, **_reached(report)}] if is_news else []
+        events: list[Event] = (
+            [{"event": "reported", "scores": report.scores, **_reached(report, record)}] if is_news else []
+        )
         if report.outcome is not None:
-            return [*events, {**_ended(record, report.outcome, report.reason), **_reached(report)}]
+            return [*events, {**_ended(record, report.outcome, report.reason), **_reached(report, record)}]
         return events
 
     def _judged(self, state: SweepState, record: TrialRecord) -> list[Event]:
@@ -244,9 +246,10 @@ def trial_seed(search_seed: int, position: int) -> int:
     return derive(search_seed, "trial", position) % 2**31
 
 
-def _reached(report: Report) -> Event:
+def _reached(report: Report, record: TrialRecord) -> Event:
     names = ("number", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds", "protocol")
-    return {name: getattr(report, name) for name in names} | ({"test": report.test} if report.test else {})
+    notes = {"notes": report.notes} if report.notes != record.notes else {}  # said once
+    return {name: getattr(report, name) for name in names} | notes | ({"test": report.test} if report.test else {})
 
 
 def _ended(record: TrialRecord, outcome: Outcome, reason: str) -> Event:

@@ -21,7 +21,7 @@ _FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
 _SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
 _STATUS: dict[Outcome | None, Status] = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other one is a result
 _LONGEST_COMMIT = 64  # digits of a hash
-_LONGEST_LINEAGE = 4500  # characters: stores take tags of about 5000
+_LONGEST_TAG = 4500  # characters: stores take about 5000
 
 
 def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -105,10 +105,12 @@ def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
 
 
 def ending_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial stands: its outcome, why, and by which protocol it was scored."""
+    """How the trial stands: its outcome, why, what to know of its numbers, and by which protocol it was scored."""
     tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
     if record.copies:
         tags["gensweep.lineage"] = lineage(record)
+    if record.notes:
+        tags["gensweep.notes"] = "\n".join(record.notes)[:_LONGEST_TAG]
     return tags | {f"gensweep.protocol.{clean(name)}": digest for name, digest in record.protocol.items()}
 
 
@@ -129,7 +131,7 @@ def lineage(record: TrialRecord) -> str:
     for left_out in range(len(copies) + 1):
         kept: list[Any] = [*([{"left_out": left_out}] if left_out else []), *copies[left_out:]]
         text = json.dumps(kept, separators=(",", ":"))
-        if len(text) <= _LONGEST_LINEAGE:
+        if len(text) <= _LONGEST_TAG:
             break
     return text
 

@@ -75,6 +75,16 @@ def test_show_tells_everything_of_one_trial(study: Writer, gensweep: Command) ->
     assert gensweep("show", "study", "9").code == 2
 
 
+def test_show_tells_what_to_know_of_a_trials_numbers(study: Writer, gensweep: Command) -> None:
+    assert json.loads(gensweep("show", "study", "5", "--json").out)["notes"] == []
+    with study.folder.hold():
+        study.folder.events.append({
+            "event": "ended", "number": 5, "outcome": "COMPLETED", "notes": ["loss: it is off (1 in epoch 2)."]
+        })  # fmt: skip
+    assert json.loads(gensweep("show", "study", "5", "--json").out)["notes"] == ["loss: it is off (1 in epoch 2)."]
+    assert "notes:\n- 'loss: it is off (1 in epoch 2).'\n" in gensweep("show", "study", "5").out
+
+
 @pytest.mark.parametrize("command", [["show", "studi"], ["compare", "studi"], ["resume", "studi"], ["sync", "studi"]])
 def test_a_sweep_that_is_not_there_is_a_mistake_with_a_suggestion(
     study: Writer, gensweep: Command, command: list[str]

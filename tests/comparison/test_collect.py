@@ -172,6 +172,7 @@ def test_the_facts_of_a_trial(write: Write) -> None:
         15,
         2.0,
     )
+    assert running["notes"] == []
     assert (running["arm"], running["family"], running["evaluation_seconds"]) == ("wgan.clip", "wgan", 0.5)
     assert running["reports"] == [{"epoch": 5, "fid": 9.0}, {"epoch": 10, "fid": 4.5}, {"epoch": 15, "fid": 3.0}]
     assert running["folder"].endswith("trials/0000-wgan.clip-00000000")

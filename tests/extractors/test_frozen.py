@@ -61,3 +61,29 @@ def test_training_is_deterministic_and_writes_a_true_card(tmp_path):
     assert cards[0] == cards[1] == json.loads((tmp_path / "0" / "digits.json").read_text())
     assert (tmp_path / "0" / "digits.pt").read_bytes() == (tmp_path / "1" / "digits.pt").read_bytes()
     assert cards[0]["accuracy on test"] > 0.7
+
+
+class TestSpectrum:
+    X = torch.rand(5, 2, 6, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    @pytest.mark.parametrize("width", [6, 7])
+    def test_it_keeps_lengths_and_no_shift_changes_it(self, width):
+        x = self.X[..., :width]
+        spectrum = frozen.load_extractor("spectrum").features(x)
+        assert spectrum.shape == (5, 2 * 6 * (width // 2 + 1))
+        torch.testing.assert_close(spectrum.norm(dim=1), x.flatten(1).norm(dim=1))
+        torch.testing.assert_close(frozen.load_extractor("spectrum").features(x.roll((2, 3), (-2, -1))), spectrum)
+
+    def test_what_is_near_in_pixels_is_near_in_it(self):
+        features = frozen.load_extractor("spectrum").features(self.X)
+        inside, outside = torch.pdist(features), torch.pdist(self.X.flatten(1))
+        assert bool((inside <= outside + 1e-12).all())
+        assert float(inside.min()) > 0.1  # other images have other spectra
+
+    def test_each_channel_counts_by_itself(self):
+        swapped = frozen.load_extractor("spectrum").features(self.X.flip(1))
+        assert not torch.allclose(swapped, frozen.load_extractor("spectrum").features(self.X))
+
+    def test_a_protocol_names_it(self):
+        described = frozen.load_extractor("spectrum").described
+        assert (described["extractor"], described["weights"], described["resize"]) == ("spectrum", "spectrum", "none")

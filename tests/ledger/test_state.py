@@ -252,3 +252,16 @@ def test_an_event_that_says_nonsense_is_damage(event):
     state = fold([{"event": "issued", "number": 0, "key": "abcdef0123", "arm": "wae"}])
     with pytest.raises(DamagedSweep, match="Nothing was changed"):
         state.apply(event)
+
+
+def test_what_to_know_of_a_trials_numbers_stays_until_it_is_said_anew() -> None:
+    log = [STARTED, issued(), reported(epoch=5, notes=["a: b."]), reported(epoch=10), ended()]
+    assert fold(log).trials[1].notes == ["a: b."]
+    assert fold([*log[:-1], ended(notes=["a: b.", "c: d."])]).trials[1].notes == ["a: b.", "c: d."]
+    assert fold([STARTED, issued(), ended()]).trials[1].notes == []
+
+
+@pytest.mark.parametrize("notes", ["a", [1], {"a": "b"}])
+def test_notes_that_are_no_texts_are_damage(notes: Any) -> None:
+    with pytest.raises(DamagedSweep, match="notes"):
+        fold([STARTED, issued(), reported(notes=notes)])

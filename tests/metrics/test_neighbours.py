@@ -8,11 +8,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
+from gensweep.datasets.ring import Ring
 from gensweep.errors import ConfigError
 from gensweep.metrics._neighbours import balls_around, nearest, radii
 from gensweep.metrics._sample_metric import Reference
 from gensweep.metrics.base import scorer
 from gensweep.metrics.density_coverage import DensityCoverage
+from gensweep.metrics.fid import FID
 from gensweep.metrics.nearest_neighbour import NearestNeighbour
 from gensweep.metrics.precision_recall import PrecisionRecall
 
@@ -134,3 +136,28 @@ class TestNearestNeighbour:
     def test_training_items_are_no_held_out_ones(self):
         with pytest.raises(ConfigError, match="held-out"):
             NearestNeighbour().against(Digits(), "train")
+
+    def test_copies_moved_by_a_pixel_are_seen_in_the_spectrum_alone(self):
+        """Digits moved sideways, over columns without ink; held-out ones are no copies, moved or not."""
+        seen = scorer(NearestNeighbour(extractor="spectrum"), Digits(), "validation")
+        found = {}
+        for name, items in (("copies", load(Digits()).train), ("fresh", load(Digits()).test)):
+            moved = torch.cat([torch.zeros_like(items[..., :1]), items[..., :-1]], -1)
+            for bound in (seen, scorer(NearestNeighbour(extractor="identity"), Digits(), "validation"), self.BOUND):
+                space = bound.protocol.content["extractor"]
+                of = Drawn(lambda n, moved=moved: moved[torch.arange(n) % len(moved)])
+                found[space, name] = bound.score(of)
+        assert found["spectrum", "copies"].value < 0.1
+        assert found["spectrum", "copies"].details["copies"] > 0.9
+        for space, name in found.keys() - {("spectrum", "copies")}:
+            assert found[space, name].value == pytest.approx(1, abs=0.12), (space, name)
+            assert found[space, name].details["copies"] < 0.05
+        still = Drawn(lambda n: load(Digits()).test[torch.arange(n) % 400])
+        assert seen.score(still).value == pytest.approx(1, abs=0.05)
+
+    def test_vectors_have_no_spectrum(self):
+        for metric in (NearestNeighbour(extractor="spectrum"), FID(extractor="spectrum")):
+            reason = metric.misfit(Ring())
+            assert reason is not None
+            assert reason.startswith(f"metric {metric.name}: extractor spectrum takes images; ring has none. Choose")
+            assert metric.misfit(Digits()) is None

@@ -502,3 +502,14 @@ def test_the_state_is_the_fold_of_the_log_whatever_happens(tmp_path: Path, seed:
         assert [c.epoch for c in record.copies] == sorted(c.epoch for c in record.copies)
         if record.outcome is Outcome.DIVERGED:
             assert (record.seconds, record.step) == (record.epoch + 0.5, 15 * record.epoch + 3)
+
+
+def test_what_to_know_of_a_trials_numbers_is_in_the_log_once(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    for epoch, notes in ((1, []), (2, ["a: b."]), (3, ["a: b."])):
+        driver.take(report(job, epoch, 1.0, notes=notes))
+    driver.take(report(job, 4, 1.0, Outcome.COMPLETED, notes=["a: b."]))
+    told = [event.get("notes") for event in events(driver, "reported", "ended")]
+    assert [notes for notes in told if notes] == [["a: b."]]
+    assert driver.state.trials[job.number].notes == ["a: b."]

@@ -86,3 +86,9 @@ def test_a_long_lineage_keeps_its_newest_part_and_says_so() -> None:
 @pytest.mark.parametrize("git", [[1], "x", 5, None, {"commit": [1]}, {"commit": ""}])
 def test_an_environment_that_says_no_commit_has_no_tag_of_one(git: object) -> None:
     assert "mlflow.source.git.commit" not in describe.source_tags({"git": git})
+
+
+def test_what_to_know_of_a_trials_numbers_is_a_tag_no_longer_than_stores_take() -> None:
+    assert describe.ending_tags(record(notes=["a: b.", "c: d."]))["gensweep.notes"] == "a: b.\nc: d."
+    assert len(describe.ending_tags(record(notes=["x" * 10_000]))["gensweep.notes"]) == 4500
+    assert "gensweep.notes" not in describe.ending_tags(record())
