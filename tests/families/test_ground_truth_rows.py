@@ -60,6 +60,7 @@ def play(
     return affine_of(trainee.averaged(), "generator")
 
 
+@pytest.mark.slow
 def test_the_two_losses_of_a_gan_end_at_their_own_optima() -> None:
     """Minimax at (1.3125, 1.7525), that of 2 JSD; non-saturating at (1.7431, 1.5646), that of 2 KL((p + q)/2 || p)."""
     one = play({"name": "gan", "loss": "minimax"}, 1300)

@@ -48,7 +48,7 @@ def by_pot(x, y, epsilon: float) -> float:
     return regularised(x, y) - regularised(x, x) / 2 - regularised(y, y) / 2
 
 
-@pytest.mark.parametrize("epsilon", [2.0, 10.0])
+@pytest.mark.parametrize("epsilon", [pytest.param(2.0, marks=pytest.mark.slow), 10.0])
 def test_it_is_pots_plan_with_the_entropy_counted(epsilon):
     x, y = normal(40, 3), 1 + 1.5 * normal(40, 3, seed=1)
     assert score(x, y, epsilon, 2000) == pytest.approx(by_pot(x.numpy(), y.numpy(), epsilon), rel=1e-4)
