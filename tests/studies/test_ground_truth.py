@@ -294,7 +294,8 @@ def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "other" / "report" / "ground_truth.csv").open() as file:
         (row,) = csv.DictReader(file)
-    assert row["objective"] == "kl"
+    assert (row["objective"], row["trials"], row["seeds"]) == ("kl", "0 1 2", "3")
+    assert float(row["sd_mu"]) > 0  # the seeds are not one
     assert float(row["target_mu"]) == pytest.approx(0.33 * -2 + 0.67, abs=1e-3)
     assert "target_sigma" in done.stdout
     assert "Ground truth:" in done.stdout
