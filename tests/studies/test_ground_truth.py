@@ -183,6 +183,20 @@ def test_seeds_that_went_to_two_equally_good_optima_are_not_averaged(write) -> N
     assert [row["mu"] for row in rows] == pytest.approx([5, -5.01])
 
 
+def test_seeds_without_a_target_are_one_row_that_counts_none(write, tmp_path) -> None:
+    truth = repeated(write, {"name": "f_gan", "f": "total_variation"}, (0.0, 5.0), (0.1, 5.0), dataset=HALVES)
+    assert truth is not None
+    (row,) = truth.table()
+    assert [row[column] for column in ("trials", "target_mu", "mu", "worst_mu", "seeds", "within")] == [
+        "0 1", "-", "0.0500", "-", "2", "-",
+    ]  # fmt: skip
+    assert truth.sentence().endswith("; without a target: total_variation (trials 0, 1).")
+    truth.write(tmp_path / "report")
+    with (tmp_path / "report" / "ground_truth.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert (line["seeds"], line["within"]) == ("2", "")  # not 0: there is nothing to be within of
+
+
 def test_what_holds_for_every_seed_is_said_once_and_what_for_some_with_their_numbers(write) -> None:
     truth = repeated(write, {"name": "sobolev_gan"}, (1.02, 1.757), (1.021, 1.757), None)
     assert truth is not None
