@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _JSON = Layout(elsewhere="--json")
-_TRUTH = ("objective", "trial", "difference_mu", "difference_sigma", "within", "*")
+_TRUTH = ("objective", "worst_mu", "worst_sigma", "seeds", "within", "*")
 
 
 def print_rows(

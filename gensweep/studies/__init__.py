@@ -4,7 +4,8 @@
 
 gaussian_pair     the mixture and one Gaussian, with integrals over both
 gaussian_targets  the best Gaussian by each objective that a family may minimise
-ground_truth      the table of trained against target of a sweep
+gaussian_fits     one trial: where its Gaussian came to lie, against the best one
+ground_truth      the table of trained against target of a sweep, a line for the seeds of each setting
 
 Families know nothing of it: each only names the objective that it minimises.
 """

@@ -1,100 +1,105 @@
-"""Trained against target: where each family's Gaussian came to lie, and where its own objective puts it.
+"""Trained against target: where each family's Gaussians came to lie, and where its own objective puts them.
 
-For sweeps on a one-dimensional Gaussian mixture with the `affine` network, whose models are Gaussians, and the metric
-`gaussian_fit`. The targets are computed for the mixture at hand.
+A line for each objective and setting, over the seeds that it was trained with; gaussian_fits.py says which trials have one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from gensweep.comparison.collect import as_csv
 from gensweep.comparison.report import markdown_table
-from gensweep.configuration import TrialConfiguration
-from gensweep.datasets.gaussian_mixture import GaussianMixture
-from gensweep.errors import Outcome
 from gensweep.ledger.durable import write_atomic
-from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.losses import PopulationObjective
-from gensweep.studies.gaussian_pair import Mixture
-from gensweep.studies.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
+from gensweep.studies.gaussian_fits import Fit, fits
+from gensweep.studies.gaussian_targets import known
 from gensweep.text import markdown
 
-METRIC = "gaussian_fit"
-Components: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
-_AS_GOOD = 1e-6  # two optima whose values differ by less are equally right
-# .03 and .04 for the deviation 1.8304 of the mixture that the bounds were agreed on; for others in proportion
-_MU_BOUND, _SIGMA_BOUND = 0.03 / 1.8304, 0.04 / 1.8304
 _COLUMNS = (
-    "objective", "trial", "family", "target_mu", "mu", "difference_mu", "target_sigma", "sigma", "difference_sigma",
-    "within", "seconds", "note",
+    "objective", "family", "trials", "target_mu", "mu", "sd_mu", "worst_mu", "target_sigma", "sigma", "sd_sigma",
+    "worst_sigma", "seeds", "within", "seconds", "note",
 )  # fmt: skip
 
 
 @dataclass(frozen=True)
-class Fit:
-    """One trained model against the best Gaussian by one objective.
+class Repeats:
+    """The fits of trials that differ by their seed alone, to one target."""
 
-    `trained` are not numbers where the trial did not end well, nor `target` where no Gaussian is best.
-    """
-
-    objective: str
-    trial: int
-    family: str
-    target: tuple[float, float]
-    trained: tuple[float, float]
-    bounds: tuple[float, float]
-    seconds: float
-    note: str = ""
+    fits: tuple[Fit, ...]
 
     @property
-    def differences(self) -> tuple[float, float]:
-        """Trained less target, of mu and of sigma."""
-        return self.trained[0] - self.target[0], self.trained[1] - self.target[1]
+    def n_within(self) -> int:
+        """How many of them are within the bounds."""
+        return sum(fit.is_within for fit in self.fits)
 
     @property
     def has_target(self) -> bool:
         """Whether a best Gaussian is known."""
-        return not math.isnan(self.target[0])
-
-    @property
-    def is_within(self) -> bool:
-        """Whether both differences are within the bounds."""
-        return all(abs(d) < bound for d, bound in zip(self.differences, self.bounds, strict=True))
+        return self.fits[0].has_target
 
     def row(self) -> dict[str, Any]:
-        """The fit as a line of the table."""
-        values = (*self.target, *self.trained, *self.differences)
-        names = ("target_mu", "target_sigma", "mu", "sigma", "difference_mu", "difference_sigma")
+        """The line of the table.
+
+        mu and sigma are means over the seeds that ended well, sd_ their standard deviations, nan for fewer than two;
+        worst_ is trained less target of the seed that is off most. seconds are those of all seeds.
+        """
+        first, within = self.fits[0], self.n_within if self.has_target else None
+        places = {name: self._spread(i) for i, name in enumerate(("mu", "sigma"))}
         return {
-            "objective": self.objective, "trial": self.trial, "family": self.family,
-            **dict(zip(names, values, strict=True)),
-            "within": ("yes" if self.is_within else "no") if self.has_target else "-", "seconds": self.seconds, "note": self.note,
+            "objective": first.objective, "family": first.family, "trials": " ".join(str(fit.trial) for fit in self.fits),
+            **places["mu"], **places["sigma"], "seeds": len(self.fits), "within": within,
+            "seconds": math.fsum(fit.seconds for fit in self.fits), "note": self.note(),
         }  # fmt: skip
+
+    def _spread(self, i: int) -> dict[str, float]:
+        """Of mu (i is 0) or sigma (1): target, and mean, deviation and worst over the seeds."""
+        name = ("mu", "sigma")[i]
+        trained = [fit.trained[i] for fit in self.fits if not math.isnan(fit.trained[i])]
+        return {
+            f"target_{name}": self.fits[0].target[i],
+            name: statistics.fmean(trained) if trained else math.nan,
+            f"sd_{name}": statistics.stdev(trained) if len(trained) > 1 else math.nan,
+            f"worst_{name}": max((value - self.fits[0].target[i] for value in trained), key=abs, default=math.nan),
+        }
+
+    def note(self) -> str:
+        """What there is to say of all of them, then of single trials."""
+        said: dict[str, list[int]] = {}
+        for fit in self.fits:
+            if fit.note:
+                said.setdefault(fit.note, []).append(fit.trial)
+        of_all = [note for note, trials in said.items() if len(trials) == len(self.fits)]
+        of_some = [f"{_named(trials)}: {note}" for note, trials in said.items() if len(trials) < len(self.fits)]
+        return "; ".join([*of_all, *of_some])
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """The table of a sweep: a line a trial, and one more where what it minimises is often taken for something else."""
+    """The table of a sweep: a line a setting, and one more where what it minimises is often taken for something else."""
 
-    fits: tuple[Fit, ...]
+    rows: tuple[Repeats, ...]
+
+    @property
+    def fits(self) -> list[Fit]:
+        """Those of all rows."""
+        return [fit for row in self.rows for fit in row.fits]
 
     def sentence(self) -> str:
         """How many are within the bounds, which are not, and which have no target."""
         aimed = [fit for fit in self.fits if fit.has_target]
-        outside = [f"{fit.objective} (trial {fit.trial})" for fit in aimed if not fit.is_within]
-        aimless = [f"{fit.objective} (trial {fit.trial})" for fit in self.fits if not fit.has_target]
+        outside = [_of(row, [fit for fit in row.fits if not fit.is_within]) for row in self.rows if row.has_target]
+        aimless = [_of(row, row.fits) for row in self.rows if not row.has_target]
         mu, sigma = self.fits[0].bounds
         said = (
-            f"Ground truth: {len(aimed) - len(outside)} of {len(aimed)} trained Gaussians lie within {mu:.3g} "
+            f"Ground truth: {sum(fit.is_within for fit in aimed)} of {len(aimed)} trained Gaussians lie within {mu:.3g} "
             f"(mu) and {sigma:.3g} (sigma) of the best Gaussian by their own objective"
         )
-        lists = {"not": outside, "without a target": aimless}
+        lists = {"not": [one for one in outside if one], "without a target": aimless}
         return "; ".join([said, *(f"{what}: {', '.join(names)}" for what, names in lists.items() if names)]) + "."
 
     def columns(self) -> list[str]:
@@ -102,11 +107,11 @@ class GroundTruth:
         return [*_COLUMNS[:-1], "*"]
 
     def table(self) -> list[dict[str, str]]:
-        """One row a fit, ready to print: column -> text."""
+        """One row a setting, ready to print: column -> text."""
         notes = self._notes()
         return [
-            {**{c: _text(c, v) for c, v in fit.row().items() if c != "note"}, "*": _mark(notes, fit)}
-            for fit in self.fits
+            {**{c: _text(c, v) for c, v in row.row().items() if c != "note"}, "*": _mark(notes, row.note())}
+            for row in self.rows
         ]
 
     def footnotes(self) -> list[str]:
@@ -114,7 +119,7 @@ class GroundTruth:
         return [f"[{number}] {note}" for note, number in self._notes().items()]
 
     def _notes(self) -> dict[str, int]:
-        notes = dict.fromkeys(fit.note for fit in self.fits if fit.note)
+        notes = dict.fromkeys(filter(None, (row.note() for row in self.rows)))
         return {note: number for number, note in enumerate(notes, 1)}
 
     def write(self, destination: Path) -> None:
@@ -124,110 +129,45 @@ class GroundTruth:
             "# Trained against target", f"**{markdown(self.sentence())}**", markdown_table(self.table()),
             "\n".join(f"- {markdown(line)}" for line in self.footnotes()),
         ])  # fmt: skip
-        write_atomic(destination / "ground_truth.csv", as_csv([fit.row() for fit in self.fits], _COLUMNS), fsync=False)
+        write_atomic(destination / "ground_truth.csv", as_csv([row.row() for row in self.rows], _COLUMNS), fsync=False)
         write_atomic(destination / "ground_truth.md", text.encode() + b"\n", fsync=False)
 
 
 def ground_truth(folder: SweepFolder) -> GroundTruth | None:
     """The table of a sweep; None where it has no trial whose best Gaussian is known."""
-    fits = [fit for _, record in sorted(folder.state().trials.items()) for fit in _fits(record)]
+    found = [fit for _, record in sorted(folder.state().trials.items()) for fit in fits(record)]
     order = {name: i for i, name in enumerate(known())}
-    return GroundTruth(tuple(sorted(fits, key=lambda fit: (order[fit.objective], fit.trial)))) if fits else None
+    rows = sorted(_repeats(found), key=lambda row: (order[row.fits[0].objective], row.fits[0].trial))
+    return GroundTruth(tuple(rows)) if rows else None
 
 
-_MOVING = (
-    "no family minimises this: the critic's constraint moves with the model, and the generator does not feel that, so the "
-    "game rests at {own}, a row of its own; the difference here is the theory's"
-)
-_LIMIT = "reached as lambda grows; here it is {scale:g}"
-_BESIDE = {"relaxed_wasserstein_2": _LIMIT + ", for which {own} is a row of its own"}  # of other games it is _MOVING
-_SECOND = "the objective has {n} optima; the target is the best, and ({mu:.4f}, {sigma:.4f}) is the nearest to where this ended"
-_NO_TARGET = "no target: on this mixture no one Gaussian was found that is better than all around it and than the rest"
+def _repeats(found: Iterable[Fit]) -> list[Repeats]:
+    """The fits by objective, setting and target: seeds that went to either of two optima have no mean in common."""
+    groups: dict[tuple[object, ...], list[Fit]] = {}
+    for fit in found:
+        target = fit.target if fit.has_target else None  # two nan are not equal
+        groups.setdefault((fit.objective, fit.setting, target), []).append(fit)
+    return [Repeats(tuple(group)) for group in groups.values()]
 
 
-def _fits(record: TrialRecord) -> list[Fit]:
-    """The fits of one trial: none, one, or two where the objective has a neighbour for which it is often taken."""
-    configuration = _configuration(record)
-    objective = _objective(configuration) if configuration else None
-    if configuration is None or objective is None:
-        return []
-    objectives = [objective]
-    if objective.name in NEIGHBOURS:
-        note = _BESIDE.get(objective.name, _MOVING).format(own=objective.name, scale=objective.scale)
-        objectives.append(PopulationObjective(NEIGHBOURS[objective.name], bias=note))
-    return [_fit(record, configuration, one) for one in objectives]
+def _named(trials: Iterable[int]) -> str:
+    numbers = [str(trial) for trial in trials]
+    return f"trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}"
 
 
-def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: PopulationObjective) -> Fit:
-    mixture = Mixture(*_components(configuration))
-    scores: Mapping[str, float] = record.reports[-1].scores if record.reports else {}
-    trained = scores.get(f"{METRIC}.mean", math.nan), scores.get(f"{METRIC}.deviation", math.nan)
-    target, aside = _target(mixture, objective, trained)
-    ended = "" if record.outcome is Outcome.COMPLETED or not record.outcome else record.outcome.name.lower()
-    notes = (f"{ended}: {record.reason}" if ended else "", objective.bias, aside)
-    return Fit(
-        objective=objective.name,
-        trial=record.number,
-        family=configuration.family.name,
-        target=target,
-        trained=trained,
-        bounds=(_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation),
-        seconds=record.seconds,
-        note="; ".join(filter(None, notes)),
-    )
-
-
-def _target(mixture: Mixture, objective: PopulationObjective, trained: Place) -> tuple[Place, str]:
-    """The best Gaussian, of several as good the nearest to the trained one, and what there is to say of it."""
-    best = best_gaussian(objective.name, mixture, objective.scale)
-    if best is None:
-        return (math.nan, math.nan), _NO_TARGET
-    optima = [best, *best.others]
-    nearest = min(optima, key=lambda one: math.dist((one.mu, one.sigma), trained))
-    if nearest.value - best.value < _AS_GOOD:  # by symmetry; also where there is one optimum
-        return (nearest.mu, nearest.sigma), ""
-    return (best.mu, best.sigma), _SECOND.format(n=len(optima), mu=nearest.mu, sigma=nearest.sigma)
-
-
-def _configuration(record: TrialRecord) -> TrialConfiguration | None:
-    """The configuration of a trial that ended, if its data and network may be those of the table."""
-    names = {"dataset": "gaussian_mixture", "network": "affine"}
-    nodes = {key: record.configuration.get(key) for key in names}
-    if record.outcome is None or any(not isinstance(n, dict) or n.get("name") != names[k] for k, n in nodes.items()):
-        return None
-    return TrialConfiguration.model_validate(record.configuration)
-
-
-def _components(configuration: TrialConfiguration) -> Components:
-    """The mixture's weights, means and deviations; none in more than one dimension."""
-    assert isinstance(configuration.dataset, GaussianMixture)
-    return configuration.dataset.components() or ((), (), ())
-
-
-def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
-    """What the trial should have minimised, where it was measured and its model is a Gaussian on a line."""
-    is_measured = any(metric.name == METRIC for metric in configuration.evaluation.metrics)
-    objective = configuration.family.population_objective()
-    if not (is_measured and _components(configuration)[0]) or objective is None:
-        return None
-    if objective.name == "relaxed_wasserstein_2" and configuration.latent_size > 1:  # slices of the codes are not W_2
-        return PopulationObjective(NEIGHBOURS[objective.name], bias=_LIMIT.format(scale=objective.scale))
-    return objective if objective.name in known() else None
+def _of(row: Repeats, those: Iterable[Fit]) -> str:
+    """The objective and which of its trials; nothing where it is none."""
+    trials = [fit.trial for fit in those]
+    return f"{row.fits[0].objective} ({_named(trials)})" if trials else ""
 
 
 def _text(column: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
     if not isinstance(value, float):
         return str(value)
-    if math.isnan(value):
-        return "-"
-    return (
-        f"{value:.0f}"
-        if column == "seconds"
-        else f"{value:+.4f}"
-        if column.startswith("difference")
-        else f"{value:.4f}"
-    )
+    return f"{value:.0f}" if column == "seconds" else f"{value:{'+' if column.startswith('worst') else ''}.4f}"
 
 
-def _mark(notes: Mapping[str, int], fit: Fit) -> str:
-    return f"[{notes[fit.note]}]" if fit.note else ""
+def _mark(notes: Mapping[str, int], note: str) -> str:
+    return f"[{notes[note]}]" if note else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import subprocess
 import sys
 from collections.abc import Callable
@@ -52,6 +53,16 @@ def table(write: Callable[..., Writer], *trials: tuple[Any, ...], **changes: Any
     writer = write("truth", DEFINITION)
     for family, at in trials:
         written(writer, family, at, **changes)
+    return ground_truth(writer.folder)
+
+
+def repeated(
+    write: Callable[..., Writer], family: dict[str, Any], *ends: tuple[float, float] | None, **changes: Any
+) -> GroundTruth | None:
+    """The table of one setting with seeds 0, 1, ..., which ended there."""
+    writer = write("truth", DEFINITION)
+    for seed, at in enumerate(ends):
+        written(writer, family, at, seed=seed, **changes)
     return ground_truth(writer.folder)
 
 
@@ -108,6 +119,93 @@ def test_a_game_may_rest_at_either_of_two_places(write) -> None:
     assert all(fit.is_within and not fit.note for fit in rests)
 
 
+def test_seeds_of_one_setting_are_one_row_of_mean_spread_and_worst(write) -> None:
+    family = {"name": "f_gan", "f": "kl"}  # the target is (1.01, 1.8304)
+    truth = repeated(write, family, (1.01, 1.83), (1.0, 1.8), (1.05, 1.86))
+    assert truth is not None
+    (row,) = (row.row() for row in truth.rows)
+    assert (row["mu"], row["sigma"]) == pytest.approx((1.02, 1.83))
+    assert (row["sd_mu"], row["sd_sigma"]) == pytest.approx((math.sqrt(0.0014 / 2), 0.03))
+    assert row["worst_mu"] == pytest.approx(0.04, abs=1e-3)
+    assert row["worst_sigma"] == pytest.approx(-0.0304, abs=1e-3)  # the sign is kept
+    assert (row["trials"], row["seeds"], row["within"], row["seconds"]) == ("0 1 2", 3, 2, 6.0)
+    assert truth.sentence().startswith("Ground truth: 2 of 3 trained")
+    assert "; not: kl (trial 2)." in truth.sentence()
+
+
+def test_one_seed_has_no_spread_and_is_the_worst(write, tmp_path) -> None:
+    truth = repeated(write, {"name": "f_gan", "f": "kl"}, (1.02, 1.83))
+    assert truth is not None
+    (row,) = truth.table()
+    assert [row[column] for column in ("sd_mu", "sd_sigma", "worst_mu", "seeds", "within")] == [
+        "-", "-", "+0.0100", "1", "1",
+    ]  # fmt: skip
+    assert row["mu"] == "1.0200"
+    truth.write(tmp_path / "report")
+    page = (tmp_path / "report" / "ground_truth.md").read_text().splitlines()
+    header = "| objective | family | trials | target_mu | mu | sd_mu | worst_mu |"
+    assert any(line.startswith(header) for line in page)
+
+
+def test_settings_that_differ_by_more_than_the_seed_are_rows_of_their_own(write) -> None:
+    writer = write("truth", DEFINITION)
+    for epochs, seed in ((15, 0), (15, 1), (30, 0)):
+        written(writer, {"name": "f_gan", "f": "kl"}, (1.01, 1.83), seed=seed, training={"epochs": epochs})
+    truth = ground_truth(writer.folder)
+    assert truth is not None
+    assert [row.row()["trials"] for row in truth.rows] == ["0 1", "2"]
+
+
+def test_two_families_with_one_objective_are_two_rows(write) -> None:
+    truth = table(write, ({"name": "gan", "loss": "minimax"}, (1.31, 1.75)), ({"name": "f_gan"}, (1.31, 1.75)))
+    assert truth is not None
+    assert [(row.row()["objective"], row.row()["family"]) for row in truth.rows] == [
+        ("jensen_shannon", "gan"), ("jensen_shannon", "f_gan"),
+    ]  # fmt: skip
+
+
+def test_a_seed_that_diverged_is_counted_and_named_and_leaves_the_mean_to_the_others(write) -> None:
+    truth = repeated(write, {"name": "f_gan", "f": "kl"}, (1.0, 1.83), None, (1.02, 1.83))
+    assert truth is not None
+    (row,) = (row.row() for row in truth.rows)
+    assert (row["mu"], row["seeds"], row["within"]) == (pytest.approx(1.01), 3, 2)
+    assert row["sd_mu"] == pytest.approx(0.02 / math.sqrt(2))
+    assert truth.footnotes() == ["[1] trial 1: diverged: loss became nan"]
+
+
+def test_seeds_that_went_to_two_equally_good_optima_are_not_averaged(write) -> None:
+    truth = repeated(
+        write, {"name": "f_gan", "f": "reverse_kl"}, (5.01, 0.3), (-5.01, 0.3), (4.99, 0.3), dataset=HALVES
+    )
+    assert truth is not None
+    rows = [row.row() for row in truth.rows]
+    assert [(row["trials"], row["seeds"], row["within"]) for row in rows] == [("0 2", 2, 2), ("1", 1, 1)]
+    assert [row["mu"] for row in rows] == pytest.approx([5, -5.01])
+
+
+def test_seeds_without_a_target_are_one_row_that_counts_none(write, tmp_path) -> None:
+    truth = repeated(write, {"name": "f_gan", "f": "total_variation"}, (0.0, 5.0), (0.1, 5.0), dataset=HALVES)
+    assert truth is not None
+    (row,) = truth.table()
+    assert [row[column] for column in ("trials", "target_mu", "mu", "worst_mu", "seeds", "within")] == [
+        "0 1", "-", "0.0500", "-", "2", "-",
+    ]  # fmt: skip
+    assert truth.sentence().endswith("; without a target: total_variation (trials 0, 1).")
+    truth.write(tmp_path / "report")
+    with (tmp_path / "report" / "ground_truth.csv").open() as file:
+        (line,) = csv.DictReader(file)
+    assert (line["seeds"], line["within"]) == ("2", "")  # not 0: there is nothing to be within of
+
+
+def test_what_holds_for_every_seed_is_said_once_and_what_for_some_with_their_numbers(write) -> None:
+    truth = repeated(write, {"name": "sobolev_gan"}, (1.02, 1.757), (1.021, 1.757), None)
+    assert truth is not None
+    first, second = truth.footnotes()
+    assert first.startswith("[1] trials 0, 1: no family minimises this")
+    assert "trial 2: diverged: loss became nan; no family minimises this" in first
+    assert second == "[2] trial 2: diverged: loss became nan"
+
+
 def test_where_no_gaussian_is_best_the_table_says_so_and_counts_none(write, tmp_path) -> None:
     """By total variation every Gaussian above one half is as good; by the others on the same data there is a best one."""
     families = ({"name": "f_gan", "f": "total_variation"}, {"name": "f_gan", "f": "kl"})
@@ -116,7 +214,7 @@ def test_where_no_gaussian_is_best_the_table_says_so_and_counts_none(write, tmp_
     rows = {row["objective"]: row for row in truth.table()}
     assert [rows["total_variation"][column] for column in ("target_mu", "target_sigma", "within")] == ["-", "-", "-"]
     assert "no target" in truth.footnotes()[0]
-    assert rows["kl"]["within"] == "yes"
+    assert rows["kl"]["within"] == "1"
     assert "1 of 1 trained" in truth.sentence()
     assert truth.sentence().endswith("; without a target: total_variation (trial 0).")
     truth.write(tmp_path / "report")
@@ -210,7 +308,8 @@ def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "other" / "report" / "ground_truth.csv").open() as file:
         (row,) = csv.DictReader(file)
-    assert row["objective"] == "kl"
+    assert (row["objective"], row["trials"], row["seeds"]) == ("kl", "0 1 2", "3")
+    assert float(row["sd_mu"]) > 0  # the seeds are not one
     assert float(row["target_mu"]) == pytest.approx(0.33 * -2 + 0.67, abs=1e-3)
     assert "target_sigma" in done.stdout
     assert "Ground truth:" in done.stdout
