@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -296,8 +297,9 @@ def test_a_model_without_a_named_objective_has_no_row(write, family) -> None:
     assert table(write, (family, (1.0, 1.8))) is None
 
 
-def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path) -> None:
+def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path, empty_database) -> None:
     """Through the command, on a mixture given by overrides; two passes, so nothing is asked of the fit."""
+    shutil.copy(empty_database, tmp_path / "mlflow.db")
     command = [
         sys.executable, "-m", "gensweep", "run", "search_spaces/ground_truth.yaml", "--in-process", "-o", str(tmp_path),
         "--tracking-uri", f"sqlite:///{tmp_path}/mlflow.db", "name=other", "trial.dataset.means=[-2,1]",
