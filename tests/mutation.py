@@ -2,6 +2,7 @@
 
     make mutate                                             100 mutations over the parts that keep a sweep's promises
     python -m tests.mutation gensweep/campaign.py -n 20     20 mutations of one file
+    python -m tests.mutation --again build/mutations.txt    those that survived a run whose output was kept
 
 A mutation is killed when a test fails. One that survives is printed with its place: either a test is missing, or the
 mutation changes nothing that anybody could notice.
@@ -14,6 +15,7 @@ import ast
 import copy
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -138,9 +140,23 @@ def _files(path: Path) -> list[Path]:
 
 
 def tests_of(file: Path) -> list[str]:
-    """The tests that have to notice a fault in a file."""
-    relative = str(file.relative_to(ROOT))
-    return next((tests for part, tests in PARTS.items() if relative.startswith(part)), ["tests"])
+    """The tests that have to notice a fault in a file: its own first, which mirror it, then those of its part."""
+    relative = file.relative_to(ROOT)
+    own = Path("tests", *relative.parts[1:-1], f"test_{relative.stem.lstrip('_')}.py")
+    of_part = next((tests for part, tests in PARTS.items() if str(relative).startswith(part)), ["tests"])
+    return list(dict.fromkeys([str(own), *of_part]))
+
+
+def survivors_of(log: Path) -> list[Mutant]:
+    """The mutants that an earlier run, whose output is in `log`, calls survivors, as the code is now."""
+    again = []
+    for name, line, what in re.findall(r"SURVIVED +\d+ s (\S+?):(\d+) (.*)", log.read_text()):
+        alike = [mutant for mutant in mutants(ROOT / name) if mutant.what == what.rstrip()]
+        if alike:
+            again.append(min(alike, key=lambda mutant: abs(mutant.line - int(line))))
+        else:
+            print(f"{name}:{line} {what}: is no longer there")
+    return again
 
 
 def is_killed(mutant: Mutant, place: Path, limit: float) -> bool:
@@ -169,9 +185,11 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, default=[Path(part) for part in PARTS])
     parser.add_argument("-n", type=int, default=100, help="how many mutations")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--again", type=Path, metavar="LOG", help="only the survivors of the run that printed this")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a run counts as hanging")
     options = parser.parse_args()
-    chosen = sample([ROOT / path for path in options.paths], options.n, options.seed)
+    paths = [ROOT / path for path in options.paths]
+    chosen = survivors_of(options.again) if options.again else sample(paths, options.n, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         for name in ("gensweep", "tests", "search_spaces", "deploy", "pyproject.toml", "README.md"):
