@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -137,7 +136,7 @@ def _chosen(rows: Sequence[Row], table: Trials) -> int:
     parents = list(dict.fromkeys(int(row["parent"]) for row in rows))
 
     def mean(parent: int) -> float:
-        return statistics.fmean(loss(row, table.objective) for row in rows if row["parent"] == parent)
+        return _mean([loss(row, table.objective) for row in rows if row["parent"] == parent])
 
     return min(parents, key=lambda parent: (mean(parent), parents.index(parent)))
 
@@ -160,7 +159,12 @@ def _is_over(rows: Sequence[Row], arm: str) -> bool:
 def _optimism(selected: float, scores: Sequence[float], table: Trials) -> float | None:
     if not scores or not all(map(math.isfinite, scores)) or not math.isfinite(selected):
         return None
-    return table.objective.loss(statistics.fmean(scores)) - table.objective.loss(selected)
+    return table.objective.loss(_mean(scores)) - table.objective.loss(selected)
+
+
+def _mean(values: Sequence[float]) -> float:
+    """Their mean, of numbers too whose sum is beyond all floats."""
+    return math.fsum(value / len(values) for value in values)
 
 
 def _arms(rows: Sequence[Row]) -> list[str]:

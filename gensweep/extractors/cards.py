@@ -125,7 +125,7 @@ def card_of(file: Path, within: bytes) -> Card:
     """
     beside = file.with_suffix(".json")
     content = _read(f"{file}: the card in it", within) if within else {}
-    if beside != file and beside.exists():
+    if beside != file and beside.is_file():  # a pipe would be waited for
         with beside.open("rb") as card:
             content |= _read(str(beside), card.read(LARGEST_NOTE))
     return Card(content)

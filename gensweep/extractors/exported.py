@@ -60,7 +60,11 @@ _OF_SIZES = {
     "CeilToInt", "FloorToInt", "TruncToInt", "IntTrueDiv", "FloatTrueDiv", "ToFloat", "ModularIndexing",
 }  # fmt: skip
 _SIZE = re.compile(r"[\w ()=',+*/%-]*", re.ASCII)
-_SYMBOL = re.compile(r"[su]\d{1,9}", re.ASCII)
+_SYMBOL = re.compile(r"[su]\d{1,4}", re.ASCII)  # torch counts up to the number of one
+_UNCHECKED = re.compile(
+    r"unsafe|sparse|nested|segment|alias|as_strided|quantized|fbgemm|mkldnn|cudnn|embedding_bag|from_blob|^set_|^resize|^_(?!"
+    r"adaptive_avg_pool|assert_|conv|log_softmax|native_batch_norm|prelu|reshape_copy|scaled_dot_product|softmax|to_copy|upsample)"
+)  # operators that read or write where a number of the file says, unchecked, and what is torch's own alone
 _ASSUMPTIONS = {
     "integer",
     "positive",
@@ -176,7 +180,7 @@ def _members(data: bytes) -> dict[str, bytes]:
 def _json(name: str, content: bytes, checked: Callable[[Any], Any]) -> bytes:
     try:
         return json.dumps(checked(json.loads(content))).encode()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, SyntaxError, MemoryError) as error:
         raise UnsafeError(f"{name} is not what torch.export writes ({error})") from error
 
 
@@ -196,6 +200,8 @@ def _checked_table(folder: str, held: Mapping[str, bytes], table: Any) -> Any:
 
 
 def _checked_graph(graph: Any) -> Any:
+    for symbol in graph.get("range_constraints", {}):
+        _check(_SYMBOL.fullmatch(symbol), "symbol", symbol)
     return {**_walked(graph, 0), "guards_code": []}
 
 
@@ -241,6 +247,7 @@ def _operator(target: Any, _depth: int) -> Any:
     _check(named, "operator", target)
     assert named is not None
     space, name, overload = named.groups()
+    _check(not _UNCHECKED.search(name), "operator that checks no bounds", target)
     found = getattr(getattr(getattr(torch.ops, space), name, None), overload, None)
     _check(isinstance(found, torch._ops.OpOverload), "operator", target)
     assert isinstance(found, torch._ops.OpOverload)

@@ -145,9 +145,9 @@ class Mind:
         return None
 
     def _confirming(self, state: SweepState, parent: TrialRecord, repeat: int) -> Event:
-        """The configuration that `parent` ended with, on a seed that the search never had."""
+        """The configuration that `parent` ended with, as its arm gives it, on a seed that the search never had."""
         seed = derive(self.sweep.search.seed, "confirm", parent.arm, parent.position, repeat) % 2**31
-        key, configuration = self.issue({**parent.configuration, "seed": seed})
+        key, configuration = self.issue({**self.arms[parent.arm].configuration(parent.parameters, seed), "seed": seed})
         return {
             "event": "issued",
             "number": len(state.trials),

@@ -131,3 +131,10 @@ def test_confirmations_are_no_draws_of_the_search(write: Write) -> None:
     for family, tests in SEEDS.items():
         confirmed(sweep, family, tests)
     assert [group.n for group in compare([sweep.folder]).ranking.groups] == [1, 1]
+
+
+def test_scores_beyond_what_can_be_added_are_scores(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", (1e308, 1.1e308, 1.2e308))
+    confirmed(sweep, "wae", SEEDS["wae"])
+    assert of(sweep).verdict.arm == "wae"

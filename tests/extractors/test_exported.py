@@ -142,6 +142,20 @@ EVIL: dict[str, Callable[[bytes, Path], bytes]] = {
     "the operator on a file": lambda archive, _: in_graph(
         archive, lambda g: _first_node(g).update(target="torch.ops.aten.from_file.default")
     ),
+    **{
+        f"the operator that checks no bounds '{target}'": lambda archive, _, target=target: in_graph(
+            archive, lambda g: _first_node(g).update(target=target)
+        )
+        for target in (
+            "torch.ops.aten._sparse_coo_tensor_unsafe.default",
+            "torch.ops.aten.segment_reduce.default",
+            "torch.ops.aten.as_strided.default",
+            "torch.ops.aten._reshape_alias.default",
+        )
+    },
+    "the symbol": lambda archive, _: in_graph(
+        archive, lambda g: g["range_constraints"].update(u99999999999999={"min_val": 0, "max_val": 3})
+    ),
     "the text": lambda archive, there: in_graph(
         archive, lambda g: _first_node(g).update(name=f"x); __import__('os').mkdir({str(there)!r}")
     ),
@@ -255,3 +269,9 @@ def test_a_note_that_is_compressed_or_large_is_none(honest):
         with zipfile.ZipFile(made, "a") as archive:
             archive.writestr("network/extra/gensweep.json", content, how)
         assert note(made.getvalue()) == b""
+
+
+def test_a_size_that_python_cannot_parse_is_refused(tmp_path, honest):
+    evil = changed(honest[1], "models/model.json", lambda text: text.replace(SIZE.encode(), b"(" * 300))
+    with pytest.raises(ConfigError, match=r"is not what torch\.export writes"):
+        opened(tmp_path, evil)

@@ -184,3 +184,9 @@ def test_a_log_that_confirms_what_is_no_trial_of_its_search_is_damaged(tmp_path:
     event = {"event": "issued", "number": 3, "arm": "vae", "key": "0" * 64, "parent": parent, "repeat": 1}
     with pytest.raises(DamagedSweep, match=f"confirms trial {parent}, which is none of the search of 'vae'"):
         driver.state.apply(event)
+
+
+def test_what_is_trained_again_is_what_the_file_says_and_not_what_a_log_says_of_it(tmp_path: Path) -> None:
+    driver = searched(tmp_path, {"vae": [1.0], "wae": [2.0]})
+    driver.state.trials[0].configuration["dataset"] = {"name": "digits"}
+    assert issue(driver).configuration["dataset"]["name"] == "ring"
