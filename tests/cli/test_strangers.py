@@ -83,7 +83,7 @@ def test_torchscript_runs_where_the_users_file_or_command_trusts_it(gensweep: Co
     (tmp_path / "space.yaml").write_text(text)
     refused = gensweep("run", "space.yaml", "--in-process")
     assert refused.code == 2
-    assert "space.yaml:11" in refused.err
+    assert "space.yaml:12" in refused.err
     assert "--trust" in refused.err
     assert not (tmp_path / "runs").exists()
     (tmp_path / "space.yaml").write_text(text.replace("network.pt}", "network.pt, trust: true}"))
