@@ -240,6 +240,7 @@ def cells(simulation: Simulation) -> list[Callable[[], Rate]]:
     calls: list[Callable[[], Rate]] = [
         partial(simulation.family_wise_error, law, 5, (1.0,) * n) for law in alike for n in range(2, 7)
     ]
+    calls += [partial(simulation.family_wise_error, NORMAL, seeds, (1.0,) * n) for n, seeds in ((6, 8), (10, 7))]
     unlike = [(1.0, 3.0), (1.0, 1.0, 3.0, 3.0), (1.0, 1.0, 1.0, 3.0)]
     calls += [partial(simulation.family_wise_error, law, 5, s) for law in (NORMAL, diverging(NORMAL)) for s in unlike]
     calls += [partial(simulation.power, *of) for of in POWER]
@@ -253,6 +254,7 @@ def cells(simulation: Simulation) -> list[Callable[[], Rate]]:
     calls += [
         partial(simulation.effect_intervals, law, n, 4) for law in (NORMAL, LOGNORMAL, RATIOS, T2) for n in _SIZES
     ]
+    calls.append(partial(simulation.effect_intervals, NORMAL, 5, 6))
     calls += [
         partial(simulation.probability, law, n, shift)
         for law in (NORMAL, T2, diverging(NORMAL), diverging(T2))
