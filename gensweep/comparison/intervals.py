@@ -27,7 +27,7 @@ def mean_interval(sample: Sequence[float], level: float = 0.05) -> Interval:
     """The mean of a finite sample [n >= 2] with Student's t-interval, mean ± t s / sqrt(n).
 
     It is exact for normal values. For heavy tails it holds more often than it says, for skewed ones less often: 95 %
-    intervals of 4 to 32 lognormal values (sigma = 1) hold the mean in 84 to 89 %, of their logarithms in 95 %.
+    intervals of 4 to 32 lognormal values hold the mean in 94 % at sigma = 1/4, and in 80 to 90 % at sigma = 1.
     """
     values = np.asarray(sample, float)
     unit = float(np.abs(values).max()) or 1.0  # squares of very large and very small scores stay within the numbers

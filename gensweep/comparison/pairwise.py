@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
 
-from gensweep.comparison import studentized_range
+from gensweep.comparison.all_pairs import adjusted_p, critical_t, name_of_test
 from gensweep.comparison.rank_sum import DUST, rank_sum_test
 
 Array = NDArray[np.float64]
 Sample = Sequence[float]
 
-GAMES_HOWELL = "Games-Howell"
 MIXED = "Welch and exact Mann-Whitney with Holm"
 RANKS = "exact Mann-Whitney with Holm"
 
@@ -50,19 +49,18 @@ def needs_ranks(sample: Sample) -> bool:
 def compare_pairs(samples: Sequence[Sample], level: float, margin: float | None) -> tuple[str, list[PairTest]]:
     """The name of the test, and what it says of the pairs (0, 1), (0, 2), .. of samples [n_i >= 2].
 
-    Games and Howell's test, all pairs by the studentised range with Welch's variances and degrees of freedom, where every
-    sample has a mean and a variance. Else every pair by itself, by Welch's t where both have them and by ranks where not,
-    with Holm's correction: one seed that diverged in one arm takes nothing from the pairs of the others.
+    By Games and Howell's test or Dunnett's T3 (all_pairs.py says which and why), where every sample has a mean and a
+    variance. Else every pair by itself, by Welch's t where both have them and by ranks where not, with Holm's correction: one
+    seed that diverged in one arm takes nothing from the pairs of the others.
 
-    Source: Games and Howell, Pairwise Multiple Comparison Procedures with Unequal N's and/or Variances: A Monte Carlo
-    Study, 1976, doi:10.3102/10769986001002113; Welch, The Generalization of `Student's' Problem when Several Different
+    Source: Welch, The Generalization of `Student's' Problem when Several Different
     Population Variances are Involved, 1947, doi:10.1093/biomet/34.1-2.28; Schuirmann, A Comparison of the Two One-Sided
     Tests Procedure and the Power Approach, 1987, doi:10.1007/BF01068419.
     """
     ranked = [needs_ranks(sample) for sample in samples]
     pairs = list(combinations(range(len(samples)), 2))
     if not pairs:
-        return (RANKS if any(ranked) else GAMES_HOWELL), []
+        return (RANKS if any(ranked) else name_of_test(len(samples))), []
     welch = _Welch(samples)
     by_ranks = [ranked[i] or ranked[j] for i, j in pairs]
     p = np.array(
@@ -75,7 +73,7 @@ def compare_pairs(samples: Sequence[Sample], level: float, margin: float | None)
     if any(by_ranks):
         name, adjusted = (RANKS if all(by_ranks) else MIXED), holm(p)
     else:
-        name, adjusted, widths = GAMES_HOWELL, welch.all_pairs(pairs), welch.half_widths(pairs, level)
+        name, adjusted, widths = name_of_test(len(samples)), welch.all_pairs(pairs), welch.half_widths(pairs, level)
     equal: Sequence[float | None] = [None] * len(pairs)
     if margin is not None:
         equal = holm([_p_equal(welch, samples, pair, ranked, margin) for pair in pairs])
@@ -126,11 +124,11 @@ class _Welch:
 
     def all_pairs(self, pairs: Sequence[tuple[int, int]]) -> list[float]:
         difference, error, df, _ = np.array([self.difference(i, j) for i, j in pairs]).T
-        return [float(p) for p in studentized_range.sf(math.sqrt(2) * np.abs(difference) / error, self.k, df)]
+        return [float(p) for p in adjusted_p(np.abs(difference) / error, self.k, df)]
 
     def half_widths(self, pairs: Sequence[tuple[int, int]], level: float) -> list[float]:
         _, error, df, unit = np.array([self.difference(i, j) for i, j in pairs]).T
-        widths = studentized_range.isf(level, self.k, df) * error / math.sqrt(2)
+        widths = critical_t(level, self.k, df) * error
         return [float(width) * float(u) for width, u in zip(widths, unit, strict=True)]
 
     def p_equal(self, i: int, j: int, margin: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import nctdtr, roots_jacobi
 
-from gensweep.comparison import studentized_range
+from gensweep.comparison.all_pairs import critical_t
 
 _NODES = 24  # of the quadrature over the ratio of two variances
 
@@ -19,7 +19,7 @@ def smallest_seeds(n_arms: int, level: float = 0.05) -> int:
 
         2 / C(2S, S) <= level / pairs,   the exact two-sided p of complete separation under Bonferroni's correction
 
-    Games and Howell's test has no such bound, but with as few seeds a verdict is lost as soon as one of them diverges.
+    The tests of means have no such bound, but with as few seeds a verdict is lost as soon as one of them diverges.
     """
     _refuse(n_arms, level)
     seeds = 2
@@ -32,10 +32,10 @@ def smallest_seeds(n_arms: int, level: float = 0.05) -> int:
 def detectable_effect(n_arms: int, seeds: int, power: float = 0.8, level: float = 0.05) -> float:
     """How much better an arm must be, in standard deviations of a seed, to be distinguished from one given other arm.
 
-    It is found so with probability `power`, by Games and Howell's test on `n_arms` >= 2 arms of `seeds` >= 2 normal scores
+    It is found so with probability `power`, by the judge's test of all pairs of `n_arms` >= 2 arms of `seeds` >= 2 normal scores
     of equal spread, at the family-wise `level`.
 
-        P(found) = E_r P(t > q(level; n_arms, df(r)) / sqrt 2),   t noncentral with 2 (S - 1) degrees, shift d sqrt(S / 2)
+        P(found) = E_r P(t > critical(level, n_arms, df(r))),   t noncentral with 2 (S - 1) degrees, shift d sqrt(S / 2)
 
     r = s_a^2 / (s_a^2 + s_b^2) is Beta((S - 1)/2, (S - 1)/2) and independent of s_a^2 + s_b^2, on which alone t depends;
     df(r) = (S - 1) / (r^2 + (1 - r)^2) are Welch's degrees of freedom. Exact but for the quadrature over r.
@@ -49,7 +49,7 @@ def detectable_effect(n_arms: int, seeds: int, power: float = 0.8, level: float 
     nodes, weights = roots_jacobi(_NODES, shape - 1, shape - 1)
     ratio = (1 + nodes) / 2
     df = (seeds - 1) / (ratio**2 + (1 - ratio) ** 2)
-    needed = studentized_range.isf(level, n_arms, df) / math.sqrt(2)
+    needed = critical_t(level, n_arms, df)
 
     def found(effect: float) -> float:
         missed = nctdtr(2 * (seeds - 1), effect * math.sqrt(seeds / 2), needed)

@@ -1,4 +1,4 @@
-"""The distribution of the studentised range, fast enough for all pairs of many arms and for simulated sweeps.
+"""The distributions of the studentised range and maximum modulus, fast enough for all pairs of many arms and simulations.
 
 `scipy.stats.studentized_range` integrates adaptively: 5 to 15 ms a value, and seconds for the intervals of 16 arms. This is
 the same integral by the trapezoidal rule, to about ten digits, in microseconds; the tests hold it against scipy's.
@@ -6,6 +6,8 @@ the same integral by the trapezoidal rule, to about ten digits, in microseconds;
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -34,34 +36,51 @@ def sf(q: ArrayLike, k: int, df: ArrayLike) -> Array:
     for functions that are analytic around the line: Trefethen and Weideman, The Exponentially Convergent Trapezoidal
     Rule, 2014, doi:10.1137/130932132.
     """
-    q, df = np.broadcast_arrays(np.asarray(q, float), np.asarray(df, float))
-    values = np.array([_sf_and_slope(x, k, n)[0] if x > 0 else 1.0 for x, n in zip(q.flat, df.flat, strict=True)])
-    return values.reshape(q.shape)
+    return _each(lambda x, n: _sf_and_slope(x, _range_table(k), n)[0] if x > 0 else 1.0, q, df)
 
 
 def isf(p: float, k: int, df: ArrayLike) -> Array:
-    """The q with P(Q > q) = `p`, for 0 < p < 1; shapes as `df`.
+    """The q with P(Q > q) = `p`, for 0 < p < 1; shapes as `df`."""
+    return _each(lambda _, n: _isf(p, math.sqrt(2), k * (k - 1) // 2, _range_table(k), n), p, df)
 
-    Newton's method on log P as a function of log q, which is concave: from the second step on it comes from the right.
+
+def modulus_sf(t: ArrayLike, m: int, df: ArrayLike) -> Array:
+    """P(M > t) for M the largest modulus of `m` standard normals over an independent root of chi-squared / `df`.
+
+    As `sf`, with 1 - (1 - 2 Phi(-w))^m in place of 1 - P_k(w).
+
+    Source: Stoline and Ury, Tables of the Studentized Maximum Modulus Distribution and an Application to Multiple
+    Comparisons among Means, 1979, doi:10.1080/00401706.1979.10489726.
     """
-    df = np.asarray(df, float)
-    return np.array([_isf(p, k, float(n)) for n in df.flat]).reshape(df.shape)
+    return _each(lambda x, n: _sf_and_slope(x, _modulus_table(m), n)[0] if x > 0 else 1.0, t, df)
 
 
-def _isf(p: float, k: int, df: float) -> float:
-    # Bonferroni's bound over all pairs, which is never too small
-    log_q = float(np.log(np.sqrt(2) * -stdtrit(min(df, _MANY), p / (k * (k - 1)))))
+def modulus_isf(p: float, m: int, df: ArrayLike) -> Array:
+    """The t with P(M > t) = `p`, for 0 < p < 1; shapes as `df`."""
+    return _each(lambda _, n: _isf(p, 1.0, m, _modulus_table(m), n), p, df)
+
+
+def _each(function: Callable[[float, float], float], first: ArrayLike, second: ArrayLike) -> Array:
+    """The function's value at each of two arrays' elements, broadcast."""
+    a, b = np.broadcast_arrays(np.asarray(first, float), np.asarray(second, float))
+    return np.array([function(float(x), float(y)) for x, y in zip(a.flat, b.flat, strict=True)]).reshape(a.shape)
+
+
+def _isf(p: float, factor: float, pairs: int, tail: Array, df: float) -> float:
+    """By Newton's method on log P as a function of log q, which is concave: it comes from the right after a step."""
+    # from Bonferroni's bound, which is never too small
+    log_q = math.log(factor * -float(stdtrit(min(df, _MANY), p / (2 * pairs))))
     for _ in range(_ITERATIONS):
-        value, slope = _sf_and_slope(float(np.exp(log_q)), k, df)
-        step = np.log(value / p) * value / slope
-        log_q -= float(step)
+        value, slope = _sf_and_slope(math.exp(log_q), tail, df)
+        step = math.log(value / p) * value / slope
+        log_q -= step
         if abs(step) < 1e-6:  # and so its square is below what numbers can tell
             break
-    return float(np.exp(log_q))
+    return math.exp(log_q)
 
 
-def _sf_and_slope(q: float, k: int, df: float) -> tuple[float, float]:
-    """P(Q > q) and its derivative by log q."""
+def _sf_and_slope(q: float, tail: Array, df: float) -> tuple[float, float]:
+    """P(Q > q) and its derivative by log q, for the `tail` of Q's numerator at each w of the table."""
     df = min(df, _MANY)
     spread = 1 / np.sqrt(2 * df)  # of log s, nearly normal
     stride = int(np.clip(spread / 1.5 / _STEP, 1, _COARSEST))
@@ -69,7 +88,7 @@ def _sf_and_slope(q: float, k: int, df: float) -> tuple[float, float]:
     u = _LOG_W[reach] - np.log(q)
     squared = np.exp(2 * np.minimum(u, 350.0))
     log_density = np.log(2) + df / 2 * np.log(df / 2) - gammaln(df / 2) + df * u - df / 2 * squared
-    mass = np.exp(log_density) * _range_table(k)[reach] * (_STEP * stride)
+    mass = np.exp(log_density) * tail[reach] * (_STEP * stride)
     return float(min(1.0, mass.sum())), float(-(mass * df * (1 - squared)).sum())
 
 
@@ -83,3 +102,10 @@ def _range_table(k: int) -> Any:
     with np.errstate(divide="ignore"):  # log 0 where w is so small that nothing lies between
         lost = -np.expm1((k - 1) * np.log1p(-missing))
     return k * (lost @ (density * below ** (k - 1)))
+
+
+@cache
+def _modulus_table(m: int) -> Any:
+    """The probability that the largest modulus of `m` standard normals is above w, at each w of the table."""
+    with np.errstate(divide="ignore"):  # log 0 where w is so small that nothing lies between
+        return -np.expm1(m * np.log1p(-2 * ndtr(-np.exp(_LOG_W))))

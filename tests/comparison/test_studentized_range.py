@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from scipy.special import stdtr
 
-from gensweep.comparison.studentized_range import isf, sf
+from gensweep.comparison.studentized_range import isf, modulus_isf, modulus_sf, sf
 
 
 @pytest.mark.parametrize(("k", "df", "q"), [(2, 8, 3.0), (3, 4, 5.04), (4, 5.7, 7.0), (6, 37.2, 4.2), (16, 2.5, 20.0)])
@@ -35,3 +35,19 @@ def test_shapes_are_those_of_the_arguments_and_no_range_is_certain() -> None:
     assert sf([[0.0], [3.0]], 4, [5.0, 6.0]).shape == (2, 2)
     assert sf([[0.0], [3.0]], 4, [5.0, 6.0])[0].tolist() == [1.0, 1.0]
     assert isf(0.05, 4, [5.0, 6.0]).shape == (2,)
+
+
+def test_the_modulus_of_one_is_students_t_and_its_quantiles_are_those_of_the_tables() -> None:
+    """Stoline and Ury, 1979: 5 % points for 3, 6 and 10 at 10 degrees of freedom."""
+    assert modulus_sf([0.5, 2.0, 6.0], 1, 7) == pytest.approx(2 * stdtr(7, [-0.5, -2.0, -6.0]), rel=1e-9)
+    assert [float(modulus_isf(0.05, m, 10)) for m in (3, 6, 10)] == pytest.approx([2.829, 3.199, 3.468], abs=6e-3)
+
+
+@pytest.mark.parametrize(("m", "df"), [(3, 5.0), (10, 6.3)])
+def test_the_modulus_is_that_of_many_draws(m: int, df: float) -> None:
+    """200,000 draws place a probability of 5 % within 0.002, four of its standard errors."""
+    generator = np.random.default_rng(0)
+    largest = np.abs(generator.normal(size=(200_000, m))).max(axis=1) / np.sqrt(generator.chisquare(df, 200_000) / df)
+    t = float(modulus_isf(0.05, m, df))
+    assert np.mean(largest > t) == pytest.approx(0.05, abs=0.002)
+    assert float(modulus_sf(t, m, df)) == pytest.approx(0.05, rel=1e-9)
