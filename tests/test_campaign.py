@@ -27,7 +27,7 @@ from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking.background import Background
-from gensweep.tracking.projection import Projection
+from gensweep.tracking.projection import Progress, Projection
 from gensweep.tracking.remembered import remember
 from gensweep.trial import Failure, Job, Report
 from gensweep.verdict import SomeTrialsFailed, Stop, Verdict, judge
@@ -525,10 +525,27 @@ def test_synchronise_says_how_far_it_came(
     with folder.hold():  # its driver writes the results
         synchronise(folder, store)
     assert not (folder.path / "results.csv").exists()
-    behind = campaign.Projection(folder, store).progress.__class__(4, 3, "it is away", {})
+    behind = Progress(4, 3, "it is away", {})
     monkeypatch.setattr(campaign.Projection, "close", lambda self, final: behind)
     with pytest.raises(CannotRun, match=r"sent: 3 of 4 trials are still missing in .* \(it is away\)"):
         synchronise(folder, store)
+
+
+def test_synchronise_says_which_files_it_left_out(
+    where: Where,
+    scripted: Callable[[Script], Scripted],
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    scripted(completes)
+    folder = conduct(small("linked"), where).folder
+    for left_out, said_so in [("a link: it.png", 1), (None, 0)]:
+        capsys.readouterr()
+        done = Progress(4, 0, None, {}, left_out)
+        monkeypatch.setattr(Projection, "close", lambda self, final, done=done: done)
+        synchronise(folder, store)
+        assert capsys.readouterr().err.count("a link: it.png") == said_so
 
 
 def test_ray_runs_what_is_not_asked_for_in_this_process(

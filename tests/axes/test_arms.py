@@ -94,6 +94,33 @@ def test_an_axis_that_the_family_does_not_use_is_not_searched_there(monkeypatch:
     assert vae.unsearched == ()
 
 
+def test_below_what_a_family_does_not_use_alone_nothing_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flow, "ignores", frozenset({"training.optimizer"}))
+    (flow,) = arms(space("flow", training={"epochs": "int(1, 4)", "optimizer": {"lr": "uniform(0, 1)"}}), None, FID)
+    assert [str(axis.path) for axis in flow.axes] == ["latent_size", "training.epochs"]
+    assert [str(path) for path in flow.unsearched] == ["training.optimizer.lr"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "strange"),
+    [
+        ({"latent_size": 8, "n": 4, "q": 0.5, "lr": 0.1}, None),
+        ({"n": 1, "q": 0.0, "lr": 10.0}, None),
+        ({"n": 5}, "parameter 'n' = 5"),
+        ({"latent_size": 2, "n": 0}, "parameter 'n' = 0"),
+        ({"q": 0.75}, "parameter 'q' = 0.75"),
+        ({"q": -0.25}, "parameter 'q' = -0.25"),
+        ({"lr": -1.0}, "parameter 'lr' = -1.0"),
+        ({"latent_size": 3}, "parameter 'latent_size' = 3"),
+        ({"n": "many"}, "parameter 'n' = 'many'"),
+        ({"m": 1}, "parameter 'm' = 1"),
+    ],
+)
+def test_parameters_that_cannot_have_been_drawn_are_known(parameters: dict[str, Any], strange: str | None) -> None:
+    (arm,) = arms(space("vae", n="int(1, 4)", q="quniform(0, 0.5, 0.25)", lr="loguniform(0.1, 10)"), None, FID)
+    assert arm.unknown(parameters) == strange
+
+
 def test_parameters_are_the_same_whatever_their_order() -> None:
     assert identity({"a": 1, "b": [1, 2]}) == identity({"b": [1, 2], "a": 1}) != identity({"a": 1, "b": [2, 1]})
 

@@ -14,7 +14,7 @@ import pytest
 
 from gensweep.errors import CannotRun
 from gensweep.executors import private_folder
-from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
+from gensweep.executors.private_folder import PrivateFolder, has_shared_memory, remove_left_behind
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +66,16 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_has_is_not(
     assert not killed.exists()
     assert living.token.exists()
     assert other.exists()
+
+
+def test_a_folder_is_young_for_less_than_its_time(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (left := short / "gs-left").mkdir()
+    (left / "lock").touch()
+    now = left.lstat().st_ctime
+    for passed, is_there in [(private_folder._YOUNG - 1, True), (private_folder._YOUNG, False)]:
+        monkeypatch.setattr(private_folder.time, "time", lambda passed=passed: now + passed)
+        remove_left_behind(short)
+        assert left.exists() is is_there
 
 
 def test_what_the_user_names_comes_first(short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
