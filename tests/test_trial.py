@@ -38,6 +38,13 @@ def weights(folder: Path) -> dict[str, Any]:
     return from_bytes(newest.read("state.pt"), torch.device("cpu"))["trainee"]
 
 
+def test_a_trial_is_not_changed_by_who_runs_it(tmp_path: Path) -> None:
+    handed_out = job(tmp_path, {})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        handed_out.number = 1  # type: ignore[misc]
+    assert handed_out == job(tmp_path, {})
+
+
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f if isinstance(f, str) else f["name"])
 def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any) -> None:
     configuration = small_configuration(family)

@@ -123,3 +123,14 @@ def test_what_is_left_out_is_said_at_the_end(driver: Driver, memory: MemoryStore
     background.start()
     background.close(final=True)
     assert any("results.csv" in line for line in said)
+
+
+@pytest.mark.parametrize(("links", "end"), [(3, "02.png in "), (4, "02.png and 1 more in ")])
+def test_as_many_links_as_are_shown_are_all(driver: Driver, secret: Path, links: int, end: str) -> None:
+    (trial,) = (driver.folder.path / "trials").iterdir()
+    for n in range(links):
+        (trial / "samples" / f"{n:02}.png").symlink_to(secret)
+    attached = Attached(driver.folder.path)
+    list(attached.of_a_trial(trial))
+    assert end in str(attached.sentence())
+    assert ("more" in str(attached.sentence())) is (links == 4)

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from memory_store import MemoryStore
 from mlflow_server import Server
 from tracked_sweep import Driver, Store
 
@@ -100,8 +101,43 @@ def test_a_store_that_cannot_be_opened_is_told_once_and_nothing_waits(driver: Dr
     assert background.error is not None
     assert "cannot be used" in told[0]
     progress = background.close(final=True)
+    assert progress == Progress(0, 0, str(background.error), {})
     assert not progress.is_done
     assert len(told) == 1
+
+
+def test_a_store_that_keeps_it_waiting_is_left_with_a_word_on_what_to_do(driver: Driver) -> None:
+    answers, said = threading.Event(), list[str]()
+
+    def slow(_uri: str) -> MemoryStore:
+        answers.wait(60)
+        return MemoryStore()
+
+    background = Background(Projection(driver.folder, "memory://here", open_store=slow), say=said.append)
+    background.start()
+    try:
+        progress = background.close(final=True, limit=0.05)
+    finally:
+        answers.set()
+        background.opened.wait(60)
+    assert progress == Progress(0, 0, "the store is still busy with an earlier request", {})
+    (line,) = said
+    assert "lacks some of 0 trials (the store is still busy" in line
+    assert "gensweep sync study" in line
+
+
+@pytest.mark.parametrize("left_out", [None, "not sent to MLflow, because they are links: it.png"])
+def test_what_was_left_out_and_refused_is_said_at_the_end(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, left_out: str | None
+) -> None:
+    said: list[str] = []
+    background = Background(
+        Projection(driver.folder, "memory://here", open_store=lambda _: MemoryStore()), say=said.append
+    )
+    done = Progress(2, 0, None, {"0001": "too long"}, left_out)
+    monkeypatch.setattr(background.projection, "close", lambda **_given: done)
+    assert background.close(final=True) == done
+    assert said == [*([left_out] if left_out else []), "MLflow refused trial 0001: too long"]
 
 
 def test_it_waits_with_opening_for_what_it_is_told_to_wait_for(driver: Driver, store: Store) -> None:

@@ -36,6 +36,15 @@ def test_a_trial_is_found_by_arm_family_and_code() -> None:
     assert "mlflow.source.git.commit" not in describe.source_tags({"git": {"commit": None}})
 
 
+@pytest.mark.parametrize(
+    ("named", "name"), [("digits", "digits"), ({"name": "digits", "size": 8}, "digits"), ({"size": 8}, None), (8, None)]
+)
+def test_a_component_has_its_name_however_it_is_written(named: object, name: str | None) -> None:
+    configuration = {"family": {"name": "wae", "divergence": named}, "dataset": named}
+    tags = describe.trial_tags(record(configuration=configuration), {})
+    assert (tags.get("gensweep.divergence"), tags.get("gensweep.dataset")) == (name, name)
+
+
 def test_a_row_is_points_at_its_epoch_and_time_without_infinite_values() -> None:
     points = list(describe.row_points(row(0, 3, up=math.inf, down=-math.inf, nan=math.nan)))
     assert {point.name for point in points} == {"loss.model", "fid", "nan", "epoch.seconds"}

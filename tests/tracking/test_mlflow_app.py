@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from flask import Flask
 from mlflow_server import Server
 from tracked_sweep import Driver
 
@@ -287,3 +289,30 @@ def test_a_link_in_place_of_the_artifacts_is_not_followed(
         link.unlink()
     assert answer.status_code == 403
     assert "--artifacts FOLDER" in answer.text
+
+
+def test_workers_make_the_tables_of_the_users_one_after_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from gensweep.tracking import mlflow_app  # which reads the settings of MLflow's users
+
+    (config := tmp_path / "auth.ini").touch()
+    made: list[str] = []
+
+    def take(how: int) -> None:
+        with config.open("rb") as another:
+            fcntl.flock(another, how | fcntl.LOCK_NB)
+
+    def create_app() -> Flask:
+        with pytest.raises(BlockingIOError):
+            take(fcntl.LOCK_SH)
+        made.append("tables")
+        return Flask("app")
+
+    monkeypatch.setenv("MLFLOW_AUTH_CONFIG_PATH", str(config))
+    monkeypatch.setattr(mlflow_app, "_confine_artifacts", lambda: None)
+    monkeypatch.setattr(mlflow_app, "flask_app", Flask("app"))
+    monkeypatch.setattr(mlflow_app.auth, "create_app", create_app)
+    mlflow_app.private()
+    take(fcntl.LOCK_EX)
+    assert made == ["tables"]

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -142,6 +143,23 @@ def test_more_than_a_request_may_hold_arrives(runs: RunStore, request: pytest.Fi
     found, tags, _, _ = content(runs, run_id)
     assert found == parameters
     assert tags["t100"] == "100"
+
+
+def test_each_request_is_as_large_as_mlflow_takes_and_nothing_is_sent_twice(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, asked = open_store(store.uri), list[dict[str, list[Any]]]()
+    assert isinstance(runs, mlflow_store.MlflowStore)
+    monkeypatch.setattr(runs._client, "log_batch", lambda _run_id, synchronous, **sent: asked.append(sent))
+    series = [Point("loss", float(step), START + step, step) for step in range(1700)]
+    parameters, tags = ({f"{letter}{n}": str(n) for n in range(most)} for letter, most in [("p", 250), ("t", 101)])
+    runs.log("any", series, parameters, tags)
+    assert [[len(sent[kind]) for kind in ("metrics", "params", "tags")] for sent in asked] == [
+        [800, 100, 100], [800, 100, 1], [100, 50, 0],
+    ]  # fmt: skip
+    assert [metric.step for sent in asked for metric in sent["metrics"]] == list(range(1700))
+    assert [parameter.key for sent in asked for parameter in sent["params"]] == list(parameters)
+    assert [tag.key for sent in asked for tag in sent["tags"]] == list(tags)
 
 
 def test_times_are_milliseconds(store: Store) -> None:

@@ -9,7 +9,7 @@ import pytest
 from gensweep.errors import DamagedSweep
 from gensweep.tracking.cursor import Cursor
 from gensweep.tracking.remembered import remember
-from gensweep.tracking.sent import CURSOR, disbelieved, is_sent_to, store_of
+from gensweep.tracking.sent import CURSOR, disbelieved, forget, is_sent_to, store_of
 
 REMOTE = "http://tracking.example:5000"
 
@@ -87,3 +87,11 @@ def test_what_a_folder_says_reaches_the_terminal_as_text(sweep: Path) -> None:
     assert disbelieved(sweep, None) is None
     with pytest.raises(DamagedSweep):
         Cursor.load(sweep / CURSOR, "http://x")
+
+
+def test_what_was_sent_is_forgotten_also_where_nothing_was(sweep: Path) -> None:
+    forget(sweep)
+    says(sweep, REMOTE)
+    forget(sweep)
+    assert not is_sent_to(sweep, REMOTE)
+    assert disbelieved(sweep, None) is None
