@@ -42,6 +42,8 @@ PARTS = {
         "tests/tracking/test_background.py",
         "tests/tracking/test_store.py",
         "tests/tracking/test_run_store.py",
+        "tests/tracking/test_identity.py",
+        "tests/tracking/test_store_schema.py",
     ],
     "gensweep/campaign.py": ["tests/test_campaign.py"],
     "gensweep/verdict.py": ["tests/test_campaign.py", "tests/cli/test_showing.py"],
