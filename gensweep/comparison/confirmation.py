@@ -136,7 +136,8 @@ def _chosen(rows: Sequence[Row], table: Trials) -> int:
     parents = list(dict.fromkeys(int(row["parent"]) for row in rows))
 
     def mean(parent: int) -> float:
-        return _mean([loss(row, table.objective) for row in rows if row["parent"] == parent])
+        scored = [loss(row, table.objective) for row in rows if row["parent"] == parent and _is_scored(row)]
+        return _mean(scored) if scored else math.inf
 
     return min(parents, key=lambda parent: (mean(parent), parents.index(parent)))
 

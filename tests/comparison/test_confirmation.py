@@ -138,3 +138,11 @@ def test_scores_beyond_what_can_be_added_are_scores(write: Write) -> None:
     confirmed(sweep, "vae", (1e308, 1.1e308, 1.2e308))
     confirmed(sweep, "wae", SEEDS["wae"])
     assert of(sweep).verdict.arm == "wae"
+
+
+def test_a_seed_that_failed_says_nothing_against_its_configuration(write: Write) -> None:
+    sweep = write()
+    better = confirmed(sweep, "vae", SEEDS["vae"], found=2.0)
+    sweep.trial("vae", None, parent=better, outcome="FAILED")
+    confirmed(sweep, "vae", (0.5, 0.6), found=3.0)
+    assert of(sweep).chosen == {"vae": better}
