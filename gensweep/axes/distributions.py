@@ -52,6 +52,10 @@ class Distribution(ABC):
     def share(self, value: Any) -> float:
         """A share in [0, 1] at which `at` gives this value: the middle of all of them."""
 
+    @abstractmethod
+    def holds(self, value: Any) -> bool:
+        """Whether the value can have been drawn, but for rounding."""
+
     @property
     @abstractmethod
     def n_values(self) -> int | None:
@@ -111,6 +115,13 @@ class Choice(Distribution):
         """The middle of the option's part."""
         return (self.labels.index(write_item(value)) + 0.5) / len(self.options)
 
+    def holds(self, value: Any) -> bool:
+        """Whether it is one of the options, of the same type."""
+        try:
+            return write_item(value) in self.labels
+        except (ValueError, TypeError):  # a mapping, which no option is
+            return False
+
     def grid(self, points: int) -> list[Any]:
         """Every option, in the order in which they are written."""
         return list(self.options)
@@ -146,6 +157,13 @@ class _Range(Distribution):
         """One where the ends are the same."""
         return 1 if self.low == self.high else None
 
+    def holds(self, value: Any) -> bool:
+        """Whether it is a number between the ends, which an error of rounding may pass."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        slack = 1e-9 * max(abs(self.low), abs(self.high))
+        return self.low - slack <= value <= self.high + slack
+
     def ends(self) -> list[Any]:
         """The lowest and the highest value."""
         return list(dict.fromkeys([self.low, self.high]))
@@ -168,6 +186,10 @@ class _Whole(_Range):
                 raise DistributionError(
                     f"{self}: {end} is not a whole number. Write whole ends, or {cure}({_ends(self.low, self.high)})"
                 )
+
+    def holds(self, value: Any) -> bool:
+        """Whether it is a whole number from end to end."""
+        return isinstance(value, int) and super().holds(value)
 
     @property
     def n_values(self) -> int:
@@ -293,6 +315,10 @@ class QUniform(_Range):
     def at(self, share: float) -> Number:
         """Each value alike."""
         return self.after(_step(share, self.n_values))
+
+    def holds(self, value: Any) -> bool:
+        """Whether it is one of the values."""
+        return super().holds(value) and math.isclose(value, self.at(self.share(value)), abs_tol=1e-9 * self.q)
 
     def share(self, value: Number) -> float:
         """The middle of the value's part."""

@@ -61,10 +61,35 @@ _OF_SIZES = {
 }  # fmt: skip
 _SIZE = re.compile(r"[\w ()=',+*/%-]*", re.ASCII)
 _SYMBOL = re.compile(r"[su]\d{1,4}", re.ASCII)  # torch counts up to the number of one
-_UNCHECKED = re.compile(
-    r"unsafe|sparse|nested|segment|alias|as_strided|quantized|fbgemm|mkldnn|cudnn|embedding_bag|from_blob|^set_|^resize|^_(?!"
-    r"adaptive_avg_pool|assert_|conv|log_softmax|native_batch_norm|prelu|reshape_copy|scaled_dot_product|softmax|to_copy|upsample)"
-)  # operators that read or write where a number of the file says, unchecked, and what is torch's own alone
+_NETWORKS_USE = """
+    linear matmul mm bmm addmm baddbmm addbmm addmv mv dot vdot outer einsum bilinear cosine_similarity kron
+    tensordot conv1d conv2d conv3d convolution conv_transpose1d conv_transpose2d conv_transpose3d _convolution
+    conv_tbc batch_norm layer_norm native_layer_norm group_norm instance_norm rms_norm max_pool1d max_pool2d
+    max_pool3d max_pool2d_with_indices max_pool3d_with_indices avg_pool1d avg_pool2d avg_pool3d adaptive_avg_pool1d
+    adaptive_avg_pool2d adaptive_avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_max_pool1d
+    adaptive_max_pool2d adaptive_max_pool3d relu relu6 leaky_relu rrelu prelu _prelu_kernel elu selu celu gelu silu
+    mish sigmoid log_sigmoid logit tanh softplus softshrink hardshrink hardtanh hardswish hardsigmoid threshold glu
+    erf erfc erfinv sin cos tan asin acos atan atan2 sinh cosh asinh acosh atanh sinc exp exp2 expm1 log log2 log10
+    log1p sqrt rsqrt square reciprocal abs neg sign sgn ceil floor round trunc frac softmax _softmax log_softmax
+    _log_softmax logsumexp logcumsumexp logaddexp logaddexp2 scaled_dot_product_attention dropout native_dropout
+    alpha_dropout feature_dropout feature_alpha_dropout embedding one_hot add sub rsub mul div true_divide divide
+    multiply subtract floor_divide remainder fmod pow addcmul addcdiv lerp maximum minimum max min amax amin argmax
+    argmin aminmax fmax fmin mean sum prod std var std_mean var_mean median cumsum cumprod norm linalg_vector_norm
+    linalg_matrix_norm frobenius_norm dist cdist clamp clamp_min clamp_max clip nan_to_num all any eq ne lt le gt ge
+    logical_and logical_or logical_not logical_xor isnan isinf isfinite where bitwise_and bitwise_or bitwise_not
+    bitwise_xor view reshape flatten unflatten ravel squeeze unsqueeze permute transpose t mT movedim moveaxis
+    swapaxes contiguous clone detach expand expand_as broadcast_to repeat repeat_interleave tile cat concat
+    concatenate stack hstack vstack split split_with_sizes chunk unbind slice narrow select index index_select
+    gather take_along_dim flip roll rot90 tril triu diagonal diag diag_embed unfold im2col pixel_shuffle
+    pixel_unshuffle channel_shuffle pad constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d
+    replication_pad1d replication_pad2d replication_pad3d upsample_nearest1d upsample_nearest2d upsample_nearest3d
+    upsample_linear1d upsample_bilinear2d upsample_trilinear3d upsample_bicubic2d _upsample_nearest_exact2d
+    _upsample_bilinear2d_aa _upsample_bicubic2d_aa grid_sampler grid_sampler_2d affine_grid_generator to _to_copy
+    type_as view_as reshape_as copy lift_fresh_copy arange zeros zeros_like ones ones_like full full_like new_zeros
+    new_ones new_full scalar_tensor fill masked_fill sym_size sym_numel sym_constrain_range
+    sym_constrain_range_for_size _assert_tensor_metadata _assert_scalar convert_element_type broadcast_in_dim
+"""
+_OPERATORS = frozenset(_NETWORKS_USE.split())  # of ATen; each is known to check its arguments, and reads no file
 _ASSUMPTIONS = {
     "integer",
     "positive",
@@ -240,18 +265,19 @@ def _quoted(text: Any, _depth: int) -> Any:
 
 
 def _operator(target: Any, _depth: int) -> Any:
-    """A known operator on tensors that reaches no file."""
+    """An operator of the list, in any overload but one that writes to a tensor that is given (`out`)."""
     if target in _ARITHMETIC:
         return target
     named = _OPERATOR.fullmatch(target)
     _check(named, "operator", target)
     assert named is not None
     space, name, overload = named.groups()
-    _check(not _UNCHECKED.search(name), "operator that checks no bounds", target)
+    if name not in _OPERATORS and name.removesuffix("_") not in _OPERATORS:  # relu_ is relu in place
+        raise UnsafeError(f"uses the operator {target:.100}, which is not known to check what a file gives it")
     found = getattr(getattr(getattr(torch.ops, space), name, None), overload, None)
     _check(isinstance(found, torch._ops.OpOverload), "operator", target)
     assert isinstance(found, torch._ops.OpOverload)
-    _check(all(argument.name != "filename" for argument in found._schema.arguments), "operator on a file", target)
+    _check(not any(argument.is_out for argument in found._schema.arguments), "operator", target)
     return target
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import logging
 import os
 import tempfile
 import urllib.request
@@ -202,9 +203,20 @@ def _torchscript(data: bytes) -> torch.nn.Module:
 
 
 def _exported(data: bytes) -> torch.nn.Module:
-    module = torch.export.load(io.BytesIO(data)).module(check_guards=False)  # of guards there is only code
+    talkers = [logging.getLogger(name) for name in ("torch.export", "torch._export.serde.serialize")]
+    for talker in talkers:  # they print the traceback of what is raised
+        talker.addFilter(_nothing)
+    try:
+        module = torch.export.load(io.BytesIO(data)).module(check_guards=False)  # of guards there is only code
+    finally:
+        for talker in talkers:
+            talker.removeFilter(_nothing)
     module.training = False  # its mode was fixed when it was exported, and .eval() is refused
     return module
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def _digest(file: Path) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gensweep.datasets import base as datasets
-from gensweep.errors import DamagedSweep
+from gensweep.errors import ConfigError, DamagedSweep
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -40,12 +40,29 @@ class Driver:
 
     def _refuse_strange_trials(self) -> None:
         for record in self.state.trials.values():
-            arm = self.sweep.arms.get(record.arm)
-            if strange := f"arm {record.arm!r:.60}" if arm is None else arm.unknown(record.parameters):
+            if strange := self._strange(record):
                 raise DamagedSweep(
-                    f"{self.folder.path}: trial {record.number} of the ledger has the {strange}, which sweep.yaml does "
-                    "not know. Nothing was changed. Restore both from one copy."
+                    f"{self.folder.path}: trial {record.number} of the ledger has {strange}. Nothing was changed. Restore "
+                    "both from one copy."
                 )
+
+    def _strange(self, record: TrialRecord) -> str | None:
+        """What sweep.yaml would not have made of this trial. What has ended is not trained again, so is not made again."""
+        arm = self.sweep.arms.get(record.arm)
+        if strange := f"arm {record.arm!r:.60}" if arm is None else arm.unknown(record.parameters):
+            return f"the {strange}, which sweep.yaml does not know"
+        if arm is None or record.outcome is not None:
+            return None
+        seed = record.configuration.get("seed", -1)
+        try:
+            made = configuration_of({**arm.configuration(record.parameters, seed), "seed": seed})
+            said = configuration_of(record.configuration)
+        except ConfigError as error:
+            return f"no configuration: {error}"
+        if made == said:
+            return None
+        other = next(name for name, value in made if value != getattr(said, name))
+        return f"another {other!r} than sweep.yaml gives it"
 
     @property
     def total(self) -> int:

@@ -111,6 +111,8 @@ def test_below_what_a_family_does_not_use_alone_nothing_is_searched(monkeypatch:
         ({"q": 0.75}, "parameter 'q' = 0.75"),
         ({"q": -0.25}, "parameter 'q' = -0.25"),
         ({"lr": -1.0}, "parameter 'lr' = -1.0"),
+        ({"lr": 20.0}, "parameter 'lr' = 20.0"),
+        ({"lr": 0.05}, "parameter 'lr' = 0.05"),
         ({"latent_size": 3}, "parameter 'latent_size' = 3"),
         ({"n": "many"}, "parameter 'n' = 'many'"),
         ({"m": 1}, "parameter 'm' = 1"),

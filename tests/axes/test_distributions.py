@@ -111,6 +111,7 @@ def test_draws_and_grids_lie_inside_and_include_the_ends(distribution: Distribut
         assert (grid[0], grid[-1]) == (ends[0], ends[-1])
         assert len(set(grid)) == 5
         assert all(ends[0] <= value <= ends[-1] for value in [*drawn, *grid])
+    assert all(distribution.holds(value) for value in [*drawn, *grid, *ends])
 
 
 def test_a_grid_has_no_value_twice() -> None:
@@ -144,3 +145,28 @@ def test_a_choice_of_more_options_than_can_be_looked_up_is_refused() -> None:
     assert parse(f"choice({', '.join(map(str, range(MOST_OPTIONS)))})") is not None
     with pytest.raises(DistributionError, match=r"10001 options, and at most 10000 .* int\(1, 20000\)"):
         parse(f"choice({', '.join(map(str, range(MOST_OPTIONS + 1)))})")
+
+
+@pytest.mark.parametrize(
+    ("text", "strange"),
+    [
+        ("choice(a, 2, null, true, [1, 2])", ["b", "2", 2.0, 1, "true", [1], {"a": 1}, {1}]),
+        ("uniform(0.1, 0.7)", [0.0999, 0.7001, "0.5", None, True, math.nan, math.inf, [0.5]]),
+        ("loguniform(0.1, 10)", [0.0999, 10.001, 0, -1.0, math.nan]),
+        ("int(-2, 4)", [-3, 5, 1.5, 2.0, False, "1"]),
+        ("logint(1, 90)", [0, 91, 2.5]),
+        ("quniform(0.1, 0.9, 0.2)", [0.2, 0.91, -0.1, 1.1, "0.3"]),
+    ],
+)
+def test_what_cannot_have_been_drawn_is_not_held(text: str, strange: list[object]) -> None:
+    law = parse(text)
+    assert law is not None
+    assert [value for value in strange if law.holds(value)] == []
+
+
+@pytest.mark.parametrize("text", ["uniform(0.1, 0.7)", "loguniform(0.1, 0.7)"])
+def test_an_error_of_rounding_at_an_end_is_held(text: str) -> None:
+    law = parse(text)
+    assert law is not None
+    assert law.holds(math.nextafter(0.1, 0))
+    assert law.holds(math.nextafter(0.7, 1))

@@ -7,6 +7,7 @@ import json
 import shutil
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -118,13 +119,17 @@ def crafted(folder: Path, finished: Path, **changes: object) -> Path:
     events = [json.loads(line) for line in log.read_bytes().splitlines()]
     first = next(event for event in events if event["event"] == "issued")
     first |= changes
+    write_log(log, events)
+    return sweep
+
+
+def write_log(log: Path, events: list[dict[str, Any]]) -> None:
     lines = []
     for event in events:
-        del event["crc"]
-        text = json.dumps(event, sort_keys=True, separators=(",", ":")).encode()
+        said = {name: value for name, value in event.items() if name != "crc"}
+        text = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
         lines.append(text[:-1] + b',"crc":"%08x"}\n' % zlib.crc32(text))
     log.write_bytes(b"".join(lines))
-    return sweep
 
 
 @pytest.mark.parametrize("arm", ["x/../../../../outside", "/outside", "a\0b", "a" * 400])
@@ -142,6 +147,30 @@ def test_a_trial_that_was_never_drawn_is_not_gone_on_with(gensweep: Command, tmp
     ended = gensweep("resume", "tiny", "--samples", "3", "--in-process")
     assert ended.code == 5
     assert "has the parameter 'latent_size' = 1000000, which sweep.yaml does not know" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"dataset": {"name": "digits"}}, "another 'dataset' than sweep.yaml gives it"),
+        ({"training": {"epochs": 10**6}}, "another 'training' than sweep.yaml gives it"),
+        ({"latent_size": 10**9}, "no configuration: trial.latent_size: was drawn"),
+        ({"seed": "x"}, "no configuration: trial.seed: was drawn"),
+    ],
+)
+def test_an_unfinished_trial_is_trained_as_its_definition_says_or_not(
+    gensweep: Command, tmp_path: Path, done, change: dict[str, object], says: str
+) -> None:
+    """A log of a stranger names what is trained next; what it says of finished trials nobody trains."""
+    sweep = crafted(tmp_path, done[0])
+    log = sweep / "ledger" / "events.jsonl"
+    events = [json.loads(line) for line in log.read_bytes().splitlines()]
+    issued = next(at for at, event in enumerate(events) if event["event"] == "issued")
+    events[issued]["configuration"] |= change
+    write_log(log, events[: issued + 1])
+    ended = gensweep("resume", "tiny", "--in-process")
+    assert ended.code == 5
+    assert says in ended.err
 
 
 def test_a_definition_of_another_name_does_not_run_another_folder(gensweep: Command, tmp_path: Path, done) -> None:

@@ -26,6 +26,9 @@ from tests.cli.conftest import call
 ROUTE = "/api/2.0/mlflow/experiments/search?max_results=1"
 
 
+pytestmark = pytest.mark.slow  # half a minute of installing and of servers
+
+
 @pytest.fixture(scope="module")
 def stack() -> Iterator[TrackingStack]:
     stack = start_stack()

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from gensweep.errors import ConfigError
-from gensweep.extractors.exported import LARGEST_NOTE, UnsafeError, is_exported, note, packed, without_code
+from gensweep.extractors.exported import _OPERATORS, LARGEST_NOTE, UnsafeError, is_exported, note, packed, without_code
 from gensweep.extractors.foreign import load
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
@@ -139,20 +139,25 @@ EVIL: dict[str, Callable[[bytes, Path], bytes]] = {
     "the operator": lambda archive, _: in_graph(
         archive, lambda g: _first_node(g).update(target="torch.ops.aten.__init__.__globals__")
     ),
-    "the operator on a file": lambda archive, _: in_graph(
-        archive, lambda g: _first_node(g).update(target="torch.ops.aten.from_file.default")
-    ),
     **{
-        f"the operator that checks no bounds '{target}'": lambda archive, _, target=target: in_graph(
+        f"uses the operator {target}, which is not known to check": lambda archive, _, target=target: in_graph(
             archive, lambda g: _first_node(g).update(target=target)
         )
         for target in (
+            "torch.ops.aten.from_file.default",
             "torch.ops.aten._sparse_coo_tensor_unsafe.default",
             "torch.ops.aten.segment_reduce.default",
             "torch.ops.aten.as_strided.default",
+            "torch.ops.aten.set_.source_Storage",
             "torch.ops.aten._reshape_alias.default",
         )
     },
+    "the operator 'torch.ops.aten.add.out'": lambda archive, _: in_graph(
+        archive, lambda g: _first_node(g).update(target="torch.ops.aten.add.out")
+    ),
+    "the operator 'torch.ops.aten.relu.absent'": lambda archive, _: in_graph(
+        archive, lambda g: _first_node(g).update(target="torch.ops.aten.relu.absent")
+    ),
     "the symbol": lambda archive, _: in_graph(
         archive, lambda g: g["range_constraints"].update(u99999999999999={"min_val": 0, "max_val": 3})
     ),
@@ -178,6 +183,11 @@ EVIL: dict[str, Callable[[bytes, Path], bytes]] = {
 }
 
 
+def test_every_operator_that_is_let_through_is_one_of_torch():
+    spaces = (torch.ops.aten, torch.ops.prims)
+    assert [name for name in sorted(_OPERATORS) if not any(hasattr(space, name) for space in spaces)] == []
+
+
 @pytest.mark.parametrize("says", EVIL)
 def test_what_could_run_code_is_refused_before_torch_opens_it(tmp_path, honest, says):
     evil = EVIL[says](honest[1], tmp_path / "planted")
@@ -185,6 +195,14 @@ def test_what_could_run_code_is_refused_before_torch_opens_it(tmp_path, honest, 
         opened(tmp_path, evil)
     assert says.strip() in str(refused.value)
     assert not (tmp_path / "planted").exists()
+
+
+def test_a_damaged_graph_is_one_error_and_no_traceback_of_torch(tmp_path, honest, caplog, capfd):
+    damaged = in_graph(honest[1], lambda graph: graph["graph_module"]["graph"]["nodes"].reverse())
+    with pytest.raises(ConfigError, match="holds no network that torch can load"):
+        opened(tmp_path, damaged)
+    assert not caplog.records
+    assert capfd.readouterr().err == ""
 
 
 def _in_sizes(archive: bytes, rewritten: Callable[[str], str]) -> bytes:

@@ -76,7 +76,13 @@ def test_the_two_losses_of_a_gan_end_at_their_own_optima() -> None:
         ("kl", {"name": "f_gan", "f": "kl"}, 512, 0.05),
         pytest.param("reverse_kl", {"name": "f_gan", "f": "reverse_kl"}, 512, 0.05, marks=pytest.mark.slow),
         pytest.param("pearson", {"name": "f_gan", "f": "pearson"}, 512, 0.06, marks=pytest.mark.slow),
-        ("wasserstein_1", {"name": "wgan", "constraint": {"name": "lipschitz_penalty", "weight": 10}}, 256, 0.03),
+        pytest.param(
+            "wasserstein_1",
+            {"name": "wgan", "constraint": {"name": "lipschitz_penalty", "weight": 10}},
+            256,
+            0.03,
+            marks=pytest.mark.slow,
+        ),
         pytest.param("sobolev_fixed_point", {"name": "sobolev_gan", "rho": 0.01}, 256, 0.02, marks=pytest.mark.slow),
     ],
 )

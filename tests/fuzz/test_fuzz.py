@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.campaign import KINDS, search
 
-QUICK = 120  # cases; each takes some hundredths of a second
+QUICK = 60  # cases; each takes some hundredths of a second
 LONG = 20_000
 
 

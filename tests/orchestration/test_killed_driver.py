@@ -8,6 +8,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results
 
 SPACE = """
@@ -27,6 +29,7 @@ trial:
 """
 
 
+@pytest.mark.slow
 def test_a_driver_that_is_killed_goes_on_and_nothing_tells_it_from_one_that_was_not(
     tmp_path: Path, empty_database: Path
 ) -> None:

@@ -297,6 +297,7 @@ def test_a_model_without_a_named_objective_has_no_row(write, family) -> None:
     assert table(write, (family, (1.0, 1.8))) is None
 
 
+@pytest.mark.slow
 def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path, empty_database) -> None:
     """Through the command, on a mixture given by overrides; two passes, so nothing is asked of the fit."""
     shutil.copy(empty_database, tmp_path / "mlflow.db")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+import pytest
 from tracked_sweep import Driver, Store
 
 from gensweep.tracking.projection import Projection
@@ -24,6 +25,7 @@ print(projection.sync(), flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_random_leaves_no_double(driver: Driver, store: Store) -> None:
     trials = 60
     for number in range(trials):
