@@ -22,7 +22,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.text import counted
+from gensweep.text import counted, printable
 
 CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
@@ -189,10 +189,13 @@ def write_csv(table: Trials, destination: Path) -> None:
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
-    """Rows as CSV. A float is written so that reading it gives the same bits; None is an empty cell."""
+    """Rows as CSV. A float is written so that reading it gives the same bits; None is an empty cell.
+
+    Texts and names come without what a terminal obeys: such files are looked at with `cat`.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(map(printable, columns))
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     return text.getvalue().encode()
 
@@ -295,7 +298,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return repr(value)
-    return value if isinstance(value, str) else json.dumps(value)
+    return printable(value) if isinstance(value, str) else json.dumps(value)
 
 
 def _in_order(names: Iterable[str]) -> list[str]:

@@ -229,3 +229,8 @@ def test_what_stands_below_an_unused_axis_is_unused_too(write: Write) -> None:
     rows = collect.trials(sweep.folder).rows
     assert [(row["network"], row["width"]) for row in rows] == [("mlp", 8), ("conv", 8), (None, None)]
     assert rows[2]["unused"] == {"network", "width"}
+
+
+def test_a_file_that_is_looked_at_in_a_terminal_holds_nothing_that_one_obeys() -> None:
+    made = collect.as_csv([{"a\x1b]0;title\x07": "\x1b[31mred\x1b[0m", "b": ["\x1b"]}], ["a\x1b]0;title\x07", "b"])
+    assert made == b'a,b\nred,"[""\\u001b""]"\n'

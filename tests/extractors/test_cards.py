@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -27,6 +28,11 @@ def test_a_card_that_does_not_say_how_it_was_made_adds_nothing_to_a_protocol(tmp
     """The protocols of files without such a card are what they were before there was one."""
     (tmp_path / "net.json").write_text('{"range": [-1, 1], "sha256": "00", "kind": "labels"}')
     assert card_of(tmp_path / "net.pt2", b"").described == {}
+
+
+def test_a_pipe_beside_a_network_is_no_card_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "net.json")
+    assert card_of(tmp_path / "net.pt2", b"") == Card()
 
 
 def test_a_file_that_ends_in_json_is_not_its_own_card(tmp_path):
