@@ -75,4 +75,4 @@ def open(name: str, runs: str | Path = "runs") -> Verdict:  # noqa: A001 -- gens
     Raises:
         ConfigError: there is no such sweep.
     """
-    return judge(SweepFolder.open((Path(runs) / name).resolve()))
+    return judge(SweepFolder.open((Path(runs) / name).resolve())).with_baselines()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,8 @@ from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
 from gensweep.verdict import Stop, Verdict, judge
 
-_JUDGING = "scoring the data and models that learn nothing, comparing, writing the report"
+_JUDGING = "comparing"
+_REPORTING = "writing the report"
 _IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
 
 
@@ -47,8 +48,14 @@ class Where:
     in_process: bool = False
 
 
-def conduct(sweep: Sweep, where: Where) -> Verdict:
+def nobody(_: Verdict) -> None:
+    """Is told nothing."""
+
+
+def conduct(sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody) -> Verdict:
     """Run a sweep, or go on with it where it stands. What went wrong on the way is in the verdict.
+
+    `told` gets the verdict as soon as there is one: what the scores mean, the report and MLflow's copy come after it.
 
     Raises:
         ConfigError: the data or an extractor cannot be read, or the folder holds another sweep of this name.
@@ -67,8 +74,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
             f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
             f"gensweep resume {sweep.name} --samples N"
         )
-        with waiting(_JUDGING):
-            return _again(SweepFolder.open(path.resolve()), uri)
+        return _again(SweepFolder.open(path.resolve()), uri, told)
     _refuse_unwritable(path)
     check_reachable(uri)
     with _executor(sweep, where, path) as executor:
@@ -79,7 +85,7 @@ def conduct(sweep: Sweep, where: Where) -> Verdict:
         folder = _folder(sweep, path, surroundings)
         with folder.hold():
             _bring_level(folder, sweep, surroundings)
-            return _run(sweep, folder, where, executor)
+            return _run(sweep, folder, where, executor, told)
 
 
 def is_done(path: Path, sweep: Sweep) -> bool:
@@ -130,7 +136,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     _say_if(disbelieved(folder.path, tracking_uri))
     projection.start()
     if folder.holder() is None:
-        judge(folder).write()
+        judge(folder).with_baselines(say).write()
         progress = projection.close(final=folder.state().finished)
     else:
         progress = projection.sync(force=True)
@@ -159,11 +165,9 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
     return RayTune(cluster, path.resolve() / ".ray")
 
 
-def _again(folder: SweepFolder, uri: str) -> Verdict:
+def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None]) -> Verdict:
     """The verdict on a sweep that is done; it is sent to a store that has nothing of it."""
-    verdict = judge(folder)
-    if not verdict.report.exists():
-        verdict.write()
+    verdict = _judged(folder, None, told)
     if is_sent_to(folder.path, uri):
         return verdict
     say(f"sending {folder.name} to MLflow at {redacted(uri)}")
@@ -224,7 +228,24 @@ def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, o
     folder.renew(sweep.definition(), environment=surroundings)
 
 
-def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) -> Verdict:
+def _judged(folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None]) -> Verdict:
+    """The verdict, told at once; then what takes longer, and the report with it."""
+    with waiting(_JUDGING):
+        verdict = judge(folder, stop)
+    try:
+        told(verdict)
+    finally:
+        try:
+            verdict = verdict.with_baselines(say)
+        finally:
+            with waiting(_REPORTING):
+                verdict.write()
+    return verdict
+
+
+def _run(
+    sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor, told: Callable[[Verdict], None]
+) -> Verdict:
     display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
     first_report = threading.Event()
 
@@ -252,9 +273,7 @@ def _run(sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor) ->
         driver.finish()
     finally:
         try:
-            with waiting(_JUDGING):
-                verdict = judge(folder, Stop(driver.stop_reason, driver.stop_code) if driver.stop_reason else None)
-                verdict.write()
+            verdict = _judged(folder, Stop(driver.stop_reason, driver.stop_code) if driver.stop_reason else None, told)
         finally:
             with waiting("bringing MLflow level with the sweep"):
                 background.close(final=driver.is_done)

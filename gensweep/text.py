@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # sequences that move the cursor, colour, rename the window or write the clipboard: ESC [ ... m, ESC ] ... BEL, ESC P ... ESC \\
@@ -40,6 +41,16 @@ def markdown(text: str) -> str:
     """
     line = " ".join(printable(text).splitlines())
     return _LINK.sub(r"\]", _HTML.sub("&lt;", _MARKS.sub(r"\\\g<0>", line)))
+
+
+def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    """Rows of text as a Markdown table; the first column is left-aligned, the others right."""
+    if not rows:
+        return ""
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    lines = [[markdown(column) for column in columns], ["---", *["---:"] * (len(columns) - 1)]]
+    lines += [[markdown(row.get(column, "")) for column in columns] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def number(value: Any, digits: int = 4) -> str:

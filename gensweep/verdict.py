@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gensweep.comparison import collect, report
 from gensweep.comparison.collect import Trials
 from gensweep.comparison.compare import Comparison, compared
-from gensweep.comparison.confirmation import Confirmation, confirmation
+from gensweep.comparison.confirmation import Confirmation
 from gensweep.configuration import TrialConfiguration
-from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
-from gensweep.evaluation.sanity import sanity_rows
+from gensweep.errors import ConfigError, DamagedSweep, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.evaluation.sanity import ROWS, sanity
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.spaces.sweep import from_definition
 from gensweep.studies.ground_truth import GroundTruth, ground_truth
+
+_PATIENCE = 120.0  # seconds for what the scores mean, which no answer waits for
 
 
 class SomeTrialsFailed(GensweepError):
@@ -38,22 +42,31 @@ class Stop:
 class Verdict:
     """The answer of a sweep, and what it rests on.
 
-    `trials` is the table of its trials. `confirmation` is the verdict on confirmed arms, None where nothing was confirmed;
-    `comparison` is of the trials of the search, and None where they cannot be compared. `sanity` says what the scores
-    mean on these data, and is empty as long as trials run, where trials differ in their data, and where the data or an
-    extractor are not here. `failed` are the trials that failed, and `problem` is the error with the exit code that goes with
-    what is wrong; None where nothing is.
+    `trials` is the table of its trials. `comparison` holds the verdict on what was confirmed, and what the search found; it is
+    None where the trials cannot be compared. `sanity` says what the scores mean on these data, and is empty before
+    `with_baselines`, as long as trials run, where trials differ in their data, and where the data or an extractor are not here.
+    `failed` are the trials that failed, and `problem` is the error with the exit code that goes with what is wrong; None where
+    nothing is.
     """
 
     folder: SweepFolder
     trials: Trials
-    confirmation: Confirmation | None
     comparison: Comparison | None
     sanity: tuple[Mapping[str, float | str], ...]
     ground_truth: GroundTruth | None
     failed: tuple[TrialRecord, ...]
     stopped: Stop | None
     problem: GensweepError | None
+
+    @property
+    def confirmation(self) -> Confirmation | None:
+        """The verdict on confirmed arms, None where nothing was confirmed."""
+        return self.comparison.confirmation if self.comparison else None
+
+    @property
+    def against_baselines(self) -> str:
+        """Which arms beat the strongest model that learns nothing; empty where that is not known."""
+        return report.against_baselines(self.comparison, self.sanity) if self.comparison and self.sanity else ""
 
     @property
     def report(self) -> Path:
@@ -66,11 +79,31 @@ class Verdict:
         if self.ground_truth:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
-            report.write(self.comparison, self.report.parent, self.sanity, self.confirmation)
+            report.write(self.comparison, self.report.parent, self.sanity)
+
+    def with_baselines(self, progress: Callable[[str], None] = lambda _: None, patience: float = _PATIENCE) -> Verdict:
+        """The verdict with what the scores mean: floors, and models that learn nothing, on the split that it is about.
+
+        `progress` is told what is computed. After `patience` seconds the rows that are left are left out.
+        """
+        state = self.folder.state()
+        if not self.comparison or self.stopped or state.stopped or state.live():
+            return self
+        began, rows = time.monotonic(), list[Mapping[str, float | str]]()
+        found = _sanity(state, is_confirmed=self.confirmation is not None)
+        for name in ROWS:
+            if time.monotonic() - began > patience:
+                progress(f"left out after {patience:g} s: {name} and what follows")
+                break
+            progress(f"scoring {name}")
+            if (row := next(found, None)) is None:
+                break
+            rows.append(row)
+        return replace(self, sanity=tuple(rows))
 
 
 def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
-    """The verdict on a sweep as it stands. Nothing is written, but for scores of the data in GENSWEEP_CACHE.
+    """The verdict on a sweep as it stands. Nothing is written or computed anew.
 
     Raises:
         DamagedSweep: its ledger cannot be trusted.
@@ -80,7 +113,7 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     comparison: Comparison | None = None
     problem: GensweepError | None = None
     try:
-        comparison = compared([table])
+        comparison = compared([table], due=due([folder]))
     except (NoUsableTrial, ConfigError) as error:
         problem = error
     failed = tuple(record for record in state.trials.values() if record.outcome is Outcome.FAILED)
@@ -93,9 +126,8 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     return Verdict(
         folder=folder,
         trials=table,
-        confirmation=confirmation(table),
         comparison=comparison,
-        sanity=() if stopped or state.stopped or state.live() else _sanity(state),
+        sanity=(),
         ground_truth=ground_truth(folder),
         failed=failed,
         stopped=stopped,
@@ -103,20 +135,34 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     )
 
 
-def _sanity(state: SweepState) -> tuple[Mapping[str, float | str], ...]:
-    """Floors, and the scores of models that learn nothing."""
+def due(folders: Sequence[SweepFolder]) -> int | None:
+    """How many trials the sweeps have when they are done, fewer where fewer can be confirmed; None where one cannot be read."""
+    try:
+        return sum(_due(folder) for folder in folders)
+    except (ConfigError, DamagedSweep):
+        return None
+
+
+def _due(folder: SweepFolder) -> int:
+    sweep = from_definition(folder.definition)
+    state = folder.state()
+    return len(state.trials) if state.finished else max(sweep.n_trials, len(state.trials))
+
+
+def _sanity(state: SweepState, *, is_confirmed: bool) -> Iterator[Mapping[str, float | str]]:
+    """Floors, and the scores of models that learn nothing: on the test split, where that is what the verdict is about."""
     configurations = [record.configuration for record in state.trials.values()]
     settings = {json.dumps([c.get("dataset"), c.get("evaluation")], sort_keys=True) for c in configurations}
     if len(settings) != 1:
-        return ()
+        return
     try:
         first = TrialConfiguration.model_validate(configurations[0])
     except ValueError:  # of another version, or of nobody
-        return ()
+        return
     metrics = first.evaluation.metrics
     if first.dataset.problem() or any(metric.problem() for metric in metrics):
-        return ()
-    return tuple(sanity_rows(first.dataset, metrics, first.evaluation.split))
+        return
+    yield from sanity(first.dataset, metrics, "test" if is_confirmed else first.evaluation.split)
 
 
 def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepError:

@@ -16,8 +16,10 @@ DEFINITION = {"name": "study", "objective": {"metric": "fid", "mode": "min"}, "t
 class Writer:
     """Writes a sweep as a driver would: events under a lease, and protocol.json in the folders of the trials."""
 
-    def __init__(self, path: Path, definition: Mapping[str, Any] = DEFINITION) -> None:
+    def __init__(self, path: Path, definition: Mapping[str, Any] = DEFINITION, keys: str = "") -> None:
+        """Sweeps of the same `keys` have trials of the same keys."""
         self.folder = SweepFolder.create(path, dict(definition))
+        self.keys = keys
         self.n = 0
 
     def trial(
@@ -39,7 +41,7 @@ class Writer:
         test: float | None = None,
     ) -> int:
         number, self.n = self.n, self.n + 1
-        key = f"{number:02x}" * 32
+        key = hashlib.sha256(f"{self.keys} {number}".encode()).hexdigest() if self.keys else f"{number:02x}" * 32
         configuration = {"latent_size": 8, "family": {"name": family}, "seed": 0} | dict(configuration or {})
         identity = {"number": number, "key": key, "arm": arm or family}
         if parent is not None:

@@ -20,7 +20,6 @@ from gensweep.tracking.store import resolve_uri
 if TYPE_CHECKING:
     from gensweep.comparison.collect import Trials
     from gensweep.comparison.compare import Comparison
-    from gensweep.comparison.confirmation import Confirmation
     from gensweep.orchestration.plan import Probe
     from gensweep.spaces.sweep import Sweep
     from gensweep.verdict import Verdict
@@ -50,37 +49,29 @@ def _yaml(facts: Row) -> str:
     return yaml.safe_dump(dict(facts), sort_keys=False, allow_unicode=True).strip()
 
 
-def print_verdict(verdict: Verdict, tracking_uri: str | None) -> None:
-    """The trials, the groups, what the scores mean, and the answer in a sentence."""
+def print_answer(verdict: Verdict) -> None:
+    """The trials, the arms and the answer in a sentence: as soon as it is known."""
     print_trials(verdict.trials)
     print()
     if verdict.comparison:
-        print_comparison(verdict.comparison, f"gensweep compare {verdict.trials.sweep} --json")
-        print()
+        print_comparison(verdict.comparison, f"gensweep compare {verdict.trials.sweep} -f json")
+        print_text(f"\n{verdict.comparison.sentence()}\n")
+
+
+def print_rest(verdict: Verdict, tracking_uri: str | None) -> None:
+    """What the scores mean, and where everything is."""
     if verdict.sanity:
         keep = ("row", verdict.trials.objective.metric)
         print_rows(verdict.sanity, layout=Layout(keep, elsewhere=str(_near(verdict.report))))
-        print()
+        print_text(f"\n{verdict.against_baselines}\n" if verdict.against_baselines else "")
     if truth := verdict.ground_truth:
         layout = Layout(_TRUTH, elsewhere=str(_near(verdict.report.parent / "ground_truth.md")))
         print_rows(truth.table(), truth.columns(), layout=layout)
         notes = truth.footnotes()
         print_text("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
-    if verdict.confirmation:
-        print_confirmation(verdict.confirmation, str(_near(verdict.report)))
-    elif verdict.comparison:
-        print_text(f"{verdict.comparison.sentence()}\n")
     if verdict.comparison:
         print(f"Report: {_near(verdict.report)}")
     print(f"In MLflow: gensweep ui{_store_option(tracking_uri, verdict.report.parents[2])}")
-
-
-def print_confirmation(found: Confirmation, elsewhere: str) -> None:
-    """The confirmed arms, the best first, and the verdict in a sentence."""
-    rows = found.table()
-    statistic = next(column for column in rows[0] if column.startswith("test"))
-    print_rows(rows, layout=Layout(("arm", statistic, "seeds"), elsewhere=elsewhere))
-    print_text(f"\n{found.sentence()}\n")
 
 
 def _store_option(tracking_uri: str | None, runs: Path) -> str:
@@ -120,11 +111,15 @@ def print_each(table: Trials, *, as_json: bool) -> None:
     print_rows(table.rows, table.shown, as_json=as_json, layout=layout)
 
 
-def print_comparison(comparison: Comparison, elsewhere: str = "--json", *, as_json: bool = False) -> None:
-    """The groups, the best first."""
+def print_comparison(comparison: Comparison, elsewhere: str = "-f json") -> None:
+    """The groups, the best first, and each pair that was tested."""
     rows = comparison.table()
-    estimate = next(column for column in rows[0] if column.startswith("expected"))
-    print_rows(rows, as_json=as_json, layout=Layout((comparison.by, "trials", estimate), elsewhere=elsewhere))
+    told = [column for column in rows[0] if column.startswith(("test ", "best of "))][:1] or ["best"]
+    print_rows(rows, layout=Layout((comparison.by, *told), elsewhere=elsewhere))
+    pairs = comparison.confirmation.pairs() if comparison.confirmation else comparison.pairs()
+    if pairs:
+        print()
+        print_rows(pairs, layout=Layout(("pair", "adjusted p", "verdict"), elsewhere=elsewhere))
 
 
 def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:

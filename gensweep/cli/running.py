@@ -177,12 +177,17 @@ def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) ->
 def _conduct(sweep: Sweep, where: Where) -> None:
     """Run it, and print what came of it also where something went wrong; then the exit code says so."""
     from gensweep.campaign import conduct
-    from gensweep.cli.output import print_verdict
+    from gensweep.cli.output import print_answer, print_rest
+    from gensweep.verdict import Verdict
 
-    verdict = conduct(sweep, where)
+    def told(verdict: Verdict) -> None:
+        if not isinstance(verdict.problem, Stopped):
+            print_answer(verdict)
+
+    verdict = conduct(sweep, where, told)
     try:
         if not isinstance(verdict.problem, Stopped):
-            print_verdict(verdict, where.tracking_uri)
+            print_rest(verdict, where.tracking_uri)
     finally:  # also where nobody reads the table any more
         if verdict.problem:
             raise verdict.problem

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from gensweep.cli.options import RUNS, AsJson, Name, Runs, sweep_named
+from gensweep.errors import ConfigError, suggest
 
 
 def ls(runs: Runs = RUNS, as_json: AsJson = False) -> None:
@@ -46,28 +47,52 @@ def show(
         print_facts(facts(folder, trial), as_json=as_json)
 
 
-def compare(
+def compare(  # noqa: PLR0913 -- the options of a command are its interface
     names: Annotated[list[str], typer.Argument(help="one or more sweeps", show_default=False)],
     runs: Runs = RUNS,
-    metric: Annotated[str | None, typer.Option(help="rank by this score instead of the objective")] = None,
+    metric: Annotated[str | None, typer.Option(help="compare by this score instead of the objective")] = None,
     by: Annotated[str, typer.Option(help="group by this column: arm, family, divergence, latent_size, ...")] = "arm",
+    margin: Annotated[
+        float | None,
+        typer.Option(help="call arms equal within this difference; a share, as 0.05, where ratios are compared (fid)"),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="compare sweeps that differ in data, network or epochs too; the result says so"),
+    ] = False,
+    form: Annotated[
+        str,
+        typer.Option("-f", "--format", help="table, markdown, csv, json (numbers for programs) or latex (booktabs)"),
+    ] = "table",
     as_json: AsJson = False,
 ) -> None:
-    """Rank arms (or what another column groups): expected best at equal budget, with intervals.
+    """Say which arm is best, how sure that is and what it cost: of confirmed arms, else what the search can say.
 
     Examples:
       gensweep compare families
+      gensweep compare families -f latex > table.tex
       gensweep compare wae --by latent_size
       gensweep compare wae families --metric wasserstein
     """
+    form = "json" if as_json else form
     folders = [sweep_named(name, runs) for name in names]
     from gensweep.terminal import print_text, waiting
 
     with waiting(f"comparing the trials of {', '.join(names)}"):
         from gensweep.cli.output import print_comparison
-        from gensweep.comparison.compare import compare as ranked
+        from gensweep.comparison.compare import compare as compared
+        from gensweep.comparison.formats import FORMS, formatted
+        from gensweep.verdict import due
 
-        comparison = ranked(folders, metric=metric, by=by)
-    if not as_json:
-        print_text(comparison.sentence() + "\n")
-    print_comparison(comparison, as_json=as_json)
+        if form not in ("table", *FORMS):
+            raise ConfigError(f"--format: {form!r:.60} is none. {suggest(form, ('table', *FORMS))}")
+        if margin is not None and not margin > 0:
+            raise ConfigError(
+                f"--margin: {margin} is no difference above 0. Leave it out where every difference matters."
+            )
+        comparison = compared(folders, metric=metric, by=by, margin=margin, force=force, due=due(folders))
+    if form != "table":
+        print(formatted(comparison, form))
+        return
+    print_text(comparison.sentence() + "\n")
+    print_comparison(comparison)

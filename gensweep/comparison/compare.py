@@ -1,11 +1,10 @@
-"""The trials of one or several sweeps in groups, ranked: the answer in a sentence and in tables.
+"""The trials of one or several sweeps in groups: what the search found of each, and what its confirmations say.
 
-compare(folders) -> Comparison -> sentence(), table(), pairs(), ...; report.write makes files of it
+compare(folders) -> Comparison -> sentence(), table(), as_dict(), ...; report.write makes files of it
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -13,27 +12,27 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep import registry
-from gensweep.comparison import collect
-from gensweep.comparison.collect import Trials
-from gensweep.comparison.rank import Group, Interval, Pair, Ranking, rank
+from gensweep.comparison import answer, cells
+from gensweep.comparison.collect import Trials, trials
+from gensweep.comparison.confirmation import Confirmation, confirmation_of
+from gensweep.comparison.protocols import refuse_mixed, refuse_unlike
+from gensweep.comparison.search import Search, search_of
 from gensweep.errors import ConfigError, NoUsableTrial, suggest
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.text import counted, duration, number
 
-DIGITS = 3  # of an estimate; its interval says that there are no more
+_DECLARED = ("arm", "family", "sweep")  # what may be ranked: the choices that the file declares, no axis within an arm
 _STEP = re.compile(r" at step \d+$")  # the same reason, whenever it came
-_CSV_COLUMNS = (
-    "group", "trials", "usable", "diverged", "failed", "best", "best_trial", "median", "iqm",
-    "expected_best", "expected_best_low", "expected_best_high", "budget", "seconds", "evaluation_seconds",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The trials of some sweeps in groups, and their ranking. `by` is the column that makes the groups.
+    """The trials of some sweeps in groups. `by` is the column that makes the groups.
 
-    `without` counts the trials that are left out, by their arm, because their family has nothing in that column.
+    `rows` are all trials, `search` is what those of the search found, and `confirmation` what was found again on fresh seeds;
+    None where nothing was. `without` counts the trials that are left out, by their arm, because their family has nothing in
+    that column, and `twice` those that another of the sweeps has too. `due` is how many trials the sweeps will have, where
+    that is known. `forced` are the differences in spite of which sweeps are compared.
     """
 
     sweeps: tuple[str, ...]
@@ -41,71 +40,65 @@ class Comparison:
     rows: list[dict[str, Any]]
     axes: list[str]
     scores: list[str]
-    ranking: Ranking
+    search: Search
+    confirmation: Confirmation | None
     without: Mapping[str, int] = field(default_factory=dict)
+    twice: Mapping[str, int] = field(default_factory=dict)
+    due: int | None = None
+    forced: Sequence[str] = ()
+
+    @property
+    def searched(self) -> list[dict[str, Any]]:
+        """The rows of the search alone."""
+        return [row for row in self.rows if row["parent"] is None]
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether the groups are what the file compares, and no axis that is searched within an arm."""
+        return self.by in _DECLARED
+
+    @property
+    def ended(self) -> int:
+        """How many trials have ended, of the search and of the confirmation."""
+        return sum(row["outcome"] != "" for row in self.rows)
 
     def sentence(self) -> str:
-        """The answer in one sentence, and in another what is left out of it."""
-        return " ".join(filter(None, (self._answer(), self._left_out())))
-
-    def _left_out(self) -> str:
-        if not self.without:
-            return ""
-        each = ", ".join(f"{trials_of(n)} of {arm}" for arm, n in self.without.items())
-        return f"Left out, for they have no {self.by}: {each}."
-
-    def _answer(self) -> str:
-        first, *others = self.ranking.groups
-        title, budget = _title(self.ranking.objective.metric), trials_of(self.ranking.budget)
-        estimate = f"expected best {title} {_with_interval(first.expected)} at {budget}"
-        if not others:
-            return f"{first.name}: {estimate}; there is no other group to compare it with."
-        pairs = [self.ranking.pair(first.name, other.name) for other in others]
-        if all(pair.is_tie for pair in pairs):
-            opening = f"No clear winner: {first.name} is ahead with {estimate}"
-        else:
-            opening = f"{first.name} leads with {estimate}"
-        told = [_against(pair) for pair in pairs if not pair.tells_nothing]
-        untold = ", ".join(pair.second for pair in pairs if pair.tells_nothing)
-        return "; ".join([opening, *told, *([f"too few trials to tell it from {untold}"] if untold else [])]) + "."
+        """The answer in plain words: the verdict first, then what it leaves out."""
+        return answer.sentence(self)
 
     def table(self) -> list[dict[str, str]]:
         """One row a group, ready to print: column -> text. The best group first."""
-        return [_table_row(group, self.by, self.ranking.budget) for group in self.ranking.groups]
+        return cells.table(self)
 
     def pairs(self) -> list[dict[str, str]]:
-        """One row a pair of groups: the probability that a trial of the first is better than one of the second."""
-        return [
-            {"pair": f"{pair.first} better than {pair.second}", "P [95 % CI]": _probability(pair),
-             "verdict": "tie" if pair.is_tie else f"{pair.verdict} is better"}
-            for pair in self.ranking.pairs
-        ]  # fmt: skip
+        """One row a pair of groups whose configurations were drawn at random."""
+        return cells.pairs(self.search)
 
     def best(self) -> list[dict[str, str]]:
         """One row a group: its best trial, with what was searched and every main score."""
-        found = []
-        by_trial = {row["trial"]: row for row in self.rows}
-        for group in self.ranking.groups:
+        found, by_trial = [], {row["trial"]: row for row in self.rows}
+        for group in self.search.groups:
             if group.best_trial:
                 row = by_trial[group.best_trial]
                 columns = [*self.axes, *(name for name in self.scores if "." not in name)]
-                cells = {column: text(row.get(column)) for column in columns}
-                found.append({self.by: group.name, "trial": group.best_trial, **cells})
+                found.append(
+                    {self.by: group.name, "trial": group.best_trial, **{c: cells.text(row.get(c)) for c in columns}}
+                )
         return found
 
     def other_scores(self) -> dict[str, str]:
-        """Score -> the order of the groups by it, best first, or why there is none."""
-        own = self.ranking.objective.metric
+        """Score -> the order of the groups' best trials by it, or why there is none."""
+        own = self.search.objective.metric
         return {name: self._order_by(name) for name in self.scores if "." not in name and name != own}
 
     def _order_by(self, score: str) -> str:
         try:
-            if (objective := _objective_of(score)) is None:
+            if (objective := objective_of_score(score)) is None:
                 return "not ranked: it only watches for something"
-            ranking = rank(self.rows, objective, budget=self.ranking.budget)
+            found = search_of(self.searched, objective, self.search.why_not)
         except (ConfigError, NoUsableTrial) as error:
             return "not ranked: " + str(error).splitlines()[0]
-        return ", ".join(group.name for group in ranking.groups)
+        return ", ".join(group.name for group in found.groups if group.best is not None)
 
     def endings(self) -> list[str]:
         """The reasons of the trials that diverged or failed, the most frequent first, in lines."""
@@ -115,61 +108,114 @@ class Comparison:
         )  # fmt: skip
         return [f"{group}: {n} {outcome}: {reason}" for (group, outcome, reason), n in counts.most_common(20)]
 
+    def as_dict(self) -> dict[str, Any]:
+        """Numbers for JSON."""
+        return cells.as_dict(self)
+
     def csv(self) -> bytes:
-        """comparison.csv: one row a group, every digit."""
-        rows = [
-            {"group": g.name, "trials": g.n, "usable": g.usable, "diverged": g.diverged, "failed": g.failed,
-             "best": g.best, "best_trial": g.best_trial, "median": g.median, "iqm": g.iqm,
-             "expected_best": g.expected.value, "expected_best_low": g.expected.low,
-             "expected_best_high": g.expected.high, "budget": self.ranking.budget, "seconds": g.seconds,
-             "evaluation_seconds": g.evaluation_seconds}
-            for g in self.ranking.groups
-        ]  # fmt: skip
-        return collect.as_csv(rows, _CSV_COLUMNS)
+        """One row a group, every digit."""
+        return cells.csv(self)
 
 
-def compare(
-    folders: Sequence[SweepFolder], *, metric: str | None = None, by: str | None = None, budget: int | None = None
-) -> Comparison:
-    """Rank the arms of the sweeps in `folders`, or the groups that another column makes. As `compared`."""
-    return compared([collect.trials(folder) for folder in folders], metric=metric, by=by, budget=budget)
+def compare(folders: Sequence[SweepFolder], **options: Any) -> Comparison:
+    """Compare the sweeps in `folders`, by the options of `compared`."""
+    return compared([trials(folder) for folder in folders], **options)
 
 
 def compared(
-    tables: Sequence[Trials], *, metric: str | None = None, by: str | None = None, budget: int | None = None
+    tables: Sequence[Trials],
+    *,
+    metric: str | None = None,
+    by: str | None = None,
+    margin: float | None = None,
+    force: bool = False,
+    due: int | None = None,
 ) -> Comparison:
-    """Rank the groups that the column `by` makes of the trials in `tables`: by default the arms.
+    """Compare the groups that the column `by` makes of the trials in `tables`: by default the arms.
+
+    Args:
+        tables: the trials of each sweep.
+        metric: the score to compare by; by default the objective.
+        by: the column that makes the groups.
+        margin: the largest difference that does not matter, as `judge` takes it.
+        force: compare sweeps that differ in data, network or epochs too, and write the differences on the result.
+        due: how many trials the sweeps will have.
 
     Raises:
-        ConfigError: the sweeps have no common objective, protocols differ, `metric`, `by` or `budget` is unknown, or
+        ConfigError: the sweeps have no common objective, are unlike, protocols differ, `metric` or `by` is unknown, or
             neither direction of `metric` is better.
         NoUsableTrial: there is no finite score to compare.
     """
-    rows = [dict(row) for table in tables for row in table.rows if row["parent"] is None]  # the search's alone
-    is_one = len(tables) == 1
-    axes = list(dict.fromkeys(axis for table in tables for axis in table.axes))
     scores = list(dict.fromkeys(score for table in tables for score in table.scores))
+    axes = list(dict.fromkeys(axis for table in tables for axis in table.axes))
     objective = _objective(tables, metric, scores)
     by = _grouping(by or "arm", tables, axes)
-    unused = [row for row in rows if by in row["unused"]]
+    forced = refuse_unlike(tables, force=force)
+    rows, twice = _once([_named(row, by, len(tables)) for table in tables for row in table.rows])
+    unused = [row for row in rows if by in row["unused"] and row["parent"] is None]
     rows = [row for row in rows if by not in row["unused"]]
+    refuse_mixed([row for row in rows if row["outcome"]], objective.metric)
+    is_declared = by in _DECLARED
+    found = search_of([row for row in rows if row["parent"] is None], objective, _why_not_drawn(tables))
+    return Comparison(
+        sweeps=tuple(table.sweep for table in tables),
+        by=by,
+        rows=rows,
+        axes=axes,
+        scores=scores,
+        search=found,
+        confirmation=confirmation_of(rows, objective, margin) if is_declared else None,
+        without=Counter(_label(row["arm"], row["sweep"], len(tables)) for row in unused),
+        twice=twice,
+        due=due,
+        forced=forced,
+    )
+
+
+def _named(row: Mapping[str, Any], by: str, n_sweeps: int) -> dict[str, Any]:
+    """The row with its trial's and its group's names."""
+    name = cells.text(row.get(by))
+    return {
+        **row,
+        "trial": str(row["number"]) if n_sweeps == 1 else f"{row['sweep']}/{row['number']}",
+        "group": name if by == "sweep" else _label(name, row["sweep"], n_sweeps),
+    }
+
+
+def _label(name: str, sweep: str, n_sweeps: int) -> str:
+    return name if n_sweeps == 1 else f"{sweep}: {name}"
+
+
+def _once(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[str, int]]:
+    """Each trial once, though several sweeps have it, with those of the later sweep counted by group."""
+    seen: dict[str, str] = {}
+    kept, twice = [], Counter[str]()
     for row in rows:
-        row["trial"] = str(row["number"]) if is_one else f"{row['sweep']}/{row['number']}"
-        name = text(row.get(by))
-        row["group"] = name if is_one or by == "sweep" else f"{row['sweep']}: {name}"
-    ranking = rank(rows, objective, budget=budget)
-    without = Counter(row["arm"] if is_one else f"{row['sweep']}: {row['arm']}" for row in unused)
-    return Comparison(tuple(table.sweep for table in tables), by, rows, axes, scores, ranking, without)
+        if seen.setdefault(row["key"], row["sweep"]) == row["sweep"]:
+            kept.append(row)
+        else:
+            twice[row["group"]] += 1
+    return kept, dict(twice)
 
 
-def text(value: Any) -> str:
-    """A cell as text, a number with the digits of an estimate."""
-    return number(value, DIGITS)
+def _why_not_drawn(tables: Sequence[Trials]) -> str:
+    """Why the trials are no random draws that were trained to their end; empty where they are."""
+    for table in tables:
+        search, stopping = table.definition.get("search"), table.definition.get("early_stopping")
+        sampler = search.get("sampler", "random") if isinstance(search, Mapping) else "random"
+        rule = stopping.get("name", "none") if isinstance(stopping, Mapping) else stopping or "none"
+        if not getattr(_searcher(sampler), "draws", False):
+            return f"{table.sweep} was searched by {sampler}, whose trials are no random draws"
+        if rule != "none":
+            return f"{rule} stopped trials of {table.sweep} early, so that they are no draws of one distribution"
+    return ""
 
 
-def trials_of(n: int) -> str:
-    """`1 trial`, `2 trials`."""
-    return counted(n, "trial")
+def _searcher(name: Any) -> Any:
+    try:
+        return registry.load("searchers", str(name))
+    except ConfigError:  # of a package that is not here
+        return None
 
 
 def _objective(tables: Sequence[Trials], metric: str | None, scores: Sequence[str]) -> Objective:
@@ -180,16 +226,16 @@ def _objective(tables: Sequence[Trials], metric: str | None, scores: Sequence[st
     wanted = metric or next(iter(own))
     if scores and wanted not in scores:
         raise ConfigError(f"no trial has the score '{wanted}'. {suggest(wanted, scores)}")
-    objective = own.get(wanted) or _objective_of(wanted)
+    objective = own.get(wanted) or objective_of_score(wanted)
     if objective is None:
-        measures = ", ".join(score for score in scores if _objective_of(score)) or "a score that measures quality"
+        measures = ", ".join(score for score in scores if objective_of_score(score)) or "a score that measures quality"
         raise ConfigError(
             f"'{wanted}' only tells about models: neither more nor less of it is better. Rank by {measures}."
         )
     return objective
 
 
-def _objective_of(score: str) -> Objective | None:
+def objective_of_score(score: str) -> Objective | None:
     """A score with the direction that the metric which gives it says is better; None where neither is."""
     name, _, detail = score.partition(".")
     metric: Any = registry.load("metrics", name)
@@ -198,7 +244,7 @@ def _objective_of(score: str) -> Objective | None:
 
 
 def _grouping(by: str, tables: Sequence[Trials], axes: Sequence[str]) -> str:
-    known = ["arm", "family", "sweep", *axes]
+    known = [*_DECLARED, *axes]
     if by not in known:
         cure = suggest(by, known)
         raise ConfigError(f"--by: there is no column '{by}', for only what differs between trials has one. {cure}")
@@ -206,45 +252,5 @@ def _grouping(by: str, tables: Sequence[Trials], axes: Sequence[str]) -> str:
     if without:
         shared = [axis for axis in axes if all(axis in table.axes for table in tables)]
         told = f"--by {by}: {', '.join(without)} has no such column, for its trials do not differ in it"
-        raise ConfigError(f"{told}. Group by one of {', '.join(['arm', 'family', 'sweep', *shared])}.")
+        raise ConfigError(f"{told}. Group by one of {', '.join([*_DECLARED, *shared])}.")
     return by
-
-
-def _against(pair: Pair) -> str:
-    """What the leader's comparison with one other group says; P is that a trial of the leader is the better one."""
-    figures = f"(P = {_probability(pair)})"
-    if pair.is_tie:
-        return f"{pair.second} is a tie {figures}"
-    if pair.verdict == pair.second:
-        return f"yet a single trial of {pair.second} is more often the better one {figures}"
-    return f"{pair.second} is worse {figures}"
-
-
-def _table_row(group: Group, by: str, budget: int) -> dict[str, str]:
-    return {
-        by: group.name,
-        "trials": str(group.n),
-        "usable": str(group.usable),
-        "diverged": f"{group.diverged_share:.0%}",
-        "failed": str(group.failed),
-        f"expected best of {budget} [95 % CI]": _with_interval(group.expected),
-        "best": text(group.best),
-        "median": text(group.median),
-        "IQM": text(group.iqm),
-        "compute": duration(group.seconds + group.evaluation_seconds),
-    }
-
-
-def _with_interval(interval: Interval) -> str:
-    if math.isnan(interval.low):
-        return text(interval.value)
-    return f"{text(interval.value)} [{text(interval.low)}, {text(interval.high)}]"
-
-
-def _probability(pair: Pair) -> str:
-    p = pair.probability
-    return f"{p.value:.2f} [{p.low:.2f}, {p.high:.2f}]"
-
-
-def _title(metric: str) -> str:
-    return metric.upper() if len(metric) <= 3 else metric.replace("_", " ")

@@ -11,6 +11,7 @@ from gensweep import registry
 from gensweep.comparison.collect import TEST, Trials, loss
 from gensweep.comparison.judge import ArmScore, Bounds, bounded
 from gensweep.comparison.words import Scale, Verdict
+from gensweep.objective import Objective
 from gensweep.text import counted, number
 
 _DIGITS = 3
@@ -24,28 +25,37 @@ class Confirmation:
     `chosen` maps each arm to the trial of the search that was confirmed, `selected` to the score that this one had on the
     validation split when it was chosen, and `optimism` to how much better that was than its mean on the test split. `missing`
     counts the seeds of each arm that failed or are not over; `running` those that are not over, of all arms. `unfound` are
-    arms whose search left nothing to confirm.
+    arms whose search left nothing to confirm, and `lacking` those whose confirmations have no such score. `seconds` are what
+    the confirmations of each arm took, training and evaluation together.
     """
 
     metric: str
     bounds: Bounds
-    chosen: Mapping[str, int]
+    chosen: Mapping[str, str]
     selected: Mapping[str, float]
     optimism: Mapping[str, float | None]
     missing: Mapping[str, int]
     running: int
     unfound: Sequence[str]
+    lacking: Sequence[str]
+    seconds: Mapping[str, float]
 
     @property
     def verdict(self) -> Verdict:
         """Of the scores that there are."""
         return self.bounds.without
 
+    def arm(self, name: str) -> ArmScore | None:
+        """An arm's score, None where it was not confirmed."""
+        return next((arm for arm in self.verdict.arms if arm.name == name), None)
+
     def sentence(self) -> str:
         """The verdict in plain words, and what could still change it."""
         parts = [f"By {self.metric} on the test split: {self.verdict.sentence}"]
         if self.unfound:
             parts.append(f"Nothing to confirm, for no trial has a score: {', '.join(self.unfound)}.")
+        if self.lacking:
+            parts.append(f"Not ranked, for {self.metric} is no score of theirs: {', '.join(self.lacking)}.")
         if self.running:
             parts.append(f"So far: {counted(self.running, 'seed')} not over yet.")
         failed = sum(self.missing.values()) - self.running
@@ -62,15 +72,14 @@ class Confirmation:
 
     def _row(self, arm: ArmScore) -> dict[str, str]:
         centre = arm.median if self.verdict.statistic == "median" else arm.mean
-        share = "" if arm.confidence is None else f" ({arm.confidence:.0%})"
+        share = "" if arm.confidence in (None, 0.95) else f" ({arm.confidence:.0%})"
         interval = "" if arm.low is None or arm.high is None else f" [{_text(arm.low)}, {_text(arm.high)}]{share}"
         return {
             "arm": arm.name,
-            "trial": str(self.chosen[arm.name]),
-            f"test {self.metric}, {self.verdict.statistic} [interval]": f"{_text(centre)}{interval}",
+            "trial": self.chosen[arm.name],
+            f"test {self.metric}, {self.verdict.statistic} [95 % CI]": f"{_text(centre)}{interval}",
             "seed sd": _text(arm.sd),
-            "seeds": str(arm.seeds),
-            "diverged": str(arm.diverged),
+            "seeds": str(arm.seeds) + (f", {arm.diverged} diverged" if arm.diverged else ""),
             "when chosen": _text(self.selected[arm.name]),
             "optimism": _text(self.optimism[arm.name]),
         }
@@ -93,34 +102,46 @@ class Confirmation:
         found = self.verdict.as_dict()
         for arm in found["arms"]:
             name = arm["arm"]
-            arm |= {"trial": self.chosen[name], "selected": self.selected[name], "optimism": self.optimism[name],
-                    "missing": self.missing[name]}  # fmt: skip
+            arm |= {"trial": self.chosen[name], "selected": _number(self.selected[name]), "optimism": self.optimism[name],
+                    "missing": self.missing[name], "seconds": self.seconds[name]}  # fmt: skip
         found["verdict"]["sentence"] = self.sentence()
         return {"metric": self.metric, "running": self.running, "holds": self.bounds.hold, **found}
 
 
 def confirmation(table: Trials) -> Confirmation | None:
-    """What the confirmations in `table` say; None where it has none."""
-    rows = [row for row in table.rows if row["parent"] is not None]
-    if not rows:
+    """What the confirmations of one sweep's arms say, by its objective; None where it has none."""
+    rows = [row | {"group": row["arm"], "trial": str(row["number"])} for row in table.rows]
+    return confirmation_of(rows, table.objective)
+
+
+def confirmation_of(rows: Sequence[Row], objective: Objective, margin: float | None = None) -> Confirmation | None:
+    """What the confirmations among `rows` say of the groups (column `group`), by `objective`; None where there is none.
+
+    Within a difference of `margin` arms are called equal; in units of the score, or a share of it where ratios are compared.
+    """
+    confirming = [row for row in rows if row["parent"] is not None]
+    if not confirming:
         return None
-    by_number = {row["number"]: row for row in table.rows}
-    chosen = {arm: _chosen([row for row in rows if row["arm"] == arm], table) for arm in _arms(rows)}
-    members = {arm: [row for row in rows if row["parent"] == parent] for arm, parent in chosen.items()}
-    objective = table.objective
-    scores = {arm: [_score(row, table) for row in own if _is_scored(row)] for arm, own in members.items()}
-    selected = {arm: float(by_number[parent].get(objective.metric, math.nan)) for arm, parent in chosen.items()}
-    missing = {arm: sum(not _is_scored(row) for row in own) for arm, own in members.items()}
-    bounds = bounded(scores, missing, objective.mode, scale=scale_of(objective.metric, scores))
+    parents = {(row["sweep"], row["number"]): row for row in rows if row["parent"] is None}
+    groups = {name: [row for row in confirming if row["group"] == name] for name in _groups(confirming)}
+    lacking = [name for name, own in groups.items() if _lacks(own, objective.metric)]
+    kept = {name: own for name, own in groups.items() if name not in lacking}
+    chosen = {name: _chosen(own, objective) for name, own in kept.items()}
+    members = {name: [row for row in own if _parent(row) == chosen[name]] for name, own in kept.items()}
+    scores = {name: [_score(row, objective) for row in own if _is_scored(row)] for name, own in members.items()}
+    selected = {name: _selected(parents.get(parent), objective.metric) for name, parent in chosen.items()}
+    missing = {name: sum(not _is_scored(row) for row in own) for name, own in members.items()}
     return Confirmation(
         metric=objective.metric,
-        bounds=bounds,
-        chosen=chosen,
+        bounds=bounded(scores, missing, objective.mode, scale=scale_of(objective.metric, scores), margin=margin),
+        chosen={name: str(parents[parent]["trial"]) if parent in parents else "" for name, parent in chosen.items()},
         selected=selected,
-        optimism={arm: _optimism(selected[arm], scores[arm], table) for arm in chosen},
+        optimism={name: _optimism(selected[name], scores[name], objective) for name in kept},
         missing=missing,
         running=sum(row["outcome"] == "" for own in members.values() for row in own),
-        unfound=[arm for arm in _arms(table.rows) if arm not in chosen and _is_over(table.rows, arm)],
+        unfound=[name for name in _groups(rows) if name not in groups and _is_over(rows, name)],
+        lacking=lacking,
+        seconds={name: sum(row["seconds"] + row["evaluation_seconds"] for row in own) for name, own in kept.items()},
     )
 
 
@@ -131,36 +152,51 @@ def scale_of(metric: str, scores: Mapping[str, Sequence[float]]) -> Scale:
     return "log" if member.is_ratio and "." not in metric and values and min(values) > 0 else "linear"
 
 
-def _chosen(rows: Sequence[Row], table: Trials) -> int:
-    """Which of an arm's confirmed trials stands for it: the best on the validation split, for the test split chooses none."""
-    parents = list(dict.fromkeys(int(row["parent"]) for row in rows))
+def _parent(row: Row) -> tuple[str, int]:
+    """Which trial of which sweep a confirmation confirms."""
+    return row["sweep"], int(row["parent"])
 
-    def mean(parent: int) -> float:
-        scored = [loss(row, table.objective) for row in rows if row["parent"] == parent and _is_scored(row)]
+
+def _chosen(rows: Sequence[Row], objective: Objective) -> tuple[str, int]:
+    """Which of a group's confirmed trials stands for it: the best on the validation split, for the test split chooses none."""
+    parents = list(dict.fromkeys(map(_parent, rows)))
+
+    def mean(parent: tuple[str, int]) -> float:
+        scored = [loss(row, objective) for row in rows if _parent(row) == parent and _is_scored(row)]
         return _mean(scored) if scored else math.inf
 
     return min(parents, key=lambda parent: (mean(parent), parents.index(parent)))
 
 
-def _score(row: Row, table: Trials) -> float:
+def _lacks(rows: Sequence[Row], metric: str) -> bool:
+    """Whether seeds were scored on the test split, and none by this metric: the group has no such score."""
+    scored = [row for row in rows if row["outcome"] == "COMPLETED" and any(name.startswith(TEST) for name in row)]
+    return bool(scored) and all(row.get(f"{TEST}{metric}") is None for row in scored)
+
+
+def _selected(parent: Row | None, metric: str) -> float:
+    value = None if parent is None else parent.get(metric)
+    return math.nan if value is None else float(value)
+
+
+def _score(row: Row, objective: Objective) -> float:
     """A seed's score on the test split: the worst there is where it diverged, or left nothing finite."""
-    objective = table.objective
-    value = row.get(f"{TEST}{objective.metric}", math.nan) if row["outcome"] == "COMPLETED" else math.nan
-    return objective.value(objective.loss(value))
+    value = row.get(f"{TEST}{objective.metric}") if row["outcome"] == "COMPLETED" else None
+    return objective.value(objective.loss(math.nan if value is None else value))
 
 
 def _is_scored(row: Row) -> bool:
     return row["outcome"] not in ("", "FAILED")
 
 
-def _is_over(rows: Sequence[Row], arm: str) -> bool:
-    return all(row["outcome"] for row in rows if row["arm"] == arm)
+def _is_over(rows: Sequence[Row], group: str) -> bool:
+    return all(row["outcome"] for row in rows if row["group"] == group)
 
 
-def _optimism(selected: float, scores: Sequence[float], table: Trials) -> float | None:
+def _optimism(selected: float, scores: Sequence[float], objective: Objective) -> float | None:
     if not scores or not all(map(math.isfinite, scores)) or not math.isfinite(selected):
         return None
-    return table.objective.loss(_mean(scores)) - table.objective.loss(selected)
+    return objective.loss(_mean(scores)) - objective.loss(selected)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -168,8 +204,12 @@ def _mean(values: Sequence[float]) -> float:
     return math.fsum(value / len(values) for value in values)
 
 
-def _arms(rows: Sequence[Row]) -> list[str]:
-    return list(dict.fromkeys(str(row["arm"]) for row in rows))
+def _groups(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(str(row["group"]) for row in rows))
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def _text(value: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Scores are ranked together only when they were taken by the same protocol."""
+"""Scores are ranked together only when they were taken by the same protocol, of models that had the same means."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.comparison.collect import flatten
+from gensweep.comparison.collect import Trials, flatten
 from gensweep.errors import ConfigError
+
+_MEANS = ("dataset", "network", "training.epochs")
 
 
 def refuse_mixed(rows: Sequence[Mapping[str, Any]], metric: str) -> None:
@@ -32,6 +34,45 @@ def refuse_mixed(rows: Sequence[Mapping[str, Any]], metric: str) -> None:
     lines += [f"  {difference}" for difference in _differences(contents)]
     lines.append("Compare sweeps whose `evaluation:` and dataset are equal, or rank by a metric that they share.")
     raise ConfigError("\n".join(lines))
+
+
+def refuse_unlike(tables: Sequence[Trials], *, force: bool = False) -> list[str]:
+    """The differences between sweeps in data, network or epochs, which `force` lets pass.
+
+    What is searched in one is compared as it is written, so that two sweeps of the same search are alike.
+
+    Raises:
+        ConfigError: there are any, and `force` is not given.
+    """
+    found = []
+    for place in _MEANS:
+        values = {table.sweep: _values(table, place) for table in tables}
+        if len(set(values.values())) > 1:
+            found.append(f"{place}: " + "; ".join(f"{value} in {sweep}" for sweep, value in values.items()))
+    if found and not force:
+        lines = ["the sweeps differ in more than what they compare, so their scores are not ranked together:"]
+        cure = "Compare sweeps that are alike in these, or give --force, which is written on the result."
+        raise ConfigError("\n".join([*lines, *(f"  {line}" for line in found), cure]))
+    return found
+
+
+def _values(table: Trials, place: str) -> str:
+    """What the trials of a sweep have at this place of their configuration."""
+    searched = (table.axes[column] for column in table.searched)
+    if any(path == place or path.startswith(f"{place}.") for path in searched):
+        return _short(_at(table.definition.get("trial"), place))
+    values = dict.fromkeys(_short(_at(row["configuration"], place)) for row in table.rows)
+    return ", ".join(sorted(values))
+
+
+def _at(node: Any, place: str) -> Any:
+    for name in place.split("."):
+        node = node.get(name) if isinstance(node, Mapping) else None
+    return node
+
+
+def _short(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _content(folder: Path, metric: str) -> dict[str, Any]:

@@ -6,55 +6,51 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.comparison import plots
-from gensweep.comparison.compare import Comparison, trials_of
+from gensweep.comparison import answer, plots
+from gensweep.comparison.compare import Comparison
 from gensweep.comparison.confirmation import Confirmation
+from gensweep.comparison.search import Search
 from gensweep.ledger.durable import json_text, write_atomic
+from gensweep.text import counted, markdown_table, number
 from gensweep.text import markdown as escaped
-from gensweep.text import number
+
+LEARNS_NOTHING = ("class means", "PCA Gaussian", "uniform noise")  # of the rows that say what scores mean: the models
 
 
-def write(
-    comparison: Comparison,
-    destination: Path,
-    sanity: Sequence[Mapping[str, Any]] = (),
-    confirmed: Confirmation | None = None,
-) -> list[Path]:
-    """Write comparison.md, comparison.csv and the figures into `destination`, and return their paths.
+def write(comparison: Comparison, destination: Path, sanity: Sequence[Mapping[str, Any]] = ()) -> list[Path]:
+    """Write comparison.md, comparison.csv, comparison.json and the figures into `destination`, and return their paths.
 
-    `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing. `confirmed` is what
-    the confirmations say; it is written into confirmation.json too.
+    `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    figures = plots.draw(comparison.rows, comparison.ranking, comparison.axes)
+    figures = plots.draw(comparison)
     files = {
-        "comparison.md": markdown(comparison, list(figures), sanity, confirmed).encode(),
+        "comparison.md": markdown(comparison, list(figures), sanity).encode(),
         "comparison.csv": comparison.csv(),
-        **({"confirmation.json": json_text(confirmed.as_dict(), indent=1)} if confirmed else {}),
+        "comparison.json": json_text(comparison.as_dict(), indent=1),
         **figures,
     }
     for name, data in files.items():
         write_atomic(destination / name, data, fsync=False)
+    for name in set(plots.CAPTIONS) - set(figures):  # of an earlier state of the sweep
+        (destination / name).unlink(missing_ok=True)
     return [destination / name for name in files]
 
 
-def markdown(
-    comparison: Comparison,
-    figures: Sequence[str] = (),
-    sanity: Sequence[Mapping[str, Any]] = (),
-    confirmed: Confirmation | None = None,
-) -> str:
+def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequence[Mapping[str, Any]] = ()) -> str:
     """The report: the sentence first, then what it rests on."""
-    ranking = comparison.ranking
+    search, confirmed = comparison.search, comparison.confirmation
     parts = [
         f"# {escaped(', '.join(comparison.sweeps))}: which {escaped(comparison.by)} is best?",
-        f"**{escaped(confirmed.sentence() if confirmed else comparison.sentence())}**",
+        f"**{escaped(comparison.sentence())}**",
     ]
+    if sanity and (said := against_baselines(comparison, sanity)):
+        parts.append(escaped(said))
     if confirmed:
-        parts += [*_confirmed(confirmed), "## What the search found", escaped(comparison.sentence())]
+        parts += [*_confirmed(confirmed), "## What the search found", escaped(answer.found(search))]
     parts += [markdown_table(comparison.table())]
     parts += [_markdown_link(name) for name in figures]
-    if ranking.pairs:
+    if search.pairs:
         parts += ["## How sure", markdown_table(comparison.pairs())]
     parts += ["## The best trial of each", markdown_table(comparison.best())]
     if sanity:
@@ -63,8 +59,8 @@ def markdown(
             markdown_table([{name: number(value) for name, value in row.items()} for row in sanity]),
         ]
     if orders := comparison.other_scores():
-        own = ", ".join(group.name for group in ranking.groups)
-        lines = [{"score": ranking.objective.metric, "order": own}] + [
+        own = ", ".join(group.name for group in search.groups if group.best is not None)
+        lines = [{"score": search.objective.metric, "order": own}] + [
             {"score": s, "order": o} for s, o in orders.items()
         ]
         parts += ["## Do other scores agree?", markdown_table(lines)]
@@ -73,12 +69,22 @@ def markdown(
     return "\n\n".join([*parts, "## How to read this", _notes(comparison)]) + "\n"
 
 
+def against_baselines(comparison: Comparison, sanity: Sequence[Mapping[str, Any]]) -> str:
+    """Which groups beat the strongest of the models that learn nothing; nothing where none has the score."""
+    objective = comparison.search.objective
+    scored = [row for row in sanity if row["row"] in LEARNS_NOTHING and isinstance(row.get(objective.metric), float)]
+    if not scored:
+        return ""
+    strongest = min(scored, key=lambda row: objective.loss(row[objective.metric]))
+    return answer.beaten(comparison, str(strongest["row"]), strongest[objective.metric])
+
+
 def _confirmed(found: Confirmation) -> list[str]:
     verdict = found.verdict
     notes = [
         f"Each arm's best configuration, trained again on fresh seeds and scored once on the test split by "
         f"{escaped(found.metric)}, at the epoch that was best on the validation split.",
-        f"*[interval]*: {escaped(verdict.interval)}.",
+        f"*[95 % CI]*: {escaped(verdict.interval)}.",
         f"*p*: {escaped(verdict.test)}, adjusted for all pairs; at most {verdict.level:g} of such reports call any two arms "
         "different that are not. *Best*: distinguished from all others; *leads*: from at least one.",
         "*When chosen*: the validation score by which the search chose it. *Optimism*: how much better that was than the "
@@ -88,38 +94,42 @@ def _confirmed(found: Confirmation) -> list[str]:
     return ["## Confirmed", *tables, "\n".join(f"- {line}" for line in notes)]
 
 
-def markdown_table(rows: Sequence[dict[str, str]]) -> str:
-    """Rows of text as a Markdown table; the first column is left-aligned, the others right."""
-    if not rows:
-        return ""
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    lines = [[escaped(column) for column in columns], ["---", *["---:"] * (len(columns) - 1)]]
-    lines += [[escaped(row.get(column, "")) for column in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _notes(comparison: Comparison) -> str:
-    ranking, objective = comparison.ranking, comparison.ranking.objective
+    search, objective = comparison.search, comparison.search.objective
     direction = "less" if objective.better(0.0, 1.0) else "more"
     protocol = f"protocol.{objective.metric.partition('.')[0]}"
     hashes = sorted({row[protocol] for row in comparison.rows if protocol in row})
     lines = [
-        f"Ranked by {escaped(objective.metric)} ({direction} is better), protocol "
-        f"{escaped(', '.join(hashes)) or 'unknown'}, at the epoch where the sweep's objective was best.",
-        f"*Expected best of {ranking.budget}*: the best score that a search of {trials_of(ranking.budget)} finds on "
-        "average (unbiased estimator of Tang et al. 2020, arXiv:2004.13705); intervals by 2000 bootstrap resamples of "
-        "the trials.",
-        "*P*: the probability that a random trial of the first beats one of the second. A *tie* is an interval that "
-        "contains 0.5; with too few trials to tell anything the interval is [0, 1].",
-        "Trials that diverged or failed count as the worst results; none is dropped. ∞ means that the budget may be "
-        "spent on such trials alone.",
-        "*Compute*: training and evaluation of all trials, of those that diverged, failed or were stopped early too.",
-        "The best of many trials flatters itself: these scores chose the winners. Train the best configurations again "
-        "on fresh seeds, and score those on the test split, before quoting a number.",
+        f"By {escaped(objective.metric)} ({direction} is better), protocol {escaped(', '.join(hashes)) or 'unknown'}, at the "
+        "epoch where the sweep's objective was best on the validation split.",
+        *_of_draws(search),
+        "Trials that diverged count as the worst results. Trials that failed are left out: that is our fault or the machine's, "
+        "and it is said where their scores could change what is claimed. *Best* is of trials that were trained to their end.",
+        "*Compute*: training and evaluation of all trials, of those that diverged, failed or were stopped early too, and of the "
+        "confirmations.",
     ]
-    if ranking.unfinished:
-        lines.insert(1, f"{trials_of(ranking.unfinished)} not finished yet and left out.")
+    if not comparison.confirmation:
+        lines.append(
+            "The best of many trials flatters itself: these scores chose the winners. `gensweep confirm` trains the best "
+            "configurations again on fresh seeds, and scores those on the test split; quote those numbers."
+        )
+    if search.unfinished:
+        lines.insert(1, f"{counted(search.unfinished, 'trial')} of the search not finished yet and left out.")
     return "\n".join(f"- {line}" for line in lines)
+
+
+def _of_draws(search: Search) -> list[str]:
+    """What the numbers on distributions mean, or why there are none."""
+    if not search.k:
+        return [f"Nothing is claimed of distributions over configurations: {escaped(search.why_not)}."]
+    return [
+        f"*Best of {search.k}*: the median of what a search of {counted(search.k, 'trial')} finds, the quantile 1 - 2^(-1/k) "
+        "of the scores, with its order-statistic interval (Conover 1999), right for any distribution. k is the largest "
+        "that the smallest group bounds; < says that nothing bounds an end.",
+        "*P(a trial of the first is better)*: with the score interval of Newcombe 2006, doi:10.1002/sim.2324. *P(its best "
+        "of k is better)*: with the p-value of a permutation test, adjusted for all pairs by Holm's method; where it is "
+        "above 0.05 they are not distinguished.",
+    ]
 
 
 def _markdown_link(name: str) -> str:

@@ -22,6 +22,7 @@ _BASELINES: dict[str, dict[str, Any]] = {
     "PCA Gaussian": {"name": "pca_gaussian"},
     "uniform noise": {"name": "uniform_noise"},
 }
+ROWS = ("floor", "training items", *_BASELINES)  # their names, in order
 _SANITY = 1  # raised when a baseline changes
 _VALUE = ""  # the score itself, among its details
 

@@ -25,12 +25,14 @@ class Searcher(Component, ABC):
     """A way to choose configurations. Its fields are its own settings; the arm's budget and the seed are the sweep's.
 
     `is_adaptive`: it learns from results, so its trials are no independent draws from the space, and a comparison must not
-    treat them so. `learns_from_pruned`: a trial that was stopped early tells it something, or it learns from none.
+    treat them so. `draws`: its proposals are random draws from the space, of which distributions can be told; a grid's are not,
+    though it learns nothing. `learns_from_pruned`: a trial that was stopped early tells it something, or it learns from none.
     """
 
     kind: ClassVar[str] = "searchers"
     summary: ClassVar[str]
     is_adaptive: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
     learns_from_pruned: ClassVar[bool] = True
 
     @abstractmethod

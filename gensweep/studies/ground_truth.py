@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.comparison.collect import as_csv
-from gensweep.comparison.report import markdown_table
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.studies.gaussian_fits import Fit, fits
 from gensweep.studies.gaussian_targets import known
-from gensweep.text import markdown
+from gensweep.text import markdown, markdown_table
 
 _COLUMNS = (
     "objective", "family", "trials", "target_mu", "mu", "sd_mu", "worst_mu", "target_sigma", "sigma", "sd_sigma",

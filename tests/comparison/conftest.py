@@ -10,4 +10,4 @@ from tests.written_sweep import DEFINITION, Writer
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Writer]:
-    return lambda name="study", definition=DEFINITION: Writer(tmp_path / name, definition)
+    return lambda name="study", definition=DEFINITION, keys="": Writer(tmp_path / name, definition, keys)

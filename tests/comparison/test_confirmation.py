@@ -102,7 +102,7 @@ def test_of_several_configurations_the_best_on_validation_stands_for_the_arm(wri
     better = confirmed(sweep, "vae", SEEDS["vae"], found=2.0)
     confirmed(sweep, "wae", SEEDS["wae"])
     found = of(sweep)
-    assert found.chosen["vae"] == better
+    assert found.chosen["vae"] == str(better)
     assert found.verdict == judge(SEEDS, "min", scale="log")
 
 
@@ -121,8 +121,8 @@ def test_it_is_plain_data_for_json(write: Write) -> None:
     found = json.loads(json.dumps(of(sweep).as_dict(), allow_nan=False))
     assert found["verdict"]["word"] == "best"
     assert found["arms"][0] | {"confirmed": {}} == {
-        "arm": "wae", "ranked": True, "confirmed": {}, "trial": 5, "selected": 1.5, "optimism": pytest.approx(-0.475),
-        "missing": 0,
+        "arm": "wae", "ranked": True, "confirmed": {}, "trial": "5", "selected": 1.5, "optimism": pytest.approx(-0.475),
+        "missing": 0, "seconds": 10.0,
     }  # fmt: skip
 
 
@@ -130,7 +130,7 @@ def test_confirmations_are_no_draws_of_the_search(write: Write) -> None:
     sweep = write()
     for family, tests in SEEDS.items():
         confirmed(sweep, family, tests)
-    assert [group.n for group in compare([sweep.folder]).ranking.groups] == [1, 1]
+    assert [group.n for group in compare([sweep.folder]).search.groups] == [1, 1]
 
 
 def test_scores_beyond_what_can_be_added_are_scores(write: Write) -> None:
@@ -145,4 +145,27 @@ def test_a_seed_that_failed_says_nothing_against_its_configuration(write: Write)
     better = confirmed(sweep, "vae", SEEDS["vae"], found=2.0)
     sweep.trial("vae", None, parent=better, outcome="FAILED")
     confirmed(sweep, "vae", (0.5, 0.6), found=3.0)
-    assert of(sweep).chosen == {"vae": better}
+    assert of(sweep).chosen == {"vae": str(better)}
+
+
+def test_a_score_that_an_arm_lacks_is_not_its_worst(write: Write) -> None:
+    sweep = write()
+    for family, tests in SEEDS.items():
+        confirmed(sweep, family, tests)
+    parent = sweep.trial("flow", 1.0, scores={"wasserstein": 1.0})
+    for _ in range(3):
+        sweep.trial("flow", 1.0, parent=parent, test=2.0, metric="wasserstein")
+    found = of(sweep)
+    assert found.lacking == ["flow"]
+    assert found.verdict == judge(SEEDS, "min", scale="log")
+    assert "Not ranked, for fid is no score of theirs: flow." in found.sentence()
+
+
+def test_arms_are_equal_only_within_a_margin_that_is_given(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", (2.0, 2.01, 1.99, 2.0))
+    confirmed(sweep, "wae", (2.005, 1.995, 2.0, 2.01))
+    assert compare([sweep.folder]).as_dict()["verdict"]["word"] == "not distinguished"
+    found = compare([sweep.folder], margin=0.1)
+    assert found.as_dict()["verdict"]["word"] == "equal"
+    assert "within 10 %" in found.sentence()

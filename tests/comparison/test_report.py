@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import re
 from collections.abc import Callable
 
@@ -9,7 +11,8 @@ import pytest
 from PIL import Image
 
 from gensweep.comparison.compare import compare
-from gensweep.comparison.report import markdown
+from gensweep.comparison.formats import FORMS, formatted
+from gensweep.comparison.report import against_baselines, markdown
 from gensweep.comparison.report import write as write_report
 from gensweep.errors import ConfigError, NoUsableTrial
 from tests.written_sweep import DEFINITION, Writer
@@ -24,36 +27,144 @@ def families(sweep: Writer, **scores: list[float]) -> None:
             sweep.trial(family, value, configuration=latent, parameters=latent, scores={"wasserstein": 10 - value})
 
 
-def test_the_answer_names_the_leader_the_ties_and_the_losers(write: Write) -> None:
+def test_without_confirmation_there_is_no_verdict_and_the_search_says_what_it_can(write: Write) -> None:
     sweep = write()
     families(sweep, vae=[2.0, 4, 6, 8, 10, 12], wae=[1.0, 3, 5, 7, 9, 11], gan=[31.0, 32, 33, 34, 35, 36])
     found = compare([sweep.folder])
     assert found.by == "arm"
-    assert found.sentence().startswith("wae leads with expected best FID 2.5 [")
-    assert "at 3 trials; vae is a tie (P = 0.58 [" in found.sentence()
-    assert found.sentence().endswith("gan is worse (P = 1.00 [1.00, 1.00]).")
+    assert found.sentence() == (
+        "Not confirmed: nothing was trained again on fresh seeds (gensweep confirm study does). Of configurations drawn at "
+        "random, a trial of wae has a median FID of 5 [1, 11]; it is better than gan (P = 1.00, adjusted p = 0.0065); it is not "
+        "distinguished from vae (P = 0.58, adjusted p = 0.7)."
+    )
+    assert found.as_dict()["verdict"]["word"] == "not confirmed"
     assert [row["arm"] for row in found.table()] == ["wae", "vae", "gan"]
 
 
-def test_where_all_are_ties_nobody_leads(write: Write) -> None:
-    sweep = write()
-    families(sweep, vae=[2.0, 4, 6, 8], wae=[1.0, 3, 5, 7])
-    assert compare([sweep.folder]).sentence().startswith("No clear winner: wae is ahead")
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"search": {"sampler": "tpe"}}, "study was searched by tpe, whose trials are no random draws"),
+        ({"search": {"sampler": "grid"}}, "study was searched by grid, whose trials are no random draws"),
+        ({"search": {"sampler": "of another package"}}, "study was searched by of another package, whose trials"),
+        ({"early_stopping": {"name": "asha"}}, "asha stopped trials of study early"),
+        ({"search": {"sampler": "qmc"}, "early_stopping": {"name": "none"}}, ""),
+    ],
+)
+def test_of_an_adaptive_search_or_one_with_early_stopping_nothing_is_claimed(
+    write: Write, settings: dict[str, object], why: str
+) -> None:
+    sweep = write(definition={**DEFINITION, **settings})
+    families(sweep, vae=[2.0, 4, 6, 8, 10, 12], gan=[31.0, 32, 33, 34, 35, 36])
+    found = compare([sweep.folder])
+    assert found.search.why_not.startswith(why)
+    assert bool(found.search.pairs) is (why == "")
+    assert compare([sweep.folder], by="latent_size").sentence().startswith("No verdict by latent_size: ")
+    if why:
+        assert "Best FID so far, on the validation split: vae 2, gan 31. That is no verdict" in found.sentence()
 
 
-def test_one_trial_each_tells_nothing_and_says_so_once(write: Write) -> None:
+def test_few_trials_are_no_distribution(write: Write) -> None:
     sweep = write()
     families(sweep, vae=[2.0], wae=[1.0], gan=[3.0])
-    assert compare([sweep.folder]).sentence() == (
-        "No clear winner: wae is ahead with expected best FID 1 at 1 trial; too few trials to tell it from vae, gan."
-    )
+    assert "wae 1, vae 2, gan 3. That is no verdict: fewer than 6 results" in compare([sweep.folder]).sentence()
 
 
-def test_a_curve_of_one_point_is_not_drawn(write: Write) -> None:
+def test_a_running_sweep_says_how_far_it_is(write: Write) -> None:
     sweep = write()
-    families(sweep, **{f"family{i}": [float(i)] for i in range(1, 8)})
-    names = {path.name for path in write_report(compare([sweep.folder]), sweep.folder.path / "report")}
-    assert names == {"comparison.md", "comparison.csv", "curves.png"}
+    families(sweep, vae=[2.0], wae=[1.0])
+    sweep.trial("wae", 1.0, outcome="")
+    assert compare([sweep.folder], due=24).sentence().endswith("So far, 2 of 24 trials.")
+    assert compare([sweep.folder]).sentence().endswith("So far: 1 trial not over yet.")
+    assert "So far" not in compare([sweep.folder], due=2).sentence()
+
+
+def test_the_strongest_model_that_learns_nothing_is_named(write: Write) -> None:
+    sweep = write()
+    for family, tests in {"vae": (2.0, 2.1, 2.2), "wae": (1.0, 1.1, 1.05), "gan": (4.0, math.inf, 5.0)}.items():
+        parent = sweep.trial(family, 1.0)
+        for test in tests:
+            diverged = {"outcome": "DIVERGED"} if test == math.inf else {"test": test}
+            sweep.trial(family, 1.0, parent=parent, **diverged)
+    sanity = [
+        {"row": "training items", "fid": 0.1}, {"row": "memoriser", "fid": 0.2}, {"row": "uniform noise", "fid": 50.0},
+        {"row": "PCA Gaussian", "fid": 2.5}, {"row": "class means"},
+    ]  # fmt: skip
+    found = compare([sweep.folder])
+    assert against_baselines(found, sanity) == (
+        "wae and vae beat PCA Gaussian (2.5), the best of those that learn nothing; gan is not sure to."
+    )
+    assert against_baselines(found, [{"row": "PCA Gaussian", "fid": 0.5}]) == (
+        "No arm is sure to beat PCA Gaussian (0.5), which learns nothing."
+    )
+    assert against_baselines(found, sanity[:2]) == ""
+    assert "beat PCA Gaussian" in markdown(found, sanity=sanity)
+
+
+def test_the_same_trial_of_two_sweeps_counts_once(write: Write) -> None:
+    one, other = write("one"), write("other")  # with the same keys
+    families(one, vae=[3.0, 4])
+    families(other, vae=[3.0, 4, 5])
+    found = compare([one.folder, other.folder])
+    assert {group.name: group.n for group in found.search.groups} == {"one: vae": 2, "other: vae": 1}
+    assert "Left out, for they are another sweep's too: 2 trials of other: vae." in found.sentence()
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"training": {"epochs": 40}}, 'training.epochs: 20 in one; 40 in other'),
+        ({"dataset": {"name": "ring"}}, 'dataset: {"name": "digits"} in one; {"name": "ring"} in other'),
+        ({"network": {"name": "mlp", "hidden": [9]}}, 'network: '),
+    ],
+)  # fmt: skip
+def test_sweeps_of_unlike_means_are_refused_and_forced_with_a_word(
+    write: Write, change: dict[str, object], says: str
+) -> None:
+    common = {"dataset": {"name": "digits"}, "network": {"name": "mlp", "hidden": [8]}, "training": {"epochs": 20}}
+    one, other = write("one"), write("other", keys="other")
+    for sweep, means in ((one, common), (other, {**common, **change})):
+        sweep.trial("vae", 2.0, configuration=means)
+    with pytest.raises(ConfigError, match="differ in more than what they compare") as refused:
+        compare([one.folder, other.folder])
+    assert says in str(refused.value)
+    found = compare([one.folder, other.folder], force=True)
+    assert f"Compared in spite of differences: {says}" in found.sentence()
+    assert found.as_dict()["forced"]
+    again = write("again", keys="again")
+    again.trial("vae", 2.0, configuration=common)
+    assert compare([one.folder, again.folder]).forced == []
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_form_holds_every_arm_and_the_answer(write: Write, form: str) -> None:
+    sweep = write()
+    for arm, tests in {"wae.max_sliced": (1.0, 1.1, 1.05), "vae": (2.0, 2.1, 2.2)}.items():
+        parent = sweep.trial("wae", 1.5, arm=arm)
+        for test in tests:
+            sweep.trial("wae", 1.5, arm=arm, parent=parent, test=test)
+    found = compare([sweep.folder])
+    text = formatted(found, form)
+    if form == "json":
+        read = json.loads(text)
+        assert read["verdict"] == {"word": "best", "arm": "wae.max_sliced", "sentence": found.sentence()}
+        assert [arm["confirmed"]["seeds"] for arm in read["arms"]] == [3, 3]
+        assert read["pairs"][0]["distinguished"] is True
+        assert read["arms"][0]["cost"] == {
+            "training_seconds": 2.0,
+            "evaluation_seconds": 0.5,
+            "confirmation_seconds": 7.5,
+        }
+    elif form == "csv":
+        read = list(csv.DictReader(io.StringIO(text)))
+        assert [(row["group"], row["seeds"]) for row in read] == [("wae.max_sliced", "3"), ("vae", "3")]
+    elif form == "latex":
+        assert "wae.max\\_sliced & " in text
+        assert text.count("\\\\") == 3  # the head and two arms
+        assert "95 \\% CI" in text
+    else:
+        assert found.sentence() in text
+        assert "| wae.max_sliced |" in text
 
 
 def test_arms_are_compared_and_any_other_column_where_it_is_named(write: Write) -> None:
@@ -63,9 +174,9 @@ def test_arms_are_compared_and_any_other_column_where_it_is_named(write: Write) 
         sweep.trial("wae", value, arm=f"wae.{name}", configuration=divergence)
     found = compare([sweep.folder])
     assert found.by == "arm"
-    assert [group.name for group in found.ranking.groups] == ["wae.sinkhorn", "wae.mmd"]
-    assert [group.name for group in compare([sweep.folder], by="divergence").ranking.groups] == ["sinkhorn", "mmd"]
-    assert [group.name for group in compare([sweep.folder], by="family").ranking.groups] == ["wae"]
+    assert [group.name for group in found.search.groups] == ["wae.sinkhorn", "wae.mmd"]
+    assert [group.name for group in compare([sweep.folder], by="divergence").search.groups] == ["sinkhorn", "mmd"]
+    assert [group.name for group in compare([sweep.folder], by="family").search.groups] == ["wae"]
     with pytest.raises(ConfigError, match="Did you mean 'divergence'"):
         compare([sweep.folder], by="divergnce")
 
@@ -85,22 +196,22 @@ def test_the_cost_of_a_group_is_that_of_all_its_trials(write: Write) -> None:
     found = compare([sweep.folder])
     assert found.table()[0]["compute"] == "33 s"
     row = next(csv.DictReader(io.StringIO(found.csv().decode())))
-    assert (row["seconds"], row["evaluation_seconds"]) == ("30.0", "3.0")
+    assert (row["training_seconds"], row["evaluation_seconds"]) == ("30.0", "3.0")
 
 
-def test_a_sweep_of_one_group_and_one_trial_has_an_answer(write: Write) -> None:
+def test_a_sweep_of_one_group_has_an_answer(write: Write) -> None:
     sweep = write()
     sweep.trial("vae", 12.34)
-    assert compare([sweep.folder]).sentence() == (
-        "vae: expected best FID 12.3 at 1 trial; there is no other group to compare it with."
-    )
+    assert "Best FID so far, on the validation split: vae 12.3." in compare([sweep.folder]).sentence()
+    families(sweep, vae=[2.0, 4, 6, 8, 10])
+    assert compare([sweep.folder]).sentence().endswith("; there is no other group to compare it with.")
 
 
 def test_other_scores_are_ranked_in_their_own_direction_and_may_disagree(write: Write) -> None:
     sweep = write()
     families(sweep, vae=[5.0, 6], wae=[1.0, 2])
     assert compare([sweep.folder]).other_scores() == {"wasserstein": "vae, wae"}
-    assert compare([sweep.folder], metric="wasserstein").ranking.groups[0].name == "vae"
+    assert compare([sweep.folder], metric="wasserstein").search.groups[0].name == "vae"
     with pytest.raises(ConfigError, match="Did you mean 'wasserstein'"):
         compare([sweep.folder], metric="waserstein")
 
@@ -121,7 +232,7 @@ def test_a_detail_is_ranked_in_a_direction_of_its_own(write: Write) -> None:
         scores = {"log_likelihood": -100 * bits, "log_likelihood.bits_per_dimension": bits}
         sweep.trial(family, 1.0, scores=scores)
     for score in ("log_likelihood", "log_likelihood.bits_per_dimension"):
-        assert [group.name for group in compare([sweep.folder], metric=score).ranking.groups] == ["flow", "vae"]
+        assert [group.name for group in compare([sweep.folder], metric=score).search.groups] == ["flow", "vae"]
 
 
 def test_a_detail_of_different_protocols_is_refused_too(write: Write) -> None:
@@ -133,7 +244,7 @@ def test_a_detail_of_different_protocols_is_refused_too(write: Write) -> None:
 
 
 def test_scores_of_different_protocols_are_refused_with_what_differs(write: Write) -> None:
-    one, other = write("one"), write("other")
+    one, other = write("one"), write("other", keys="other")
     one.trial("vae", 3.0, protocol={"n_fake": 500, "extractor": {"sha": "a"}, "split": "validation"})
     other.trial("vae", 2.0, protocol={"n_fake": 1000, "extractor": {"sha": "a"}, "split": "validation"})
     with pytest.raises(ConfigError) as raised:
@@ -147,17 +258,17 @@ def test_scores_of_different_protocols_are_refused_with_what_differs(write: Writ
 
 
 def test_two_sweeps_are_compared_as_groups_of_their_own(write: Write) -> None:
-    one, other = write("one"), write("other")
+    one, other = write("one"), write("other", keys="other")
     families(one, vae=[3.0, 4])
     families(other, vae=[1.0, 2])
     found = compare([one.folder, other.folder])
-    assert [group.name for group in found.ranking.groups] == ["other: vae", "one: vae"]
-    assert found.ranking.groups[0].best_trial == "other/0"
+    assert [group.name for group in found.search.groups] == ["other: vae", "one: vae"]
+    assert found.search.groups[0].best_trial == "other/0"
 
 
 def test_a_column_that_one_of_two_sweeps_has_groups_neither(write: Write) -> None:
     """The trials of the other would all be one group without a name."""
-    one, other = write("one"), write("other")
+    one, other = write("one"), write("other", keys="other")
     for size in (2, 8):
         one.trial(
             "wae",
@@ -170,27 +281,30 @@ def test_a_column_that_one_of_two_sweeps_has_groups_neither(write: Write) -> Non
         ConfigError, match=r"--by latent_size: other has no such column, .* Group by one of arm, family, sweep"
     ):
         compare([one.folder, other.folder], by="latent_size")
-    assert len(compare([one.folder], by="latent_size").ranking.groups) == 2
+    assert len(compare([one.folder], by="latent_size").search.groups) == 2
 
 
 def test_sweeps_of_different_objectives_need_a_named_score(write: Write) -> None:
-    one, other = write("one"), write("other", {**DEFINITION, "objective": {"metric": "wasserstein", "mode": "min"}})
+    one, other = (
+        write("one"),
+        write("other", {**DEFINITION, "objective": {"metric": "wasserstein", "mode": "min"}}, "o"),
+    )
     for sweep in (one, other):
         families(sweep, vae=[3.0, 4])
     with pytest.raises(ConfigError, match="--metric"):
         compare([one.folder, other.folder])
-    assert compare([one.folder, other.folder], metric="fid").ranking.objective.metric == "fid"
+    assert compare([one.folder, other.folder], metric="fid").search.objective.metric == "fid"
 
 
 def test_the_report_on_disk(write: Write) -> None:
     sweep = write()
-    families(sweep, vae=[2.0, 4, 6, 8], wae=[1.0, 3, 5, 7])
+    families(sweep, vae=[float(i) for i in range(2, 26, 2)], wae=[float(i) for i in range(1, 24, 2)])
     sweep.trial("wae", None, outcome="DIVERGED", reason="loss.model is nan | at step 12")
     sweep.trial("wae", None, outcome="DIVERGED", reason="loss.model is nan at step 99")
     found = compare([sweep.folder])
     paths = write_report(found, sweep.folder.path / "report")
     assert {path.name for path in paths} == {
-        "comparison.md", "comparison.csv", "expected_best.png", "curves.png", "axes.png"
+        "comparison.md", "comparison.csv", "comparison.json", "best_of_k.png", "curves.png", "axes.png"
     }  # fmt: skip
     text = (sweep.folder.path / "report" / "comparison.md").read_text()
     assert text.splitlines()[2] == f"**{found.sentence()}**"
@@ -198,7 +312,10 @@ def test_the_report_on_disk(write: Write) -> None:
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert all(line.replace("\\|", "").count("|") > 2 for line in tables)
     rows = list(csv.DictReader(io.StringIO((sweep.folder.path / "report" / "comparison.csv").read_text())))
-    assert [(row["group"], row["trials"], row["diverged"]) for row in rows] == [("vae", "4", "0"), ("wae", "6", "2")]
+    assert [(row["group"], row["n_search"], row["diverged"]) for row in rows] == [
+        ("wae", "14", "2"),
+        ("vae", "12", "0"),
+    ]
     for path in paths:
         if path.suffix == ".png":
             with Image.open(path) as picture:
@@ -217,7 +334,8 @@ def test_figures_survive_a_group_without_any_score(write: Write) -> None:
     sweep = write()
     families(sweep, vae=[2.0, 4, 6, 8])
     sweep.trial("gan", None, outcome="DIVERGED", configuration={"latent_size": 16})
-    assert len(write_report(compare([sweep.folder]), sweep.folder.path / "report")) == 5
+    names = {path.name for path in write_report(compare([sweep.folder]), sweep.folder.path / "report")}
+    assert names == {"comparison.md", "comparison.csv", "comparison.json", "incumbent.png", "curves.png", "axes.png"}
 
 
 def test_what_the_scores_mean_stands_in_the_report(write: Write) -> None:
@@ -233,8 +351,8 @@ def test_what_the_scores_mean_stands_in_the_report(write: Write) -> None:
 def test_the_notes_say_which_way_is_better(write: Write, mode: str, says: str) -> None:
     sweep = write(definition={**DEFINITION, "objective": {"metric": "fid", "mode": mode}})
     families(sweep, vae=[2.0, 4], wae=[1.0, 3])
-    assert f"Ranked by fid ({says})" in markdown(compare([sweep.folder]))
-    assert compare([sweep.folder]).ranking.groups[0].name == {"min": "wae", "max": "vae"}[mode]
+    assert f"By fid ({says})" in markdown(compare([sweep.folder]))
+    assert compare([sweep.folder]).search.groups[0].name == {"min": "wae", "max": "vae"}[mode]
 
 
 EVIL = "<img src=x onerror=alert(1)> [a](javascript:alert(1)) `b` |c| $\\x$ \x1b[31m\nd"
@@ -264,4 +382,4 @@ def test_a_picture_that_cannot_be_drawn_is_left_out(write: Write) -> None:
     families(sweep, vae=[1e308, -1e308, 1e308, 0.0], wae=[1.0, 2.0, 3.0, 4.0])
     names = {path.name for path in write_report(compare([sweep.folder]), sweep.folder.path / "report")}
     assert {"comparison.md", "comparison.csv"} <= names
-    assert "expected_best.png" not in names
+    assert "curves.png" not in names

@@ -14,6 +14,7 @@ from scipy import integrate, stats
 from gensweep.component import build
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
+from gensweep.families import pca_gaussian
 from gensweep.families.base import Family, Fitted, Setting
 from gensweep.networks.base import Network
 from gensweep.trainers.streams import draw
@@ -89,6 +90,22 @@ def test_the_pca_gaussian_has_the_first_eigenvalues_of_the_data_and_nothing_else
     assert drawn.mean(0).tolist() == pytest.approx(data.mean(0).tolist(), abs=0.05)
     whole = samples({"name": "pca_gaussian", "k": 99}, data, 50_000)
     torch.testing.assert_close(whole.T.cov(), data.T.cov(), rtol=0.05, atol=0.06)
+
+
+def test_the_principal_components_of_many_dimensions_are_those_of_the_eigenvectors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    generator = torch.Generator().manual_seed(0)
+    scales = torch.linspace(3, 0.1, 90)
+    data = torch.randn(400, 90, generator=generator) * scales + 1
+    mean = data.double().mean(0)
+    exact = pca_gaussian._principal(data, mean, 5)
+    monkeypatch.setattr(pca_gaussian, "_LARGEST", 10)
+    state = torch.random.get_rng_state()
+    found = pca_gaussian._principal(data, mean, 5)
+    torch.testing.assert_close(found @ found.T, exact @ exact.T, rtol=0, atol=0.02)
+    torch.testing.assert_close(found.square().sum(0), exact.square().sum(0).flip(0), rtol=1e-4, atol=0)
+    assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_uniform_noise_fills_the_bounds_or_the_box_of_the_data() -> None:

@@ -1,0 +1,190 @@
+"""A comparison as tables of text for people, as CSV, and as numbers for programs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from gensweep.comparison.collect import as_csv
+from gensweep.comparison.intervals import Interval
+from gensweep.comparison.search import Group, Pair, Search
+from gensweep.text import duration, number
+
+if TYPE_CHECKING:
+    from gensweep.comparison.compare import Comparison
+    from gensweep.comparison.confirmation import Confirmation
+
+DIGITS = 3  # of an estimate; its interval says that there are no more
+_CSV = (
+    "group", "confirmed_trial", "confirmed", "confirmed_low", "confirmed_high", "confidence", "seed_sd", "seeds",
+    "seeds_diverged",
+    "selected", "optimism", "n_search", "completed", "stopped_early", "diverged", "failed", "best", "best_trial", "best_epoch",
+    "best_of_k", "best_of_k_low", "best_of_k_high", "k", "training_seconds", "evaluation_seconds", "confirmation_seconds",
+)  # fmt: skip
+
+
+def text(value: Any) -> str:
+    """A cell as text, a number with the digits of an estimate."""
+    return number(value, DIGITS)
+
+
+def interval(found: Interval | None) -> str:
+    """`3.2 [2.9, 4.1]`; an end that nothing bounds is "<", below the smallest."""
+    if found is None:
+        return "–"
+    low = "<" if math.isinf(found.low) else text(found.low)
+    return f"{text(found.value)} [{low}, {text(found.high)}]"
+
+
+def title(metric: str) -> str:
+    """How a metric is called in a sentence."""
+    return metric.upper() if len(metric) <= 3 else metric.replace("_", " ")
+
+
+def table(comparison: Comparison) -> list[dict[str, str]]:
+    """One row a group: what was confirmed of it, then what the search found, and the cost of both."""
+    groups = {group.name: group for group in comparison.search.groups}
+    confirmed = {row["arm"]: row for row in comparison.confirmation.table()} if comparison.confirmation else {}
+    names = [*confirmed, *(name for name in groups if name not in confirmed)]
+    again = comparison.confirmation.seconds if comparison.confirmation else {}
+    return [
+        {
+            comparison.by: name,
+            **{column: cell for column, cell in confirmed.get(name, {}).items() if column != "arm"},
+            **(_searched(groups[name], comparison.search) if name in groups else {}),
+            "compute": duration(_seconds(groups.get(name)) + again.get(name, 0.0)),
+        }
+        for name in names
+    ]
+
+
+def _seconds(group: Group | None) -> float:
+    return group.seconds + group.evaluation_seconds if group else 0.0
+
+
+def _searched(group: Group, search: Search) -> dict[str, str]:
+    ended = {"diverged": group.diverged, "stopped early": group.pruned, "failed": group.failed}
+    whole = "" if not group.is_partial else f" (epoch {group.best_epoch})"
+    drawn = {f"best of {search.k} [95 % CI]": interval(group.best_of)} if search.k else {}
+    return {
+        **drawn,
+        "best": text(group.best) + whole,
+        "trials": str(group.n) + "".join(f", {n} {what}" for what, n in ended.items() if n),
+    }
+
+
+def pairs(search: Search) -> list[dict[str, str]]:
+    """One row a pair of groups whose configurations were drawn at random."""
+    return [
+        {
+            "pair": f"{pair.a} and {pair.b}",
+            f"P(a trial of {'the first'} is better) [95 % CI]": _probability(pair),
+            f"P(its best of {search.k} is better)": f"{pair.best_of:.2f}",
+            "adjusted p": f"{pair.p_adjusted:.2g}",
+            "verdict": f"{pair.better} is better" if pair.better else "not distinguished",
+        }
+        for pair in search.pairs
+    ]
+
+
+def _probability(pair: Pair) -> str:
+    p = pair.probability
+    return f"{p.value:.2f} [{p.low:.2f}, {p.high:.2f}]"
+
+
+def as_dict(comparison: Comparison) -> dict[str, Any]:
+    """Numbers for JSON, in which an infinite one is null."""
+    found, search = comparison.confirmation, comparison.search
+    confirmed = found.as_dict() if found else {}
+    verdict = confirmed.pop("verdict", {"word": "not confirmed", "arm": None})
+    arms = {arm["arm"]: arm for arm in confirmed.pop("arms", [])}
+    groups = {group.name: group for group in search.groups}
+    return {
+        "sweeps": list(comparison.sweeps),
+        "by": comparison.by,
+        "metric": search.objective.metric,
+        "mode": search.objective.mode,
+        "verdict": {**verdict, "sentence": comparison.sentence()},
+        "arms": [
+            {"arm": name, **_numbers(groups.get(name), found, name), **_without_name(arms.get(name))}
+            for name in dict.fromkeys([*arms, *groups])
+        ],
+        "pairs": confirmed.pop("pairs", []),
+        "test": confirmed.pop("test", None),
+        **({"confirmation": confirmed} if found else {}),
+        "search": {
+            "k": search.k,
+            "why_not": search.why_not,
+            "pairs": [_pair(pair) for pair in search.pairs],
+        },
+        "progress": {"ended": comparison.ended, "due": comparison.due},
+        "forced": list(comparison.forced),
+    }
+
+
+def _without_name(arm: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"confirmed": None, "optimism": None} if arm is None else {k: v for k, v in arm.items() if k != "arm"}
+
+
+def _numbers(group: Group | None, found: Confirmation | None, name: str) -> dict[str, Any]:
+    confirming = found.seconds.get(name, 0.0) if found else 0.0
+    cost = {
+        "training_seconds": group.seconds if group else 0.0,
+        "evaluation_seconds": group.evaluation_seconds if group else 0.0,
+        "confirmation_seconds": confirming,
+    }
+    if group is None:
+        return {"n_search": 0, "search": None, "cost": cost}
+    own = {
+        "completed": group.completed, "stopped_early": group.pruned, "diverged": group.diverged, "failed": group.failed,
+        "best": group.best, "best_trial": group.best_trial, "best_epoch": group.best_epoch, "has_score": not group.lacks,
+        "best_of_k": _interval(group.best_of),
+    }  # fmt: skip
+    return {"n_search": group.n, "search": own, "cost": cost}
+
+
+def _interval(found: Interval | None) -> dict[str, float | None] | None:
+    if found is None:
+        return None
+    return {"median": _finite(found.value), "low": _finite(found.low), "high": _finite(found.high)}
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _pair(pair: Pair) -> dict[str, Any]:
+    p = pair.probability
+    return {
+        "a": pair.a, "b": pair.b, "probability": {"value": p.value, "low": p.low, "high": p.high}, "best_of_k": pair.best_of,
+        "p": pair.p, "p_adjusted": pair.p_adjusted, "better": pair.better, "holds": pair.holds,
+    }  # fmt: skip
+
+
+def csv(comparison: Comparison) -> bytes:
+    """One row a group, every digit."""
+    found = comparison.confirmation
+    groups = {group.name: group for group in comparison.search.groups}
+    confirmed = {arm.name: arm for arm in found.verdict.arms} if found else {}
+    rows = []
+    for name in dict.fromkeys([*confirmed, *groups]):
+        row: dict[str, Any] = {"group": name, "k": comparison.search.k}
+        if (group := groups.get(name)) is not None:
+            drawn = group.best_of
+            row |= {
+                "n_search": group.n, "completed": group.completed, "stopped_early": group.pruned, "diverged": group.diverged,
+                "failed": group.failed, "best": group.best, "best_trial": group.best_trial, "best_epoch": group.best_epoch,
+                "training_seconds": group.seconds, "evaluation_seconds": group.evaluation_seconds,
+                **({} if drawn is None else {"best_of_k": drawn.value, "best_of_k_low": drawn.low, "best_of_k_high": drawn.high}),
+            }  # fmt: skip
+        if found and (arm := confirmed.get(name)) is not None:
+            centre = arm.median if found.verdict.statistic == "median" else arm.mean
+            row |= {
+                "confirmed_trial": found.chosen[name], "confirmed": centre, "confirmed_low": arm.low, "confirmed_high": arm.high,
+                "confidence": arm.confidence, "seed_sd": arm.sd, "seeds": arm.seeds, "seeds_diverged": arm.diverged,
+                "selected": found.selected[name], "optimism": found.optimism[name],
+                "confirmation_seconds": found.seconds[name],
+            }  # fmt: skip
+        rows.append(row)
+    return as_csv(rows, _CSV)
