@@ -167,7 +167,7 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
 
 def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None]) -> Verdict:
     """The verdict on a sweep that is done; it is sent to a store that has nothing of it."""
-    verdict = _judged(folder, None, told)
+    verdict = _judged(folder, None, told, keep=True)
     if is_sent_to(folder.path, uri):
         return verdict
     say(f"sending {folder.name} to MLflow at {redacted(uri)}")
@@ -228,8 +228,10 @@ def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, o
     folder.renew(sweep.definition(), environment=surroundings)
 
 
-def _judged(folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None]) -> Verdict:
-    """The verdict, told at once; then what takes longer, and the report with it."""
+def _judged(
+    folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None], *, keep: bool = False
+) -> Verdict:
+    """The verdict, told at once; then what takes longer, and the report with it; one that is there stays, with `keep`."""
     with waiting(_JUDGING):
         verdict = judge(folder, stop)
     try:
@@ -238,8 +240,9 @@ def _judged(folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], No
         try:
             verdict = verdict.with_baselines(say)
         finally:
-            with waiting(_REPORTING):
-                verdict.write()
+            if not (keep and verdict.report.exists()):
+                with waiting(_REPORTING):
+                    verdict.write()
     return verdict
 
 

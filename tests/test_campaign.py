@@ -75,7 +75,7 @@ def test_a_sweep_that_trains_gives_its_verdict_and_leaves_it_on_disk_and_in_mlfl
     assert (found.problem, found.stopped, found.failed) == (None, None, ())
     assert [row["outcome"] for row in found.trials.rows] == ["COMPLETED"] * 4
     assert found.comparison is not None
-    assert {group.name for group in found.comparison.ranking.groups} == {"vae", "wae"}
+    assert {group.name for group in found.comparison.search.groups} == {"vae", "wae"}
     assert [row["row"] for row in found.sanity] == ["floor", "training items", "memoriser", "class means",
                                                     "PCA Gaussian", "uniform noise"]  # fmt: skip
     assert all(isinstance(row[METRIC], float) for row in found.sanity)
@@ -490,10 +490,10 @@ def test_a_verdict_needs_no_data_that_are_not_here(
 ) -> None:
     scripted(completes)
     folder = conduct(small("far"), where).folder
-    assert judge(folder).sanity
+    assert judge(folder).with_baselines().sanity
     kind = type(build("datasets", "ring"))
     monkeypatch.setattr(kind, "problem", lambda self: "its files are not here")
-    assert judge(folder).sanity == ()
+    assert judge(folder).with_baselines().sanity == ()
     assert judge(folder).comparison is not None
 
 

@@ -97,17 +97,22 @@ def test_a_sweep_that_is_not_there_is_a_mistake_with_a_suggestion(
 
 def test_compare_ranks_arms_or_what_it_is_told(study: Writer, gensweep: Command) -> None:
     arms = json.loads(gensweep("compare", "study", "--json").out)
-    assert [(row["arm"], row["trials"], row["diverged"]) for row in arms] == [
-        ("wae.sinkhorn", "2", "0%"),
-        ("wae.mmd", "3", "33%"),
+    assert arms["verdict"]["word"] == "not confirmed"
+    assert [(row["arm"], row["n_search"], row["search"]["diverged"]) for row in arms["arms"]] == [
+        ("wae.mmd", 3, 1),
+        ("wae.sinkhorn", 2, 0),
     ]
-    assert arms[1]["compute"] == "12.5 s"
+    assert arms["arms"][0]["cost"] == {"training_seconds": 11.0, "evaluation_seconds": 1.5, "confirmation_seconds": 0.0}
     sizes = json.loads(gensweep("compare", "study", "--by", "latent_size", "--metric", "wasserstein", "--json").out)
-    assert {row["latent_size"] for row in sizes} == {"2", "4", "8"}
+    assert {row["arm"] for row in sizes["arms"]} == {"2", "4", "8"}
     shown = gensweep("compare", "study").out
-    assert shown.startswith("No clear winner: wae.sinkhorn is ahead with expected best FID 3 ")
+    assert shown.startswith("Not confirmed: ")
+    assert "so far, on the validation split: wae.mmd " in " ".join(shown.split())
     assert "\n\narm " in shown
     assert gensweep("compare", "study", "--by", "famly").code == 2
+    assert "Did you mean 'latex'" in gensweep("compare", "study", "-f", "latx").err
+    assert "--margin: -1.0 is no difference above 0" in gensweep("compare", "study", "--margin", "-1").err
+    assert gensweep("compare", "study", "-f", "csv").out.startswith("group,")
 
 
 def test_a_sweep_without_a_score_cannot_be_compared(tmp_path: Path, gensweep: Command) -> None:
@@ -185,8 +190,8 @@ def test_an_axis_that_a_family_does_not_use_is_empty_and_no_group(tmp_path: Path
     rows = json.loads(gensweep("show", "study", "--json").out)
     assert [row["latent_size"] for row in rows] == [2, None, 2, None, 4, None, 4, None]
     assert gensweep("show", "study").out.splitlines()[2].split()[6] == "-"
-    groups = json.loads(gensweep("compare", "study", "--by", "latent_size", "--json").out)
-    assert {row["latent_size"]: row["trials"] for row in groups} == {"2": "2", "4": "2"}
+    groups = json.loads(gensweep("compare", "study", "--by", "latent_size", "--json").out)["arms"]
+    assert {row["arm"]: row["n_search"] for row in groups} == {"2": 2, "4": 2}
     said = gensweep("compare", "study", "--by", "latent_size").out.split("\n\n")[0]
     assert said.endswith("Left out, for they have no latent_size: 4 trials of flow.")
     assert "Left out" not in gensweep("compare", "study").out

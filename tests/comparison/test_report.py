@@ -313,8 +313,8 @@ def test_the_report_on_disk(write: Write) -> None:
     assert all(line.replace("\\|", "").count("|") > 2 for line in tables)
     rows = list(csv.DictReader(io.StringIO((sweep.folder.path / "report" / "comparison.csv").read_text())))
     assert [(row["group"], row["n_search"], row["diverged"]) for row in rows] == [
-        ("wae", "14", "2"),
         ("vae", "12", "0"),
+        ("wae", "14", "2"),
     ]
     for path in paths:
         if path.suffix == ".png":
