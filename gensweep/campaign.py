@@ -228,9 +228,7 @@ def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, o
     folder.renew(sweep.definition(), environment=surroundings)
 
 
-def _judged(
-    folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None], *, keep: bool = False
-) -> Verdict:
+def _judged(folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None], *, keep: bool = False) -> Verdict:
     """The verdict, told at once; then what takes longer, and the report with it; one that is there stays, with `keep`."""
     with waiting(_JUDGING):
         verdict = judge(folder, stop)

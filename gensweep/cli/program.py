@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import traceback
 from pathlib import Path
@@ -36,6 +37,11 @@ for _command in (
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 app.command(name="list")(listing.list_)
 app.command()(listing.schema)
+
+
+# errors of the system at a path that the user named, wherever it is met first, and their exit codes
+_PATHS = {errno.ENAMETOOLONG: 2, errno.ELOOP: 2, errno.ENOTDIR: 2, errno.EACCES: 4, errno.EPERM: 4}
+_CURES = {2: "Give another path.", 4: "Make it accessible to this account, or give another path."}
 
 
 @app.callback(invoke_without_command=True)
@@ -74,6 +80,12 @@ def _run() -> int:
             raise
         code = 0
         discard()  # at once: typer has put something in the place of stdout that hides what a flush finds
+    except OSError as error:
+        code = _PATHS.get(error.errno or 0, 1) if error.filename else 1
+        if code in _CURES:
+            _complain(f"{error.filename!s:.200}: {error.strerror}. {_CURES[code]}")
+        else:
+            _unforeseen(type(error), error, error.__traceback__)
     except Exception as error:  # what nobody foresaw may quote what a stranger wrote
         code = 1
         _unforeseen(type(error), error, error.__traceback__)

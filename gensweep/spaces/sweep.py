@@ -33,6 +33,7 @@ DEFAULT_SEARCHER = "tpe"
 _KEYS = ("name", "objective", "search", "early_stopping", "compare", "confirm", "resources", "trial")
 NOT_CONFIRMED = "none"  # as `confirm:` says it
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
+_LONGEST_NAME = 128
 _RENAMED = {
     "schedule": "is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}"
 }
@@ -275,6 +276,9 @@ def _confirm(given: object, where: str) -> tuple[Confirm | None, list[Problem]]:
 
 
 def _name(given: object, where: str) -> tuple[str, list[Problem]]:
+    if isinstance(given, str) and len(given) > _LONGEST_NAME:
+        told = f"has {len(given)} characters, and at most {_LONGEST_NAME} name a folder. Give a shorter one"
+        return "sweep", [Problem(where, "name", told)]
     if isinstance(given, str) and re.fullmatch(_NAME, given):
         return given, []
     if given is None:

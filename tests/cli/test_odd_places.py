@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import pytest
 
 import gensweep
 from gensweep import cli
+from tests.cli.conftest import call
 
 ROOT = Path(gensweep.__file__).parent.parent
 SMOKE = ROOT / "search_spaces" / "smoke.yaml"
@@ -117,3 +119,52 @@ def test_a_container_needs_nothing_but_a_folder_for_the_sweeps(tmp_path: Path, h
     )
     assert json.loads(listed.stdout)[0]["sweep"] == "smoke"
     assert not [path for path in Path("/tmp").glob("gs-*") if path.stat().st_uid == NOBODY]
+
+
+LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", f"{LONG}.yaml"],
+        ["check", str(SMOKE), f"trial.dataset={{name: array, path: {LONG}.npy}}"],
+        ["check", str(SMOKE), f"trial.dataset={{name: image_folder, path: {LONG}}}"],
+        [
+            "check",
+            str(SMOKE),
+            f"trial.evaluation.metrics=[{{name: fid, extractor: 'file:{LONG}.pt2'}}]",
+            "objective=fid",
+        ],
+        ["check", str(SMOKE), f"name={LONG}"],
+        ["check", str(SMOKE), f"dataset={LONG}"],
+        ["show", LONG],
+        ["ls", "--runs", LONG],
+        ["evaluate", f"{LONG}/0"],
+        ["evaluate", LONG, "--reference", "digits", "--metrics", "fid"],
+        ["train-extractor", f"image_folder,path={LONG}"],
+        ["ui", "--tracking-uri", f"sqlite:///{LONG}.db"],
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)
+def test_a_name_that_is_too_long_for_a_file_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    ended = call(tmp_path, tuple(words), monkeypatch, capfd.readouterr)
+    assert ended.code == 2, ended.err
+    assert "Traceback" not in ended.err
+    assert ended.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_may_not_be_entered_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: Path, **_: Any) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    (tmp_path / "runs").mkdir()
+    ended = call(tmp_path, ("ls",), monkeypatch, capfd.readouterr)
+    assert (ended.code, ended.out) == (4, "")
+    assert ended.err == "gensweep: runs: Permission denied. Make it accessible to this account, or give another path.\n"
