@@ -136,8 +136,14 @@ def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
     print_text(
         f"\n{counted(n, 'trial')}, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with "
         f"early stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
-        "Nothing was started."
+        f"Nothing was started.\n{_forecast(sweep)}"
     )
+
+
+def _forecast(sweep: Sweep) -> str:
+    from gensweep.comparison.power import forecast
+
+    return forecast(len(sweep.arms), sweep.confirm.seeds if sweep.confirm else None)
 
 
 def _next(probes: Iterator[Probe]) -> Probe | None:

@@ -61,6 +61,23 @@ def detectable_effect(n_arms: int, seeds: int, power: float = 0.8, level: float 
     return float(brentq(lambda effect: found(effect) - power, 0, largest, xtol=1e-6))
 
 
+def forecast(n_arms: int, seeds: int | None) -> str:
+    """What a confirmation with so many seeds could say of so many arms, in a sentence; None where none is asked for."""
+    if n_arms < 2:
+        return ""
+    if seeds is None:
+        return "Nothing will be confirmed, so there will be no verdict; for one: confirm={top: 1, seeds: 5}."
+    effect = detectable_effect(n_arms, seeds)
+    told = (
+        f"With {seeds} seeds an arm that is better than another by {effect:.1f} standard deviations of a seed is distinguished "
+        f"from it in 80 % of sweeps ({n_arms} arms)"
+    )
+    needed = smallest_seeds(n_arms)
+    if needed > seeds:
+        return f"{told}; where a seed diverges, ranks of {n_arms} arms distinguish nothing below {needed} seeds."
+    return f"{told}."
+
+
 def _refuse(n_arms: int, level: float) -> None:
     if n_arms < 2 or not 0 < level < 1:
         raise ValueError(f"{n_arms} arms at level {level}: use 2 arms or more, and a level between 0 and 1.")

@@ -9,7 +9,7 @@ from scipy import stats
 
 from gensweep.comparison import judge
 from gensweep.comparison.all_pairs import adjusted_p
-from gensweep.comparison.power import detectable_effect, smallest_seeds
+from gensweep.comparison.power import detectable_effect, forecast, smallest_seeds
 
 
 @pytest.mark.parametrize(("n_arms", "seeds"), [(2, 4), (3, 5), (4, 5), (5, 6), (7, 6), (8, 7), (16, 8)])
@@ -68,3 +68,11 @@ def test_what_cannot_be_asked_is_refused(given: tuple[Any, ...]) -> None:
 def test_one_arm_needs_no_seeds() -> None:
     with pytest.raises(ValueError, match="1 arms"):
         smallest_seeds(1)
+
+
+def test_the_forecast_says_the_effect_and_the_seeds_that_ranks_need() -> None:
+    assert f"by {detectable_effect(4, 5):.1f} standard deviations" in forecast(4, 5)
+    assert "ranks" not in forecast(4, 5)
+    assert "ranks of 7 arms distinguish nothing below 6 seeds" in forecast(7, 5)
+    assert "no verdict" in forecast(3, None)
+    assert forecast(1, 5) == ""
