@@ -141,6 +141,8 @@ class Display:
     def _line(self, record: TrialRecord) -> str:
         assert record.outcome is not None
         score = f"{self.objective.metric} {number(record.best.get(self.objective.metric))}"
+        if self.objective.metric in record.test:
+            score += f", on the test split {number(record.test[self.objective.metric])}"
         why = f" ({record.reason})" if record.reason else ""
         return (
             f"{self._count()} {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
@@ -255,6 +257,8 @@ def _drawn(stream: TextIO) -> TextIO:
 
 
 def _what(record: TrialRecord) -> str:
+    if record.parent is not None:
+        return f"confirms {record.parent:04d} on fresh seed {record.repeat + 1}"
     return ", ".join(f"{axis}={value}" for axis, value in parameters(record).items())
 
 
