@@ -27,6 +27,7 @@ from gensweep.configuration import TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
+from gensweep.devices import name_of
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
 from gensweep.ledger.fields import mistake
@@ -84,7 +85,7 @@ class Report:
 
     Seconds count from the trial's beginning, those of the last, unfinished epoch too. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
-    of the numbers, each said once in a trial.
+    of the numbers, each said once in a trial. `device` is the name of what it is trained on.
     """
 
     number: int
@@ -100,6 +101,7 @@ class Report:
     protocol: dict[str, str] = field(default_factory=dict)
     test: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    device: str = ""
 
 
 @dataclass(frozen=True)
@@ -351,6 +353,7 @@ class _Run:
             self.protocol,
             self.test,
             list(self.notes),
+            name_of(self.device),
         )
 
 

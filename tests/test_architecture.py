@@ -27,7 +27,7 @@ FLOORS = {
     "families": 5, "metrics": 5, "comparison": 5, "terminal": 5,
     "divergences": 4, "extractors": 4, "axes": 4, "tracking": 4,
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
-    "component": 2, "reading": 2, "cache": 2,
+    "component": 2, "devices": 2, "reading": 2, "cache": 2,
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
     "tables": 1, "home": 1,
     "errors": 0, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
@@ -49,7 +49,7 @@ THIRD_PARTY = {
     "component": {"pydantic", "pydantic_core"}, "nodes": {"pydantic", "pydantic_core"},
     "reading": {"yaml"}, "yaml_mistakes": {"yaml"},
     "mathematics": {"torch"}, "files": {"torch", "numpy", "PIL"}, "ledger": {"yaml"},
-    "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},
+    "devices": {"torch"}, "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},
 }  # fmt: skip
 HIDDEN = {  # libraries that few files hide from the rest
     "mlflow": {"tracking/mlflow_store.py": "the client", "tracking/mlflow_app.py": "the server of `gensweep ui`"},

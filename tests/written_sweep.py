@@ -39,6 +39,7 @@ class Writer:
         metric: str = "fid",
         parent: int | None = None,
         test: float | None = None,
+        device: str = "",
     ) -> int:
         number, self.n = self.n, self.n + 1
         key = hashlib.sha256(f"{self.keys} {number}".encode()).hexdigest() if self.keys else f"{number:02x}" * 32
@@ -74,7 +75,7 @@ class Writer:
             events.append(
                 {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
                  "best": best, "best_epoch": 15 if best else None, "seconds": seconds,
-                 "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest},
+                 "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest}, "device": device,
                  **({} if test is None else {"test": {metric: test}})}
             )  # fmt: skip
         with self.folder.hold():

@@ -13,7 +13,6 @@ from gensweep.text import duration, number
 
 if TYPE_CHECKING:
     from gensweep.comparison.compare import Comparison
-    from gensweep.comparison.confirmation import Confirmation
 
 DIGITS = 3  # of an estimate; its interval says that there are no more
 _CSV = (
@@ -47,20 +46,32 @@ def table(comparison: Comparison) -> list[dict[str, str]]:
     groups = {group.name: group for group in comparison.search.groups}
     confirmed = {row["arm"]: row for row in comparison.confirmation.table()} if comparison.confirmation else {}
     names = [*confirmed, *(name for name in groups if name not in confirmed)]
-    again = comparison.confirmation.seconds if comparison.confirmation else {}
     return [
         {
             comparison.by: name,
             **{column: cell for column, cell in confirmed.get(name, {}).items() if column != "arm"},
             **(_searched(groups[name], comparison.search) if name in groups else {}),
-            "compute": duration(_seconds(groups.get(name)) + again.get(name, 0.0)),
+            "compute": _compute(comparison, name),
         }
         for name in names
     ]
 
 
-def _seconds(group: Group | None) -> float:
-    return group.seconds + group.evaluation_seconds if group else 0.0
+def devices(comparison: Comparison, group: str) -> dict[str, float]:
+    """Device -> seconds of training and evaluation that a group's trials took on it, its confirmations too."""
+    found: dict[str, float] = {}
+    for row in comparison.rows:
+        if row["group"] == group:
+            found[row["device"]] = found.get(row["device"], 0.0) + row["seconds"] + row["evaluation_seconds"]
+    return found
+
+
+def _compute(comparison: Comparison, group: str) -> str:
+    """What a group took; by device where the trials of the sweep ran on several, for their seconds are unlike."""
+    found = devices(comparison, group)
+    if len({row["device"] for row in comparison.rows}) < 2:
+        return duration(sum(found.values()))
+    return ", ".join(f"{duration(seconds)} on {name or 'an unknown device'}" for name, seconds in found.items())
 
 
 def _searched(group: Group, search: Search) -> dict[str, str]:
@@ -107,7 +118,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "mode": search.objective.mode,
         "verdict": {**verdict, "sentence": comparison.sentence()},
         "arms": [
-            {"arm": name, **_numbers(groups.get(name), found, name), **_without_name(arms.get(name))}
+            {"arm": name, **_numbers(groups.get(name), comparison, name), **_without_name(arms.get(name))}
             for name in dict.fromkeys([*arms, *groups])
         ],
         "pairs": confirmed.pop("pairs", []),
@@ -127,12 +138,14 @@ def _without_name(arm: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"confirmed": None, "optimism": None} if arm is None else {k: v for k, v in arm.items() if k != "arm"}
 
 
-def _numbers(group: Group | None, found: Confirmation | None, name: str) -> dict[str, Any]:
+def _numbers(group: Group | None, comparison: Comparison, name: str) -> dict[str, Any]:
+    found = comparison.confirmation
     confirming = found.seconds.get(name, 0.0) if found else 0.0
     cost = {
         "training_seconds": group.seconds if group else 0.0,
         "evaluation_seconds": group.evaluation_seconds if group else 0.0,
         "confirmation_seconds": confirming,
+        "seconds_by_device": devices(comparison, name),
     }
     if group is None:
         return {"n_search": 0, "search": None, "cost": cost}

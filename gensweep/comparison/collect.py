@@ -30,7 +30,7 @@ CONFIRMS = ("parent",)  # the column of sweeps that confirm what they found
 TEST = "test."  # before the name of a score on the test split
 SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
 _COSTS = ("number", "key", "seconds", "evaluation_seconds")
-_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder", "unused", "configuration")
+_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder", "unused", "configuration", "device")
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Trials:
     `searched` hold the searched values and `choices` the names of the branches that were chosen. `scores` are the columns of
     scores, and `protocols` the columns `protocol.<metric>`. Beside its columns a row holds what the comparison needs:
     `sweep`, `seconds` and `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the
-    columns of axes that its family does not use, which are empty there, and the whole `configuration`. `definition` is that of
-    the sweep.
+    columns of axes that its family does not use, which are empty there, the `device`'s name, and the whole `configuration`.
+    `definition` is that of the sweep.
     """
 
     sweep: str
@@ -232,6 +232,7 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "reason": record.reason,
         "sweep": folder.name,
         "reports": record.reports,
+        "device": record.device,
         "configuration": record.configuration,
         "folder": folder.path / "trials" / record.folder_name,
     }

@@ -91,7 +91,7 @@ _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": _COUNT, "position": _COUNT, "epoch": _COUNT, "step": _COUNT, "source": _COUNT, "source_step": _COUNT,
     "parent": _COUNT, "repeat": _COUNT,
     "best_epoch": ("count", lambda value: value is None or is_count(value)),
-    "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT,
+    "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT, "device": _TEXT,
     "parameters": _MAPPING, "configuration": _MAPPING,
     "scores": ("mapping of numbers", _scores), "best": ("mapping of numbers", _scores),
     "test": ("mapping of numbers", _scores),

@@ -44,7 +44,7 @@ class TrialRecord:
     `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
     `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
-    last reported. `notes` are sentences on what to know of its numbers.
+    last reported. `notes` are sentences on what to know of its numbers, and `device` names what it was trained on.
     """
 
     number: int
@@ -67,6 +67,7 @@ class TrialRecord:
     protocol: dict[str, str] = field(default_factory=dict)
     losses: int = 0
     notes: list[str] = field(default_factory=list)
+    device: str = ""
     parent: int | None = None
     repeat: int = 0
     test: dict[str, float] = field(default_factory=dict)

@@ -188,6 +188,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
     record.test = dict(event.get("test") or record.test)
     record.protocol = dict(event.get("protocol") or record.protocol)
     record.notes = list(event.get("notes") or record.notes)
+    record.device = event.get("device") or record.device
 
 
 _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {

@@ -102,7 +102,12 @@ def test_compare_ranks_arms_or_what_it_is_told(study: Writer, gensweep: Command)
         ("wae.mmd", 3, 1),
         ("wae.sinkhorn", 2, 0),
     ]
-    assert arms["arms"][0]["cost"] == {"training_seconds": 11.0, "evaluation_seconds": 1.5, "confirmation_seconds": 0.0}
+    assert arms["arms"][0]["cost"] == {
+        "training_seconds": 11.0,
+        "evaluation_seconds": 1.5,
+        "confirmation_seconds": 0.0,
+        "seconds_by_device": {"": 12.5},
+    }
     sizes = json.loads(gensweep("compare", "study", "--by", "latent_size", "--metric", "wasserstein", "--json").out)
     assert {row["arm"] for row in sizes["arms"]} == {"2", "4", "8"}
     shown = gensweep("compare", "study").out

@@ -101,6 +101,18 @@ def test_the_strongest_model_that_learns_nothing_is_named(write: Write) -> None:
     assert "beat PCA Gaussian" in markdown(found, sanity=sanity)
 
 
+def test_seconds_on_unlike_devices_are_not_added_up(write: Write) -> None:
+    sweep = write()
+    for family, device in (("vae", "GPU A"), ("vae", "GPU B"), ("wae", "GPU A")):
+        sweep.trial(family, 1.0, device=device)
+    found = compare([sweep.folder])
+    assert {row["arm"]: row["compute"] for row in found.table()} == {
+        "vae": "2.5 s on GPU A, 2.5 s on GPU B", "wae": "2.5 s on GPU A"
+    }  # fmt: skip
+    costs = {arm["arm"]: arm["cost"]["seconds_by_device"] for arm in found.as_dict()["arms"]}
+    assert costs == {"vae": {"GPU A": 2.5, "GPU B": 2.5}, "wae": {"GPU A": 2.5}}
+
+
 def test_the_same_trial_of_two_sweeps_counts_once(write: Write) -> None:
     one, other = write("one"), write("other")  # with the same keys
     families(one, vae=[3.0, 4])
@@ -154,6 +166,7 @@ def test_each_form_holds_every_arm_and_the_answer(write: Write, form: str) -> No
             "training_seconds": 2.0,
             "evaluation_seconds": 0.5,
             "confirmation_seconds": 7.5,
+            "seconds_by_device": {"": 10.0},
         }
     elif form == "csv":
         read = list(csv.DictReader(io.StringIO(text)))
