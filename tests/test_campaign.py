@@ -152,7 +152,7 @@ def test_only_a_sweep_whose_every_trial_has_ended_is_done(where: Where, scripted
 def test_more_samples_go_on_with_it(where: Where, scripted: Callable[[Script], Scripted]) -> None:
     scripted(completes)
     folder = conduct(small("more"), where).folder
-    assert continued(folder).search.samples == 2
+    assert continued(folder).search.samples == continued(folder, 2).search.samples == 2  # as many are no mistake
     executor = scripted(completes)
     more = conduct(continued(folder, 3), where)
     assert [job.number for job in executor.jobs] == [4, 5]
