@@ -43,15 +43,14 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
             )
     _lay_out(shown, scale, [x for _, x, _ in placed], values)
     n_lost = len(placed) - len(values)
+    lost = f" Crosses at the edge: {counted(n_lost, 'trial')} without a score." if n_lost else ""
     return Chart(
         f"Response to {scale.column}",
-        f"{_HOW[scale.kind]} {counted(len(values), 'trial')} of the search"
-        + (f"; {counted(n_lost, 'cross')[:-1]}es at the edge: without a score." if n_lost > 1 else
-           "; the cross at the edge is a trial without a score." if n_lost else "."),
+        f"{_HOW[scale.kind]} {counted(len(values), 'trial')} of the search.{lost}",
         _spoken(scale, placed, table),
         shown,
         height=320,
-    )  # fmt: skip
+    )
 
 
 _HOW = {
