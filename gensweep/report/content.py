@@ -97,5 +97,7 @@ def _best_of_each(table: Trials) -> list[Table]:
         {"trial" if column == "number" else column: number(row.get(column)) for column in columns}
         for row in sorted(best, key=lambda row: loss(row, table.objective))
     ]
-    note = "Scores on the validation split, which chose these trials: they flatter. A dash: the arm does not search that."
+    note = (
+        "Scores on the validation split, which chose these trials: they flatter. A dash: the arm does not search that."
+    )
     return [Table("The best trial of each arm's search", rows, [note])] if rows else []

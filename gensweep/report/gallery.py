@@ -95,7 +95,9 @@ def _latents_said(models: Sequence[Best]) -> str:
     if len(asked) == 1:
         return text + "The same place in each picture is the same latent."
     groups = "; ".join(", ".join(arms) for arms in shared)
-    return text + f"The same place in the pictures of these arms is the same latent: {groups}. Others differ in its size."
+    return (
+        text + f"The same place in the pictures of these arms is the same latent: {groups}. Others differ in its size."
+    )
 
 
 def _cell(model: Best, drawn: Callable[[Best], tuple[torch.Tensor, int, str]]) -> Cell:

@@ -65,17 +65,27 @@ def _map(model: Best) -> Chart | str:
     centre, directions = plane(codes)
     prior = _prior(model, codes.shape[1])
     classes = model.dataset.classes("validation")
-    shown = make_subplots(1, 2 if prior is not None else 1, shared_yaxes=True, shared_xaxes=True, horizontal_spacing=0.04)
+    shown = make_subplots(
+        1, 2 if prior is not None else 1, shared_yaxes=True, shared_xaxes=True, horizontal_spacing=0.04
+    )
     words = ("coordinate 1", "coordinate 2") if codes.shape[1] == 2 else ("1st direction", "2nd direction")
     shown.update_layout(figure(*words).layout)
     for trace in _codes((codes - centre) @ directions, None if classes is None else classes[: len(codes)]):
         shown.add_trace(trace, 1, 1)
     if prior is not None:
         x, y = ((prior - centre) @ directions).T.tolist()
-        shown.add_trace(dots(_PLAIN, "prior", x, y, ["a draw of the prior"] * len(x), opacity=0.6, marker={"size": 4}), 1, 2)
+        shown.add_trace(
+            dots(_PLAIN, "prior", x, y, ["a draw of the prior"] * len(x), opacity=0.6, marker={"size": 4}), 1, 2
+        )
     _same_look(shown, words)
-    how = "its two coordinates" if codes.shape[1] == 2 else f"the plane of {codes.shape[1]} in which the codes vary most (PCA)"
-    beside = " Right: draws of the prior, in the same plane." if prior is not None else " It samples from no fixed prior."
+    how = (
+        "its two coordinates"
+        if codes.shape[1] == 2
+        else f"the plane of {codes.shape[1]} in which the codes vary most (PCA)"
+    )
+    beside = (
+        " Right: draws of the prior, in the same plane." if prior is not None else " It samples from no fixed prior."
+    )
     return Chart(
         f"Latent space of {model.arm}",
         f"Left: codes of {len(codes)} validation items{'' if classes is None else ', by class'}; {how}.{beside} A good match "

@@ -71,7 +71,9 @@ def parallel(table: Trials, scales: Sequence[Scale], look: Mapping[str, Style]) 
     shown = figure("", "")
     shown.update_layout(hovermode="closest", margin={"l": 24, "r": 24})
     for arm, style in look.items():
-        own = sorted((row for row in rows if row["arm"] == arm), key=lambda row: table.objective.loss(_score(row, table)))
+        own = sorted(
+            (row for row in rows if row["arm"] == arm), key=lambda row: table.objective.loss(_score(row, table))
+        )
         n_strong = math.ceil(len(own) / _AMONG_THE_BEST)
         for part, is_strong in ((own[n_strong:], False), (own[:n_strong], True)):
             if part:

@@ -50,7 +50,8 @@ def item(value: Any) -> str:
 def sweep_of(folder: SweepFolder) -> Sweep | None:
     """The sweep as its definition says it; None where it is of another version, or of nobody."""
     try:
-        return from_definition(folder.definition)
+        found = from_definition(folder.definition)
+        return found if found.arms else None
     except (ConfigError, ValueError):
         return None
 
@@ -82,11 +83,7 @@ def scale(column: str, values: Sequence[Any], laws: Sequence[Distribution]) -> S
 def _laws(sweep: Sweep) -> Mapping[str, list[Distribution]]:
     """Place in a configuration -> what the arms draw it from."""
     found: dict[str, list[Distribution]] = {}
-    try:
-        arms = sweep.arms
-    except ConfigError:
-        return {}
-    for arm in arms.values():
+    for arm in sweep.arms.values():
         for axis in arm.axes:
             found.setdefault(axis.path.place, []).append(axis.distribution)
     return found

@@ -145,7 +145,9 @@ def _seeds(table: Trials, found: Confirmation, arm: str) -> Seeds:
     centre = judged.median if found.verdict.statistic == "median" else judged.mean
     return Seeds(
         arm=arm,
-        scores=[(number, float(value)) for number, value in scores.items() if value is not None and math.isfinite(value)],
+        scores=[
+            (number, float(value)) for number, value in scores.items() if value is not None and math.isfinite(value)
+        ],
         diverged=[
             int(row["number"])
             for row in rows

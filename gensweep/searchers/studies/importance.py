@@ -26,7 +26,9 @@ def importances(arm: Arm, records: Iterable[TrialRecord]) -> tuple[dict[str, flo
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     own = [record for record in records if _counts(record, arm)]
     study = optuna.create_study(direction=direction(arm.objective))
-    study.add_trials([trial(record, arm.objective, parameters_of(arm, record.parameters, imputed=True)) for record in own])
+    study.add_trials(
+        [trial(record, arm.objective, parameters_of(arm, record.parameters, imputed=True)) for record in own]
+    )
     values = {arm.objective.of(record.best) for record in own}
     if len(own) < LEAST or len(values) < 2 or not arm.axes:
         return {}, len(own)
