@@ -9,7 +9,19 @@ import plotly.graph_objects as go
 from gensweep.comparison.collect import Trials
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.report.content import Table
-from gensweep.report.drawing import Chart, area, categories, direction, dots, figure, label, line, logarithm, told
+from gensweep.report.drawing import (
+    Chart,
+    area,
+    categories,
+    direction,
+    dots,
+    figure,
+    label,
+    line,
+    logarithm,
+    told,
+    whole,
+)
 from gensweep.report.palette import INK, Style
 from gensweep.report.series import Band, Seeds, Training, band, is_wide, searched, seeds, trainings
 from gensweep.text import counted, number
@@ -26,7 +38,7 @@ def confirmed_scores(table: Trials, found: Confirmation, look: Mapping[str, Styl
     for place, group in enumerate(reversed(groups)):
         for trace in _traces(group, place, edge, look[group.arm]):
             shown.add_trace(trace)
-    shown.update_yaxes(**categories([group.arm for group in reversed(groups)]))
+    shown.update_yaxes(**categories([group.arm for group in reversed(groups)], is_x=False))
     if is_wide(finite):
         shown.update_xaxes(**logarithm(finite))
     shown.update_layout(showlegend=False)
@@ -40,6 +52,7 @@ def confirmed_scores(table: Trials, found: Confirmation, look: Mapping[str, Styl
         shown,
         Table("Confirmed scores, seed by seed", [row for group in groups for row in _rows(group, found.metric)]),
         height=120 + _ROW * len(groups),
+        is_wide=True,
     )
 
 
@@ -74,7 +87,8 @@ def _training_chart(
     if not found:
         return None
     table, look = of
-    shown = figure("epoch", f"validation {direction(table.objective)}", whole_x=True)
+    shown = figure("epoch", f"validation {direction(table.objective)}")
+    shown.update_xaxes(**whole([epoch for training in found for epoch, _ in training.points]))
     rows = []
     for arm in dict.fromkeys(training.arm for training in found):
         own = [training for training in found if training.arm == arm]

@@ -16,6 +16,8 @@ from gensweep.text import printable
 
 _LONGEST = 48  # characters of a name or a reason in a chart
 _CLEAR = "rgba(0,0,0,0)"
+_COUNTED = 12  # the most that are each a tick
+_DECADE = 8  # the ratio up to which Plotly finds ticks enough itself
 _DECADES = 300  # the ratio from which on 1, 10, 100 are ticks enough
 _AXIS = {
     "gridcolor": GRID, "linecolor": MUTED, "zeroline": False, "showline": True, "ticks": "outside", "tickcolor": MUTED,
@@ -34,6 +36,7 @@ class Chart:
     figure: go.Figure
     numbers: Table | None = None
     height: int = 380
+    is_wide: bool = False
 
 
 def label(text: object, longest: int = _LONGEST) -> str:
@@ -47,7 +50,7 @@ def label(text: object, longest: int = _LONGEST) -> str:
     return html.escape(line).replace("%{", "%&#123;")
 
 
-def figure(x: str, y: str, *, whole_x: bool = False) -> go.Figure:
+def figure(x: str, y: str) -> go.Figure:
     """An empty figure with these words, units among them, on its axes; colours are those that the page replaces."""
     shown = go.Figure()
     shown.update_layout(
@@ -62,18 +65,24 @@ def figure(x: str, y: str, *, whole_x: bool = False) -> go.Figure:
     )
     shown.update_xaxes(title={"text": x}, **_AXIS)
     shown.update_yaxes(title={"text": y}, **_AXIS)
-    if whole_x:
-        shown.update_xaxes(tickformat=",d", rangemode="tozero")
     return shown
 
 
 def logarithm(values: Sequence[float]) -> dict[str, Any]:
     """A logarithmic axis for these values; ticks are written out, 0.1 and 100 and not 10 to a power."""
-    is_long = bool(values) and max(values) / min(values) > _DECADES
-    return {"type": "log", "dtick": 1 if is_long else "D2", "tickformat": "~g"}
+    ratio = max(values) / min(values)
+    ticks = {"dtick": 1 if ratio > _DECADES else "D2"} if ratio > _DECADE else {"nticks": 6}
+    return {"type": "log", "tickformat": "~g", **ticks}
 
 
-def categories(names: Sequence[str]) -> dict[str, Any]:
+def whole(values: Sequence[int]) -> dict[str, Any]:
+    """An axis of counts from 1 on, with no tick between them."""
+    most = max(values)
+    ticks = {"tick0": 1, "dtick": 1} if most <= _COUNTED else {"tickformat": ",d"}
+    return {**ticks, "range": [1 - 0.04 * most, most + 0.04 * most]}
+
+
+def categories(names: Sequence[str], *, is_x: bool) -> dict[str, Any]:
     """The ticks of an axis whose places are these names."""
     longest = max((len(name) for name in names), default=0)
     return {
@@ -81,7 +90,7 @@ def categories(names: Sequence[str]) -> dict[str, Any]:
         "tickvals": list(range(len(names))),
         "ticktext": [label(name, 24) for name in names],
         "range": [-0.5, len(names) - 0.5],
-        "tickangle": -30 if longest * len(names) > 36 else 0,
+        "tickangle": -30 if is_x and longest * len(names) > 36 else 0,
     }
 
 

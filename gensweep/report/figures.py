@@ -205,7 +205,7 @@ def _dots(axes: Axes, x: Sequence[float], y: Sequence[float], style: Style, arm:
         axes.scatter(x, y, s=12, color=_colour(style), marker=style.marker, linewidths=0, alpha=0.85, label=_text(arm))
 
 
-def _log_if(is_log: bool, axes: Axes, which: str) -> None:  # noqa: FBT001
+def _log_if(is_log: bool, axes: Axes, which: str) -> None:
     if is_log:
         axis = axes.xaxis if which == "x" else axes.yaxis
         (axes.set_xscale if which == "x" else axes.set_yscale)("log")

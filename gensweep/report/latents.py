@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from plotly.subplots import make_subplots
 
 from gensweep.errors import GensweepError
 from gensweep.report.drawing import Chart, dots, figure, label
-from gensweep.report.palette import GRID, MUTED, Style, style
+from gensweep.report.palette import MUTED, Style, style
 from gensweep.report.subjects import Best, same_noise
 
 _SHOWN = 300  # codes, and draws of the prior
-_PLAIN = Style(-1, MUTED, "circle", "o", "solid", "-")
+_PLAIN = Style(-1, MUTED, "circle", "●", "o", "solid", "-")
 
 
 def latent_maps(models: Sequence[Best]) -> tuple[list[Chart], list[str]]:
@@ -27,11 +28,11 @@ def point_samples(models: Sequence[Best]) -> tuple[list[Chart], list[str]]:
     return _each(plane, _points)
 
 
-def _each(models: Sequence[Best], chart_of: object) -> tuple[list[Chart], list[str]]:
+def _each(models: Sequence[Best], chart_of: Callable[[Best], Chart | str]) -> tuple[list[Chart], list[str]]:
     charts, notes = [], []
     for model in models:
         try:
-            found = "its checkpoint is not here" if model.model is None else chart_of(model)  # type: ignore[operator]
+            found = "its checkpoint is not here" if model.model is None else chart_of(model)
         except (GensweepError, RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, OSError) as error:
             found = " ".join(str(error).split())[:200]
         if isinstance(found, Chart):
@@ -75,7 +76,18 @@ def _map(model: Best) -> Chart | str:
     if prior is not None:
         x, y = ((prior - centre) @ directions).T.tolist()
         shown.add_trace(
-            dots(_PLAIN, "prior", x, y, ["a draw of the prior"] * len(x), opacity=0.6, marker={"size": 4}), 1, 2
+            dots(
+                _PLAIN,
+                "prior",
+                x,
+                y,
+                ["a draw of the prior"] * len(x),
+                opacity=0.6,
+                marker={"size": 4},
+                showlegend=False,
+            ),
+            1,
+            2,
         )
     _same_look(shown, words)
     how = (
@@ -93,7 +105,7 @@ def _map(model: Best) -> Chart | str:
         f"Codes of {label(model.arm)}, trial {model.number}; spread {_spread(codes)} a coordinate, where the prior's is 1"
         if prior is not None else f"Codes of {label(model.arm)}, trial {model.number}",
         shown,
-        height=400,
+        height=440,
     )  # fmt: skip
 
 
@@ -104,12 +116,12 @@ def _prior(model: Best, size: int) -> torch.Tensor | None:
     return same_noise(model.game.sample_noise, _SHOWN)["latent"]
 
 
-def _codes(places: torch.Tensor, classes: torch.Tensor | None) -> list[object]:
+def _codes(places: torch.Tensor, classes: torch.Tensor | None) -> list[Any]:
     if classes is None:
         x, y = places.T.tolist()
         return [dots(_PLAIN, "codes", x, y, ["a code"] * len(x), opacity=0.7, marker={"size": 5})]
     traces = []
-    for one in classes.unique(sorted=True).tolist():
+    for one in sorted(set(classes.tolist())):
         own = places[classes == one]
         x, y = own.T.tolist()
         look = style(int(one))
@@ -138,13 +150,14 @@ def _points(model: Best) -> Chart | str:
     )
 
 
-def _same_look(shown: object, words: tuple[str, str]) -> None:
+def _same_look(shown: Any, words: tuple[str, str]) -> None:
+    """Both panels on the same scales, each with its axis; the words of the vertical one stand at the left only."""
     look = figure(*words).layout
-    shown.update_xaxes(look.xaxis)  # type: ignore[attr-defined]
-    shown.update_yaxes(look.yaxis, title=None, matches="y", gridcolor=GRID)  # type: ignore[attr-defined]
-    shown.update_xaxes(matches="x")  # type: ignore[attr-defined]
-    shown.update_yaxes(title={"text": words[1]}, col=1)  # type: ignore[attr-defined]
-    shown.update_layout(legend={"y": -0.2, "yanchor": "top"})  # type: ignore[attr-defined]
+    shown.update_xaxes(look.xaxis)
+    shown.update_yaxes(look.yaxis)
+    shown.update_yaxes(title={"text": ""}, matches="y", col=2)
+    shown.update_xaxes(matches="x", col=2)
+    shown.update_layout(legend={"y": -0.24, "yanchor": "top"})
 
 
 def _spread(codes: torch.Tensor) -> str:

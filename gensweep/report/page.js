@@ -4,7 +4,13 @@
   const plots = [...document.querySelectorAll(".plot")];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const hidden = new Set();
-  const settings = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"] };
+  const settings = {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "sendChartToCloud"],
+    showSendToCloud: false, // a button that uploads the chart, which Plotly shows by default
+    plotlyServerURL: "",
+  };
   const names = new Map(Object.entries(colours).map(([name, placeholder]) => [placeholder.toLowerCase(), name]));
 
   // what the page is drawn in now: its own variables, or those of paper
@@ -24,6 +30,7 @@
     const { data, layout } = themed(figure, now);
     for (const trace of data) if (trace.meta && hidden.has(trace.meta.arm)) trace.visible = false;
     layout.hoverlabel = { ...layout.hoverlabel, bgcolor: now.paper, bordercolor: now.muted };
+    layout.modebar = { orientation: "v", bgcolor: "rgba(0,0,0,0)", color: now.muted, activecolor: now.ink };
     layout.hoverlabel.font = { ...layout.hoverlabel.font, color: now.ink };
     return { data, layout };
   };
@@ -33,7 +40,7 @@
   };
   const swatches = () => {
     const now = theme(false);
-    for (const swatch of document.querySelectorAll(".swatch")) swatch.style.background = themed(swatch.dataset.colour, now);
+    for (const swatch of document.querySelectorAll(".swatch")) swatch.style.color = themed(swatch.dataset.colour, now);
   };
   // one after another, so that the page can be read meanwhile
   let round = 0;

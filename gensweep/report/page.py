@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import plotly.io
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
@@ -77,14 +77,14 @@ def page(folder: SweepFolder, content: Content) -> str:
         title=folder.name,
         headline=content.headline,
         so_far=_so_far(folder, content),
-        arms=[(style.index, arm, style.colour) for arm, style in look.items()],
+        arms=[(style, arm) for arm, style in look.items()],
         sections=sections,
         commands=facts.commands(folder, content.trials, content.confirmation),
         definition=facts.definition(folder),
         # our own files, and Plotly's: none holds anything of the sweep
-        library=Markup(library),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        css=Markup(_package("page.css")),  # noqa: S704
+        library=Markup(library),
+        script=Markup(script),
+        css=Markup(_package("page.css")),
         allowed=" ".join(_allowed(text) for text in (library, script)),
         figures=_figures(charts),
         numbered={id(chart): i for i, chart in enumerate(charts)},
@@ -177,7 +177,7 @@ def _allowed(script: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
-def _template() -> Any:
+def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("gensweep.report", ""), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, finalize=_shown,

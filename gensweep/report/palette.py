@@ -10,6 +10,7 @@ INK, MUTED, GRID, PAPER = "#010101", "#020202", "#030303", "#040404"
 # Okabe and Ito, "Color universal design", 2008; yellow, which white swallows, is darker, and black follows the page
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", INK, "#A08C00")
 SYMBOLS = ("circle", "square", "diamond", "triangle-down", "cross", "x", "star", "hexagon")
+GLYPHS = ("●", "■", "◆", "▼", "✚", "✖", "★", "⬢")  # as text
 MARKERS = ("o", "s", "D", "v", "P", "X", "*", "h")  # the same shapes, as matplotlib calls them
 DASHES = ("solid", "dash", "dashdot", "dot")
 LINES = ("-", "--", "-.", ":")
@@ -22,6 +23,7 @@ class Style:
     index: int
     colour: str
     symbol: str
+    glyph: str
     marker: str
     dash: str
     line: str
@@ -32,7 +34,13 @@ def style(index: int) -> Style:
     turn, place = divmod(index, len(COLOURS))
     shape = (index + turn) % len(SYMBOLS)
     return Style(
-        index, COLOURS[place], SYMBOLS[shape], MARKERS[shape], DASHES[turn % len(DASHES)], LINES[turn % len(LINES)]
+        index,
+        COLOURS[place],
+        SYMBOLS[shape],
+        GLYPHS[shape],
+        MARKERS[shape],
+        DASHES[turn % len(DASHES)],
+        LINES[turn % len(LINES)],
     )
 
 

@@ -27,6 +27,7 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
     if not values:
         return None
     shown = figure(_titled(scale), f"validation {direction(table.objective)}")
+    shown.update_layout(showlegend=False, margin={"t": 8})  # the page names the arms once for these
     edge = _edge(values, is_min=table.objective.mode == "min")
     for arm, style in look.items():
         own = [each for each in placed if each[0]["arm"] == arm]
@@ -43,10 +44,10 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
             )
     _lay_out(shown, scale, [x for _, x, _ in placed], values)
     n_lost = len(placed) - len(values)
-    lost = f" Crosses at the edge: {counted(n_lost, 'trial')} without a score." if n_lost else ""
+    crosses = f" Crosses at the edge: {counted(n_lost, 'trial')} without a score." if n_lost else ""
     return Chart(
         f"Response to {scale.column}",
-        f"{_HOW[scale.kind]} {counted(len(values), 'trial')} of the search.{lost}",
+        f"{_HOW[scale.kind]} {counted(len(values), 'trial')} of the search.{crosses}",
         _spoken(scale, placed, table),
         shown,
         height=320,
@@ -86,7 +87,8 @@ def parallel(table: Trials, scales: Sequence[Scale], look: Mapping[str, Style]) 
         f"{counted(len(rows), 'trial')} over {', '.join(label(axis.column) for axis in axes)}; the table of all trials has "
         "every value.",
         shown,
-        height=420,
+        height=440,
+        is_wide=True,
     )
 
 
@@ -102,7 +104,7 @@ def importances(arm: str, shares: Mapping[str, float], style: Style, n_trials: i
             hovertemplate="%{text}<extra></extra>", name=label(arm), meta={"arm": style.index}, showlegend=False,
         )
     )  # fmt: skip
-    shown.update_yaxes(**categories(names))
+    shown.update_yaxes(**categories(names, is_x=False))
     shown.update_xaxes(range=[0, 1])
     rows = [{"axis": name, "share": number(value, 3)} for name, value in reversed(ordered)]
     title = f"What mattered in {arm}"
@@ -129,7 +131,7 @@ def _placed(table: Trials, scale: Scale) -> list[tuple[Row, float, float | None]
 
 def _lay_out(shown: go.Figure, scale: Scale, x: Sequence[float], values: Sequence[float]) -> None:
     if scale.kind == "category":
-        shown.update_xaxes(**categories(scale.categories))
+        shown.update_xaxes(**categories(scale.categories, is_x=True))
     elif scale.kind == "log":
         shown.update_xaxes(**logarithm(x))
     if is_wide(values):

@@ -51,9 +51,10 @@ def sweep_of(folder: SweepFolder) -> Sweep | None:
     """The sweep as its definition says it; None where it is of another version, or of nobody."""
     try:
         found = from_definition(folder.definition)
-        return found if found.arms else None
+        has_arms = bool(found.arms)
     except (ConfigError, ValueError):
         return None
+    return found if has_arms else None
 
 
 def scales(table: Trials, sweep: Sweep | None) -> list[Scale]:

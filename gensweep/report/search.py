@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from gensweep.comparison.collect import Trials
 from gensweep.report.content import Table
-from gensweep.report.drawing import Chart, direction, dots, figure, label, line, logarithm, told
+from gensweep.report.drawing import Chart, direction, dots, figure, label, line, logarithm, told, whole
 from gensweep.report.palette import INK, Style
 from gensweep.report.series import Row, cost, front, incumbents, is_wide, score, searched
 from gensweep.text import duration, number
@@ -27,14 +27,16 @@ def over_trials(table: Trials, look: Mapping[str, Style]) -> Chart | None:
 
 def over_seconds(table: Trials, look: Mapping[str, Style]) -> Chart | None:
     """The incumbent of each arm after the seconds that its trials took, one after another."""
-    return _incumbents(table, look, over=f"{_SECONDS} so far, trials one after another", by_seconds=True)
+    return _incumbents(table, look, over=_SECONDS, by_seconds=True)
 
 
 def _incumbents(table: Trials, look: Mapping[str, Style], *, over: str, by_seconds: bool) -> Chart | None:
     found = incumbents(table)
     if not found:
         return None
-    shown = figure(over, f"best {direction(table.objective)}", whole_x=not by_seconds)
+    shown = figure(over, f"best {direction(table.objective)}")
+    if not by_seconds:
+        shown.update_xaxes(**whole([n for each in found for n in each.trials]))
     rows = []
     for each in found:
         x = each.seconds if by_seconds else each.trials
@@ -56,8 +58,9 @@ def _incumbents(table: Trials, look: Mapping[str, Style], *, over: str, by_secon
     if is_wide(values):
         shown.update_yaxes(**logarithm(values))
     title = f"Best so far over {'cost' if by_seconds else 'trials'}"
+    caption = f"{_INCUMBENT} Seconds are of its trials one after another." if by_seconds else _INCUMBENT
     spoken = "; ".join(f"{label(each.arm)} ends at {number(each.scores[-1])}" for each in found)
-    return Chart(title, _INCUMBENT, f"Best so far: {spoken}", shown, Table(title, rows))
+    return Chart(title, caption, f"Best so far: {spoken}", shown, Table(title, rows))
 
 
 def quality_and_cost(table: Trials, look: Mapping[str, Style]) -> Chart | None:
@@ -91,6 +94,7 @@ def quality_and_cost(table: Trials, look: Mapping[str, Style]) -> Chart | None:
         f"On the front: {spoken}",
         shown,
         Table("The front of quality and cost", rows),
+        is_wide=True,
     )
 
 

@@ -1,4 +1,4 @@
-"""The numbers behind the charts: plain series from the rows of a sweep, drawn by Plotly for the page and Matplotlib for a paper."""
+"""The numbers behind the charts: plain series from the rows of a sweep, which Plotly and Matplotlib draw."""
 
 from __future__ import annotations
 
