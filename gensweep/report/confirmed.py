@@ -32,7 +32,7 @@ _ROW = 56  # pixels of an arm
 def confirmed_scores(table: Trials, found: Confirmation, look: Mapping[str, Style]) -> Chart:
     """The test score of every seed of every arm, with the verdict's statistic and its interval."""
     groups = seeds(table, found)
-    shown = figure(f"test {direction(table.objective)}", "")
+    shown = figure(scored("test", table.objective, upright=False), "")
     finite = [value for group in groups for value in _extent(group)]
     edge = _edge(finite, is_min=table.objective.mode == "min")
     for place, group in enumerate(reversed(groups)):
@@ -87,11 +87,13 @@ def _training_chart(
     if not found:
         return None
     table, look = of
-    shown = figure("epoch", f"validation {direction(table.objective)}")
+    shown = figure("epoch", scored("validation", table.objective))
     shown.update_xaxes(**whole([epoch for training in found for epoch, _ in training.points]))
     rows = []
-    for arm in dict.fromkeys(training.arm for training in found):
+    for arm in look:
         own = [training for training in found if training.arm == arm]
+        if not own:
+            continue
         middle = band(own, quartiles=quartiles)
         for trace in _of_arm(own, middle, look[arm]):
             shown.add_trace(trace)
@@ -158,7 +160,7 @@ def _traces(group: Seeds, place: int, edge: float, style: Style) -> list[go.Scat
     if group.low is not None and group.high is not None:
         bar = {"width": 6, "dash": "solid"}
         traces.append(
-            line(style, group.arm, [group.low, group.high], [place, place], line=bar, opacity=0.35, hoverinfo="skip")
+            line(style, group.arm, [group.low, group.high], [place, place], line=bar, opacity=0.5, hoverinfo="skip")
         )
     said = [told({"arm": group.arm, "trial": n, "score": number(value)}) for n, value in group.scores]
     traces.append(dots(style, group.arm, [value for _, value in group.scores], shift[: len(group.scores)], said))

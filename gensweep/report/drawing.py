@@ -28,7 +28,11 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-se
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure of the page. `alternative` says in words what it shows; `numbers`, where given, are what it is drawn of."""
+    """A figure of the page. `alternative` says in words what it shows; `numbers`, where given, are what it is drawn of.
+
+    `height` and `min_width` are in pixels of the page; a narrower one scrolls the figure in its box. `is_wide`: it takes a
+    whole row.
+    """
 
     title: str
     caption: str
@@ -37,6 +41,7 @@ class Chart:
     numbers: Table | None = None
     height: int = 380
     is_wide: bool = False
+    min_width: int = 0
 
 
 def label(text: object, longest: int = _LONGEST) -> str:
@@ -122,9 +127,9 @@ def _named(style: Style, name: str) -> dict[str, Any]:
     return {"name": label(name), "legendgroup": str(style.index), "meta": {"arm": style.index}}
 
 
-def direction(objective: Objective) -> str:
-    """The objective with what is better, for the words of an axis."""
-    return f"{label(objective.metric)} ({'less' if objective.mode == 'min' else 'more'} is better)"
+def scored(what: str, objective: Objective, *, upright: bool = True) -> str:
+    """The objective with what is better, for the words of an axis; on an upright one in two lines, for it is short."""
+    return f"{what} {label(objective.metric)}{'<br>' if upright else ' '}({'less' if objective.mode == 'min' else 'more'} is better)"
 
 
 def told(facts: Mapping[str, object]) -> str:

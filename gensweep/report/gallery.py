@@ -43,11 +43,14 @@ class _Absent(Exception):
     """There is no such picture of this model, for this reason."""
 
 
-def gallery(models: Sequence[Best]) -> list[Strip]:
-    """The strips of a page; nothing where there is no arm."""
-    if not models:
-        return []
-    return [
+def gallery(models: Sequence[Best]) -> tuple[list[Strip], list[str]]:
+    """The strips of a page, and what there is to say where there are none."""
+    known = [model for model in models if model.model is not None]
+    if known and all(len(model.dataset.shape) != 3 for model in known):
+        return [], [
+            "The data are points, not images: samples are drawn beside the data, reconstructions and interpolations not."
+        ]
+    strips = [
         Strip("Samples", _latents_said(models), [_cell(model, _samples) for model in models]),
         Strip(
             "Reconstructions",
@@ -57,11 +60,12 @@ def gallery(models: Sequence[Best]) -> list[Strip]:
         ),
         Strip(
             "Interpolations",
-            f"Each row goes from one latent to another in {_STEPS} steps on a great circle, so that each step is as likely "
-            "as a draw of the prior. Whatever else a sample is made of stands still.",
+            f"Each row goes from one latent to another in {_STEPS} steps on a great circle, so that each step is as far "
+            "from the centre as draws are. Whatever else a sample is made of stands still.",
             [_cell(model, _interpolations) for model in models],
         ),
     ]
+    return strips, []
 
 
 def interpolated(ends: torch.Tensor, others: torch.Tensor, steps: int) -> torch.Tensor:

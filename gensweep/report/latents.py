@@ -136,7 +136,7 @@ def _points(model: Best) -> Chart | str:
     samples = torch.nan_to_num(model.sample(same_noise(model.game.sample_noise, _SHOWN)).detach().float().cpu())
     data = model.splits.validation[:_SHOWN]
     shown = figure("first coordinate", "second coordinate")
-    for name, items, look in (("data", data, _PLAIN), ("samples", samples, style(0))):
+    for name, items, look in (("samples", samples, style(0)), ("data", data, style(6))):
         x, y = items.T.tolist()
         trace = dots(look, name, x, y, [name] * len(x), opacity=0.7, marker={"size": 5})
         shown.add_trace(trace.update(meta=None, legendgroup=name))

@@ -3,6 +3,7 @@
   const { figures, colours } = JSON.parse(document.getElementById("figures").textContent);
   const plots = [...document.querySelectorAll(".plot")];
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const touched = window.matchMedia("(pointer: coarse)").matches; // a finger on a chart scrolls the page
   const hidden = new Set();
   const settings = {
     responsive: true,
@@ -30,6 +31,7 @@
     const { data, layout } = themed(figure, now);
     for (const trace of data) if (trace.meta && hidden.has(trace.meta.arm)) trace.visible = false;
     layout.hoverlabel = { ...layout.hoverlabel, bgcolor: now.paper, bordercolor: now.muted };
+    layout.dragmode = touched ? false : "zoom";
     layout.modebar = { orientation: "v", bgcolor: "rgba(0,0,0,0)", color: now.muted, activecolor: now.ink };
     layout.hoverlabel.font = { ...layout.hoverlabel.font, color: now.ink };
     return { data, layout };

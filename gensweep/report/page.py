@@ -99,11 +99,12 @@ def _sections(folder: SweepFolder, content: Content, look: dict[str, Style]) -> 
     models = bests(table, found)
     maps, unmapped = latent_maps(models)
     points, undrawn = point_samples(models)
+    strips, told = gallery(models)
     return [
         _verdict(content, look),
         _search(content, look),
         _searched(folder, content, look),
-        Section("gallery", "Gallery of each arm's best", charts=points, strips=gallery(models), notes=undrawn),
+        Section("gallery", "Gallery of each arm's best", charts=points, strips=strips, notes=[*told, *undrawn]),
         Section("latents", "Latent spaces", charts=maps, notes=unmapped),
         _trainings(content, look),
         Section("failures", "Failures", tables=(tables := facts.failures(table)), notes=_unless(

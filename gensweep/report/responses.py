@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from gensweep.comparison.collect import Trials
 from gensweep.report.content import Table
-from gensweep.report.drawing import Chart, categories, direction, dots, figure, label, line, logarithm, told
+from gensweep.report.drawing import Chart, categories, dots, figure, label, line, logarithm, scored, told
 from gensweep.report.palette import GRID, MUTED, Style
 from gensweep.report.scales import Scale, item
 from gensweep.report.series import Row, is_wide, score, searched
@@ -26,21 +26,21 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
     values = [value for _, _, value in placed if value is not None]
     if not values:
         return None
-    shown = figure(_titled(scale), f"validation {direction(table.objective)}")
+    shown = figure(_titled(scale), scored("validation", table.objective))
     shown.update_layout(showlegend=False, margin={"t": 8})  # the page names the arms once for these
     edge = _edge(values, is_min=table.objective.mode == "min")
     for arm, style in look.items():
         own = [each for each in placed if each[0]["arm"] == arm]
-        scored = [(row, x, value) for row, x, value in own if value is not None]
+        known = [(row, x, value) for row, x, value in own if value is not None]
         lost = [(row, x) for row, x, value in own if value is None]
-        if scored:
-            said = [_said(row, scale, table) for row, _, _ in scored]
-            shown.add_trace(dots(style, arm, [x for _, x, _ in scored], [value for _, _, value in scored], said))
+        if known:
+            said = [_said(row, scale, table) for row, _, _ in known]
+            shown.add_trace(dots(style, arm, [x for _, x, _ in known], [value for _, _, value in known], said))
         if lost:
             cross = {"symbol": "x-thin", "size": 9, "line": {"width": 2, "color": style.colour}}
             said = [_said(row, scale, table) for row, _ in lost]
             shown.add_trace(
-                dots(style, arm, [x for _, x in lost], [edge] * len(lost), said, marker=cross, showlegend=not scored)
+                dots(style, arm, [x for _, x in lost], [edge] * len(lost), said, marker=cross, showlegend=not known)
             )
     _lay_out(shown, scale, [x for _, x, _ in placed], values)
     n_lost = len(placed) - len(values)
@@ -89,6 +89,7 @@ def parallel(table: Trials, scales: Sequence[Scale], look: Mapping[str, Style]) 
         shown,
         height=440,
         is_wide=True,
+        min_width=90 * len(axes),
     )
 
 
@@ -153,8 +154,8 @@ def _said(row: Row, scale: Scale, table: Trials) -> str:
 
 
 def _spoken(scale: Scale, placed: Sequence[tuple[Row, float, float | None]], table: Trials) -> str:
-    scored = [(row, value) for row, _, value in placed if value is not None]
-    best, value = min(scored, key=lambda pair: table.objective.loss(pair[1]))
+    known = [(row, value) for row, _, value in placed if value is not None]
+    best, value = min(known, key=lambda pair: table.objective.loss(pair[1]))
     return (
         f"The best score, {number(value)}, is at {label(scale.column)} = {label(item(best[scale.column]))}, of "
         f"{label(best['arm'])}, trial {best['number']}"
@@ -213,7 +214,7 @@ def _ticks(shown: go.Figure, axes: Sequence[Scale], rows: Sequence[Row]) -> None
     """The names of the axes below them, and at each its ends or its choices."""
     shown.update_xaxes(
         tickmode="array", tickvals=list(range(len(axes))), ticktext=[label(axis.column, 20) for axis in axes],
-        tickangle=-30 if len(axes) > 4 else 0, gridcolor=MUTED, showline=False, range=[-0.3, len(axes) - 0.7], ticks="",
+        tickangle=0 if len(axes) < 5 else 25, gridcolor=MUTED, showline=False, range=[-0.3, len(axes) - 0.7], ticks="",
     )  # fmt: skip
     shown.update_yaxes(visible=False, range=[_ABSENT - 0.06, 1.1], gridcolor=GRID)
     for place, axis in enumerate(axes):

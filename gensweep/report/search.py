@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from gensweep.comparison.collect import Trials
 from gensweep.report.content import Table
-from gensweep.report.drawing import Chart, direction, dots, figure, label, line, logarithm, told, whole
+from gensweep.report.drawing import Chart, dots, figure, label, line, logarithm, scored, told, whole
 from gensweep.report.palette import INK, Style
 from gensweep.report.series import Row, cost, front, incumbents, is_wide, score, searched
 from gensweep.text import duration, number
@@ -31,10 +31,10 @@ def over_seconds(table: Trials, look: Mapping[str, Style]) -> Chart | None:
 
 
 def _incumbents(table: Trials, look: Mapping[str, Style], *, over: str, by_seconds: bool) -> Chart | None:
-    found = incumbents(table)
+    found = sorted(incumbents(table), key=lambda each: look[each.arm].index)
     if not found:
         return None
-    shown = figure(over, f"best {direction(table.objective)}")
+    shown = figure(over, scored("best", table.objective))
     if not by_seconds:
         shown.update_xaxes(**whole([n for each in found for n in each.trials]))
     rows = []
@@ -65,18 +65,18 @@ def _incumbents(table: Trials, look: Mapping[str, Style], *, over: str, by_secon
 
 def quality_and_cost(table: Trials, look: Mapping[str, Style]) -> Chart | None:
     """Each trial of the search by what it took and its score, and the front of those that none betters at their cost."""
-    scored = [row for row in searched(table) if score(row, table.objective) is not None]
-    if not scored:
+    known = [row for row in searched(table) if score(row, table.objective) is not None]
+    if not known:
         return None
-    shown = figure(_SECONDS, f"validation {direction(table.objective)}")
+    shown = figure(_SECONDS, scored("validation", table.objective))
     best = front(table)
     shown.add_trace(_step(best, table))
     for arm, style in look.items():
-        own = [row for row in scored if row["arm"] == arm]
+        own = [row for row in known if row["arm"] == arm]
         if own:
             said = [_said(row, table) for row in own]
             shown.add_trace(dots(style, arm, [cost(row) for row in own], [_score(row, table) for row in own], said))
-    costs, values = [cost(row) for row in scored], [_score(row, table) for row in scored]
+    costs, values = [cost(row) for row in known], [_score(row, table) for row in known]
     if is_wide(costs):
         shown.update_xaxes(**logarithm(costs))
     if is_wide(values):
