@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
@@ -13,12 +14,12 @@ from gensweep.report.drawing import (
     Chart,
     area,
     categories,
-    direction,
     dots,
     figure,
     label,
     line,
     logarithm,
+    scored,
     told,
     whole,
 )
@@ -159,9 +160,8 @@ def _traces(group: Seeds, place: int, edge: float, style: Style) -> list[go.Scat
     traces = []
     if group.low is not None and group.high is not None:
         bar = {"width": 6, "dash": "solid"}
-        traces.append(
-            line(style, group.arm, [group.low, group.high], [place, place], line=bar, opacity=0.5, hoverinfo="skip")
-        )
+        ends = [end if math.isfinite(end) else edge for end in (group.low, group.high)]
+        traces.append(line(style, group.arm, ends, [place, place], line=bar, opacity=0.5, hoverinfo="skip"))
     said = [told({"arm": group.arm, "trial": n, "score": number(value)}) for n, value in group.scores]
     traces.append(dots(style, group.arm, [value for _, value in group.scores], shift[: len(group.scores)], said))
     if group.centre is not None:
@@ -178,7 +178,7 @@ def _traces(group: Seeds, place: int, edge: float, style: Style) -> list[go.Scat
 
 def _extent(group: Seeds) -> list[float]:
     values = [value for _, value in group.scores]
-    return [*values, *(end for end in (group.low, group.high, group.centre) if end is not None)]
+    return [*values, *(end for end in (group.low, group.high, group.centre) if end is not None and math.isfinite(end))]
 
 
 def _edge(values: Sequence[float], *, is_min: bool) -> float:

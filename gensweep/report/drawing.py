@@ -129,7 +129,8 @@ def _named(style: Style, name: str) -> dict[str, Any]:
 
 def scored(what: str, objective: Objective, *, upright: bool = True) -> str:
     """The objective with what is better, for the words of an axis; on an upright one in two lines, for it is short."""
-    return f"{what} {label(objective.metric)}{'<br>' if upright else ' '}({'less' if objective.mode == 'min' else 'more'} is better)"
+    better = f"({'less' if objective.mode == 'min' else 'more'} is better)"
+    return f"{what} {label(objective.metric)}{'<br>' if upright else ' '}{better}"
 
 
 def told(facts: Mapping[str, object]) -> str:

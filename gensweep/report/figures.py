@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -102,7 +103,7 @@ def _confirmed(axes: Axes, table: Trials, found: Confirmation, look: Look) -> No
         style = look[group.arm]
         n = len(group.scores) + len(group.diverged)
         heights = [place + 0.25 * (2 * (i * 0.618034 % 1) - 1) for i in range(n)]
-        if group.low is not None and group.high is not None:
+        if group.low is not None and group.high is not None and math.isfinite(group.high - group.low):
             axes.plot([group.low, group.high], [place, place], color=_colour(style), linewidth=4, alpha=0.35)
         values = [value for _, value in group.scores]
         axes.scatter(values, heights[: len(values)], s=14, color=_colour(style), marker=style.marker, linewidths=0)

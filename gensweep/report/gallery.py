@@ -46,10 +46,13 @@ class _Absent(Exception):
 def gallery(models: Sequence[Best]) -> tuple[list[Strip], list[str]]:
     """The strips of a page, and what there is to say where there are none."""
     known = [model for model in models if model.model is not None]
-    if known and all(len(model.dataset.shape) != 3 for model in known):
-        return [], [
-            "The data are points, not images: samples are drawn beside the data, reconstructions and interpolations not."
-        ]
+    if not known:
+        return [], [f"No pictures of {model.arm}: {_sentence(model.problem)}" for model in models]
+    if all(len(model.dataset.shape) != 3 for model in known):
+        points = (
+            "The data are points, not images: samples are drawn beside them, reconstructions and interpolations not."
+        )
+        return [], [points]
     strips = [
         Strip("Samples", _latents_said(models), [_cell(model, _samples) for model in models]),
         Strip(

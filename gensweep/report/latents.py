@@ -32,7 +32,7 @@ def _each(models: Sequence[Best], chart_of: Callable[[Best], Chart | str]) -> tu
     charts, notes = [], []
     for model in models:
         try:
-            found = "its checkpoint is not here" if model.model is None else chart_of(model)
+            found = "its model is not here" if model.model is None else chart_of(model)
         except (GensweepError, RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, OSError) as error:
             found = " ".join(str(error).split())[:200]
         if isinstance(found, Chart):

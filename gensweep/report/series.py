@@ -32,7 +32,7 @@ class Incumbent:
 class Seeds:
     """An arm's confirmation: (trial, test score) of each seed, the trials that diverged and those without a result.
 
-    `centre` in `low` to `high` is the statistic of the verdict; None where there is none, or none that is finite.
+    `centre` in `low` to `high` is the statistic of the verdict; None where there is none. An end may be infinite, a centre not.
     """
 
     arm: str
@@ -155,8 +155,8 @@ def _seeds(table: Trials, found: Confirmation, arm: str) -> Seeds:
         ],
         absent=[int(row["number"]) for row in rows if row["outcome"] in ("", "FAILED")],
         centre=_finite(centre),
-        low=_finite(judged.low),
-        high=_finite(judged.high),
+        low=judged.low,
+        high=judged.high,
     )
 
 

@@ -94,6 +94,8 @@ def same_noise(wanted: Mapping[str, Draw], n: int) -> dict[str, torch.Tensor]:
 
 
 def _loaded(arm: str, number: int, folder: Path) -> Best:
+    if not (folder / "configuration.json").is_file():
+        return Best(arm, number, problem=f"{folder.name} left no checkpoint here.")
     try:
         found = subject(str(folder), folder.parent, None).model
     except GensweepError as error:
