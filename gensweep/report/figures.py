@@ -40,7 +40,7 @@ from gensweep.text import printable
 _COLUMN, _HEIGHT = 3.4, 2.4  # inches: a column of a paper in two
 _LOOK = {
     "text.parse_math": False, "font.size": 8, "axes.linewidth": 0.6, "lines.linewidth": 1.2, "pdf.fonttype": 42,
-    "legend.frameon": False, "legend.fontsize": 7, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+    "legend.frameon": False, "legend.fontsize": 7, "legend.columnspacing": 1.0, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
 }  # fmt: skip
 _log = logging.getLogger(__name__)
 Look = Mapping[str, Style]
@@ -89,6 +89,9 @@ def _pdf(name: str, draw: Callable[[Axes], None]) -> bytes | None:
     data = io.BytesIO()
     try:
         draw(axes)
+        handles, labels = axes.get_legend_handles_labels()
+        if handles:
+            figure.legend(handles, labels, loc="outside upper center", ncols=min(3, len(labels)), handlelength=1.6)
         figure.savefig(data, format="pdf", metadata={"CreationDate": None, "Creator": "gensweep"})
     except (ValueError, ArithmeticError) as error:  # the margin of scores near 1e308 is infinite
         _log.warning("the figure %s cannot be drawn (%s)", name, error)
@@ -132,7 +135,6 @@ def _incumbents(axes: Axes, table: Trials, look: Look, *, by_seconds: bool) -> N
     if not by_seconds:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _log_if(is_wide([value for each in found for value in each.scores]), axes, "y")
-    axes.legend()
 
 
 def _front(axes: Axes, table: Trials, look: Look) -> None:
@@ -149,7 +151,6 @@ def _front(axes: Axes, table: Trials, look: Look) -> None:
     axes.set_ylabel(f"validation {_metric(table)}")
     _log_if(is_wide([cost(row) for row in scored]), axes, "x")
     _log_if(is_wide(list(values.values())), axes, "y")
-    axes.legend()
 
 
 def _seeds_training(axes: Axes, table: Trials, found: Confirmation, look: Look) -> None:
@@ -165,15 +166,23 @@ def _training(axes: Axes, table: Trials, found: Sequence[Training], look: Look, 
     for arm in dict.fromkeys(training.arm for training in found):
         own, style = [training for training in found if training.arm == arm], look[arm]
         for training in own:
-            axes.plot(*zip(*training.points, strict=True), color=_colour(style), alpha=0.4, linewidth=0.5)
+            x, y = zip(*training.points, strict=True)
+            axes.plot(x, y, color=_colour(style), alpha=0.4, linewidth=0.5, marker=".", markersize=2)
         middle = band(own, quartiles=quartiles)
         axes.fill_between(middle.epochs, middle.low, middle.high, color=_colour(style), alpha=0.15, linewidth=0)
-        axes.plot(middle.epochs, middle.middle, color=_colour(style), linestyle=style.line, label=_text(arm))
+        axes.plot(
+            middle.epochs,
+            middle.middle,
+            color=_colour(style),
+            linestyle=style.line,
+            marker=style.marker,
+            markersize=2.5,
+            label=_text(arm),
+        )
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"validation {_metric(table)}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     _log_if(is_wide([value for training in found for _, value in training.points]), axes, "y")
-    axes.legend()
 
 
 def _response_of(table: Trials, scale: Scale, look: Look) -> Callable[[Axes], None]:
@@ -198,7 +207,6 @@ def _response(axes: Axes, table: Trials, scale: Scale, look: Look) -> None:
     _log_if(is_wide([value for _, _, value in placed]), axes, "y")
     axes.set_xlabel("λ" if scale.column == "lambda" else _text(scale.column))
     axes.set_ylabel(f"validation {_metric(table)}")
-    axes.legend()
 
 
 def _dots(axes: Axes, x: Sequence[float], y: Sequence[float], style: Style, arm: str) -> None:
