@@ -40,7 +40,8 @@ from gensweep.text import printable
 _COLUMN, _HEIGHT = 3.4, 2.4  # inches: a column of a paper in two
 _LOOK = {
     "text.parse_math": False, "font.size": 8, "axes.linewidth": 0.6, "lines.linewidth": 1.2, "pdf.fonttype": 42,
-    "legend.frameon": False, "legend.fontsize": 7, "legend.columnspacing": 1.0, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+    "legend.frameon": False, "legend.fontsize": 7, "legend.columnspacing": 1.0,
+    "xtick.major.width": 0.6, "ytick.major.width": 0.6,
 }  # fmt: skip
 _log = logging.getLogger(__name__)
 Look = Mapping[str, Style]
