@@ -94,7 +94,8 @@ def _latents_said(models: Sequence[Best]) -> str:
     asked: dict[str, list[str]] = {}
     for model in models:
         if model.model is not None:
-            asked.setdefault(repr(sorted(model.game.sample_noise.items())), []).append(model.arm)
+            noise = model.game.sample_noise
+            asked.setdefault(repr(noise.get(LATENT) or sorted(noise.items())), []).append(model.arm)
     shared = [arms for arms in asked.values() if len(arms) > 1]
     text = "No sample is chosen: the first that the same stream of random numbers gives. "
     if not shared:

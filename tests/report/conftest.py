@@ -30,12 +30,12 @@ DEFINITION: dict[str, Any] = {
 
 def issue(sweep: Writer, arm: str, fid: float | None, latent: int = 2, **more: Any) -> int:
     """A trial of one of the two arms, with its parameters where the definition has them."""
-    parameters = {"latent_size": latent, "training.optimizer.lr": 0.001 * latent, "training.epochs": 5}
+    parameters = {"latent_size": latent, "training.optimizer.lr": 0.0005 * latent, "training.epochs": 5}
     family: dict[str, Any] = {"name": arm}
     if arm == "wae":
         family |= {"lambda": 1.5, "divergence": {"name": "mmd"}}
         parameters["family[wae].lambda"] = 1.5
-    training = {"epochs": 5, "optimizer": {"name": "adam", "lr": 0.001 * latent}}
+    training = {"epochs": 5, "optimizer": {"name": "adam", "lr": 0.0005 * latent}}
     configuration = {"latent_size": latent, "family": family, "training": training}
     return sweep.trial(arm, fid, configuration=configuration, parameters=parameters, **more)
 
@@ -71,9 +71,26 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> SweepFolder:
     sweep = Writer(tmp_path_factory.mktemp("trained") / "runs" / "trained", {**DEFINITION, "name": "trained"})
     for family in ({"name": "vae"}, {"name": "wae", "divergence": {"name": "mmd"}}, {"name": "gan"}):
         configuration = small_configuration(family, epochs=1) | {"evaluation": {"metrics": ["sliced_wasserstein"]}}
-        configuration["network"] = {"name": "mlp", "hidden": [8]}
-        number = sweep.trial(family["name"], 3.0, configuration=configuration)
+        configuration |= {"network": {"name": "mlp", "hidden": [8]}, "latent_size": 6 if family["name"] == "gan" else 4}
+        number = sweep.trial(family["name"], 3.0, configuration=configuration, metric="sliced_wasserstein")
         folder = sweep.folder.trial_of(sweep.folder.state().trials[number])
         for _ in run_trial(job(folder.path, configuration, metric="sliced_wasserstein")):
             pass
     return sweep.folder
+
+
+@pytest.fixture(scope="session")
+def trained_ring() -> Callable[[Path], SweepFolder]:
+    """Makes a sweep of one arm that was trained for an epoch on points of a plane."""
+
+    def made(path: Path) -> SweepFolder:
+        sweep = Writer(path, {**DEFINITION, "name": path.name})
+        configuration = small_configuration("wae", epochs=1) | {"dataset": {"name": "ring"}, "latent_size": 2}
+        configuration |= {"evaluation": {"metrics": ["sliced_wasserstein"]}, "network": {"name": "mlp", "hidden": [8]}}
+        number = sweep.trial("wae", 3.0, configuration=configuration)
+        folder = sweep.folder.trial_of(sweep.folder.state().trials[number])
+        for _ in run_trial(job(folder.path, configuration, metric="sliced_wasserstein")):
+            pass
+        return sweep.folder
+
+    return made
