@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gensweep import __version__
 from gensweep.comparison.collect import Trials, flatten
 from gensweep.comparison.confirmation import Confirmation
@@ -24,7 +22,7 @@ from gensweep.text import counted, number
 _UNTOLD = ("hostname",)  # a page is passed on
 _NAMED = 8  # trials of a group
 _ALL = 300  # trials of the table of all
-_LONGEST = 200_000  # characters of a definition
+_LARGEST = 2**20  # bytes of a definition
 
 
 def failures(table: Trials) -> list[Table]:
@@ -89,7 +87,7 @@ def commands(folder: SweepFolder, table: Trials, found: Confirmation | None) -> 
     runs = folder.path.parent
     option = "" if runs == Path("runs") or runs.resolve() == Path("runs").resolve() else f" --runs {_quoted(runs)}"
     name = _quoted(folder.name)
-    best = next(iter(found.chosen.values())) if found else next((r["number"] for r in table.best_first()), None)
+    best = _first_of_all(table, found)
     lines = [
         (
             "run the whole sweep again, under another name",
@@ -113,9 +111,15 @@ def commands(folder: SweepFolder, table: Trials, found: Confirmation | None) -> 
 
 
 def definition(folder: SweepFolder) -> str:
-    """The sweep as it was resolved, which is all that was asked."""
-    text = yaml.safe_dump(folder.definition, sort_keys=False, allow_unicode=True)
-    return redacted(text[:_LONGEST])
+    """The sweep as it was resolved, which is all that was asked: its sweep.yaml, without passwords."""
+    return redacted(document(folder.path / "sweep.yaml", _LARGEST).decode(errors="replace"))
+
+
+def _first_of_all(table: Trials, found: Confirmation | None) -> int | None:
+    """The trial that was confirmed of the best arm, else the best of the search; None where there is no trial."""
+    if found:
+        return found.chosen[found.verdict.arms[0].name]
+    return next((int(row["number"]) for row in table.best_first()), None)
 
 
 def _protocols_of(folder: Path) -> Mapping[str, Any]:

@@ -76,7 +76,7 @@ def drawn(folder: SweepFolder, content: Content) -> dict[str, bytes]:
         made["training_of_search"] = lambda axes: _search_training(axes, table, look)
         for number, scale in enumerate(scales(table, sweep_of(folder))):
             made[f"response_{number}_{_file_name(scale.column)}"] = _response_of(table, scale, look)
-    with rc_context(_LOOK), warnings.catch_warnings(action="ignore", category=UserWarning):
+    with rc_context(_LOOK), warnings.catch_warnings(action="ignore"):
         figures = {f"{name}.pdf": _pdf(name, draw) for name, draw in made.items()}
     return {name: data for name, data in figures.items() if data is not None}
 

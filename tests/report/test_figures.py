@@ -25,8 +25,10 @@ def test_every_chart_is_a_pdf(study: Writer, tmp_path: Path) -> None:
     assert all(path.read_bytes().startswith(b"%PDF") for path in paths)
 
 
-def test_the_same_sweep_gives_the_same_bytes(study: Writer) -> None:
-    assert drawn(study.folder, content_of(study.folder)) == drawn(study.folder, content_of(study.folder))
+def test_the_same_sweep_gives_the_same_bytes(write: Callable[..., Writer]) -> None:
+    sweep = write()
+    issue(sweep, "vae", 3.0)
+    assert drawn(sweep.folder, content_of(sweep.folder)) == drawn(sweep.folder, content_of(sweep.folder))
 
 
 def test_nothing_without_a_score(write: Callable[..., Writer]) -> None:
@@ -36,10 +38,15 @@ def test_nothing_without_a_score(write: Callable[..., Writer]) -> None:
     assert drawn(sweep.folder, content_of(sweep.folder)) == {}
 
 
-def test_an_axis_is_logarithmic_where_the_search_was(study: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_axis_is_logarithmic_where_the_search_was(
+    write: Callable[..., Writer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep = write()
+    for latent in (2, 16):
+        issue(sweep, "vae", 3.0, latent)
     logarithmic = []
     monkeypatch.setattr(Axes, "set_xscale", lambda self, kind: logarithmic.append(self.get_xlabel() or kind))
-    drawn(study.folder, content_of(study.folder))
+    drawn(sweep.folder, content_of(sweep.folder))
     assert logarithmic == ["log"]  # of the learning rate alone
 
 

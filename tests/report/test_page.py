@@ -222,3 +222,12 @@ def test_tables_of_the_caller_are_shown(study: Writer) -> None:
     text = read(study.folder, told).text
     for word in ("the headline", "mine", "a note"):
         assert word in text
+
+
+def test_numbers_at_the_ends_of_what_floats_hold_make_a_page(write: Write) -> None:
+    sweep = write()
+    for n, fid in enumerate((1.7e308, 5e-324, -1.7e308, 0.0)):
+        issue(sweep, "vae", fid, (2, 8, 16, 2)[n], seconds=(0.0, 1e300, 1e-300, 3.0)[n])
+    for test in (1e300, 5e-324, 1e299):
+        issue(sweep, "vae", 1.0, parent=1, test=test)
+    assert read(sweep.folder).sections == ALL
