@@ -8,12 +8,15 @@ import torch
 from PIL import Image
 
 
-def png(items: torch.Tensor, bounds: tuple[float, float] | None) -> bytes | None:
-    """A picture of items [n, *shape]: a square grid of images, a histogram of one- or two-dimensional points, else None."""
+def png(items: torch.Tensor, bounds: tuple[float, float] | None, columns: int | None = None) -> bytes | None:
+    """A picture of items [n, *shape]: a grid of images, a histogram of one- or two-dimensional points, else None.
+
+    The grid has so many `columns`; it is square where they are not given.
+    """
     items = torch.nan_to_num(items.detach().float().cpu())
     if items.ndim == 4 and items.shape[1] in (1, 3):
         low, high = bounds or (float(items.min()), float(items.max()) + 1e-12)
-        return _encode(_grid(((items - low) / (high - low)).clamp(0, 1)))
+        return _encode(_grid(((items - low) / (high - low)).clamp(0, 1), columns or max(1, round(len(items) ** 0.5))))
     if items.ndim == 2 and items.shape[1] == 2:
         return _encode(_density(items))
     if items.ndim == 2 and items.shape[1] == 1:
@@ -26,10 +29,9 @@ def side_by_side(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     return torch.stack([left, right], dim=1).flatten(0, 1)
 
 
-def _grid(images: torch.Tensor, gap: int = 1) -> torch.Tensor:
+def _grid(images: torch.Tensor, columns: int, gap: int = 1) -> torch.Tensor:
     """[n, c, h, w] in [0, 1] -> one image [c, height, width], row by row, white between them."""
     n, c, h, w = images.shape
-    columns = max(1, round(n**0.5))
     rows = -(-n // columns)
     canvas = images.new_ones(c, rows * (h + gap) + gap, columns * (w + gap) + gap)
     for i, image in enumerate(images):

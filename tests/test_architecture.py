@@ -16,10 +16,11 @@ import gensweep
 ROOT = Path(gensweep.__file__).parent
 
 FLOORS = {
-    "__main__": 13,
-    "cli": 12, "api": 12, "benchmarks": 12,
-    "campaign": 11,
-    "verdict": 10,
+    "__main__": 14,
+    "cli": 13, "api": 13, "benchmarks": 13,
+    "campaign": 12,
+    "verdict": 11,
+    "report": 10,
     "orchestration": 9, "evaluation": 9, "studies": 9,
     "executors": 8, "spaces": 8,
     "trial": 7, "searchers": 7, "early_stopping": 7,
@@ -40,6 +41,7 @@ THIRD_PARTY = {
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},
+    "report": {"jinja2", "markupsafe", "matplotlib", "plotly", "torch"},
     "comparison": {"pandas", "matplotlib", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},
     "tracking": {"mlflow", "flask", "yaml", "sqlalchemy", "requests"},
@@ -168,7 +170,7 @@ def loaded(arguments: list[str] | None) -> set[str]:
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
-HEAVY = {"ray", "mlflow", "optuna", "ot", "pandas", "matplotlib", "sklearn", "datasets"}
+HEAVY = {"ray", "mlflow", "optuna", "ot", "pandas", "matplotlib", "plotly", "sklearn", "datasets"}
 
 
 @pytest.mark.parametrize("arguments", [None, ["--help"]], ids=["import", "help"])
