@@ -18,6 +18,8 @@ from gensweep.evaluation.sanity import ROWS, sanity
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.report import page
+from gensweep.report.content import content_of
 from gensweep.spaces.sweep import from_definition
 from gensweep.studies.ground_truth import GroundTruth, ground_truth
 
@@ -71,7 +73,7 @@ class Verdict:
     @property
     def report(self) -> Path:
         """The page that `write` leaves."""
-        return self.folder.path / "report" / "comparison.md"
+        return self.folder.path / "report" / page.NAME
 
     def write(self) -> None:
         """Write results.csv and costs.csv; report/ where there is something to compare."""
@@ -80,6 +82,7 @@ class Verdict:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
             report.write(self.comparison, self.report.parent, self.sanity)
+            page.write(self.folder, content_of(self.folder, self.comparison, self.sanity))
 
     def with_baselines(self, progress: Callable[[str], None] = lambda _: None, patience: float = _PATIENCE) -> Verdict:
         """The verdict with what the scores mean: floors, and models that learn nothing, on the split that it is about.

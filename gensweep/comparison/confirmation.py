@@ -49,6 +49,10 @@ class Confirmation:
         """An arm's score, None where it was not confirmed."""
         return next((arm for arm in self.verdict.arms if arm.name == name), None)
 
+    def number(self, name: str) -> int:
+        """The number of the trial that stands for an arm, within its sweep."""
+        return int(self.chosen[name].rpartition("/")[2])
+
     def sentence(self) -> str:
         """The verdict in plain words, and what could still change it."""
         parts = [f"By {self.metric} on the test split: {self.verdict.sentence}"]

@@ -80,33 +80,50 @@ def against_baselines(comparison: Comparison, sanity: Sequence[Mapping[str, Any]
 
 
 def _confirmed(found: Confirmation) -> list[str]:
-    verdict = found.verdict
-    notes = [
-        f"Each arm's best configuration, trained again on fresh seeds and scored once on the test split by "
-        f"{escaped(found.metric)}, at the epoch that was best on the validation split.",
-        f"*[95 % CI]*: {escaped(verdict.interval)}.",
-        f"*p*: {escaped(verdict.test)}, adjusted for all pairs; at most {verdict.level:g} of such reports call any two arms "
-        "different that are not. *Best*: distinguished from all others; *leads*: from at least one.",
-        "*When chosen*: the validation score by which the search chose it. *Optimism*: how much better that was than the "
-        "mean of the confirmations on the test split.",
-    ]
+    notes = _of_confirmations(found)
     tables = [markdown_table(found.table()), *([markdown_table(pairs)] if (pairs := found.pairs()) else [])]
-    return ["## Confirmed", *tables, "\n".join(f"- {line}" for line in notes)]
+    return ["## Confirmed", *tables, "\n".join(f"- {escaped(line)}" for line in notes)]
+
+
+def _of_confirmations(found: Confirmation) -> list[str]:
+    """What the numbers of confirmed arms mean."""
+    verdict = found.verdict
+    return [
+        f"Each arm's best configuration, trained again on fresh seeds and scored once on the test split by {found.metric}, "
+        "at the epoch that was best on the validation split.",
+        f"95 % CI: {verdict.interval}.",
+        f"Adjusted p: {verdict.test}, for all pairs; about {verdict.level:g} of such reports call some pair of arms different "
+        "that is not. Best: distinguished from all others; leads: from at least one.",
+        "When chosen: the validation score by which the search chose it. Optimism: how much better that was than the mean "
+        "of the confirmations on the test split; below 0 where the search's seed was an unlucky one.",
+    ]
 
 
 def _notes(comparison: Comparison) -> str:
+    return "\n".join(f"- {escaped(line)}" for line in _of_the_search(comparison))
+
+
+def notes_of(comparison: Comparison) -> list[str]:
+    """Sentences on what the numbers of `Comparison.table` mean."""
+    return [
+        *(_of_confirmations(comparison.confirmation) if comparison.confirmation else []),
+        *_of_the_search(comparison),
+    ]
+
+
+def _of_the_search(comparison: Comparison) -> list[str]:
     search, objective = comparison.search, comparison.search.objective
     direction = "less" if objective.better(0.0, 1.0) else "more"
     protocol = f"protocol.{objective.metric.partition('.')[0]}"
     hashes = sorted({row[protocol] for row in comparison.rows if protocol in row})
     lines = [
-        f"By {escaped(objective.metric)} ({direction} is better), protocol {escaped(', '.join(hashes)) or 'unknown'}, at the "
-        "epoch where the sweep's objective was best on the validation split.",
+        f"By {objective.metric} ({direction} is better), protocol {', '.join(hashes) or 'unknown'}, at the epoch where the "
+        "sweep's objective was best on the validation split.",
         *_of_draws(search),
         "Trials that diverged count as the worst results. Trials that failed are left out: that is our fault or the machine's, "
-        "and it is said where their scores could change what is claimed. *Best* is of trials that were trained to their end.",
-        "*Compute*: training and evaluation of all trials, of those that diverged, failed or were stopped early too, and of the "
-        "confirmations.",
+        "and it is said where their scores could change what is claimed. Best: of trials that were trained to their end.",
+        "Compute: training and evaluation of all trials, of those that diverged, failed or were stopped early too, and of the "
+        "confirmations; by device, where there are several.",
     ]
     if not comparison.confirmation:
         lines.append(
@@ -115,19 +132,19 @@ def _notes(comparison: Comparison) -> str:
         )
     if search.unfinished:
         lines.insert(1, f"{counted(search.unfinished, 'trial')} of the search not finished yet and left out.")
-    return "\n".join(f"- {line}" for line in lines)
+    return lines
 
 
 def _of_draws(search: Search) -> list[str]:
     """What the numbers on distributions mean, or why there are none."""
     if not search.k:
-        return [f"Nothing is claimed of distributions over configurations: {escaped(search.why_not)}."]
+        return [f"Nothing is claimed of distributions over configurations: {search.why_not}."]
     return [
-        f"*Best of {search.k}*: the median of what a search of {counted(search.k, 'trial')} finds, the quantile 1 - 2^(-1/k) "
+        f"Best of {search.k}: the median of what a search of {counted(search.k, 'trial')} finds, the quantile 1 - 2^(-1/k) "
         "of the scores, with its order-statistic interval (Conover 1999), right for any distribution. k is the largest "
         "that the smallest group bounds; < says that nothing bounds an end.",
-        "*P(a trial of the first is better)*: with the score interval of Newcombe 2006, doi:10.1002/sim.2324. *P(its best "
-        "of k is better)*: with the p-value of a permutation test, adjusted for all pairs by Holm's method; where it is "
+        "P(a trial of the first is better): with the score interval of Newcombe 2006, doi:10.1002/sim.2324. P(its best "
+        "of k is better): with the p-value of a permutation test, adjusted for all pairs by Holm's method; where it is "
         "above 0.05 they are not distinguished.",
     ]
 

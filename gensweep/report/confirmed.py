@@ -59,7 +59,7 @@ def confirmed_scores(table: Trials, found: Confirmation, look: Mapping[str, Styl
 
 def seeds_training(table: Trials, found: Confirmation, look: Mapping[str, Style]) -> Chart | None:
     """The objective at each epoch of every confirmed seed, with the range of each arm's."""
-    rows = [row for row in table.rows if row["parent"] in found.chosen.values()]
+    rows = [row for row in table.rows if row["parent"] in map(found.number, found.chosen)]
     return _training_chart(
         "Training of the confirmed seeds",
         "Thin: one seed. Thick: the median of an arm's seeds, in the band from its least to its greatest. A cross: the seed "

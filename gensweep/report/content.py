@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from gensweep.comparison.collect import Trials, loss, trials
-from gensweep.comparison.confirmation import Confirmation, confirmation
+from gensweep.comparison.compare import Comparison, compared
+from gensweep.comparison.confirmation import Confirmation
+from gensweep.comparison.report import against_baselines, notes_of
+from gensweep.errors import ConfigError, NoUsableTrial
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report.series import arms_of, best_of
-from gensweep.text import counted, number
+from gensweep.text import number
+
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,53 +45,58 @@ class Content:
     tables: Sequence[Table] = field(default_factory=tuple)
 
 
-def content_of(folder: SweepFolder) -> Content:
+def content_of(folder: SweepFolder, comparison: Comparison | None = None, sanity: Sequence[Row] = ()) -> Content:
     """What the trials of a sweep say as it stands, without training or scoring anything.
+
+    `comparison` is that of the sweep alone, where the caller has it already, and `sanity` what scores mean on its data.
 
     Raises:
         DamagedSweep: its ledger cannot be trusted.
     """
     table = trials(folder)
-    found = confirmation(table)
+    problem = ""
+    if comparison is None:
+        try:
+            comparison = compared([table])
+        except (ConfigError, NoUsableTrial) as error:
+            problem = str(error)
+    if comparison is None:
+        return Content(trials=table, headline=[problem], tables=_best_of_each(table))
+    beaten = against_baselines(comparison, sanity) if sanity else ""
     return Content(
         trials=table,
-        confirmation=found,
-        headline=[found.sentence()] if found else [_of_the_search(table)],
-        tables=[*(_confirmed(found) if found else ()), *_best_of_each(table)],
+        confirmation=comparison.confirmation,
+        headline=[comparison.sentence(), *([beaten] if beaten else [])],
+        tables=[*_compared(comparison), *_best_of_each(table), *_meaning(sanity)],
     )
 
 
-def _of_the_search(table: Trials) -> str:
-    """What can be said before anything is confirmed: which trial is first, and that this is no verdict."""
-    scored = [row for row in table.best_first() if math.isfinite(loss(row, table.objective))]
-    if not scored:
-        return "No trial has a score yet."
-    first, metric = scored[0], table.objective.metric
-    return (
-        f"Nothing is confirmed yet: of {counted(len(scored), 'trial')} with a score, trial {first['number']} ({first['arm']}) "
-        f"is first, with {metric} {number(first[metric])} on the validation split. The best of many trials flatters itself."
-    )
+def _compared(comparison: Comparison) -> list[Table]:
+    """The arms and their pairs: what was confirmed, and what the search found."""
+    found, search = comparison.confirmation, comparison.search
+    title = "Confirmed arms" if found else "What the search found"
+    tables = [Table(title, comparison.table(), notes_of(comparison))]
+    if found and (pairs := found.pairs()):
+        tables.append(Table("Pairs of confirmed arms", pairs))
+    if search.pairs:
+        tables.append(Table("Pairs of arms by configurations drawn at random", comparison.pairs()))
+    if orders := comparison.other_scores():
+        own = ", ".join(group.name for group in search.groups if group.best is not None)
+        rows = [
+            {"score": search.objective.metric, "order": own},
+            *({"score": s, "order": o} for s, o in orders.items()),
+        ]
+        tables.append(
+            Table("Do other scores agree?", rows, ["The arms in the order of their best trials by each score."])
+        )
+    return tables
 
 
-def _confirmed(found: Confirmation) -> list[Table]:
-    verdict = found.verdict
-    arms = Table(
-        "Confirmed scores",
-        found.table(),
-        [
-            "Each arm's best configuration, trained again on fresh seeds and scored once on the test split by "
-            f"{found.metric}, at the epoch that was best on the validation split.",
-            f"[interval]: {verdict.interval}.",
-            "When chosen: the validation score by which the search chose it. Optimism: how much better that was than the mean "
-            "of the confirmations on the test split.",
-        ],
-    )
-    note = (
-        f"Adjusted p: {verdict.test}, adjusted for all pairs; at most {verdict.level:g} of such reports call any two arms "
-        "different that are not."
-    )
-    pairs = found.pairs()
-    return [arms, *([Table("Pairs of arms", pairs, [note])] if pairs else [])]
+def _meaning(sanity: Sequence[Row]) -> list[Table]:
+    """What the scores mean on these data."""
+    rows = [{name: number(value) for name, value in row.items()} for row in sanity]
+    note = "The floor is about what real data score; the models below the first rows learn nothing."
+    return [Table("What the scores mean on these data", rows, [note])] if rows else []
 
 
 def _best_of_each(table: Trials) -> list[Table]:

@@ -118,7 +118,7 @@ def definition(folder: SweepFolder) -> str:
 def _first_of_all(table: Trials, found: Confirmation | None) -> int | None:
     """The trial that was confirmed of the best arm, else the best of the search; None where there is no trial."""
     if found:
-        return found.chosen[found.verdict.arms[0].name]
+        return found.number(found.verdict.arms[0].name)
     return next((int(row["number"]) for row in table.best_first()), None)
 
 

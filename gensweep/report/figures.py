@@ -155,7 +155,7 @@ def _front(axes: Axes, table: Trials, look: Look) -> None:
 
 
 def _seeds_training(axes: Axes, table: Trials, found: Confirmation, look: Look) -> None:
-    rows = [row for row in table.rows if row["parent"] in found.chosen.values()]
+    rows = [row for row in table.rows if row["parent"] in map(found.number, found.chosen)]
     _training(axes, table, trainings(rows, table.objective), look, quartiles=False)
 
 

@@ -140,7 +140,7 @@ def seeds(table: Trials, found: Confirmation) -> list[Seeds]:
 
 def _seeds(table: Trials, found: Confirmation, arm: str) -> Seeds:
     judged = next(each for each in found.verdict.arms if each.name == arm)
-    rows = [row for row in table.rows if row["parent"] == found.chosen[arm]]
+    rows = [row for row in table.rows if row["parent"] == found.number(arm)]
     scores = {int(row["number"]): row.get(f"{TEST}{found.metric}") for row in rows if row["outcome"] == "COMPLETED"}
     centre = judged.median if found.verdict.statistic == "median" else judged.mean
     return Seeds(

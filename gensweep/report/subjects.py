@@ -79,8 +79,8 @@ def bests(table: Trials, found: Confirmation | None) -> list[Best]:
     folders = {int(row["number"]): row["folder"] for row in table.rows}
     for arm in arms_of(table):
         row = best_of(table, arm)
-        number = found.chosen.get(arm) if found else None
-        number = number if number is not None else int(row["number"]) if row is not None else None
+        is_confirmed = found is not None and arm in found.chosen
+        number = found.number(arm) if found and is_confirmed else int(row["number"]) if row is not None else None
         if number is None:
             loaded.append(Best(arm, -1, problem="no trial of this arm has a score."))
         else:
