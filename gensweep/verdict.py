@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from gensweep.comparison.collect import Trials
 from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.configuration import TrialConfiguration
-from gensweep.errors import ConfigError, DamagedSweep, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.evaluation.sanity import ROWS, sanity
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report import page
 from gensweep.report.content import content_of
-from gensweep.spaces.sweep import from_definition
+from gensweep.spaces.due import due
 from gensweep.studies.ground_truth import GroundTruth, ground_truth
 
 _PATIENCE = 120.0  # seconds for what the scores mean, which no answer waits for
@@ -82,7 +82,8 @@ class Verdict:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
             report.write(self.comparison, self.report.parent, self.sanity)
-            page.write(self.folder, content_of(self.folder, self.comparison, self.sanity))
+            if not self.stopped:  # who said stop does not wait for pictures; `gensweep report` makes them
+                page.write(self.folder, content_of(self.folder, self.comparison, self.sanity))
 
     def with_baselines(self, progress: Callable[[str], None] = lambda _: None, patience: float = _PATIENCE) -> Verdict:
         """The verdict with what the scores mean: floors, and models that learn nothing, on the split that it is about.
@@ -136,20 +137,6 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
         stopped=stopped,
         problem=problem,
     )
-
-
-def due(folders: Sequence[SweepFolder]) -> int | None:
-    """How many trials the sweeps have when they are done, fewer where fewer can be confirmed; None where one cannot be read."""
-    try:
-        return sum(_due(folder) for folder in folders)
-    except (ConfigError, DamagedSweep):
-        return None
-
-
-def _due(folder: SweepFolder) -> int:
-    sweep = from_definition(folder.definition)
-    state = folder.state()
-    return len(state.trials) if state.finished else max(sweep.n_trials, len(state.trials))
 
 
 def _sanity(state: SweepState, *, is_confirmed: bool) -> Iterator[Mapping[str, float | str]]:

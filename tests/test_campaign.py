@@ -79,7 +79,8 @@ def test_a_sweep_that_trains_gives_its_verdict_and_leaves_it_on_disk_and_in_mlfl
     assert [row["row"] for row in found.sanity] == ["floor", "training items", "memoriser", "class means",
                                                     "PCA Gaussian", "uniform noise"]  # fmt: skip
     assert all(isinstance(row[METRIC], float) for row in found.sanity)
-    text = found.report.read_text()
+    assert "<h1>trained</h1>" in found.report.read_text()
+    text = (found.report.parent / "comparison.md").read_text()
     assert f"**{found.comparison.sentence()}**" in text
     assert "## What the scores mean on these data" in text
     assert len((found.folder.path / "results.csv").read_text().splitlines()) == 5
@@ -225,7 +226,8 @@ def test_a_stop_is_a_problem_with_the_command_that_goes_on(
     )
     assert found.stopped == Stop(reason, code)
     assert found.sanity == ()
-    assert found.report.exists()
+    assert (found.report.parent / "comparison.md").exists()
+    assert not found.report.exists(), "who said stop does not wait for pictures"
     assert executor.is_closed
     assert found.folder.holder() is None
     assert runs_of(store, f"stopped-{code}")[f"stopped-{code}"] == "KILLED"

@@ -82,7 +82,7 @@ def compare(  # noqa: PLR0913 -- the options of a command are its interface
         from gensweep.cli.output import print_comparison
         from gensweep.comparison.compare import compare as compared
         from gensweep.comparison.formats import FORMS, formatted
-        from gensweep.verdict import due
+        from gensweep.spaces.due import due
 
         if form not in ("table", *FORMS):
             raise ConfigError(f"--format: {form!r:.60} is none. {suggest(form, ('table', *FORMS))}")

@@ -28,7 +28,7 @@ def test_report_writes_the_page_and_says_where(done: Done, gensweep: Command) ->
     assert (ended.code, ended.out) == (0, "Report: runs/tiny/report/report.html\n")
     page = (folder / "runs" / "tiny" / "report" / "report.html").read_text()
     assert "<h1>tiny</h1>" in page
-    assert "Nothing is confirmed yet" in page
+    assert "Not confirmed: nothing was trained again on fresh seeds" in page
 
 
 def test_a_running_sweep_is_reported_so_far(study: Writer, gensweep: Command) -> None:

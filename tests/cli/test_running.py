@@ -56,7 +56,7 @@ def test_a_sweep_ends_with_its_tables_and_its_answer(done: tuple[Path, Ended]) -
     ]  # fmt: skip
     assert answer.startswith("Not confirmed: ")
     assert "Best sliced wasserstein so far, on the validation split: " in answer
-    assert "\nReport: runs/tiny/report/comparison.md\n" in ended.out
+    assert "\nReport: runs/tiny/report/report.html\n" in ended.out
     assert (folder / "runs/tiny/report/comparison.md").exists()
     assert ended.out.endswith("In MLflow: gensweep ui\n")
 
@@ -298,7 +298,7 @@ def test_plan_prices_without_starting(gensweep: Command, tmp_path: Path, command
     assert "loguniform(1, 10)" in planned.out
     assert "\n12 trials, about " in planned.out
     assert "(none)" in planned.out
-    assert planned.out.endswith("Nothing was started.\n")
+    assert "Nothing was started.\nNothing will be confirmed, so there will be no verdict" in planned.out
     assert not (tmp_path / "runs").exists()
 
 

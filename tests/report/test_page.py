@@ -208,12 +208,13 @@ def test_a_link_in_the_place_of_the_page_is_not_followed(study: Writer, tmp_path
 
 def test_the_headline_of_an_unconfirmed_sweep_says_that_it_is_no_verdict(write: Write) -> None:
     sweep = write()
-    assert content_of(sweep.folder).headline == ["No trial has a score yet."]
+    assert content_of(sweep.folder).headline == ["there is no trial yet, so there is nothing to compare."]
     issue(sweep, "vae", 3.0)
     issue(sweep, "wae", 2.0)
     (sentence,) = content_of(sweep.folder).headline
-    assert "Nothing is confirmed yet: of 2 trials with a score, trial 1 (wae) is first, with fid 2" in sentence
-    (best,) = content_of(sweep.folder).tables
+    assert sentence.startswith("Not confirmed: ")
+    assert "wae 2, vae 3. That is no verdict" in sentence
+    *_, best = content_of(sweep.folder).tables
     assert [row["trial"] for row in best.rows] == ["1", "0"]
 
 

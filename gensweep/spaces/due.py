@@ -1,0 +1,22 @@
+"""How many trials sweeps have when they are done, as their definitions say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gensweep.errors import ConfigError, DamagedSweep
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.spaces.sweep import from_definition
+
+
+def due(folders: Sequence[SweepFolder]) -> int | None:
+    """Of all the sweeps, fewer where fewer can be confirmed; None where a definition cannot be read."""
+    try:
+        return sum(map(_due, folders))
+    except (ConfigError, DamagedSweep):
+        return None
+
+
+def _due(folder: SweepFolder) -> int:
+    state = folder.state()
+    return len(state.trials) if state.finished else max(from_definition(folder.definition).n_trials, len(state.trials))

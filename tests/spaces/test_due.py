@@ -1,0 +1,24 @@
+"""How many trials a sweep has when it is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gensweep.errors import Outcome
+from gensweep.spaces.due import due
+from tests.orchestration.test_driver import EPOCHS, report, start, sweep
+from tests.written_sweep import DEFINITION, Writer
+
+
+def test_it_is_what_the_definition_says_until_the_sweep_is_done(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep({"samples": 2}, confirm={"top": 1, "seeds": 3}))
+    assert due([driver.folder]) == 2 * 2 + 2 * 3
+    assert due([driver.folder, driver.folder]) == 20
+    while (job := driver.next()) is not None:  # all diverge, so that nothing is there to confirm
+        driver.take(report(job, EPOCHS, 1.0, Outcome.DIVERGED))
+    driver.finish()
+    assert due([driver.folder]) == 4
+
+
+def test_of_a_definition_that_cannot_be_read_it_is_not_known(tmp_path: Path) -> None:
+    assert due([Writer(tmp_path / "s", {**DEFINITION, "search": {"sampler": "of another package"}}).folder]) is None
