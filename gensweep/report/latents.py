@@ -66,9 +66,7 @@ def _map(model: Best) -> Chart | str:
     centre, directions = plane(codes)
     prior = _prior(model, codes.shape[1])
     classes = model.dataset.classes("validation")
-    shown = make_subplots(
-        1, 2 if prior is not None else 1, shared_yaxes=True, shared_xaxes=True, horizontal_spacing=0.04
-    )
+    shown = make_subplots(1, 2 if prior is not None else 1, shared_yaxes=True, horizontal_spacing=0.04)
     words = ("coordinate 1", "coordinate 2") if codes.shape[1] == 2 else ("1st direction", "2nd direction")
     shown.update_layout(figure(*words).layout)
     for trace in _codes((codes - centre) @ directions, None if classes is None else classes[: len(codes)]):
@@ -155,7 +153,7 @@ def _same_look(shown: Any, words: tuple[str, str]) -> None:
     look = figure(*words).layout
     shown.update_xaxes(look.xaxis)
     shown.update_yaxes(look.yaxis)
-    shown.update_yaxes(title={"text": ""}, matches="y", col=2)
+    shown.update_yaxes(title={"text": ""}, col=2)
     shown.update_xaxes(matches="x", col=2)
     shown.update_layout(legend={"y": -0.24, "yanchor": "top"})
 

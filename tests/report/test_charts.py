@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import plotly.graph_objects as go
+import pytest
 
 from gensweep.comparison.collect import Trials, trials
 from gensweep.comparison.confirmation import Confirmation, confirmation
@@ -96,6 +97,19 @@ def test_a_response_is_logarithmic_where_the_search_was_and_crosses_are_trials_w
     assert "1 trial without a score" in size.caption
 
 
+@pytest.mark.parametrize(
+    ("mode", "scores"), [("min", (1.0, 2.0)), ("min", (1.0, 900.0)), ("max", (1.0, 2.0)), ("max", (1.0, 900.0))]
+)
+def test_a_trial_without_a_score_stands_beyond_the_worst(write: Write, mode: str, scores: tuple[float, ...]) -> None:
+    sweep = write(definition={**DEFINITION, "objective": {"metric": "fid", "mode": mode}})
+    for fid, latent in zip((*scores, None), (2, 16, 8), strict=True):
+        issue(sweep, "vae", fid, latent, outcome="COMPLETED" if fid else "DIVERGED")
+    table = trials(sweep.folder)
+    chart = response(table, scales(table, sweep_of(sweep.folder))[0], styles(["vae"]))
+    ((_, cross),) = points(chart, symbol="x-thin")
+    assert cross > scores[1] if mode == "min" else 0 < cross < scores[0]
+
+
 def test_a_trial_that_has_no_such_axis_is_below_it(write: Write) -> None:
     sweep = write()
     for fid in (3.0, 4.0):
@@ -109,10 +123,14 @@ def test_a_trial_that_has_no_such_axis_is_below_it(write: Write) -> None:
     assert known[0].column == "lambda"
     assert known[0].kind == "log"
     chart = parallel(table, known, look)
+    assert chart is not None
     on_lambda = {y for x, y in points(chart, look["vae"].index) if x == 0}
     assert on_lambda == {min(y for _, y in points(chart))}
     assert max(on_lambda) < 0
-    assert {y for x, y in points(chart, look["wae"].index) if x == 0} == {0.0, 1.0}
+    on_lambda = {y for x, y in points(chart, look["wae"].index) if x == 0}
+    assert on_lambda == {0.0, 1.0}
+    best = [trace for trace in chart.figure.data if trace.name == "wae" and trace.line.width > 2]  # λ 90 and 2.0
+    assert [(trace.y[0], trace.y[len(known)]) for trace in best] == [(1.0, 0.0)]
 
 
 def test_curves_say_that_the_incumbent_is_no_claim_and_have_units(study: Writer) -> None:

@@ -75,6 +75,8 @@ def test_a_map_of_the_codes_by_class_beside_the_prior(models: list[Best]) -> Non
     names = [trace.name for trace in charts[0].figure.data]
     assert names == [*(f"class {i}" for i in range(10)), "prior"]
     assert charts[0].figure.data[-1].xaxis == "x2"
+    layout = charts[0].figure.layout
+    assert (layout.xaxis2.matches, layout.yaxis2.matches) == ("x", "y")  # side by side on one scale
     assert sum(len(trace.x) for trace in charts[0].figure.data[:-1]) <= 300
 
 

@@ -50,6 +50,7 @@ def test_on_the_front_are_the_trials_that_none_betters_at_their_cost(write: Writ
 
 def test_every_seed_is_there_and_those_that_diverged_are_told_apart_from_those_without_a_result(study: Writer) -> None:
     issue(study, "wae", 12.0, 2, parent=1, outcome="")
+    issue(study, "wae", None, 2, parent=1, outcome="FAILED", reason="out of memory")
     table = trials(study.folder)
     found = confirmation(table)
     assert found is not None
@@ -58,7 +59,7 @@ def test_every_seed_is_there_and_those_that_diverged_are_told_apart_from_those_w
     assert (by_arm["vae"].diverged, by_arm["vae"].absent) == ([], [])
     wae = by_arm["wae"]
     assert [score for _, score in wae.scores] == [11.0, 12.0]
-    assert (wae.diverged, wae.absent) == ([11], [12])
+    assert (wae.diverged, wae.absent) == ([11], [12, 13])
     assert wae.centre == 12.0  # the median of 11, 12 and a seed worse than all
     assert [group.arm for group in seeds(table, found)] == ["wae", "vae"]  # the best first
 
