@@ -69,4 +69,7 @@ class Question:
 
 def _exp(x: float) -> float:
     """The exponential, infinite where it is too large for a number."""
-    return math.inf if x > 709.7 else math.exp(x)
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf

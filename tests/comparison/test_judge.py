@@ -421,3 +421,8 @@ def _numbers(of: Any) -> list[float]:
     if isinstance(of, list):
         return [x for value in of for x in _numbers(value)]
     return [float(of)] if isinstance(of, int | float) else []
+
+
+def test_the_largest_scores_have_a_spread_on_the_log_scale_too() -> None:
+    found = judge({"a": [1.7e308, 1.0, 2.0], "b": [1.0, 2.0, 3.0]}, scale="log")
+    assert {arm.name: arm.sd is not None for arm in found.arms} == {"a": True, "b": True}
