@@ -53,6 +53,7 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
         from gensweep.cli.output import print_rows
         from gensweep.evaluation.sanity import sanity as sanity_rows
         from gensweep.evaluation.scores import evaluate as scored
+        from gensweep.evaluation.scores import refuse_misfits
         from gensweep.evaluation.subjects import subject as subject_of
         from gensweep.evaluation.words import dataset_of, members
     from gensweep.tables import Layout
@@ -68,6 +69,8 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     dataset = dataset or (subject.dataset if subject else None)
     if dataset is None:
         raise ConfigError("--sanity: name the data, as in --reference digits.")
+    if subject is None:
+        refuse_misfits(chosen, dataset)
     with waiting(f"computing {metrics}"):
         if subject is None:
             rows: list[dict[str, Any]] = list(sanity_rows(dataset, chosen, named))

@@ -37,6 +37,12 @@ class Evaluated:
         }
 
 
+def refuse_misfits(metrics: Sequence[Metric], dataset: Dataset) -> None:
+    """Raise ConfigError with every metric that has no meaning on the data."""
+    if problems := [problem for metric in metrics if (problem := metric.misfit(dataset))]:
+        raise ConfigError("\n".join(problems))
+
+
 def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: SplitName) -> Iterator[Evaluated]:
     """Each metric's score of `model` against `split` of `dataset`, as soon as it is known.
 
@@ -47,8 +53,7 @@ def evaluate(model: Model, dataset: Dataset, metrics: Sequence[Metric], split: S
     Raises:
         ConfigError: a metric has no meaning on the dataset, or was asked for more samples than are given.
     """
-    if problems := [problem for metric in metrics if (problem := metric.misfit(dataset))]:
-        raise ConfigError("\n".join(problems))
+    refuse_misfits(metrics, dataset)
     for metric in metrics:
         name = metric.name
         try:

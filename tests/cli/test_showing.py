@@ -149,6 +149,9 @@ def test_evaluate_says_what_the_scores_mean(gensweep: Command) -> None:
         gensweep("evaluate", "--sanity", "--reference", "ring", "--metrics", "sliced_wasserstein", "--json").out
     )
     assert [row["row"] for row in rows][:3] == ["floor", "training items", "memoriser"]
+    unfit = gensweep("evaluate", "--sanity", "--reference", "digits", "--metrics", "mode_coverage,gaussian_fit", "--json")
+    assert (unfit.code, unfit.out) == (2, "")
+    assert "mode_coverage" in unfit.err
     for wrong in (["evaluate"], ["evaluate", "--sanity"], ["evaluate", "tiny/0", "--sanity"]):
         assert gensweep(*wrong).code == 2
 
