@@ -71,5 +71,5 @@ def test_the_program_runs_as_it_is_printed(at_home: Path, capsys: pytest.Capture
     )
     said: dict[str, object] = {}
     exec(program.replace("samples=4", "samples=1"), said)
-    assert "expected best" in capsys.readouterr().out
-    assert len(said["table"]) == len(said["earlier"].trials.rows) == 2  # type: ignore[attr-defined, arg-type]
+    assert " on the test split: " in capsys.readouterr().out
+    assert len(said["table"]) == len(said["earlier"].trials.rows) == 2 + 2 * 5  # type: ignore[attr-defined, arg-type]

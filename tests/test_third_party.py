@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow  # an installed package, and a sweep of it on Ray: half a minute
+
 MODULE = '''"""What a third party adds: a divergence, a searcher and a stopping rule."""
 
 from __future__ import annotations

@@ -149,7 +149,9 @@ def test_evaluate_says_what_the_scores_mean(gensweep: Command) -> None:
         gensweep("evaluate", "--sanity", "--reference", "ring", "--metrics", "sliced_wasserstein", "--json").out
     )
     assert [row["row"] for row in rows][:3] == ["floor", "training items", "memoriser"]
-    unfit = gensweep("evaluate", "--sanity", "--reference", "digits", "--metrics", "mode_coverage,gaussian_fit", "--json")
+    unfit = gensweep(
+        "evaluate", "--sanity", "--reference", "digits", "--metrics", "mode_coverage,gaussian_fit", "--json"
+    )
     assert (unfit.code, unfit.out) == (2, "")
     assert "mode_coverage" in unfit.err
     for wrong in (["evaluate"], ["evaluate", "--sanity"], ["evaluate", "tiny/0", "--sanity"]):
@@ -246,7 +248,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     shown = gensweep("--help")
     assert shown.code == 0
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
-        "run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate",
+        "run", "check", "plan", "resume", "confirm", "ls", "show", "compare", "evaluate", "report",
         "train-extractor", "ui", "sync", "list", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
@@ -255,7 +257,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, evaluate, list, ls, plan, "
+        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, evaluate, list, ls, plan, report, "
          "resume, run, schema, show, sync, train-extractor, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),

@@ -30,6 +30,7 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_has_every_row_once(
     driver: Driver, store: Store, server: Server
 ) -> None:
