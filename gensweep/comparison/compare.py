@@ -95,7 +95,7 @@ class Comparison:
         try:
             if (objective := objective_of_score(score)) is None:
                 return "not ranked: it only watches for something"
-            found = search_of(self.searched, objective, self.search.why_not)
+            found = search_of(self.searched, objective, self.search.why_not, tested=False)
         except (ConfigError, NoUsableTrial) as error:
             return "not ranked: " + str(error).splitlines()[0]
         return ", ".join(group.name for group in found.groups if group.best is not None)

@@ -97,13 +97,14 @@ class Search:
         return sum(group.failed for group in self.groups)
 
 
-def search_of(rows: Sequence[Row], objective: Objective, why_not: str = "") -> Search:
+def search_of(rows: Sequence[Row], objective: Objective, why_not: str = "", *, tested: bool = True) -> Search:
     """What the trials in `rows` (their column `group`) are by a score, which need not be the sweep's objective.
 
     Args:
         rows: the search's trials, without confirmations.
         objective: the score and its direction.
         why_not: why the trials are no random draws, trained to their end; empty where they are.
+        tested: whether pairs are tested, which takes some hundredths of a second each.
 
     Raises:
         NoUsableTrial: no trial that ended has a finite score.
@@ -120,7 +121,7 @@ def search_of(rows: Sequence[Row], objective: Objective, why_not: str = "") -> S
     ranked = {name: found for name, found in results.items() if len(found) >= FEWEST}
     k = largest_k(min(map(len, ranked.values()))) if ranked else None
     groups = [_group(name, own, objective, ranked.get(name), k) for name, own in members.items()]
-    pairs = _pairs(ranked, members, k) if k else []
+    pairs = _pairs(ranked, members, k) if k and tested else []
     if not why_not and not k:
         why_not = f"fewer than {FEWEST} results of each are no distribution"
     return Search(
