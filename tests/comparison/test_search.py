@@ -130,6 +130,13 @@ def test_a_group_in_which_all_diverged_is_ranked_last() -> None:
     assert (found.pairs[0].better, of(found, "a").best, of(found, "a").lacks) == ("b", None, False)
 
 
+def test_a_group_of_which_every_trial_failed_is_no_worst_one() -> None:
+    found = search_of(rows(a=["FAILED"] * 6, b=B), LESS)
+    assert [group.name for group in found.groups] == ["b", "a"]
+    assert found.pairs == ()
+    assert (of(found, "a").failed, of(found, "a").best_of, of(found, "a").lacks) == (6, None, False)
+
+
 def test_unfinished_trials_are_counted_and_left_out() -> None:
     found = search_of(rows(a=[*A, "", ("", 0.1)]), LESS)
     assert (found.unfinished, of(found, "a").n, of(found, "a").best) == (2, 6, 2.0)
