@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import typer
@@ -74,6 +75,8 @@ def compare(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep compare wae --by latent_size
       gensweep compare wae families --metric wasserstein
     """
+    if as_json and form not in ("table", "json"):
+        raise ConfigError(f"--json and --format {form} say two things. Give one of them.")
     form = "json" if as_json else form
     folders = [sweep_named(name, runs) for name in names]
     from gensweep.terminal import print_text, waiting
@@ -86,9 +89,9 @@ def compare(  # noqa: PLR0913 -- the options of a command are its interface
 
         if form not in ("table", *FORMS):
             raise ConfigError(f"--format: {form!r:.60} is none. {suggest(form, ('table', *FORMS))}")
-        if margin is not None and not margin > 0:
+        if margin is not None and not 0 < margin < math.inf:
             raise ConfigError(
-                f"--margin: {margin} is no difference above 0. Leave it out where every difference matters."
+                f"--margin: {margin} is no finite difference above 0. Leave it out where every difference matters."
             )
         comparison = compared(folders, metric=metric, by=by, margin=margin, force=force, due=due(folders))
     if form != "table":

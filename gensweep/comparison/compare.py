@@ -146,12 +146,16 @@ def compared(
             neither direction of `metric` is better.
         NoUsableTrial: there is no finite score to compare.
     """
+    named = Counter(table.sweep for table in tables)
+    if twice_named := [name for name, n in named.items() if n > 1]:
+        raise ConfigError(f"{', '.join(twice_named)} is named more than once. Name each sweep once.")
     scores = list(dict.fromkeys(score for table in tables for score in table.scores))
     axes = list(dict.fromkeys(axis for table in tables for axis in table.axes))
     objective = _objective(tables, metric, scores)
     by = _grouping(by or "arm", tables, axes)
     forced = refuse_unlike(tables, force=force)
-    rows, twice = _once([_named(row, by, len(tables)) for table in tables for row in table.rows])
+    every = [_named(row, by, len(tables)) for table in tables for row in table.rows]
+    rows, twice = _once(every)
     unused = [row for row in rows if by in row["unused"] and row["parent"] is None]
     rows = [row for row in rows if by not in row["unused"]]
     refuse_mixed([row for row in rows if row["outcome"]], objective.metric)
@@ -164,7 +168,7 @@ def compared(
         axes=axes,
         scores=scores,
         search=found,
-        confirmation=confirmation_of(rows, objective, margin) if is_declared else None,
+        confirmation=confirmation_of(rows, objective, margin, every) if is_declared else None,
         without=Counter(_label(row["arm"], row["sweep"], len(tables)) for row in unused),
         twice=twice,
         due=due,

@@ -56,12 +56,12 @@ class Confirmation:
     def sentence(self) -> str:
         """The verdict in plain words, and what could still change it."""
         parts = [f"By {self.metric} on the test split: {self.verdict.sentence}"]
+        if self.running:
+            parts = [f"So far, and no verdict before {counted(self.running, 'more seed')} of it: b{parts[0][1:]}"]
         if self.unfound:
             parts.append(f"Nothing to confirm, for no trial has a score: {', '.join(self.unfound)}.")
         if self.lacking:
             parts.append(f"Not ranked, for {self.metric} is no score of theirs: {', '.join(self.lacking)}.")
-        if self.running:
-            parts.append(f"So far: {counted(self.running, 'seed')} not over yet.")
         failed = sum(self.missing.values()) - self.running
         if failed:
             kept = (
@@ -96,7 +96,11 @@ class Confirmation:
                 "pair": f"{pair.a} and {pair.b}",
                 "ratio" if ratio else "difference": _text(pair.effect) + _interval(pair.low, pair.high),
                 "adjusted p": f"{pair.p_adjusted:.3g}",
-                "verdict": f"{pair.a} is better" if pair.distinguished else "not distinguished",
+                "verdict": f"{pair.a} is better"
+                if pair.distinguished
+                else "equal"
+                if pair.equal
+                else "not distinguished",
             }
             for pair in self.verdict.pairs
         ]
@@ -118,15 +122,18 @@ def confirmation(table: Trials) -> Confirmation | None:
     return confirmation_of(rows, table.objective)
 
 
-def confirmation_of(rows: Sequence[Row], objective: Objective, margin: float | None = None) -> Confirmation | None:
+def confirmation_of(
+    rows: Sequence[Row], objective: Objective, margin: float | None = None, every: Sequence[Row] = ()
+) -> Confirmation | None:
     """What the confirmations among `rows` say of the groups (column `group`), by `objective`; None where there is none.
 
-    Within a difference of `margin` arms are called equal; in units of the score, or a share of it where ratios are compared.
+    `every` are all rows, where trials that another sweep has too are left out of `rows`. Within a difference of `margin` arms
+    are called equal; in units of the score, or a share of it where ratios are compared.
     """
     confirming = [row for row in rows if row["parent"] is not None]
     if not confirming:
         return None
-    parents = {(row["sweep"], row["number"]): row for row in rows if row["parent"] is None}
+    parents = {(row["sweep"], row["number"]): row for row in every or rows if row["parent"] is None}
     groups = {name: [row for row in confirming if row["group"] == name] for name in _groups(confirming)}
     lacking = [name for name, own in groups.items() if _lacks(own, objective.metric)]
     kept = {name: own for name, own in groups.items() if name not in lacking}

@@ -21,6 +21,7 @@ from gensweep.comparison.protocols import refuse_mixed
 from gensweep.errors import NoUsableTrial
 from gensweep.objective import Objective
 from gensweep.seeding import derive
+from gensweep.text import counted
 
 Row = Mapping[str, Any]
 FEWEST = 6  # results, below which nothing bounds even the median of one trial
@@ -236,6 +237,6 @@ def _nothing(rows: Sequence[Row], metric: str) -> NoUsableTrial:
     ended = [(row["outcome"] or "unfinished").lower() for row in rows]
     counts = ", ".join(f"{ended.count(name)} {name}" for name in dict.fromkeys(ended))
     return NoUsableTrial(
-        f"no trial has a finite {metric} to compare ({len(rows)} trials: {counts}). "
-        "`gensweep show` gives the reason of each."
+        f"no trial has a finite {metric} to compare ({counted(len(rows), 'trial')}: {counts}). "
+        "`gensweep show` gives the reason of each that ended."
     )

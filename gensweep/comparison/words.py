@@ -143,10 +143,10 @@ class Verdict:
         p = f"adjusted p {_p(pair.p_adjusted)}, {self.test}"
         if pair.effect is None or not math.isfinite(pair.effect):
             return f"{pair.b} is nearest, {p}"
+        if pair.effect == (1 if self.scale == "log" else 0):
+            return f"its {self.statistic} is that of {pair.b}, {p}"
         if self.scale == "log":
             return f"its {self.statistic} is {pair.effect:.3g} times that of {pair.b}, {p}"
-        if pair.effect == 0:
-            return f"its {self.statistic} is that of {pair.b}, {p}"
         return f"its {self.statistic} is {abs(pair.effect):.3g} {'below' if pair.effect < 0 else 'above'} that of {pair.b}, {p}"
 
     def _within(self) -> str:

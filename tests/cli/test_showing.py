@@ -116,7 +116,10 @@ def test_compare_ranks_arms_or_what_it_is_told(study: Writer, gensweep: Command)
     assert "\n\narm " in shown
     assert gensweep("compare", "study", "--by", "famly").code == 2
     assert "Did you mean 'latex'" in gensweep("compare", "study", "-f", "latx").err
-    assert "--margin: -1.0 is no difference above 0" in gensweep("compare", "study", "--margin", "-1").err
+    for margin in ("-1", "0", "nan", "inf"):
+        refused = gensweep("compare", "study", "--margin", margin)
+        assert (refused.code, "is no finite difference above 0" in refused.err) == (2, True)
+    assert gensweep("compare", "study", "--json", "-f", "latex").code == 2
     assert gensweep("compare", "study", "-f", "csv").out.startswith("group,")
 
 

@@ -83,7 +83,7 @@ def test_one_that_still_runs_is_said_to(write: Write) -> None:
     sweep.trial("vae", 1.0, parent=parent, outcome="")
     found = of(sweep)
     assert found.running == 1
-    assert found.sentence().endswith("So far: 1 seed not over yet.")
+    assert found.sentence().startswith("So far, and no verdict before 1 more seed of it: by fid on the test split: ")
 
 
 def test_an_arm_whose_search_left_nothing_is_named(write: Write) -> None:
@@ -169,3 +169,12 @@ def test_arms_are_equal_only_within_a_margin_that_is_given(write: Write) -> None
     found = compare([sweep.folder], margin=0.1)
     assert found.as_dict()["verdict"]["word"] == "equal"
     assert "within 10 %" in found.sentence()
+    assert found.confirmation is not None
+    assert [row["verdict"] for row in found.confirmation.pairs()] == ["equal"]
+
+
+def test_a_tie_on_the_log_scale_is_said_as_one(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", (1.0, 1.0, 1.0))
+    confirmed(sweep, "wae", (1.0, 1.0, 1.0))
+    assert "its median is that of wae" in of(sweep).sentence()

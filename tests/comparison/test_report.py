@@ -122,6 +122,26 @@ def test_the_same_trial_of_two_sweeps_counts_once(write: Write) -> None:
     assert "Left out, for they are another sweep's too: 2 trials of other: vae." in found.sentence()
 
 
+def test_a_sweep_is_named_once(write: Write) -> None:
+    sweep = write()
+    families(sweep, vae=[3.0, 4])
+    with pytest.raises(ConfigError, match="study is named more than once"):
+        compare([sweep.folder, sweep.folder])
+
+
+def test_what_is_confirmed_in_the_second_of_two_sweeps_has_its_trial_there(write: Write) -> None:
+    one, other = write("one"), write("other")  # with the same keys, so that the other's search is left out
+    for sweep in (one, other):
+        families(sweep, vae=[3.0], wae=[4.0])
+    for parent, tests in ((0, (3.0, 3.1)), (1, (4.0, 4.2))):
+        for test in tests:
+            other.trial(("vae", "wae")[parent], 3.0, parent=parent, test=test)
+    for order in ([one.folder, other.folder], [other.folder, one.folder]):
+        found = compare(order)
+        rows = {row["arm"]: row for row in found.table()}
+        assert (rows["other: vae"]["trial"], rows["other: vae"]["when chosen"]) == ("other/0", "3")
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -148,9 +148,7 @@ def test_nothing_usable_is_an_error_that_counts_what_there_was(cells: list[Cell]
         search_of(rows(a=cells), LESS)
     assert all(
         word in str(raised.value)
-        for word in (
-            ["no trial yet"] if not cells else [f"{len(cells)} trials"] if cells[0] != "" else ["2 unfinished"]
-        )
+        for word in (["no trial yet"] if not cells else [f"{len(cells)} trial"] if cells[0] != "" else ["2 unfinished"])
     )
 
 
