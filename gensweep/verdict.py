@@ -52,6 +52,7 @@ class Verdict:
     """
 
     folder: SweepFolder
+    state: SweepState
     trials: Trials
     comparison: Comparison | None
     sanity: tuple[Mapping[str, float | str], ...]
@@ -83,14 +84,14 @@ class Verdict:
         if self.comparison:
             report.write(self.comparison, self.report.parent, self.sanity)
             if not self.stopped:  # who said stop does not wait for pictures; `gensweep report` makes them
-                page.write(self.folder, content_of(self.folder, self.comparison, self.sanity))
+                page.write(self.folder, content_of(self.folder, self.state, self.comparison, self.sanity))
 
     def with_baselines(self, progress: Callable[[str], None] = lambda _: None, patience: float = _PATIENCE) -> Verdict:
         """The verdict with what the scores mean: floors, and models that learn nothing, on the split that it is about.
 
         `progress` is told what is computed. After `patience` seconds the rows that are left are left out.
         """
-        state = self.folder.state()
+        state = self.state
         if not self.comparison or self.stopped or state.stopped or state.live():
             return self
         began, rows = time.monotonic(), list[Mapping[str, float | str]]()
@@ -117,7 +118,7 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     comparison: Comparison | None = None
     problem: GensweepError | None = None
     try:
-        comparison = compared([table], due=due([folder]))
+        comparison = compared([table], due=due({folder: state}))
     except (NoUsableTrial, ConfigError) as error:
         problem = error
     failed = tuple(record for record in state.trials.values() if record.outcome is Outcome.FAILED)
@@ -129,10 +130,11 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
         problem = _failed(folder, state, failed)
     return Verdict(
         folder=folder,
+        state=state,
         trials=table,
         comparison=comparison,
         sanity=(),
-        ground_truth=ground_truth(folder),
+        ground_truth=ground_truth(state),
         failed=failed,
         stopped=stopped,
         problem=problem,

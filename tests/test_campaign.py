@@ -487,6 +487,35 @@ def test_trials_on_different_data_have_no_common_floor(where: Where, scripted: C
     assert found.sanity == ()
 
 
+@pytest.mark.parametrize(("confirm", "split"), [("none", "validation"), ({"top": 1, "seeds": 2}, "test")])
+def test_what_scores_mean_is_said_of_the_split_that_the_verdict_is_about(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch, confirm: object, split: str
+) -> None:
+    asked = []
+
+    def rows(dataset: object, metrics: object, of: str) -> Iterator[dict[str, object]]:
+        asked.append(of)
+        yield {"row": "floor", METRIC: 0.1}
+
+    monkeypatch.setattr("gensweep.verdict.sanity", rows)
+    scripted(completes)
+    conduct(small("meaning", confirm=confirm), where)
+    assert asked == [split]
+
+
+def test_a_verdict_reads_the_log_once(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log of many trials takes seconds to read."""
+    scripted(completes)
+    folder = conduct(small("once"), where).folder
+    read = []
+    real = SweepFolder.state
+    monkeypatch.setattr(SweepFolder, "state", lambda self: read.append(self) or real(self))
+    judge(folder).with_baselines().write()
+    assert len(read) == 1
+
+
 def test_a_verdict_needs_no_data_that_are_not_here(
     where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,7 +83,8 @@ def compare(  # noqa: PLR0913 -- the options of a command are its interface
 
     with waiting(f"comparing the trials of {', '.join(names)}"):
         from gensweep.cli.output import print_comparison
-        from gensweep.comparison.compare import compare as compared
+        from gensweep.comparison.collect import trials
+        from gensweep.comparison.compare import compared
         from gensweep.comparison.formats import FORMS, formatted
         from gensweep.spaces.due import due
 
@@ -93,7 +94,9 @@ def compare(  # noqa: PLR0913 -- the options of a command are its interface
             raise ConfigError(
                 f"--margin: {margin} is no finite difference above 0. Leave it out where every difference matters."
             )
-        comparison = compared(folders, metric=metric, by=by, margin=margin, force=force, due=due(folders))
+        states = {folder: folder.state() for folder in folders}
+        tables = [trials(folder, states[folder]) for folder in folders]
+        comparison = compared(tables, metric=metric, by=by, margin=margin, force=force, due=due(states))
     if form != "table":
         print(formatted(comparison, form))
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gensweep.comparison import cells
 from gensweep.comparison.search import Group, Pair, Search
-from gensweep.text import counted
+from gensweep.text import counted, listed
 
 if TYPE_CHECKING:
     from gensweep.comparison.compare import Comparison
@@ -90,7 +90,8 @@ def _left_out(comparison: Comparison) -> Iterator[str]:
         yield f"So far: {counted(search.unfinished, 'trial')} not over yet."
     if search.failed and not comparison.confirmation:
         yield f"{counted(search.failed, 'trial')} failed and left out."
-    if lacking := [group.name for group in search.groups if group.lacks]:
+    said = comparison.confirmation.lacking if comparison.confirmation else ()
+    if lacking := [group.name for group in search.groups if group.lacks and group.name not in said]:
         yield f"Not ranked, for {search.objective.metric} is no score of theirs: {', '.join(lacking)}."
     if few := _too_few(search):
         yield f"Too few trials to be ranked: {', '.join(few)}."
@@ -126,10 +127,8 @@ def beaten(comparison: Comparison, name: str, score: float) -> str:
     baseline = f"{name} ({cells.text(score)})"
     if not wins:
         return f"No {comparison.by} is sure to beat {baseline}, which learns nothing."
-    also = f"; {_listed(losers)} {'is' if len(losers) == 1 else 'are'} not sure to" if losers else ""
-    return (
-        f"{_listed(wins)} beat{'s' if len(wins) == 1 else ''} {baseline}, the best of those that learn nothing{also}."
-    )
+    also = f"; {listed(losers)} {'is' if len(losers) == 1 else 'are'} not sure to" if losers else ""
+    return f"{listed(wins)} beat{'s' if len(wins) == 1 else ''} {baseline}, the best of those that learn nothing{also}."
 
 
 def _worst_ends(comparison: Comparison) -> dict[str, float]:
@@ -144,7 +143,3 @@ def _worst_ends(comparison: Comparison) -> dict[str, float]:
         for name, both in ends.items()
         if any(end is not None and not math.isnan(end) for end in both)
     }
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

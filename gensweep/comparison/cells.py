@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gensweep.comparison.collect import as_csv
 from gensweep.comparison.intervals import Interval
 from gensweep.comparison.search import Group, Pair, Search
-from gensweep.text import duration, number
+from gensweep.text import duration, finite, number
 
 if TYPE_CHECKING:
     from gensweep.comparison.compare import Comparison
@@ -160,11 +160,7 @@ def _numbers(group: Group | None, comparison: Comparison, name: str) -> dict[str
 def _interval(found: Interval | None) -> dict[str, float | None] | None:
     if found is None:
         return None
-    return {"median": _finite(found.value), "low": _finite(found.low), "high": _finite(found.high)}
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    return {"median": finite(found.value), "low": finite(found.low), "high": finite(found.high)}
 
 
 def _pair(pair: Pair) -> dict[str, Any]:

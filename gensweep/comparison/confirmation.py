@@ -12,7 +12,7 @@ from gensweep.comparison.collect import TEST, Trials, loss
 from gensweep.comparison.judge import ArmScore, Bounds, bounded
 from gensweep.comparison.words import Scale, Verdict
 from gensweep.objective import Objective
-from gensweep.text import counted, number
+from gensweep.text import counted, finite, number
 
 _DIGITS = 3
 Row = Mapping[str, Any]
@@ -56,12 +56,16 @@ class Confirmation:
     def sentence(self) -> str:
         """The verdict in plain words, and what could still change it."""
         parts = [f"By {self.metric} on the test split: {self.verdict.sentence}"]
+        if self.lacking and not self.verdict.arms:
+            parts = [f"Not confirmed by {self.metric}: no seed has that score on the test split."]
         if self.running:
             parts = [f"So far, and no verdict before {counted(self.running, 'more seed')} of it: b{parts[0][1:]}"]
         if self.unfound:
             parts.append(f"Nothing to confirm, for no trial has a score: {', '.join(self.unfound)}.")
-        if self.lacking:
-            parts.append(f"Not ranked, for {self.metric} is no score of theirs: {', '.join(self.lacking)}.")
+        if self.lacking and self.verdict.arms:
+            parts.append(
+                f"Not ranked, for their seeds have no {self.metric} on the test split: {', '.join(self.lacking)}."
+            )
         failed = sum(self.missing.values()) - self.running
         if failed:
             kept = (
@@ -110,7 +114,7 @@ class Confirmation:
         found = self.verdict.as_dict()
         for arm in found["arms"]:
             name = arm["arm"]
-            arm |= {"trial": self.chosen[name], "selected": _number(self.selected[name]), "optimism": self.optimism[name],
+            arm |= {"trial": self.chosen[name], "selected": finite(self.selected[name]), "optimism": self.optimism[name],
                     "missing": self.missing[name], "seconds": self.seconds[name]}  # fmt: skip
         found["verdict"]["sentence"] = self.sentence()
         return {"metric": self.metric, "running": self.running, "holds": self.bounds.hold, **found}
@@ -217,10 +221,6 @@ def _mean(values: Sequence[float]) -> float:
 
 def _groups(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(str(row["group"]) for row in rows))
-
-
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _text(value: float | None) -> str:

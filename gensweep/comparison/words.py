@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gensweep.text import finite, listed
+
 Word = Literal["best", "leads", "not distinguished", "equal", "not confirmed"]
 Mode = Literal["min", "max"]
 Scale = Literal["linear", "log"]
@@ -40,7 +42,7 @@ class ArmScore:
             "arm": self.name,
             "ranked": self.ranked,
             "confirmed": {
-                "mean": self.mean, "median": _finite(self.median), "low": _finite(self.low), "high": _finite(self.high),
+                "mean": self.mean, "median": finite(self.median), "low": finite(self.low), "high": finite(self.high),
                 "confidence": self.confidence, "sd": self.sd, "seeds": self.seeds, "diverged": self.diverged,
             },
         }  # fmt: skip
@@ -70,7 +72,7 @@ class PairResult:
         """Numbers for JSON."""
         return {
             "a": self.a, "b": self.b, "p": self.p, "p_adjusted": self.p_adjusted, "distinguished": self.distinguished,
-            "effect": _finite(self.effect), "low": _finite(self.low), "high": _finite(self.high), "equal": self.equal,
+            "effect": finite(self.effect), "low": finite(self.low), "high": finite(self.high), "equal": self.equal,
         }  # fmt: skip
 
 
@@ -117,7 +119,7 @@ class Verdict:
         else:
             text = self._of_the_first(ranked)
         alone = [arm.name for arm in self.arms if not arm.ranked]
-        return text + (f" Not confirmed, and so not ranked: {_listed(alone)}." if alone and ranked else "")
+        return text + (f" Not confirmed, and so not ranked: {listed(alone)}." if alone and ranked else "")
 
     def _of_the_first(self, ranked: Sequence[ArmScore]) -> str:
         mine = [pair for pair in self.pairs if self.arm == pair.a]
@@ -125,7 +127,7 @@ class Verdict:
         rest = [pair for pair in mine if not pair.distinguished]
         many = f"{len(ranked)} arms of {_seeds(ranked)}"
         if self.word == "equal":
-            others = _listed([pair.b for pair in mine])
+            others = listed([pair.b for pair in mine])
             return f"{self.arm} is equal to {others} within {self._within()}, by two one-sided tests on {many}."
         if not told:
             return f"Not distinguished: of {many}, {self.arm} is first, but {self._against(rest)}."
@@ -133,8 +135,8 @@ class Verdict:
             word = "is best of" if self.word == "best" else "leads"
             return f"{self.arm} {word} {many}: {self._against(told)}."
         return (
-            f"{self.arm} leads {many}: distinguished from {_listed([pair.b for pair in told])} ({self._against(told)}), "
-            f"not from {_listed([pair.b for pair in rest])} ({self._against(rest)})."
+            f"{self.arm} leads {many}: distinguished from {listed([pair.b for pair in told])} ({self._against(told)}), "
+            f"not from {listed([pair.b for pair in rest])} ({self._against(rest)})."
         )
 
     def _against(self, pairs: Sequence[PairResult]) -> str:
@@ -191,11 +193,3 @@ def _seeds(arms: Sequence[ArmScore]) -> str:
 
 def _p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"= {p:.2f}" if p >= 0.1 else f"= {p:.3f}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -24,7 +24,7 @@ from gensweep.report.drawing import (
     whole,
 )
 from gensweep.report.palette import INK, Style
-from gensweep.report.series import Band, Seeds, Training, band, is_wide, searched, seeds, trainings
+from gensweep.report.series import Band, Seeds, Training, band, edge, is_wide, searched, seeds, trainings
 from gensweep.text import counted, number
 
 _ROW = 56  # pixels of an arm
@@ -35,9 +35,9 @@ def confirmed_scores(table: Trials, found: Confirmation, look: Mapping[str, Styl
     groups = seeds(table, found)
     shown = figure(scored("test", table.objective, upright=False), "")
     finite = [value for group in groups for value in _extent(group)]
-    edge = _edge(finite, is_min=table.objective.mode == "min")
+    beyond = edge(finite, is_min=table.objective.mode == "min")
     for place, group in enumerate(reversed(groups)):
-        for trace in _traces(group, place, edge, look[group.arm]):
+        for trace in _traces(group, place, beyond, look[group.arm]):
             shown.add_trace(trace)
     shown.update_yaxes(**categories([group.arm for group in reversed(groups)], is_x=False))
     if is_wide(finite):
@@ -155,12 +155,12 @@ def _last(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
     return list({row["arm"]: row for row in rows}.values())
 
 
-def _traces(group: Seeds, place: int, edge: float, style: Style) -> list[go.Scatter]:
+def _traces(group: Seeds, place: int, beyond: float, style: Style) -> list[go.Scatter]:
     shift = [place + 0.3 * (2 * (i * 0.618034 % 1) - 1) for i in range(len(group.scores) + len(group.diverged))]
     traces = []
     if group.low is not None and group.high is not None:
         bar = {"width": 6, "dash": "solid"}
-        ends = [end if math.isfinite(end) else edge for end in (group.low, group.high)]
+        ends = [end if math.isfinite(end) else beyond for end in (group.low, group.high)]
         traces.append(line(style, group.arm, ends, [place, place], line=bar, opacity=0.5, hoverinfo="skip"))
     said = [told({"arm": group.arm, "trial": n, "score": number(value)}) for n, value in group.scores]
     traces.append(dots(style, group.arm, [value for _, value in group.scores], shift[: len(group.scores)], said))
@@ -172,24 +172,13 @@ def _traces(group: Seeds, place: int, edge: float, style: Style) -> list[go.Scat
         cross = {"symbol": "x-thin", "size": 12, "line": {"width": 2.5, "color": style.colour}}
         said = [told({"arm": group.arm, "trial": n, "outcome": "diverged"}) for n in group.diverged]
         places = shift[len(group.scores) :]
-        traces.append(dots(style, group.arm, [edge] * len(places), places, said, marker=cross))
+        traces.append(dots(style, group.arm, [beyond] * len(places), places, said, marker=cross))
     return traces
 
 
 def _extent(group: Seeds) -> list[float]:
     values = [value for _, value in group.scores]
     return [*values, *(end for end in (group.low, group.high, group.centre) if end is not None and math.isfinite(end))]
-
-
-def _edge(values: Sequence[float], *, is_min: bool) -> float:
-    """Where seeds without a score stand: beyond the worst of those that have one."""
-    if not values:
-        return 1.0
-    low, high = min(values), max(values)
-    if is_wide(values):
-        return high * 1.3 if is_min else low / 1.3
-    step = 0.1 * (high - low or abs(high) or 1.0)
-    return high + step if is_min else low - step
 
 
 def _crosses(n: int) -> str:

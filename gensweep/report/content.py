@@ -11,6 +11,7 @@ from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.comparison.report import against_baselines, notes_of
 from gensweep.errors import ConfigError, NoUsableTrial
+from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report.series import arms_of, best_of
 from gensweep.text import number
@@ -40,20 +41,28 @@ class Content:
     """
 
     trials: Trials
+    state: SweepState
     confirmation: Confirmation | None = None
     headline: Sequence[str] = ()
     tables: Sequence[Table] = field(default_factory=tuple)
 
 
-def content_of(folder: SweepFolder, comparison: Comparison | None = None, sanity: Sequence[Row] = ()) -> Content:
+def content_of(
+    folder: SweepFolder,
+    state: SweepState | None = None,
+    comparison: Comparison | None = None,
+    sanity: Sequence[Row] = (),
+) -> Content:
     """What the trials of a sweep say as it stands, without training or scoring anything.
 
-    `comparison` is that of the sweep alone, where the caller has it already, and `sanity` what scores mean on its data.
+    `state` and `comparison` are those of the sweep alone, where the caller has them already, and `sanity` what
+    scores mean on its data.
 
     Raises:
         DamagedSweep: its ledger cannot be trusted.
     """
-    table = trials(folder)
+    state = state or folder.state()
+    table = trials(folder, state)
     problem = ""
     if comparison is None:
         try:
@@ -61,10 +70,11 @@ def content_of(folder: SweepFolder, comparison: Comparison | None = None, sanity
         except (ConfigError, NoUsableTrial) as error:
             problem = str(error)
     if comparison is None:
-        return Content(trials=table, headline=[problem], tables=_best_of_each(table))
+        return Content(trials=table, state=state, headline=[problem], tables=_best_of_each(table))
     beaten = against_baselines(comparison, sanity) if sanity else ""
     return Content(
         trials=table,
+        state=state,
         confirmation=comparison.confirmation,
         headline=[comparison.sentence(), *([beaten] if beaten else [])],
         tables=[*_compared(comparison), *_best_of_each(table), *_meaning(sanity)],

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.history import TrialRecord
 from gensweep.report.drawing import Chart
 from gensweep.report.palette import Style
 from gensweep.report.responses import importances as chart_of
@@ -13,12 +13,12 @@ from gensweep.spaces.sweep import Sweep
 
 
 def importance_charts(
-    folder: SweepFolder, sweep: Sweep | None, look: Mapping[str, Style]
+    records: Iterable[TrialRecord], sweep: Sweep | None, look: Mapping[str, Style]
 ) -> tuple[list[Chart], list[str]]:
     """One chart an arm of enough trials, and a sentence on the others together."""
     if sweep is None:
         return [], ["Which axes mattered is not said: the sweep's definition is of another version."]
-    records = list(folder.state().trials.values())
+    records = list(records)
     charts, without = [], []
     for label, arm in sweep.arms.items():
         if label not in look:

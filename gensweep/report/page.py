@@ -132,7 +132,7 @@ def _searched(folder: SweepFolder, content: Content, look: dict[str, Style]) -> 
     known = scales(table, sweep)
     charts = _there([*(response(table, each, look) for each in known), parallel(table, known, look)])
     notes = _unless(charts, "No searched value differs between trials with a score.")
-    shares, unsaid = importance_charts(folder, sweep, look)
+    shares, unsaid = importance_charts(content.state.trials.values(), sweep, look)
     return Section("searched", "What was searched", charts=[*charts, *shares], notes=[*notes, *unsaid])
 
 
@@ -150,8 +150,7 @@ def _provenance(folder: SweepFolder, content: Content) -> Section:
 
 def _so_far(folder: SweepFolder, content: Content) -> str:
     """That the sweep is not over, and how far it is; empty where it is over."""
-    state = folder.state()
-    if state.finished:
+    if content.state.finished:
         return ""
     ended = sum(bool(row["outcome"]) for row in content.trials.rows)
     how = "It is running." if folder.holder() else "It is not running now."

@@ -12,7 +12,7 @@ from gensweep.report.content import Table
 from gensweep.report.drawing import Chart, categories, dots, figure, label, line, logarithm, scored, told
 from gensweep.report.palette import GRID, MUTED, Style
 from gensweep.report.scales import Scale, item
-from gensweep.report.series import Row, is_wide, score, searched
+from gensweep.report.series import Row, edge, is_wide, known_score, score, searched
 from gensweep.text import counted, number
 
 _UNITS = {"latent_size": "dimensions", "epochs": "epochs", "batch_size": "items"}
@@ -28,7 +28,7 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
         return None
     shown = figure(_titled(scale), scored("validation", table.objective))
     shown.update_layout(showlegend=False, margin={"t": 8})  # the page names the arms once for these
-    edge = _edge(values, is_min=table.objective.mode == "min")
+    beyond = edge(values, is_min=table.objective.mode == "min")
     for arm, style in look.items():
         own = [each for each in placed if each[0]["arm"] == arm]
         known = [(row, x, value) for row, x, value in own if value is not None]
@@ -40,7 +40,7 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
             cross = {"symbol": "x-thin", "size": 9, "line": {"width": 2, "color": style.colour}}
             said = [_said(row, scale, table) for row, _ in lost]
             shown.add_trace(
-                dots(style, arm, [x for _, x in lost], [edge] * len(lost), said, marker=cross, showlegend=not known)
+                dots(style, arm, [x for _, x in lost], [beyond] * len(lost), said, marker=cross, showlegend=not known)
             )
     _lay_out(shown, scale, [x for _, x, _ in placed], values)
     n_lost = len(placed) - len(values)
@@ -66,14 +66,15 @@ def parallel(table: Trials, scales: Sequence[Scale], look: Mapping[str, Style]) 
     rows = [row for row in searched(table) if score(row, table.objective) is not None]
     if not rows or not scales:
         return None
-    values = [_score(row, table) for row in rows]
+    values = [known_score(row, table.objective) for row in rows]
     final = Scale(table.objective.metric, "log" if is_wide(values) else "linear")
     axes = [*scales, final]
     shown = figure("", "")
     shown.update_layout(hovermode="closest", margin={"l": 24, "r": 24})
     for arm, style in look.items():
         own = sorted(
-            (row for row in rows if row["arm"] == arm), key=lambda row: table.objective.loss(_score(row, table))
+            (row for row in rows if row["arm"] == arm),
+            key=lambda row: table.objective.loss(known_score(row, table.objective)),
         )
         n_strong = math.ceil(len(own) / _AMONG_THE_BEST)
         for part, is_strong in ((own[n_strong:], False), (own[:n_strong], True)):
@@ -162,15 +163,6 @@ def _spoken(scale: Scale, placed: Sequence[tuple[Row, float, float | None]], tab
     )
 
 
-def _edge(values: Sequence[float], *, is_min: bool) -> float:
-    """Where trials without a score stand: beyond the worst of those that have one."""
-    low, high = min(values), max(values)
-    if is_wide(values):
-        return high * 1.5 if is_min else low / 1.5
-    step = 0.12 * (high - low or abs(high) or 1.0)
-    return high + step if is_min else low - step
-
-
 def _lines(
     part: Sequence[Row], axes: Sequence[Scale], rows: Sequence[Row], of: tuple[Style, str], *, is_strong: bool
 ) -> go.Scatter:
@@ -232,9 +224,3 @@ def _marks(axis: Scale, rows: Sequence[Row]) -> list[tuple[float, str]]:
     middle = math.sqrt(low * high) if axis.kind == "log" else (low + high) / 2
     marks = (low, middle, high) if high > low else (low,)
     return [*absent, *((_part(axis, place, rows), number(float(place), 3)) for place in marks)]
-
-
-def _score(row: Row, table: Trials) -> float:
-    found = score(row, table.objective)
-    assert found is not None
-    return found

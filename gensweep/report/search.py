@@ -10,7 +10,7 @@ from gensweep.comparison.collect import Trials
 from gensweep.report.content import Table
 from gensweep.report.drawing import Chart, dots, figure, label, line, logarithm, scored, told, whole
 from gensweep.report.palette import INK, Style
-from gensweep.report.series import Row, cost, front, incumbents, is_wide, score, searched
+from gensweep.report.series import Row, cost, front, incumbents, is_wide, known_score, score, searched
 from gensweep.text import duration, number
 
 _INCUMBENT = (
@@ -75,15 +75,17 @@ def quality_and_cost(table: Trials, look: Mapping[str, Style]) -> Chart | None:
         own = [row for row in known if row["arm"] == arm]
         if own:
             said = [_said(row, table) for row in own]
-            shown.add_trace(dots(style, arm, [cost(row) for row in own], [_score(row, table) for row in own], said))
-    costs, values = [cost(row) for row in known], [_score(row, table) for row in known]
+            shown.add_trace(
+                dots(style, arm, [cost(row) for row in own], [known_score(row, table.objective) for row in own], said)
+            )
+    costs, values = [cost(row) for row in known], [known_score(row, table.objective) for row in known]
     if is_wide(costs):
         shown.update_xaxes(**logarithm(costs))
     if is_wide(values):
         shown.update_yaxes(**logarithm(values))
     rows = [
         {"trial": str(row["number"]), "arm": str(row["arm"]), "cost": duration(cost(row)),
-         table.objective.metric: number(_score(row, table))}
+         table.objective.metric: number(known_score(row, table.objective))}
         for row in best
     ]  # fmt: skip
     spoken = "; ".join(f"trial {row['trial']} ({label(row['arm'])}) at {row['cost']}" for row in rows)
@@ -100,7 +102,7 @@ def quality_and_cost(table: Trials, look: Mapping[str, Style]) -> Chart | None:
 
 def _step(best: list[Row], table: Trials) -> go.Scatter:
     return go.Scatter(
-        x=[cost(row) for row in best], y=[_score(row, table) for row in best], mode="lines", name="front",
+        x=[cost(row) for row in best], y=[known_score(row, table.objective) for row in best], mode="lines", name="front",
         line={"color": INK, "width": 1.5, "shape": "hv", "dash": "dot"}, hoverinfo="skip",
     )  # fmt: skip
 
@@ -108,11 +110,5 @@ def _step(best: list[Row], table: Trials) -> go.Scatter:
 def _said(row: Row, table: Trials) -> str:
     return told({
         "trial": row["number"], "arm": row["arm"], "cost": duration(cost(row)),
-        table.objective.metric: number(_score(row, table)),
+        table.objective.metric: number(known_score(row, table.objective)),
     })  # fmt: skip
-
-
-def _score(row: Row, table: Trials) -> float:
-    found = score(row, table.objective)
-    assert found is not None
-    return found

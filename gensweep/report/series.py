@@ -12,6 +12,7 @@ from typing import Any
 from gensweep.comparison.collect import TEST, Trials, loss
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.objective import Objective
+from gensweep.text import finite
 
 Row = Mapping[str, Any]
 _WIDE = 20  # the ratio of scores from which on they are drawn on a logarithm
@@ -101,6 +102,22 @@ def score(row: Row, objective: Objective) -> float | None:
     return objective.value(value) if math.isfinite(value) else None
 
 
+def known_score(row: Row, objective: Objective) -> float:
+    """The score of a trial that has one."""
+    return objective.value(loss(row, objective))
+
+
+def edge(values: Sequence[float], *, is_min: bool) -> float:
+    """Where what has no score stands: beyond the worst of those that have one; 1 where none has."""
+    if not values:
+        return 1.0
+    low, high = min(values), max(values)
+    if is_wide(values):
+        return high * 1.4 if is_min else low / 1.4
+    step = 0.1 * (high - low or abs(high) or 1.0)
+    return high + step if is_min else low - step
+
+
 def is_wide(values: Sequence[float]) -> bool:
     """Whether positive numbers span so much that they are read on a logarithm only."""
     return bool(values) and min(values) > 0 and max(values) / min(values) > _WIDE
@@ -151,10 +168,10 @@ def _seeds(table: Trials, found: Confirmation, arm: str) -> Seeds:
         diverged=[
             int(row["number"])
             for row in rows
-            if row["outcome"] not in ("", "FAILED") and not _is_finite(scores.get(int(row["number"])))
+            if row["outcome"] not in ("", "FAILED") and finite(scores.get(int(row["number"]))) is None
         ],
         absent=[int(row["number"]) for row in rows if row["outcome"] in ("", "FAILED")],
-        centre=_finite(centre),
+        centre=finite(centre),
         low=judged.low,
         high=judged.high,
     )
@@ -216,11 +233,3 @@ def _counts(rows: Sequence[Row]) -> dict[str, int]:
     for row in rows:
         counts[str(row["arm"])] = counts.get(str(row["arm"]), 0) + 1
     return counts
-
-
-def _is_finite(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

@@ -14,7 +14,7 @@ from typing import Any
 
 from gensweep.comparison.collect import as_csv
 from gensweep.ledger.durable import write_atomic
-from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.state import SweepState
 from gensweep.studies.gaussian_fits import Fit, fits
 from gensweep.studies.gaussian_targets import known
 from gensweep.text import markdown, markdown_table
@@ -132,9 +132,9 @@ class GroundTruth:
         write_atomic(destination / "ground_truth.md", text.encode() + b"\n", fsync=False)
 
 
-def ground_truth(folder: SweepFolder) -> GroundTruth | None:
+def ground_truth(state: SweepState) -> GroundTruth | None:
     """The table of a sweep; None where it has no trial whose best Gaussian is known."""
-    found = [fit for _, record in sorted(folder.state().trials.items()) for fit in fits(record)]
+    found = [fit for _, record in sorted(state.trials.items()) for fit in fits(record)]
     order = {name: i for i, name in enumerate(known())}
     rows = sorted(_repeats(found), key=lambda row: (order[row.fits[0].objective], row.fits[0].trial))
     return GroundTruth(tuple(rows)) if rows else None

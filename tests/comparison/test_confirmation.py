@@ -158,7 +158,20 @@ def test_a_score_that_an_arm_lacks_is_not_its_worst(write: Write) -> None:
     found = of(sweep)
     assert found.lacking == ["flow"]
     assert found.verdict == judge(SEEDS, "min", scale="log")
-    assert "Not ranked, for fid is no score of theirs: flow." in found.sentence()
+    assert "Not ranked, for their seeds have no fid on the test split: flow." in found.sentence()
+    by_other = compare([sweep.folder], metric="wasserstein").sentence()
+    assert "Not ranked, for their seeds have no wasserstein on the test split: vae, wae." in by_other
+    assert by_other.count("Not ranked") == 1
+
+
+def test_a_metric_that_no_seed_has_confirms_nothing(write: Write) -> None:
+    sweep = write()
+    parent = sweep.trial("vae", 1.0, scores={"wasserstein": 3.0})
+    for _ in range(2):
+        sweep.trial("vae", 1.0, parent=parent, test=2.0)
+    said = compare([sweep.folder], metric="wasserstein").sentence()
+    assert said.startswith("Not confirmed by wasserstein: no seed has that score on the test split.")
+    assert "two seeds" not in said
 
 
 def test_arms_are_equal_only_within_a_margin_that_is_given(write: Write) -> None:

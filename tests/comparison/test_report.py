@@ -113,6 +113,25 @@ def test_seconds_on_unlike_devices_are_not_added_up(write: Write) -> None:
     assert costs == {"vae": {"GPU A": 2.5, "GPU B": 2.5}, "wae": {"GPU A": 2.5}}
 
 
+def test_where_more_is_better_verdict_optimism_and_baselines_are_turned_round(write: Write) -> None:
+    sweep = write(definition={**DEFINITION, "objective": {"metric": "fid", "mode": "max"}})
+    for family, tests in {"vae": (0.50, 0.51, 0.52), "wae": (0.80, 0.81, 0.82)}.items():
+        parent = sweep.trial(family, 0.9)
+        for test in tests:
+            sweep.trial(family, 0.7, parent=parent, test=test)
+    found = compare([sweep.folder])
+    assert found.confirmation is not None
+    assert (found.confirmation.verdict.word, found.confirmation.verdict.arm) == ("best", "wae")
+    assert found.confirmation.optimism == {"vae": pytest.approx(0.39), "wae": pytest.approx(0.09)}
+    assert [row["arm"] for row in found.table()] == ["wae", "vae"]
+    baselines = [{"row": "PCA Gaussian", "fid": 0.6}, {"row": "class means", "fid": 0.2}]
+    assert against_baselines(found, baselines) == (
+        "wae beats PCA Gaussian (0.6), the best of those that learn nothing; vae is not sure to."
+    )
+    near = [{"row": "PCA Gaussian", "fid": 0.80}]  # within the interval of wae
+    assert against_baselines(found, near).startswith("No arm is sure to beat")
+
+
 def test_the_same_trial_of_two_sweeps_counts_once(write: Write) -> None:
     one, other = write("one"), write("other")  # with the same keys
     families(one, vae=[3.0, 4])

@@ -177,11 +177,13 @@ def test_importance_is_drawn_from_ten_trials_on_and_said_to_be_no_verdict(write:
         if n < 9:
             issue(sweep, "wae", 3.0 + n % 3, (2, 8, 16)[n % 3])
     table = trials(sweep.folder)
-    charts, notes = importance_charts(sweep.folder, sweep_of(sweep.folder), styles(arms_of(table)))
+    charts, notes = importance_charts(
+        sweep.folder.state().trials.values(), sweep_of(sweep.folder), styles(arms_of(table))
+    )
     assert [chart.title for chart in charts] == ["What mattered in vae"]
     assert "no verdict rests on it" in charts[0].caption
     assert "not of wae" in notes[0]
-    charts, notes = importance_charts(sweep.folder, None, styles(arms_of(table)))
+    charts, notes = importance_charts(sweep.folder.state().trials.values(), None, styles(arms_of(table)))
     assert (charts, len(notes)) == ([], 1)
 
 

@@ -112,13 +112,15 @@ def test_what_a_folder_says_is_never_markup_or_script(write: Write) -> None:
     sweep.trial("vae", 4.0, configuration={"latent_size": EVIL}, parameters={"latent_size": EVIL}, scores={EVIL: 1.0})
     sweep.trial("vae", 5.0, configuration={"latent_size": "b"}, parameters={"latent_size": "b"})
     content = content_of(sweep.folder)
-    told = Content(content.trials, content.confirmation, [EVIL], [Table(EVIL, [{EVIL: EVIL}], [EVIL])])
+    told = Content(content.trials, content.state, content.confirmation, [EVIL], [Table(EVIL, [{EVIL: EVIL}], [EVIL])])
     found = read(sweep.folder, told)
     assert len(found.scripts) == 3
     assert not [name for name, attributes in found.elements if any(key.startswith("on") for key in attributes)]
     assert [image for image in found.all("img") if not (image["src"] or "").startswith("data:image/png")] == []
     for parts in (content.tables, [Table("", [{"": EVIL}])]):
-        assert read(sweep.folder, Content(content.trials, None, [EVIL], parts)).text.count(EVIL) > 5  # shown as text
+        assert (
+            read(sweep.folder, Content(content.trials, content.state, None, [EVIL], parts)).text.count(EVIL) > 5
+        )  # shown as text
     texts = json.dumps(found.figures)
     assert "alert" in texts
     assert "<script" not in texts  # Plotly reads tags too
@@ -219,7 +221,9 @@ def test_the_headline_of_an_unconfirmed_sweep_says_that_it_is_no_verdict(write: 
 
 
 def test_tables_of_the_caller_are_shown(study: Writer) -> None:
-    told = Content(trials(study.folder), None, ["the headline"], [Table("mine", [{"a": "1"}], ["a note"])])
+    told = Content(
+        trials(study.folder), study.folder.state(), None, ["the headline"], [Table("mine", [{"a": "1"}], ["a note"])]
+    )
     text = read(study.folder, told).text
     for word in ("the headline", "mine", "a note"):
         assert word in text

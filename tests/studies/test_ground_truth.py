@@ -54,7 +54,7 @@ def table(write: Callable[..., Writer], *trials: tuple[Any, ...], **changes: Any
     writer = write("truth", DEFINITION)
     for family, at in trials:
         written(writer, family, at, **changes)
-    return ground_truth(writer.folder)
+    return ground_truth(writer.folder.state())
 
 
 def repeated(
@@ -64,7 +64,7 @@ def repeated(
     writer = write("truth", DEFINITION)
     for seed, at in enumerate(ends):
         written(writer, family, at, seed=seed, **changes)
-    return ground_truth(writer.folder)
+    return ground_truth(writer.folder.state())
 
 
 def test_each_family_is_held_to_its_own_target_where_it_ended(write) -> None:
@@ -152,7 +152,7 @@ def test_settings_that_differ_by_more_than_the_seed_are_rows_of_their_own(write)
     writer = write("truth", DEFINITION)
     for epochs, seed in ((15, 0), (15, 1), (30, 0)):
         written(writer, {"name": "f_gan", "f": "kl"}, (1.01, 1.83), seed=seed, training={"epochs": epochs})
-    truth = ground_truth(writer.folder)
+    truth = ground_truth(writer.folder.state())
     assert truth is not None
     assert [row.row()["trials"] for row in truth.rows] == ["0 1", "2"]
 
