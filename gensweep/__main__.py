@@ -10,6 +10,6 @@ except FileNotFoundError:  # it was deleted
 if sys.path[0] == here != os.path.dirname(os.path.dirname(__file__)):
     del sys.path[0]  # Python put it there for -m; a user's random.py would be taken for the library's
 
-from gensweep.cli.program import main
+from gensweep.parent import main
 
 main()

@@ -6,36 +6,31 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 from gensweep.configuration import Confirm
 from gensweep.credentials import redacted
+from gensweep.drive import cut_short, drive, judged
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
+from gensweep.led import led
 from gensweep.ledger.durable import unwritable
-from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
-from gensweep.orchestration.driver import Driver, issue
-from gensweep.searchers.studies.dashboard import write_studies
+from gensweep.orchestration.driver import issue
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
-from gensweep.terminal import Display, say, waiting
-from gensweep.tracking.background import Background
+from gensweep.stopping import Request, Stops, asked_by_signals, tell
+from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
-from gensweep.verdict import Stop, Verdict, judge
-
-_JUDGING = "comparing"
-_REPORTING = "writing the report"
-_IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
+from gensweep.verdict import Verdict, judge
 
 
 @dataclass(frozen=True)
@@ -62,6 +57,13 @@ def conduct(sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody
         CannotRun: storage, tracking or the cluster is not usable, or a node does not see what the sweep reads. Nothing was
             started.
     """
+    parent = led()
+    stops = parent.stops if parent else Stops()
+    with asked_by_signals(stops):
+        return _conducted(sweep, where, told, stops)
+
+
+def _conducted(sweep: Sweep, where: Where, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
@@ -74,18 +76,21 @@ def conduct(sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody
             f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
             f"gensweep resume {sweep.name} --samples N"
         )
-        return _again(SweepFolder.open(path.resolve()), uri, told)
+        return _again(SweepFolder.open(path.resolve()), uri, told, stops)
     _refuse_unwritable(path)
     check_reachable(uri)
-    with _executor(sweep, where, path) as executor:
+    stops.refuse()
+    with _executor(sweep, where, path, stops) as executor:
+        stops.before_leaving(executor.abandon)
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
         _refuse_unseen(sweep, executor)
         surroundings = executor.surroundings()
+        stops.refuse()
         folder = _folder(sweep, path, surroundings)
         with folder.hold():
             _bring_level(folder, sweep, surroundings)
-            return _run(sweep, folder, where, executor, told)
+            return drive(sweep, folder, where.tracking_uri, executor, told, stops)
 
 
 def is_done(path: Path, sweep: Sweep) -> bool:
@@ -94,7 +99,7 @@ def is_done(path: Path, sweep: Sweep) -> bool:
         return False
     folder = SweepFolder.open(path)
     last = folder.events.last()
-    if last is not None and last["event"] not in ("ended", "finished", "stopped"):
+    if last is not None and last["event"] not in ("ended", "finished", "stopped", "closed"):
         return False  # without reading all of a long log
     return Mind(sweep, issue).is_done(folder.state())
 
@@ -138,6 +143,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     if folder.holder() is None:
         judge(folder).with_baselines(say).write()
         progress = projection.close(final=folder.state().finished)
+        _note_closed(folder, is_done=progress.is_done)
     else:
         progress = projection.sync(force=True)
     if not progress.is_done:
@@ -149,12 +155,19 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     return f"{folder.name}: {progress.trials} trials are in {redacted(projection.uri)}"
 
 
+def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:
+    """Nothing is left to do for a sweep that has finished, unless its folder is another's, who will see to it."""
+    if is_done and folder.state().finished and not folder.is_closed():
+        with suppress(CannotRun, OSError), folder.hold():
+            folder.events.append({"event": "closed"})
+
+
 def _say_if(what: str | None) -> None:
     if what:
         say(what)
 
 
-def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
+def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
     if where.in_process:
         return InProcess(sweep.resources)
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
@@ -162,13 +175,22 @@ def _executor(sweep: Sweep, where: Where, path: Path) -> Executor:
     cluster = RayCluster(where.address, sweep.resources, say, path.resolve().parent)
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
-    return RayTune(cluster, path.resolve() / ".ray")
+    def hung(reason: str) -> None:
+        request = Request(reason, Stopped.exit_code)
+        if parent := led():
+            parent.dying(request)
+        else:
+            tell(f"{reason}. What was reported is saved: gensweep resume {sweep.name} goes on from there.")
+        stops.leave(request.code)
+
+    return RayTune(cluster, path.resolve() / ".ray", hung)
 
 
-def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None]) -> Verdict:
-    """The verdict on a sweep that is done; it is sent to a store that has nothing of it."""
-    verdict = _judged(folder, None, told, keep=True)
-    if is_sent_to(folder.path, uri):
+def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
+    """The verdict on a sweep that is done. What its driver left undone, or another store lacks, is done now."""
+    is_closed = folder.is_closed()
+    verdict = judged(folder, None, told, stops, keep=is_closed)
+    if is_closed and is_sent_to(folder.path, uri):
         return verdict
     say(f"sending {folder.name} to MLflow at {redacted(uri)}")
     try:
@@ -176,6 +198,8 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None]) -> Ve
     except CannotRun as error:
         cure = f"Nothing is lost; when that is mended: gensweep sync {folder.name} --tracking-uri {redacted(uri)}"
         return replace(verdict, problem=CannotRun(f"{error} {cure}"))
+    if stops.first is not None:
+        return replace(verdict, problem=cut_short(folder, stops.first))
     return verdict
 
 
@@ -226,68 +250,3 @@ def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, o
     say(f"{folder.path} holds a sweep of this name that issued no trial; it is begun anew")
     forget(folder.path)
     folder.renew(sweep.definition(), environment=surroundings)
-
-
-def _judged(folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None], *, keep: bool = False) -> Verdict:
-    """The verdict, told at once; then what takes longer, and the report with it; one that is there stays, with `keep`."""
-    with waiting(_JUDGING):
-        verdict = judge(folder, stop)
-    try:
-        told(verdict)
-    finally:
-        try:
-            verdict = verdict.with_baselines(say)
-        finally:
-            if not (keep and verdict.report.exists()):
-                with waiting(_REPORTING):
-                    verdict.write()
-    return verdict
-
-
-def _run(
-    sweep: Sweep, folder: SweepFolder, where: Where, executor: Executor, told: Callable[[Verdict], None]
-) -> Verdict:
-    display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
-    first_report = threading.Event()
-
-    def changed(record: TrialRecord) -> None:
-        display.changed(record)
-        if record.reports or not record.is_live:
-            first_report.set()
-
-    driver = Driver(sweep, folder, changed)
-    display.known(driver.state.trials.values())
-    projection = Projection(folder, where.tracking_uri)
-
-    def refused(error: CannotRun) -> None:
-        driver.request_stop("what the tracking store says", error.exit_code)
-
-    background = Background(projection, say=display.say, refused=refused)
-    say(f"starting the first trials; then opening MLflow at {redacted(projection.uri)}")
-    background.start(after=first_report)
-    driver.start(pid=os.getpid(), at_once=executor.n_at_once)
-    try:
-        with display:
-            executor.run(driver)
-        if not driver.is_done:  # the reason that is there already stays
-            driver.request_stop("the end of what ran its trials", Stopped.exit_code)
-        driver.finish()
-    finally:
-        try:
-            verdict = _judged(folder, Stop(driver.stop_reason, driver.stop_code) if driver.stop_reason else None, told)
-        finally:
-            with waiting("bringing MLflow level with the sweep"):
-                background.close(final=driver.is_done)
-    if len(driver.state.trials) <= _IN_DASHBOARD:
-        with waiting("writing study.db for optuna-dashboard"):
-            write_studies(sweep.arms, driver.state, folder.path / "study.db")
-    return replace(verdict, problem=_unusable(background.error, folder)) if background.error else verdict
-
-
-def _unusable(error: CannotRun, folder: SweepFolder) -> CannotRun:
-    return CannotRun(f"{error} The trials so far are saved; when that is mended: gensweep resume {folder.name}")
-
-
-def _epochs(sweep: Sweep) -> str:
-    training = sweep.space.get("training")
-    return str(training.get("epochs", "?")) if isinstance(training, dict) else "?"

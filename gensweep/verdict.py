@@ -76,20 +76,25 @@ class Verdict:
         """The page that `write` leaves."""
         return self.folder.path / "report" / page.NAME
 
-    def write(self) -> None:
-        """Write results.csv and costs.csv; report/ where there is something to compare."""
+    def write(self, *, pages: bool = True) -> None:
+        """Write results.csv and costs.csv; report/ where there is something to compare, its page only with `pages`."""
         collect.write_csv(self.trials, self.folder.path)
         if self.ground_truth:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
             report.write(self.comparison, self.report.parent, self.sanity)
-            if not self.stopped:  # who said stop does not wait for pictures; `gensweep report` makes them
+            if pages and not self.stopped:  # who said stop does not wait for pictures; `gensweep report` makes them
                 page.write(self.folder, content_of(self.folder, self.state, self.comparison, self.sanity))
 
-    def with_baselines(self, progress: Callable[[str], None] = lambda _: None, patience: float = _PATIENCE) -> Verdict:
+    def with_baselines(
+        self,
+        progress: Callable[[str], None] = lambda _: None,
+        patience: float = _PATIENCE,
+        is_over: Callable[[], bool] = lambda: False,
+    ) -> Verdict:
         """The verdict with what the scores mean: floors, and models that learn nothing, on the split that it is about.
 
-        `progress` is told what is computed. After `patience` seconds the rows that are left are left out.
+        `progress` is told what is computed. After `patience` seconds, or once it `is_over`, the rows that are left are left out.
         """
         state = self.state
         if not self.comparison or self.stopped or state.stopped or state.live():
@@ -97,6 +102,8 @@ class Verdict:
         began, rows = time.monotonic(), list[Mapping[str, float | str]]()
         found = _sanity(state, is_confirmed=self.confirmation is not None)
         for name in ROWS:
+            if is_over():
+                break
             if time.monotonic() - began > patience:
                 progress(f"left out after {patience:g} s: {name} and what follows")
                 break

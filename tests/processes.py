@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from gensweep.ledger.sweep_folder import SweepFolder
+
 
 def descendants(of: int | None = None, beginning: str = "") -> dict[int, str]:
     """The living processes below a process (by default this one) whose command begins so, by process id."""
@@ -22,3 +24,10 @@ def descendants(of: int | None = None, beginning: str = "") -> dict[int, str]:
         more = {pid for pid, parent in parents.items() if parent in found} - found
         found, grown = found | more, bool(more)
     return {pid: commands[pid] for pid in found - {root} if commands[pid].startswith(beginning)}
+
+
+def driver_of(sweep: Path) -> int:
+    """The process that holds a sweep, whose parent is the command."""
+    found = SweepFolder.open(sweep).holder()
+    assert found is not None, "nobody holds it"
+    return found.pid

@@ -16,9 +16,9 @@ import gensweep
 ROOT = Path(gensweep.__file__).parent
 
 FLOORS = {
-    "__main__": 14,
-    "cli": 13, "api": 13, "benchmarks": 13,
-    "campaign": 12,
+    "__main__": 16, "parent": 15,
+    "cli": 14, "api": 14, "benchmarks": 14,
+    "campaign": 13, "drive": 12,
     "verdict": 11,
     "report": 10,
     "orchestration": 9, "evaluation": 9, "studies": 9,
@@ -31,7 +31,7 @@ FLOORS = {
     "component": 2, "devices": 2, "reading": 2, "cache": 2,
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
     "tables": 1, "home": 1,
-    "errors": 0, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
+    "errors": 0, "stopping": 1, "led": 2, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
     "file_modes": 0, "pictures": 0, "text": 0,
 }  # fmt: skip
 THIRD_PARTY = {
@@ -59,6 +59,7 @@ HIDDEN = {  # libraries that few files hide from the rest
 LATE = {  # what may import inside a function, and why
     "cli/**": "a command imports what it calls: --help, ls and show load neither torch nor Ray nor MLflow",
     "comparison/judge.py": "numpy and scipy take half a second, and `ls` and `show` import the package of the judge",
+    "parent.py": "a command runs under a parent that forked before anything was imported",
     "campaign.py": "a sweep in this process needs no Ray",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
     "metrics/_transport.py": "POT takes two seconds, and `gensweep check` reads every metric's file",

@@ -19,13 +19,14 @@ import optuna
 import pytest
 import torch
 
-from gensweep import campaign
+from gensweep import campaign, drive
 from gensweep.campaign import Where, conduct, continued, is_done, synchronise
 from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.stopping import Stops
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Progress, Projection
 from gensweep.tracking.remembered import remember
@@ -391,7 +392,7 @@ def test_mlflow_is_opened_once_something_was_reported(
         seen.append(waited_for[0].is_set())
         yield said(job, 4.0)
 
-    monkeypatch.setattr("gensweep.campaign.Background", Watched)
+    monkeypatch.setattr("gensweep.drive.Background", Watched)
     scripted(reports_twice)
     conduct(small("opened"), where)
     assert seen[:2] == [False, True]
@@ -586,11 +587,11 @@ def test_ray_runs_what_is_not_asked_for_in_this_process(
 
     sweep = small("ray")
     monkeypatch.setattr(ray_cluster, "RayCluster", lambda address, resources, say, runs: (address, resources, runs))
-    monkeypatch.setattr(ray_tune, "RayTune", lambda *given: given)
+    monkeypatch.setattr(ray_tune, "RayTune", lambda cluster, scratch, hung: (cluster, scratch))
     monkeypatch.chdir(tmp_path)
-    asked = campaign._executor(sweep, Where(Path("runs"), "ray://head:10001"), Path("runs/ray"))
+    asked = campaign._executor(sweep, Where(Path("runs"), "ray://head:10001"), Path("runs/ray"), Stops())
     assert asked == (("ray://head:10001", sweep.resources, tmp_path / "runs"), tmp_path / "runs/ray/.ray")
-    assert isinstance(campaign._executor(sweep, where, where.runs / "ray"), InProcess)
+    assert isinstance(campaign._executor(sweep, where, where.runs / "ray", Stops()), InProcess)
 
 
 def test_a_store_that_turns_out_to_be_unusable_stops_the_sweep_with_its_reason(
@@ -619,7 +620,7 @@ def test_the_dashboards_file_has_a_study_for_each_arm(
     file = conduct(small("studied"), where).folder.path / "study.db"
     studies = optuna.get_all_study_summaries(f"sqlite:///{file}")
     assert sorted((study.study_name, study.n_trials) for study in studies) == [("vae", 2), ("wae", 2)]
-    monkeypatch.setattr(campaign, "_IN_DASHBOARD", 3)
+    monkeypatch.setattr(drive, "_IN_DASHBOARD", 3)
     assert not (conduct(small("many"), where).folder.path / "study.db").exists()
 
 

@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 
 from gensweep.executors import worker_loss
 from gensweep.executors.base import Work
+from gensweep.stopping import handlers, put_back
 
 T = TypeVar("T")
 
@@ -53,9 +54,11 @@ class WorkSearcher(_NotSaved, Searcher):
         super().__init__(metric=None, mode=None)
         self.guarded = guarded
         self.numbers: dict[str, int] = {}
+        self._handlers = handlers()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The worker's configuration for a new Tune trial; FINISHED when nothing is left; None to ask again later."""
+        put_back(self._handlers)  # Tune has its own, whose end nobody could tell from success
         if self.guarded.is_stopping:
             return str(Searcher.FINISHED)
         job = self.guarded.ask(lambda work: work.next(), None)

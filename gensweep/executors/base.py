@@ -76,7 +76,10 @@ class Executor(ABC):
 
     @abstractmethod
     def run(self, work: Work) -> None:
-        """Run jobs until there are none left, or the work is stopping; signals become requests to stop."""
+        """Run jobs until there are none left, or the work is stopping. What happens at a signal is as it was before."""
+
+    def abandon(self) -> None:
+        """What must be done before this process ends at once, from any thread."""
 
     def close(self) -> None:
         """Leave nothing running."""

@@ -9,7 +9,6 @@ import torch
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
 from gensweep.executors.base import Executor, Work
-from gensweep.executors.signals import graceful
 from gensweep.trial import Job, run_pack
 
 _PAUSE = 0.1  # seconds until a driver that had no job is asked again
@@ -36,13 +35,12 @@ class InProcess(Executor):
 
     def run(self, work: Work) -> None:
         """See the contract."""
-        with graceful(work.request_stop, at_once=lambda: None):
-            while not (work.is_stopping or work.is_done):
-                if (job := work.next()) is not None:
-                    torch.set_num_threads(job.threads)
-                    _run(work, job)
-                else:
-                    time.sleep(_PAUSE)
+        while not (work.is_stopping or work.is_done):
+            if (job := work.next()) is not None:
+                torch.set_num_threads(job.threads)
+                _run(work, job)
+            else:
+                time.sleep(_PAUSE)
 
 
 def _run(work: Work, job: Job) -> None:

@@ -27,6 +27,7 @@ from gensweep.executors.resources import places
 from gensweep.executors.visible import worker_environment
 
 _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
+_DEAD = 5.0  # seconds for Ray's own shutdown where its head or daemon is dead already
 _OBJECTS = 200_000_000  # bytes for Ray's objects where there is no shared memory: a trial's reports are small
 _DOLLAR = "A_DOLLAR"  # a variable that comes before those that need it, also where Ray sorts them
 _LOST = re.compile(r"\$\{[A-Z0-9_]+\}")
@@ -35,7 +36,7 @@ _LOST = re.compile(r"\$\{[A-Z0-9_]+\}")
 class RayCluster:
     """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that.
 
-    `runs` is the last place that is tried for Ray's own files.
+    `runs` is the last place that is tried for Ray's own files. `is_dead`: what is left of it will not answer.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class RayCluster:
         self._error: BaseException | None = None
         self._is_ours = False
         self._folder: PrivateFolder | None = None
-        self._gave_up = False
+        self._gave_up = self.is_dead = False
         self._started, self._closing = threading.Event(), threading.Event()
         # Ray's processes die with the thread that started them (PR_SET_PDEATHSIG), so that it lives until `close`.
         self._thread = threading.Thread(target=self._hold, name="gensweep-ray", daemon=True)
@@ -83,7 +84,7 @@ class RayCluster:
         """Leave the cluster; a Ray that was started here ends, with all its processes."""
         self._closing.set()
         if not self._gave_up:  # else the thread hangs in Ray, whose processes die with it at the end of this one
-            self._thread.join(timeout=2 * _PATIENCE)
+            self._thread.join(timeout=_DEAD if self.is_dead else 2 * _PATIENCE)
         self.abandon()
         atexit.unregister(self.close)
 

@@ -16,23 +16,32 @@ from typing import Any
 from ray import tune
 
 from gensweep.credentials import redacted
+from gensweep.errors import Stopped
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
-from gensweep.executors.signals import graceful
+from gensweep.executors.ray_watch import RayWatch
 from gensweep.executors.visible import answers
+from gensweep.stopping import handlers, put_back
+
+_log = logging.getLogger(__name__)
 
 
 class RayTune(Executor):
-    """Runs jobs on a Ray cluster, each process one after another. `scratch` is Tune's: every node sees it; it is removed."""
+    """Runs jobs on a Ray cluster, each process one after another. `scratch` is Tune's: every node sees it; it is removed.
 
-    def __init__(self, cluster: RayCluster, scratch: Path) -> None:
-        self.cluster, self._scratch = cluster, scratch
+    Where Ray dies, the work is asked to stop; `hung` is told why where even that does not end the run.
+    """
+
+    def __init__(self, cluster: RayCluster, scratch: Path, hung: Callable[[str], None] = lambda _: None) -> None:
+        self.cluster, self._scratch, self._hung = cluster, scratch, hung
 
     def ready(self) -> None:
         """See RayCluster."""
+        before = handlers()
         self.cluster.ready()
+        put_back(before)  # Ray's own end the process at SIGTERM
 
     @property
     def n_at_once(self) -> int:
@@ -79,13 +88,23 @@ class RayTune(Executor):
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials keep their own
             ),
         )
+        watch = RayWatch(lambda dead: work.request_stop(dead, Stopped.exit_code), self._hung)
         try:
-            with graceful(work.request_stop, at_once=self.cluster.abandon):
+            with watch:
                 tuner.fit()
+        except Exception as error:  # Ray raises bare ones too
+            if watch.found is None:
+                raise
+            _log.debug("Tune after the end of Ray", exc_info=error)
         finally:
+            self.cluster.is_dead = watch.found is not None
             shutil.rmtree(self._scratch, ignore_errors=True)
         if guarded.error is not None:
             raise guarded.error
+
+    def abandon(self) -> None:
+        """Ray's processes end with this one; their folder would stay."""
+        self.cluster.abandon()
 
     def close(self) -> None:
         """Leave the cluster; a Ray that was started here ends."""

@@ -18,7 +18,7 @@ class SweepState:
     """Every trial by its number, the history of each arm's search, its confirmations, and how the sweep stands.
 
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
-    of them failed; `stopped` says why the sweep was stopped.
+    of them failed; `stopped` says why the training was stopped, and `closed` that all that follows from it is written too.
     """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
@@ -28,6 +28,7 @@ class SweepState:
     errors: list[str] = field(default_factory=list)
     finished: bool = False
     stopped: str | None = None
+    closed: bool = False
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
     def live(self) -> list[TrialRecord]:
@@ -91,7 +92,7 @@ def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
 
 
 def _started(state: SweepState, event: Event) -> None:
-    state.stopped, state.errors = None, []
+    state.stopped, state.errors, state.closed = None, [], False
     state._unplaced.update({number: state.trials[number] for number in state.running})
     state.running.clear()
 
@@ -115,7 +116,7 @@ def _issued(state: SweepState, event: Event) -> None:
     record.proposed = record.parameters
     state.trials[number] = record
     state.running.add(number)
-    state.finished, state.stopped = False, None
+    state.finished, state.closed, state.stopped = False, False, None
     state.tell(record, Change("issued", record))
 
 
@@ -166,11 +167,16 @@ def _ended(state: SweepState, record: TrialRecord, event: Event) -> None:
 
 
 def _stopped(state: SweepState, event: Event) -> None:
-    state.stopped = event.get("reason", "")
+    if not state.finished:  # else it was stopped while its report was written
+        state.stopped = event.get("reason", "")
 
 
 def _finished(state: SweepState, event: Event) -> None:
     state.finished, state.stopped = True, None
+
+
+def _closed(state: SweepState, event: Event) -> None:
+    state.closed = state.finished
 
 
 def _set_aside(state: SweepState, record: TrialRecord) -> None:
@@ -196,6 +202,7 @@ _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
     "issued": _issued,
     "stopped": _stopped,
     "finished": _finished,
+    "closed": _closed,
 }
 _OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
     "continued": _continued,

@@ -91,6 +91,11 @@ class SweepFolder:
         """Whether a trial was ever issued. Before, the folder holds nothing to lose."""
         return any((self.path / "trials").glob("*")) or bool(self.state().trials)
 
+    def is_closed(self) -> bool:
+        """Whether all that follows from a sweep that has finished was written: its last event says so."""
+        last = self.events.last()
+        return last is not None and last["event"] == "closed"
+
     def renew(self, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None) -> None:
         """Make it another sweep, made here and now; before its first trial, and for the sweep's driver."""
         described = {**surroundings.describe(), **(environment or {})}

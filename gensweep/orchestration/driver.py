@@ -87,16 +87,27 @@ class Driver:
         self._enter([{"event": "started", **facts}])
 
     def finish(self) -> None:
-        """Note how the run ended: stopped with its reason, or finished."""
-        if self.stop_reason:
-            self._enter([{"event": "stopped", "reason": self.stop_reason, "code": self.stop_code}])
-        elif self.is_done:
+        """Note how the training ended: finished, or stopped with its reason."""
+        if self.is_done:
             self._enter([{"event": "finished"}])
+        elif self.stop_reason:
+            self._stopped()
+
+    def close(self) -> None:
+        """Note that nothing is left to do for a sweep that has finished; or that a stop came before all was written."""
+        if self.is_done and self.stop_reason:
+            self._stopped()
+        elif self.is_done:
+            self._enter([{"event": "closed"}])
+
+    def _stopped(self) -> None:
+        self._enter([{"event": "stopped", "reason": self.stop_reason, "code": self.stop_code}])
 
     def request_stop(self, reason: str, code: int) -> None:
-        """Stop at the next report; the first reason stays."""
+        """Stop at the next report; the first reason stays. Any thread may ask."""
         if not self.stop_reason:
-            self.stop_reason, self.stop_code = reason, code
+            self.stop_code = code
+            self.stop_reason = reason
 
     def next(self) -> Job | None:
         """The next trial to run: one that was left unfinished, else a new one; None when there is none now."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep
@@ -15,6 +17,7 @@ from gensweep.tracking.store import unreachable
 
 _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
+HURRY = 10.0  # seconds for what is left once somebody asked for a stop
 PATIENCE = 15.0  # seconds in which the first report is likely to come
 
 
@@ -41,6 +44,7 @@ class Background:
         self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
         self._troubled = self._is_damaged = False
         self._after: threading.Event | None = None
+        self._latest = math.inf  # a time of time.monotonic
 
     def start(self, after: threading.Event | None = None) -> None:
         """Connect, then send, in the background.
@@ -61,7 +65,7 @@ class Background:
         if self._after is not None:
             self._after.set()
         if self._thread.ident is not None:
-            self._thread.join(timeout=limit)
+            self._thread.join(timeout=min(limit, max(0.0, self._latest - time.monotonic())))
         if self.error is not None:
             return Progress(0, 0, str(self.error), {})
         if self._thread.is_alive():
@@ -76,13 +80,20 @@ class Background:
             self._say(f"MLflow refused trial {trial}: {why}")
         return progress
 
+    def hurry(self) -> None:
+        """Somebody waits for the end: `close` begins no other try than the next one. Any thread may say so."""
+        self._latest = time.monotonic() + HURRY
+
     def _drain(self, final: bool, deadline: float, show: Callable[[Progress], None] | None) -> Progress:
         pause = 0.5
         while True:
-            progress = self._guarded(lambda: self.projection.close(final=final, deadline=deadline))
+            limit = min(deadline, self._latest)
+            progress = self._guarded(partial(self.projection.close, final=final, deadline=limit))
             if show is not None:
                 show(progress)
             if progress.is_done or self._is_damaged or time.monotonic() + pause > deadline:
+                return progress
+            if time.monotonic() > self._latest:
                 return progress
             time.sleep(pause)
             pause = min(2 * pause, 5.0)

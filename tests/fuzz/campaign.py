@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from unittest import mock
 
-from gensweep import campaign, cli
+from gensweep import campaign, cli, drive
 from gensweep.comparison import plots
 from gensweep.datasets import base as datasets
 from gensweep.extractors.frozen import load_extractor
@@ -161,8 +161,9 @@ def prepared(guard: Path) -> Iterator[None]:
     projection = functools.partial(Projection, open_store=lambda _: store)
     with (
         mock.patch.dict("os.environ", environment), mock.patch.object(campaign, "Projection", projection),
+        mock.patch.object(drive, "Projection", projection),
         mock.patch.object(campaign, "check_reachable"), mock.patch.object(plots, "draw", return_value={}),
-        mock.patch.object(campaign, "write_studies"),
+        mock.patch.object(drive, "write_studies"),
     ):  # fmt: skip
         yield
 

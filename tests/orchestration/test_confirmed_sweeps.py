@@ -20,6 +20,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.trial import Report
 from tests.living_sweep import events, finish, gensweep, wait_until
 from tests.orchestration.test_driver import METRIC, start, sweep
+from tests.processes import driver_of
 
 SPACE = """
 defaults: [base, {{dataset: digits}}, _self_]
@@ -67,8 +68,9 @@ def test_a_kill_in_the_middle_of_the_confirmation_changes_no_byte_of_the_verdict
         return [event for event in events(killed, "reported") if event["number"] in confirming]
 
     wait_until(lambda: len(of_confirmations()) >= 6, driver)
-    os.kill(driver.pid, signal.SIGKILL)
-    assert finish(driver)[0] == -signal.SIGKILL
+    os.kill(driver_of(killed / "runs" / "survivor"), signal.SIGKILL)
+    assert finish(driver)[0] == 75
+    assert events(killed)[-1]["event"] == "stopped"  # its parent says so
     assert 6 <= len(of_confirmations()) < 24
     code, again, err = finish(gensweep(killed, "resume", "survivor", "--in-process"))
     assert code == 0, err

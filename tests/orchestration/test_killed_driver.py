@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results
+from tests.processes import driver_of
 
 SPACE = """
 defaults: [base, {dataset: digits}, _self_]
@@ -42,8 +43,9 @@ def test_a_driver_that_is_killed_goes_on_and_nothing_tells_it_from_one_that_was_
     killed = tmp_path / "killed"
     driver = gensweep(killed, "run", "space.yaml", "--in-process")
     after_reports(killed, driver, 5)
-    os.kill(driver.pid, signal.SIGKILL)
-    assert finish(driver)[0] == -signal.SIGKILL
+    os.kill(driver_of(killed / "runs" / "survivor"), signal.SIGKILL)
+    assert finish(driver)[0] == 75
+    assert events(killed)[-1]["event"] == "stopped"  # its parent says so
     assert 5 <= len(events(killed, "reported")) < 24
     code, _, err = finish(gensweep(killed, "resume", "survivor", "--in-process"))
     assert code == 0, err

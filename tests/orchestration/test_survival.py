@@ -17,7 +17,7 @@ import pytest
 
 from gensweep.ledger.sweep_folder import SweepFolder
 from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results, wait_until
-from tests.processes import descendants
+from tests.processes import descendants, driver_of
 
 pytestmark = pytest.mark.slow  # test_killed_driver.py is the quick one
 
@@ -80,9 +80,10 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     (folder / "space.yaml").write_text(SPACE)
     driver = gensweep(folder, "run", "space.yaml")
     after_reports(folder, driver, 4)
-    os.kill(driver.pid, signal.SIGSTOP)  # or it might be done before the second one asks
+    holder = driver_of(folder / "runs" / "survivor")
+    os.kill(holder, signal.SIGSTOP)  # or it might be done before the second one asks
     refused = ended(folder, gensweep(folder, "run", "space.yaml", "--in-process"))
-    os.kill(driver.pid, signal.SIGCONT)
+    os.kill(holder, signal.SIGCONT)
     workers: list[int] = []  # named so between their reports
     wait_until(lambda: bool(workers.extend(descendants(driver.pid, "ray::Worker")) or workers), driver)
     os.kill(workers[0], signal.SIGKILL)
@@ -92,10 +93,11 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     for number, where in ((signal.SIGKILL, ()), (signal.SIGTERM, ("--in-process",))):
         again = gensweep(folder, "resume", "survivor", *where)
         after_reports(folder, again, 10)
-        os.kill(again.pid, number)
+        of_it = driver_of(folder / "runs" / "survivor") if number == signal.SIGKILL else again.pid
+        os.kill(of_it, number)
         starts.append(ended(folder, again))
     starts.append(ended(folder, gensweep(folder, "resume", "survivor", "--in-process")))
-    return Life(folder, starts, refused, driver.pid)
+    return Life(folder, starts, refused, holder)
 
 
 def ended(folder: Path, process: subprocess.Popen[str]) -> Start:
@@ -131,10 +133,11 @@ def test_ctrl_c_saves_says_how_to_go_on_and_exits_130(life: Life) -> None:
     assert not [run for run in stopped.in_mlflow if run[1] == "RUNNING"]
 
 
-def test_a_driver_that_is_killed_leaves_no_word_and_its_trials_go_on(life: Life) -> None:
+def test_for_a_driver_that_is_killed_its_parent_speaks_and_its_trials_go_on(life: Life) -> None:
     killed = life.starts[1]
-    assert killed.code == -signal.SIGKILL
-    assert killed.events[-1] != "stopped"
+    assert killed.code == 75
+    assert killed.events[-1] == "stopped"
+    assert "its process was killed (SIGKILL)" in killed.err
     for number, epoch in killed.epochs.items():
         assert life.starts[2].epochs[number] >= epoch
 

@@ -31,6 +31,7 @@ from gensweep.orchestration.driver import Driver, issue
 from gensweep.spaces.sweep import from_definition
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import STATE, Job, _Run, run_trial
+from tests.processes import driver_of
 
 LAMBDA, LR = "family.lambda", "training.optimizer.lr"
 PBT = {"name": "pbt", "interval": 2, "quantile": 0.5, "resample": 0.25}
@@ -267,8 +268,9 @@ def killed_and_resumed(folder: Path, what: dict[str, Any], enough: Callable[[Cou
         assert driver.poll() is None, driver.communicate()
         assert time.monotonic() < deadline, "timed out"
         time.sleep(0.02)
-    os.kill(driver.pid, signal.SIGKILL)
+    os.kill(driver_of(folder / "runs" / "survivor"), signal.SIGKILL)
     driver.communicate()
+    assert driver.returncode == 75
     assert not SweepFolder.open(folder / "runs" / "survivor").state().finished  # it was in the middle
     resumed = command(folder, "resume", "survivor")
     _, errors = resumed.communicate(timeout=400)

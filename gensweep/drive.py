@@ -1,0 +1,136 @@
+"""One driver's time with a sweep: it trains what is left, judges, reports, brings MLflow level, and closes.
+
+What a stop, or a death, leaves undone of this the next start does.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+
+from gensweep.credentials import redacted
+from gensweep.errors import CannotRun, Stopped
+from gensweep.executors.base import Executor
+from gensweep.led import led
+from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.orchestration.driver import Driver
+from gensweep.searchers.studies.dashboard import write_studies
+from gensweep.spaces.sweep import Sweep
+from gensweep.stopping import Request, Stops
+from gensweep.terminal import Display, say, waiting
+from gensweep.tracking.background import Background
+from gensweep.tracking.projection import Projection
+from gensweep.verdict import Stop, Verdict, judge
+
+_JUDGING = "comparing"
+_REPORTING = "writing the report"
+_IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
+
+
+def judged(
+    folder: SweepFolder, stop: Stop | None, told: Callable[[Verdict], None], stops: Stops, *, keep: bool = False
+) -> Verdict:
+    """The verdict, told at once; then what takes longer, and the report with it; one that is there stays, with `keep`."""
+    with waiting(_JUDGING):
+        verdict = judge(folder, stop)
+    try:
+        told(verdict)
+    finally:
+        try:
+            verdict = verdict.with_baselines(say, is_over=lambda: stops.first is not None)
+        finally:
+            if not (keep and verdict.report.exists()):
+                with waiting(_REPORTING):
+                    verdict.write(pages=stops.first is None)
+    return verdict
+
+
+def drive(
+    sweep: Sweep,
+    folder: SweepFolder,
+    tracking_uri: str | None,
+    executor: Executor,
+    told: Callable[[Verdict], None],
+    stops: Stops,
+) -> Verdict:
+    """Run what is left of a sweep whose folder this process holds; what went wrong on the way is in the verdict."""
+    display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
+    first_report = threading.Event()
+
+    def changed(record: TrialRecord) -> None:
+        display.changed(record)
+        if record.reports or not record.is_live:
+            first_report.set()
+
+    driver = Driver(sweep, folder, changed)
+    display.known(driver.state.trials.values())
+    projection = Projection(folder, tracking_uri)
+
+    def refused(error: CannotRun) -> None:
+        driver.request_stop("what the tracking store says", error.exit_code)
+
+    background = Background(projection, say=display.say, refused=refused)
+    driver.start(pid=os.getpid(), at_once=executor.n_at_once)
+    if parent := led():
+        parent.begun(folder.path)
+    stops.tell(lambda request: driver.request_stop(request.reason, request.code))
+    say(f"starting the first trials; then opening MLflow at {redacted(projection.uri)}")
+    background.start(after=first_report)
+    try:
+        with display, _noting(driver):
+            executor.run(driver)
+        driver.finish()
+    finally:
+        try:
+            stop = None if driver.is_done or not driver.stop_reason else Stop(driver.stop_reason, driver.stop_code)
+            verdict = judged(folder, stop, told, stops)
+        finally:
+            stops.tell(lambda _: background.hurry())
+            with waiting("bringing MLflow level with the sweep"):
+                background.close(final=driver.is_done)
+    _write_studies(sweep, driver, folder)
+    driver.close()
+    if background.error:
+        return replace(verdict, problem=_unusable(background.error, folder))
+    return replace(verdict, problem=cut_short(folder, stops.first)) if driver.is_done and stops.first else verdict
+
+
+@contextmanager
+def _noting(driver: Driver) -> Iterator[None]:
+    """Whatever ends the training before its time is in the ledger, if that can still be written."""
+    try:
+        yield
+    except BaseException as error:
+        with suppress(Exception):
+            driver.request_stop(f"{type(error).__name__}: {error}", getattr(error, "exit_code", 1))
+            driver.finish()
+        raise
+    if not driver.is_done:  # the reason that is there already stays
+        driver.request_stop("the end of what ran its trials", Stopped.exit_code)
+
+
+def _write_studies(sweep: Sweep, driver: Driver, folder: SweepFolder) -> None:
+    if len(driver.state.trials) <= _IN_DASHBOARD:
+        with waiting("writing study.db for optuna-dashboard"):
+            write_studies(sweep.arms, driver.state, folder.path / "study.db")
+
+
+def cut_short(folder: SweepFolder, request: Request) -> Stopped:
+    """The error where a stop came after the last trial."""
+    return request.error(
+        f"stopped by {request.reason} while the report was written; every trial has ended. The same command, or gensweep "
+        f"resume {folder.name}, writes the rest."
+    )
+
+
+def _unusable(error: CannotRun, folder: SweepFolder) -> CannotRun:
+    return CannotRun(f"{error} The trials so far are saved; when that is mended: gensweep resume {folder.name}")
+
+
+def _epochs(sweep: Sweep) -> str:
+    training = sweep.space.get("training")
+    return str(training.get("epochs", "?")) if isinstance(training, dict) else "?"

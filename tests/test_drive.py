@@ -1,0 +1,166 @@
+"""What one driver leaves, and what the next makes up for: closed sweeps, stops and deaths after the last trial."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gensweep import campaign, drive
+from gensweep.campaign import Where, conduct
+from gensweep.comparison import plots
+from gensweep.errors import Interrupted, Stopped
+from gensweep.executors.base import Work
+from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.report import page
+from gensweep.stopping import Request, Stops
+from gensweep.tracking.projection import Projection
+from gensweep.trial import Job, Report
+from gensweep.verdict import Verdict
+from tests.scripted_executor import Script, Scripted, completes, said, small
+from tests.tracking.memory_store import MemoryStore
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    """The runs, in memory; and pictures that cost nothing."""
+    store = MemoryStore()
+    projection = functools.partial(Projection, open_store=lambda _: store)
+    for module in (campaign, drive):
+        monkeypatch.setattr(module, "Projection", projection)
+    monkeypatch.setattr(campaign, "check_reachable", lambda uri: None)
+    monkeypatch.setattr(drive, "write_studies", lambda *_: None)
+    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    monkeypatch.setattr(page, "write", lambda folder, content: (folder.path / "report" / page.NAME).write_text("page"))
+    return store
+
+
+@pytest.fixture
+def where(tmp_path: Path, store: MemoryStore) -> Where:
+    return Where(tmp_path / "runs", tracking_uri=f"sqlite:///{tmp_path}/mlflow.db", in_process=True)
+
+
+@pytest.fixture
+def follow(monkeypatch: pytest.MonkeyPatch) -> Callable[[Script], None]:
+    return lambda script: monkeypatch.setattr(campaign, "InProcess", lambda resources: Scripted(script))
+
+
+@pytest.fixture
+def stops(monkeypatch: pytest.MonkeyPatch) -> Stops:
+    """Those of the next start."""
+    stops = Stops()
+    monkeypatch.setattr(campaign, "Stops", lambda: stops)
+    return stops
+
+
+def kinds(where: Where, name: str = "small") -> list[str]:
+    return [event["event"] for event in SweepFolder.open(where.runs / name).events.read()]
+
+
+def statuses(store: MemoryStore) -> set[str]:
+    return {run.status for run in store.all.values()}
+
+
+def test_a_sweep_that_went_well_is_closed_and_another_start_enters_nothing(
+    where: Where, follow: Callable[[Script], None]
+) -> None:
+    follow(completes)
+    assert conduct(small(), where).problem is None
+    before = kinds(where)
+    assert before[-2:] == ["finished", "closed"]
+    assert SweepFolder.open(where.runs / "small").state().closed
+    conduct(small(), where)
+    assert kinds(where) == before
+
+
+@pytest.mark.parametrize(("reason", "code", "kind"), [("Ctrl-C", 130, Interrupted), ("SIGTERM", 75, Stopped)])
+def test_a_stop_while_the_report_is_written_is_no_success_and_the_next_start_writes_the_rest(
+    where: Where, store: MemoryStore, follow: Callable[[Script], None], stops: Stops, monkeypatch: pytest.MonkeyPatch,
+    reason: str, code: int, kind: type[Stopped],
+) -> None:  # fmt: skip
+    follow(completes)
+    found = conduct(small(), where, lambda _: stops.request(Request(reason, code)))
+    assert type(found.problem) is kind
+    assert "every trial has ended" in str(found.problem)
+    assert kinds(where)[-2:] == ["finished", "stopped"]
+    assert not found.report.exists()
+    state = SweepFolder.open(where.runs / "small").state()
+    assert (state.finished, state.stopped, state.closed) == (True, None, False)
+    monkeypatch.setattr(campaign, "Stops", Stops)
+    again = conduct(small(), where)
+    assert again.problem is None
+    assert again.report.exists()
+    assert again.sanity
+    assert kinds(where)[-1] == "closed"
+    assert statuses(store) == {"FINISHED"}
+
+
+class Death(BaseException):
+    """What no code expects."""
+
+
+@pytest.mark.parametrize("at", ["judge", "Background.close"])
+def test_a_death_after_the_last_trial_is_made_up_for(
+    where: Where, store: MemoryStore, follow: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    def dies(*_: Any, **__: Any) -> None:
+        raise Death
+
+    follow(completes)
+    with monkeypatch.context() as once:
+        once.setattr(f"gensweep.drive.{at}", dies)
+        with pytest.raises(Death):
+            conduct(small(), where)
+    assert kinds(where)[-1] == "finished"
+    (where.runs / "small" / "results.csv").unlink(missing_ok=True)
+    found = conduct(small(), where)
+    assert found.problem is None
+    assert found.report.exists()
+    assert (where.runs / "small" / "results.csv").read_text().count("\n") == 5
+    assert kinds(where)[-1] == "closed"
+    assert statuses(store) == {"FINISHED"}
+    assert len(store.all) == 5
+
+
+def test_an_error_in_the_middle_is_in_the_ledger_and_comes_out_as_itself(
+    where: Where, follow: Callable[[Script], None]
+) -> None:
+    def breaks(job: Job, work: Work) -> Iterator[Report]:
+        if job.number == 1:
+            raise RuntimeError("nobody foresaw this")
+        yield said(job, 1.0)
+
+    follow(breaks)
+    with pytest.raises(RuntimeError, match="nobody foresaw this"):
+        conduct(small(), where)
+    last = SweepFolder.open(where.runs / "small").events.last()
+    assert last is not None
+    assert (last["event"], last["reason"], last["code"]) == ("stopped", "RuntimeError: nobody foresaw this", 1)
+
+
+def test_a_stop_before_anything_was_begun_leaves_nothing(
+    where: Where, follow: Callable[[Script], None], stops: Stops
+) -> None:
+    follow(completes)
+    stops.request(Request("SIGHUP", 75))
+    with pytest.raises(Stopped, match="SIGHUP: nothing was begun"):
+        conduct(small(), where)
+    assert not where.runs.exists()
+
+
+def test_a_request_from_another_thread_stops_the_trials(
+    where: Where, follow: Callable[[Script], None], stops: Stops
+) -> None:
+    def asks(job: Job, work: Work) -> Iterator[Report]:
+        yield said(job, 2.0, None)
+        stops.request(Request("SIGUSR1", 75))
+        yield said(job, 1.0)
+
+    follow(asks)
+    found: Verdict = conduct(small(), where)
+    assert isinstance(found.problem, Stopped)
+    assert kinds(where)[-1] == "stopped"
+    assert found.state.stopped == "SIGUSR1"
