@@ -139,7 +139,8 @@ class Confirm(Node):
 class Resources(Node):
     """What one trial takes, and how many run at once (default: as many as fit).
 
-    `time_budget` is in seconds, or a duration such as 90s, 5m, 1h30m, 2d.
+    `time_budget` is in seconds, or a duration such as 90s, 5m, 1h30m, 2d; so is `stall_timeout`, after which a trial that
+    says nothing is taken to hang (default: 20 times its longest way from one report to the next, and an hour at least).
     """
 
     cpu: float = Field(1, gt=0)
@@ -147,6 +148,9 @@ class Resources(Node):
     max_concurrent: int | None = Field(None, ge=1)
     time_budget: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = Field(
         None, gt=0
+    )
+    stall_timeout: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = (
+        Field(None, gt=0)
     )
 
     @property

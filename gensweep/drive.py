@@ -6,6 +6,7 @@ What a stop, or a death, leaves undone of this the next start does.
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from dataclasses import replace
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, Stopped
 from gensweep.executors.base import Executor
+from gensweep.faults import Fault, fault_of
 from gensweep.led import led
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -22,6 +24,7 @@ from gensweep.searchers.studies.dashboard import write_studies
 from gensweep.spaces.sweep import Sweep
 from gensweep.stopping import Request, Stops
 from gensweep.terminal import Display, say, waiting
+from gensweep.text import size
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
 from gensweep.verdict import Stop, Verdict, judge
@@ -57,7 +60,35 @@ def drive(
     told: Callable[[Verdict], None],
     stops: Stops,
 ) -> Verdict:
-    """Run what is left of a sweep whose folder this process holds; what went wrong on the way is in the verdict."""
+    """Run what is left of a sweep whose folder this process holds; what went wrong on the way is in the verdict.
+
+    Raises:
+        Stopped: its disk is full or fails. What was acknowledged is saved, and the message says how to go on.
+    """
+    try:
+        return _driven(sweep, folder, tracking_uri, executor, told, stops)
+    except OSError as error:
+        if fault_of(error) is not Fault.STORAGE:
+            raise
+        raise Stopped(_no_storage(folder, error)) from error
+
+
+def _no_storage(folder: SweepFolder, error: OSError) -> str:
+    free = shutil.disk_usage(folder.path).free
+    return (
+        f"{error.filename or folder.path}: {error.strerror or error}; {size(free)} are free there. Everything that was reported "
+        f"is saved. Make room, then: gensweep resume {folder.name}"
+    )
+
+
+def _driven(
+    sweep: Sweep,
+    folder: SweepFolder,
+    tracking_uri: str | None,
+    executor: Executor,
+    told: Callable[[Verdict], None],
+    stops: Stops,
+) -> Verdict:
     display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
     first_report = threading.Event()
 

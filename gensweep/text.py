@@ -84,6 +84,14 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.3g} min" if seconds < 7200 else f"{seconds / 3600:.3g} h"
 
 
+def size(n_bytes: float) -> str:
+    """Bytes for people: `512 bytes`, `3.5 MiB`."""
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if n_bytes >= 2**power:
+            return f"{n_bytes / 2**power:.3g} {unit}"
+    return f"{n_bytes:.0f} bytes"
+
+
 def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`.
 

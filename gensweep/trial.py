@@ -30,6 +30,7 @@ from gensweep.datasets.base import Dataset
 from gensweep.devices import name_of
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
+from gensweep.faults import Fault, fault_of
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
@@ -53,7 +54,9 @@ class Job:
     """A trial as an executor gets it: plain data. `metric` and `mode` say what "best" means.
 
     `folder` is the trial's, `sweep` the sweep's, of which driver `generation` handed it out. `copies` counts how often the
-    trial has taken the weights of another one. A confirmation is scored on the test split, once it is over.
+    trial has taken the weights of another one. A confirmation is scored on the test split, once it is over. `share` is how
+    many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
+    None: by its own pace.
     """
 
     number: int
@@ -68,6 +71,8 @@ class Job:
     threads: int = 1
     device: str = "cpu"
     is_confirmation: bool = False
+    share: int = 1
+    stall_timeout: float | None = None
 
     @property
     def objective(self) -> Objective:
@@ -106,17 +111,28 @@ class Report:
 
 @dataclass(frozen=True)
 class Failure:
-    """An error of the trial's own code, as data, so that an executor sees only the machine's faults as errors."""
+    """An error in a trial, as data. `fault` says which of the machine's it is; None: it is one of the trial's own code.
+
+    `place` is the error's type and where it was raised: the same for the same mistake, whatever its text holds.
+    """
 
     number: int
     reason: str
     details: str
+    fault: Fault | None = None
+    place: str = ""
 
     @classmethod
-    def of(cls, number: int, error: Exception) -> Failure:
+    def of(cls, number: int, error: BaseException) -> Failure:
         """The only place where an exception becomes a failure."""
         reason = str(error) if isinstance(error, GensweepError) else f"{type(error).__name__}: {error}"
-        return cls(number, redacted(reason), redacted("".join(traceback.format_exception(error))))
+        details = redacted("".join(traceback.format_exception(error)))
+        return cls(number, redacted(reason), details, fault_of(error), _place(error))
+
+
+def _place(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {frames[-1].filename}:{frames[-1].lineno}" if frames else type(error).__name__
 
 
 Said = Report | Failure
@@ -138,7 +154,7 @@ def _told(job: Job) -> Iterator[Said]:
     """The reports of a trial, and the error that ends them if one does."""
     try:
         yield from run_trial(job)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a library's exit is a mistake as any other
         yield Failure.of(job.number, error)
 
 

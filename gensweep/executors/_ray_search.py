@@ -109,4 +109,5 @@ class WorkLosses(_NotSaved, Callback):
         number = self.searcher.numbers.pop(trial.trial_id)
         file = Path(trial.error_file) if trial.error_file else None
         told = file.read_text(errors="replace") if file is not None and file.exists() else ""
-        self.searcher.guarded.ask(lambda work: work.lost(number, worker_loss.reason(told, self.logs)), None)
+        reason, fault = worker_loss.reason(told, self.logs), worker_loss.fault(told, self.logs)
+        self.searcher.guarded.ask(lambda work: work.lost(number, reason, fault), None)

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from gensweep.faults import Fault
 from gensweep.trial import Failure, Job, Report
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ class Work(Protocol):
         """Note what a job said; whether it stops here. A job that stops may come again from `next`, changed."""
         ...
 
-    def lost(self, number: int, reason: str) -> None:
+    def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
         """The machine took the process of this job. The reason is one line; what the process left to read may follow it."""
         ...
 

@@ -65,11 +65,11 @@ class RayTune(Executor):
 
     def run(self, work: Work) -> None:
         """See the contract."""
-        n, resources, guarded = self.n_at_once, self.cluster.resources, Guarded(work)
+        n, guarded = self.n_at_once, Guarded(work)
         searcher = WorkSearcher(guarded)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
-            tune.with_resources(Worker, {"cpu": resources.cpu, "gpu": resources.gpu}),
+            tune.with_resources(Worker, self._place),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
@@ -101,6 +101,13 @@ class RayTune(Executor):
             shutil.rmtree(self._scratch, ignore_errors=True)
         if guarded.error is not None:
             raise guarded.error
+
+    def _place(self, configuration: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """What a trial takes: its share of CPUs, as far as one node has so many."""
+        resources = self.cluster.resources
+        most = max((node.get("CPU", 0.0) for node in self.cluster.nodes), default=resources.cpu)
+        cpu = max(resources.cpu, min(resources.cpu * configuration["job"]["share"], most))
+        return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": resources.gpu}])
 
     def abandon(self) -> None:
         """Ray's processes end with this one; their folder would stay."""

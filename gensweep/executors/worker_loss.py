@@ -5,22 +5,60 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-LOST = "the worker's process or node was lost"
+from gensweep.faults import Fault
+
 _LINES = 40  # of what the process wrote
 _PID = re.compile(r"\bpid[:=] ?(\d+)")
 _ERROR = re.compile(
     r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)\b.*|Fatal Python error: .*|\*\*\* SIG\w+.*)$"
 )
 _DETAIL = re.compile(r"Worker exit detail: ([^.]+)\.")
+_HUNG = re.compile(r"^Timeout \(([\d:.]+)\)!$", re.MULTILINE)  # of faulthandler
+_PLACE = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
+_WORDS = {  # the first that is found counts
+    Fault.MEMORY: re.compile(
+        r"OutOfMemoryError|running low on memory|MemoryError|can't allocate memory|bad_alloc|out of memory \(OOM\)"
+    ),
+    Fault.DEVICE: re.compile(r"(?:CUDA|HIP|NCCL|cuDNN)\b.*\b[Ee]rror|AcceleratorError"),
+    Fault.STORAGE: re.compile(r"No space left on device|Disk quota exceeded"),
+    Fault.CRASH: re.compile(
+        r"Fatal Python error: (?!Aborted)|\*\*\* SIG(?:SEGV|BUS|ILL|FPE)|SystemExit|exit(?:ed with)? code (?!0\b)\d"
+        r"|INTENDED_USER_EXIT|USER_ERROR"
+    ),
+}
+
+
+def fault(told: str, logs: Path | None) -> Fault:
+    """Which fault it is. A process that was killed from outside, or whose node went, is LOST."""
+    written = _written(told, logs)
+    if _HUNG.search(written):
+        return Fault.HANG
+    said = f"{written}\n{_without_guesses(told)}"
+    return next((kind for kind, words in _WORDS.items() if words.search(said)), Fault.LOST)
 
 
 def reason(told: str, logs: Path | None) -> str:
     """A line that says it in short; below it what Ray `told`, and the last lines of the process where `logs` has them."""
     written = _written(told, logs)
-    short = _short(written) or _short(told) or next(iter(_DETAIL.findall(told)), "")
-    line = f"{LOST}: {short}" if short else LOST
+    short = _hang(written) or _short(written) or _short(told) or next(iter(_DETAIL.findall(told)), "")
+    what = fault(told, logs).value
+    line = f"{what}: {short}" if short else what
     parts = [told.strip(), f"The last lines of the process:\n{written}" if written else ""]
     return "\n\n".join([line, *filter(None, parts)])
+
+
+def _without_guesses(told: str) -> str:
+    """Ray lists what it might have been, whatever it was."""
+    return told.partition("Some common causes include")[0]
+
+
+def _hang(text: str) -> str:
+    """How long it said nothing, and where it was."""
+    if (found := _HUNG.search(text)) is None:
+        return ""
+    places = _PLACE.findall(text[found.end() :].rpartition("(most recent call first):")[2])  # the main thread is last
+    where = f" at {places[0][0]}:{places[0][1]} in {places[0][2]}" if places else ""
+    return f"no report for {found[1]}{where}"
 
 
 def _short(text: str) -> str:

@@ -43,8 +43,9 @@ class TrialRecord:
 
     `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
-    `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
-    last reported. `notes` are sentences on what to know of its numbers, and `device` names what it was trained on.
+    `evaluation_seconds` of evaluation, in the part of its life that counts. `faults` counts
+    those of the machine since it last reported, by their names, and `fault` is the one that it failed of. `notes` are
+    sentences on what to know of its numbers, and `device` names what it was trained on.
     """
 
     number: int
@@ -65,7 +66,8 @@ class TrialRecord:
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
     protocol: dict[str, str] = field(default_factory=dict)
-    losses: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    fault: str = ""
     notes: list[str] = field(default_factory=list)
     device: str = ""
     parent: int | None = None
@@ -76,6 +78,11 @@ class TrialRecord:
     def kind(self) -> Literal["search", "confirm"]:
         """Whether the search drew it, or it confirms what the search found."""
         return "search" if self.parent is None else "confirm"
+
+    @property
+    def losses(self) -> int:
+        """How often the machine took it since it last reported."""
+        return sum(self.faults.values())
 
     @property
     def folder_name(self) -> str:

@@ -126,7 +126,8 @@ def _continued(state: SweepState, record: TrialRecord, event: Event) -> None:
 
 
 def _lost(state: SweepState, record: TrialRecord, event: Event) -> None:
-    record.losses += 1
+    fault = event.get("fault", "LOST")
+    record.faults[fault] = record.faults.get(fault, 0) + 1
     _set_aside(state, record)
 
 
@@ -135,7 +136,7 @@ def _reported(state: SweepState, record: TrialRecord, event: Event) -> None:
         return  # the first report of an epoch counts, as for a trial that trained it again after a crash
     report = Reported(event["epoch"], event["step"], dict(event.get("scores", {})))
     record.reports.append(report)
-    record.losses = 0
+    record.faults = {}
     _reached(record, event)
     state.tell(record, Change("reported", record, report))
 
@@ -158,7 +159,7 @@ def _ended(state: SweepState, record: TrialRecord, event: Event) -> None:
         raise _damaged(
             event, f"ends a trial with the unknown outcome '{event.get('outcome')}' (known: {known})"
         ) from None
-    record.reason = event.get("reason", "")
+    record.reason, record.fault = event.get("reason", ""), event.get("fault", "")
     _reached(record, event)
     state.running.discard(record.number)
     state._unplaced.pop(record.number, None)

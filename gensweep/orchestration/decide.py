@@ -4,7 +4,7 @@ Wanted (a place is free)        -> continued, else a confirmation issued, else a
 Report                          -> reported if it is news; ended if the trial is over
 Entered (a report is entered)   -> ended or copied, where early stopping says so
 Failure                         -> ended
-Lost (the machine took it)      -> lost; ended too, when that was too often
+Lost (the machine took it)      -> lost; ended too, when that was too often for what it was
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from gensweep.axes.arms import Arm
 from gensweep.early_stopping.base import Copy, Stop, decision
 from gensweep.errors import Outcome
+from gensweep.faults import Fault
 from gensweep.ledger.history import Change, History, TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.objective import Objective
@@ -28,7 +29,6 @@ from gensweep.seeding import derive
 from gensweep.spaces.sweep import Sweep
 from gensweep.trial import Failure, Report
 
-MACHINE_RETRIES = 3  # workers that a trial may lose without a report between them
 SAME_ERRORS = 3  # the same error in the code, this often in a row and nothing else, ends the sweep early
 
 Event = dict[str, Any]
@@ -47,6 +47,7 @@ class Lost:
 
     number: int
     reason: str
+    fault: Fault = Fault.LOST
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,9 @@ class Mind:
             case Entered():
                 return self._judged(state, state.trials[said.number])
             case Lost():
-                return self._lost(state.trials[said.number], said.reason)
+                return self._lost(state.trials[said.number], said.reason, said.fault)
             case Failure():
-                return self._failed(state.trials[said.number], said.reason)
+                return self._failed(state.trials[said.number], said)
             case Report():
                 return self._reported(state, said)
 
@@ -160,18 +161,23 @@ class Mind:
             "configuration": configuration,
         }
 
-    def _lost(self, record: TrialRecord, reason: str) -> list[Event]:
+    def _lost(self, record: TrialRecord, reason: str, fault: Fault) -> list[Event]:
         if record.outcome is not None:
             return []
-        lost = {"event": "lost", "number": record.number, "reason": reason}
-        if record.losses < MACHINE_RETRIES:
+        lost = {"event": "lost", "number": record.number, "reason": reason, "fault": fault.name}
+        before = record.faults.get(fault.name, 0)
+        if fault.stops is not None or before < fault.tries:
             return [lost]
-        return [lost, _ended(record, Outcome.FAILED, f"its worker was lost {record.losses + 1} times, last: {reason}")]
+        how_often = f"{fault.value}, {before + 1} times without a report between"
+        return [lost, {**_ended(record, Outcome.FAILED, f"{how_often}: {reason}"), "fault": fault.name}]
 
-    def _failed(self, record: TrialRecord, reason: str) -> list[Event]:
+    def _failed(self, record: TrialRecord, failure: Failure) -> list[Event]:
+        if failure.fault is not None:
+            return self._lost(record, failure.reason, failure.fault)
         if record.outcome is not None:
             return []
-        return [{**_ended(record, Outcome.FAILED, reason), "error": f"{reason} at step {record.step}"}]
+        error = f"{failure.place or failure.reason} at step {record.step}"
+        return [{**_ended(record, Outcome.FAILED, failure.reason), "error": error}]
 
     def _reported(self, state: SweepState, report: Report) -> list[Event]:
         record = state.trials[report.number]

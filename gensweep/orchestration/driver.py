@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from gensweep.datasets import base as datasets
 from gensweep.errors import ConfigError, DamagedSweep
+from gensweep.faults import Fault
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -119,20 +121,33 @@ class Driver:
     def take(self, said: Report | Failure) -> bool:
         """Note what a worker said; whether its trial must stop now."""
         if isinstance(said, Failure):
-            self.folder.trial_of(self.state.trials[said.number]).write_file("error.txt", said.details.encode())
+            self._write_down(said.number, said.details)
         self._hear(said)
+        if isinstance(said, Failure) and said.fault is not None:
+            self._stop_for(said.fault, said.reason)
         if (error := self.mind.same_error(self.state)) is not None:
             self.request_stop(f"the same error in {len(self.state.errors)} trials in a row ({error})", 1)
         return said.number not in self.state.running or self.is_stopping
 
-    def lost(self, number: int, reason: str) -> None:
+    def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
         """The machine took the worker of trial `number`: it goes on from its checkpoint, unless that was too often."""
         if self.is_stopping:
             return
         line, _, details = reason.partition("\n")
-        self._hear(Lost(number, line))
+        self._hear(Lost(number, line, fault))
+        self._stop_for(fault, line)
         if details:
-            self.folder.trial_of(self.state.trials[number]).write_file("error.txt", reason.encode())
+            self._write_down(number, reason)
+
+    def _write_down(self, number: int, details: str) -> None:
+        """For people; what cannot be written on a full disk is lost, and the reason that the ledger has is not."""
+        with suppress(OSError):
+            self.folder.trial_of(self.state.trials[number]).write_file("error.txt", details.encode())
+
+    def _stop_for(self, fault: Fault, reason: str) -> None:
+        """A fault that a person must mend stops the sweep: its trials stay as they are, and no other one runs into it."""
+        if fault.stops is not None:
+            self.request_stop(f"{fault.value}: {reason}", fault.stops)
 
     def _hear(self, said: Said) -> list[Event]:
         """What follows from `said`, entered: all of it is durable, or the driver ends with the error."""
@@ -189,6 +204,8 @@ class Driver:
             copies=len(record.copies),
             is_confirmation=record.parent is not None,
             threads=resources.threads,
+            share=2 if Fault.MEMORY.name in record.faults else 1,
+            stall_timeout=resources.stall_timeout,
             device=resources.device,
         )
 

@@ -19,6 +19,7 @@ from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.ray_tune import RayTune
+from gensweep.faults import Fault
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import STATE, Failure, Job, Report
@@ -61,7 +62,7 @@ class Script:
             self.running.discard(said.number)
         return is_over or self.is_stopping
 
-    def lost(self, number: int, reason: str) -> None:
+    def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
         self.running.remove(number)
         self.told_lost.append((number, reason))
 
@@ -190,8 +191,8 @@ def test_a_killed_worker_is_told_once_and_its_trial_goes_on(
     cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]
 ) -> None:
     class Retrying(Script):
-        def lost(self, number: int, reason: str) -> None:
-            super().lost(number, reason)
+        def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
+            super().lost(number, reason, fault)
             self.jobs.append(jobs(0, epochs=5))
 
     def kill(said: Report | Failure) -> bool:

@@ -25,6 +25,7 @@ from gensweep.executors import private_folder, ray_cluster
 from gensweep.executors.private_folder import PrivateFolder
 from gensweep.executors.ray_cluster import RayCluster, imports
 from gensweep.executors.ray_tune import RayTune
+from gensweep.faults import Fault
 from gensweep.file_modes import private
 from gensweep.trial import Failure, Job, Report
 from tests.executors.listening import addresses, family
@@ -77,7 +78,7 @@ class Once:
         self.said.append(said)
         return False
 
-    def lost(self, number: int, reason: str) -> None:
+    def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
         self.lost_for.append(reason)
 
     def request_stop(self, reason: str, code: int) -> None:

@@ -11,10 +11,11 @@ from pydantic import Field
 
 from gensweep.early_stopping.base import Copy, Decision, EarlyStopping, GoOn, Stop
 from gensweep.errors import CannotRun, Outcome
+from gensweep.faults import Fault
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import fold
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.orchestration.decide import MACHINE_RETRIES, Lost, Mind, Wanted, trial_seed
+from gensweep.orchestration.decide import Lost, Mind, Wanted, trial_seed
 from gensweep.orchestration.driver import Driver
 from gensweep.spaces.sweep import Sweep, from_definition
 from gensweep.trial import Failure, Job, Report
@@ -142,22 +143,22 @@ def test_suggestions_depend_on_seed_and_position_and_not_on_restarts(tmp_path: P
 def test_a_lost_worker_is_retried_from_its_folder_a_few_times_and_then_counts_as_failed(tmp_path: Path) -> None:
     driver = start(tmp_path / "s", sweep({"samples": 1}))
     first = issue(driver)
-    for attempt in range(MACHINE_RETRIES):
+    for attempt in range(Fault.LOST.tries):
         driver.lost(first.number, "killed")
         assert issue(driver) == first
         assert driver.state.trials[first.number].losses == attempt + 1
     driver.lost(first.number, "killed")
     record = driver.state.trials[first.number]
     assert record.outcome is Outcome.FAILED
-    assert "lost 4 times" in record.reason
-    assert "killed" in record.reason
+    assert record.reason == "its process or node was lost, 4 times without a report between: killed"
+    assert record.fault == "LOST"
 
 
 def test_losses_between_which_a_trial_goes_on_do_not_end_it(tmp_path: Path) -> None:
     driver = start(tmp_path / "s", sweep({"samples": 1}))
     job = issue(driver)
     for epoch in range(1, 4):
-        for _ in range(MACHINE_RETRIES):
+        for _ in range(Fault.LOST.tries):
             driver.lost(job.number, "killed")
             issue(driver)
         driver.take(report(job, epoch, 1.0))
@@ -173,11 +174,11 @@ def test_what_a_lost_worker_left_is_kept_and_its_line_is_told(tmp_path: Path) ->
     assert kept.read_text() == "lost: MemoryError: no room\nThe last lines of the process:\nMemoryError: no room"
     assert [event["reason"] for event in events(driver, "lost")] == ["lost: MemoryError: no room"]
     kept.unlink()
-    for _ in range(MACHINE_RETRIES):
+    for _ in range(Fault.LOST.tries):
         assert issue(driver) == job
         driver.lost(job.number, "lost: MemoryError: no room")  # nothing was left to read
     assert not kept.exists()
-    assert record.reason == f"its worker was lost {MACHINE_RETRIES + 1} times, last: lost: MemoryError: no room"
+    assert record.reason.endswith("4 times without a report between: lost: MemoryError: no room")
 
 
 def test_a_loss_is_in_the_log_before_its_last_words_are_on_disk(
@@ -186,14 +187,81 @@ def test_a_loss_is_in_the_log_before_its_last_words_are_on_disk(
     """A disk that is full for the words must not hide the loss, or its trial would be tried for ever."""
     driver = start(tmp_path / "s", sweep())
     job = issue(driver)
+    known: list[str] = []
 
     def full(*_: Any) -> None:
+        known.extend(event["event"] for event in driver.folder.events.read())
         raise OSError("no space left")
 
     monkeypatch.setattr("gensweep.ledger.trial_folder.TrialFolder.write_file", full)
-    with pytest.raises(OSError, match="no space left"):
-        driver.lost(job.number, "killed\nits last words")
-    assert [event["event"] for event in driver.folder.events.read()][-1] == "lost"
+    driver.lost(job.number, "killed\nits last words")
+    assert known[-1] == "lost"
+
+
+TRIES = [(Fault.MEMORY, 1), (Fault.CRASH, 1), (Fault.HANG, 1), (Fault.DEVICE, 3), (Fault.LOST, 3)]
+
+
+@pytest.mark.parametrize(("fault", "tries"), TRIES)
+@pytest.mark.parametrize("how", ["a process that is lost", "an error that is caught"])
+def test_each_fault_is_tried_again_as_often_as_it_may_help(tmp_path: Path, fault: Fault, tries: int, how: str) -> None:
+    driver = start(tmp_path / "s", sweep({"samples": 1}))
+
+    def happens(number: int) -> None:
+        if how == "a process that is lost":
+            driver.lost(number, "x", fault)
+        else:
+            driver.take(Failure(number, "x", "", fault))
+
+    job = issue(driver)
+    for _ in range(tries):
+        happens(job.number)
+        again = issue(driver)
+        assert again.number == job.number
+        assert again.share == (2 if fault is Fault.MEMORY else 1)
+    driver.take(report(job, 1, 1.0))  # it went on: what was before counts no more
+    for _ in range(tries):
+        happens(job.number)
+        issue(driver)
+    happens(job.number)
+    record = driver.state.trials[job.number]
+    assert (record.outcome, record.fault) == (Outcome.FAILED, fault.name)
+    assert not driver.stop_reason
+
+
+def test_faults_of_several_kinds_are_counted_each(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep({"samples": 1}))
+    job = issue(driver)
+    for fault in (Fault.MEMORY, Fault.CRASH, Fault.LOST, Fault.HANG):
+        driver.lost(job.number, "x", fault)
+        assert issue(driver).number == job.number
+
+
+@pytest.mark.parametrize(("fault", "code"), [(Fault.STORAGE, 75), (Fault.DAMAGED, 5)])
+@pytest.mark.parametrize("how", ["a process that is lost", "an error that is caught"])
+def test_what_a_person_must_mend_stops_the_sweep_and_fails_no_trial(
+    tmp_path: Path, fault: Fault, code: int, how: str
+) -> None:
+    driver = start(tmp_path / "s", sweep())
+    one, other = issue(driver), issue(driver)
+    for job in (one, other):
+        if how == "a process that is lost":
+            driver.lost(job.number, "no space left", fault)
+        else:
+            assert driver.take(Failure(job.number, "no space left", "", fault))
+    assert (driver.stop_reason, driver.stop_code) == (f"{fault.value}: no space left", code)
+    assert [driver.state.trials[job.number].outcome for job in (one, other)] == [None, None]
+    driver.finish()
+    driver.folder._lease.release()  # type: ignore[union-attr]
+    later = start(tmp_path / "s", sweep())
+    assert {issue(later).number, issue(later).number} == {0, 1}
+    assert not later.stop_reason
+
+
+def test_errors_are_the_same_by_their_kind_and_place_whatever_they_say(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    for n in range(3):
+        driver.take(Failure(issue(driver).number, f"ValueError: at 0x7f{n}, 10:0{n}", "", None, "ValueError in a.py:7"))
+    assert driver.stop_code == 1
 
 
 def test_workers_lost_while_stopping_are_no_losses(tmp_path: Path) -> None:
