@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gensweep.configuration import Confirm
 from gensweep.credentials import redacted
-from gensweep.drive import cut_short, drive, judged
+from gensweep.drive import cut_short, drive, judged, leave
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
@@ -25,7 +25,7 @@ from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
-from gensweep.stopping import Request, Stops, asked_by_signals, tell
+from gensweep.stopping import Request, Stops, asked_by_signals
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
@@ -176,12 +176,7 @@ def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     def hung(reason: str) -> None:
-        request = Request(reason, Stopped.exit_code)
-        if parent := led():
-            parent.dying(request)
-        else:
-            tell(f"{reason}. What was reported is saved: gensweep resume {sweep.name} goes on from there.")
-        stops.leave(request.code)
+        leave(stops, Request(reason, Stopped.exit_code), sweep.name)
 
     return RayTune(cluster, path.resolve() / ".ray", hung)
 

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import NoReturn
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, Stopped
@@ -18,11 +19,12 @@ from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
 from gensweep.led import led
 from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies.dashboard import write_studies
 from gensweep.spaces.sweep import Sweep
-from gensweep.stopping import Request, Stops
+from gensweep.stopping import Request, Stops, tell
 from gensweep.terminal import Display, say, waiting
 from gensweep.text import size
 from gensweep.tracking.background import Background
@@ -31,6 +33,7 @@ from gensweep.verdict import Stop, Verdict, judge
 
 _JUDGING = "comparing"
 _REPORTING = "writing the report"
+_LOOKS = 1.0  # seconds from one look for a request to the next
 _IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
 
 
@@ -112,7 +115,7 @@ def _driven(
     say(f"starting the first trials; then opening MLflow at {redacted(projection.uri)}")
     background.start(after=first_report)
     try:
-        with display, _noting(driver):
+        with display, _noting(driver), _heeding(folder, stops):
             executor.run(driver)
         driver.finish()
     finally:
@@ -128,6 +131,37 @@ def _driven(
     if background.error:
         return replace(verdict, problem=_unusable(background.error, folder))
     return replace(verdict, problem=cut_short(folder, stops.first)) if driver.is_done and stops.first else verdict
+
+
+@contextmanager
+def _heeding(folder: SweepFolder, stops: Stops) -> Iterator[None]:
+    """Meanwhile heed what `gensweep stop` leaves in the folder."""
+    over, generation = threading.Event(), folder.generation()
+
+    def heed() -> None:
+        while not over.wait(_LOOKS):
+            if (found := asked(folder.path, generation)) is not None:
+                request = Request(f"gensweep stop on {found.by}", Stopped.exit_code)
+                stops.request(request)
+                if found.at_once:
+                    leave(stops, request, folder.name)
+
+    thread = threading.Thread(target=heed, name="gensweep-heed", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def leave(stops: Stops, request: Request, name: str) -> NoReturn:
+    """End this process at once, for a reason that its parent enters and tells, or that is told here."""
+    if parent := led():
+        parent.dying(request)
+    else:
+        tell(f"{request.reason}. What was reported is saved: gensweep resume {name} goes on from there.")
+    stops.leave(request.code)
 
 
 @contextmanager

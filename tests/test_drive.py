@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from gensweep.campaign import Where, conduct
 from gensweep.comparison import plots
 from gensweep.errors import Interrupted, Stopped
 from gensweep.executors.base import Work
+from gensweep.ledger.stop_request import ask
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report import page
 from gensweep.stopping import Request, Stops
@@ -164,3 +167,56 @@ def test_a_request_from_another_thread_stops_the_trials(
     assert isinstance(found.problem, Stopped)
     assert kinds(where)[-1] == "stopped"
     assert found.state.stopped == "SIGUSR1"
+
+
+def test_a_request_that_another_command_leaves_in_the_folder_stops_the_trials(
+    where: Where, follow: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drive, "_LOOKS", 0.01)
+
+    def waits(job: Job, work: Work) -> Iterator[Report]:
+        ask(where.runs / "small", at_once=False)
+        while not work.is_stopping:
+            time.sleep(0.01)
+        yield said(job, 2.0, None)
+
+    follow(waits)
+    found = conduct(small(), where)
+    assert isinstance(found.problem, Stopped)
+    assert found.problem.exit_code == 75
+    assert str(found.state.stopped).startswith("gensweep stop on ")
+    follow(completes)
+    assert conduct(small(), where).problem is None  # the request was not for this start
+
+
+def test_one_that_asks_for_now_ends_the_process_at_once_with_a_word(
+    where: Where, follow: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(drive, "_LOOKS", 0.01)
+    left: list[int] = []
+    monkeypatch.setattr(Stops, "leave", lambda self, code: left.append(code))
+
+    def waits(job: Job, work: Work) -> Iterator[Report]:
+        ask(where.runs / "small", at_once=True)
+        while not left:
+            time.sleep(0.01)
+        yield said(job, 2.0, None)
+
+    follow(waits)
+    conduct(small(), where)
+    assert left[0] == 75
+    assert "gensweep resume small goes on from there" in capfd.readouterr().err
+
+
+def test_a_full_disk_under_the_ledger_is_a_stop_with_what_to_do(
+    where: Where, follow: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    follow(completes)
+    monkeypatch.setattr("gensweep.ledger.events.append_at", full)
+    with pytest.raises(Stopped, match=r"No space left on device; .* are free there.*gensweep resume small") as raised:
+        conduct(small(), where)
+    assert raised.value.exit_code == 75
+
+
+def full(*_: Any, **__: Any) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device", "events.jsonl")

@@ -2,6 +2,7 @@
 
 program     the application and `main`
 running     run, resume, confirm, check, plan
+stopping    stop
 showing     ls, show, compare
 evaluating  evaluate
 following   ui, sync

@@ -9,12 +9,14 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 
+from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import Stopped
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
@@ -69,7 +71,7 @@ class RayTune(Executor):
         searcher = WorkSearcher(guarded)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
-            tune.with_resources(Worker, self._place),
+            tune.with_resources(Worker, partial(_place, self.cluster.resources, _most(self.cluster.nodes))),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
@@ -102,13 +104,6 @@ class RayTune(Executor):
         if guarded.error is not None:
             raise guarded.error
 
-    def _place(self, configuration: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """What a trial takes: its share of CPUs, as far as one node has so many."""
-        resources = self.cluster.resources
-        most = max((node.get("CPU", 0.0) for node in self.cluster.nodes), default=resources.cpu)
-        cpu = max(resources.cpu, min(resources.cpu * configuration["job"]["share"], most))
-        return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": resources.gpu}])
-
     def abandon(self) -> None:
         """Ray's processes end with this one; their folder would stay."""
         self.cluster.abandon()
@@ -116,6 +111,17 @@ class RayTune(Executor):
     def close(self) -> None:
         """Leave the cluster; a Ray that was started here ends."""
         self.cluster.close()
+
+
+def _most(nodes: Sequence[Mapping[str, Any]]) -> float:
+    """The CPUs of the node that has most."""
+    return max((node.get("CPU", 0.0) for node in nodes), default=0.0)
+
+
+def _place(resources: Resources, most: float, configuration: Mapping[str, Any]) -> tune.PlacementGroupFactory:
+    """What a trial takes: its share of CPUs, as far as one node has so many."""
+    cpu = max(resources.cpu, min(resources.cpu * configuration["job"]["share"], most))
+    return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": resources.gpu}])
 
 
 def _described(node: dict[str, Any]) -> dict[str, float]:
