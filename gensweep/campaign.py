@@ -6,7 +6,7 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,7 @@ from pathlib import Path
 from gensweep.configuration import Confirm
 from gensweep.credentials import redacted
 from gensweep.drive import cut_short, drive, judged, leave
-from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Stopped
+from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Outcome, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.led import led
@@ -32,6 +32,8 @@ from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
 from gensweep.verdict import Verdict, judge
 
+_LONGEST_COUNT = 9  # digits
+
 
 @dataclass(frozen=True)
 class Where:
@@ -47,10 +49,13 @@ def nobody(_: Verdict) -> None:
     """Is told nothing."""
 
 
-def conduct(sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody) -> Verdict:
+def conduct(
+    sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody, retry: Collection[int] = ()
+) -> Verdict:
     """Run a sweep, or go on with it where it stands. What went wrong on the way is in the verdict.
 
-    `told` gets the verdict as soon as there is one: what the scores mean, the report and MLflow's copy come after it.
+    `retry` are trials that failed and are taken up again. `told` gets the verdict as soon as there is one: what the scores
+    mean, the report and MLflow's copy come after it.
 
     Raises:
         ConfigError: the data or an extractor cannot be read, or the folder holds another sweep of this name.
@@ -60,17 +65,19 @@ def conduct(sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody
     parent = led()
     stops = parent.stops if parent else Stops()
     with asked_by_signals(stops):
-        return _conducted(sweep, where, told, stops)
+        return _conducted(sweep, where, told, stops, retry)
 
 
-def _conducted(sweep: Sweep, where: Where, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
+def _conducted(
+    sweep: Sweep, where: Where, told: Callable[[Verdict], None], stops: Stops, retry: Collection[int]
+) -> Verdict:
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
     uri = store_of(path, where.tracking_uri)
     _say_if(disbelieved(path, where.tracking_uri))
-    if is_done(path, sweep):
+    if not retry and is_done(path, sweep):
         n = len(SweepFolder.open(path).state().trials)
         say(
             f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
@@ -90,7 +97,7 @@ def _conducted(sweep: Sweep, where: Where, told: Callable[[Verdict], None], stop
         folder = _folder(sweep, path, surroundings)
         with folder.hold():
             _bring_level(folder, sweep, surroundings)
-            return drive(sweep, folder, where.tracking_uri, executor, told, stops)
+            return drive(sweep, folder, where.tracking_uri, executor, told, stops, retry)
 
 
 def is_done(path: Path, sweep: Sweep) -> bool:
@@ -104,8 +111,8 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     return Mind(sweep, issue).is_done(folder.state())
 
 
-def continued(folder: SweepFolder, samples: int | None = None, confirm: Confirm | None = None) -> Sweep:
-    """The sweep of a folder, with more `samples` for each arm, or more that is confirmed, where they are given.
+def continued(folder: SweepFolder, samples: str | None = None, confirm: Confirm | None = None) -> Sweep:
+    """The sweep of a folder, with more `samples` for each arm (40, or +8), or more that is confirmed, where they are given.
 
     Raises:
         ConfigError: that is less than it has, or its definition cannot be read.
@@ -124,11 +131,35 @@ def continued(folder: SweepFolder, samples: int | None = None, confirm: Confirm 
         return changed
     if samples is None:
         return sweep
-    now = sweep.search.samples
-    if now is None or samples < now:
+    asked = _asked(samples, now := sweep.search.samples)
+    if now is None or asked < now:
         has = f"{now} for each arm" if now else "no limit"
         raise ConfigError(f"--samples {samples}: {folder.name} has {has}, and only more can be asked for.")
-    return from_definition({**folder.definition, "search": {**sweep.definition()["search"], "samples": samples}})
+    return from_definition({**folder.definition, "search": {**sweep.definition()["search"], "samples": asked}})
+
+
+def _asked(samples: str, now: int | None) -> int:
+    """`40` is how many there shall be, `+8` how many more."""
+    if not samples.removeprefix("+").isdecimal() or len(samples) > _LONGEST_COUNT:
+        raise ConfigError(f"--samples {samples}: is no number of trials for each arm. Write 40, or +8 for 8 more.")
+    return int(samples) + (now or 0 if samples.startswith("+") else 0)
+
+
+def failed(folder: SweepFolder, said: str) -> list[int]:
+    """The trials that `said` names to be tried again: `all` that failed, or numbers as in 3,7.
+
+    Raises:
+        ConfigError: one of them is none that failed, or none did.
+    """
+    numbers = [n for n, record in folder.state().trials.items() if record.outcome is Outcome.FAILED]
+    known = f"Failed: {', '.join(map(str, numbers))}" if numbers else "None failed"
+    if said.strip() == "all" and numbers:
+        return numbers
+    words = [word.strip() for word in said.split(",")]
+    asked = [int(word) if word.isdecimal() else -1 for word in words]
+    if wrong := [word for word, number in zip(words, asked, strict=True) if number not in numbers]:
+        raise ConfigError(f"--retry-failed {said}: {folder.name} has no trial {wrong[0]} that failed. {known}.")
+    return sorted(set(asked))
 
 
 def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NoReturn
@@ -55,13 +55,14 @@ def judged(
     return verdict
 
 
-def drive(
+def drive(  # noqa: PLR0913 -- what one start is made of
     sweep: Sweep,
     folder: SweepFolder,
     tracking_uri: str | None,
     executor: Executor,
     told: Callable[[Verdict], None],
     stops: Stops,
+    retry: Collection[int] = (),
 ) -> Verdict:
     """Run what is left of a sweep whose folder this process holds; what went wrong on the way is in the verdict.
 
@@ -69,7 +70,7 @@ def drive(
         Stopped: its disk is full or fails. What was acknowledged is saved, and the message says how to go on.
     """
     try:
-        return _driven(sweep, folder, tracking_uri, executor, told, stops)
+        return _driven(sweep, folder, tracking_uri, executor, told, stops, retry)
     except OSError as error:
         if fault_of(error) is not Fault.STORAGE:
             raise
@@ -84,13 +85,14 @@ def _no_storage(folder: SweepFolder, error: OSError) -> str:
     )
 
 
-def _driven(
+def _driven(  # noqa: PLR0913
     sweep: Sweep,
     folder: SweepFolder,
     tracking_uri: str | None,
     executor: Executor,
     told: Callable[[Verdict], None],
     stops: Stops,
+    retry: Collection[int] = (),
 ) -> Verdict:
     display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
     first_report = threading.Event()
@@ -109,6 +111,7 @@ def _driven(
 
     background = Background(projection, say=display.say, refused=refused)
     driver.start(pid=os.getpid(), at_once=executor.n_at_once)
+    driver.retry(retry)
     if parent := led():
         parent.begun(folder.path)
     stops.tell(lambda request: driver.request_stop(request.reason, request.code))

@@ -154,14 +154,15 @@ def test_only_a_sweep_whose_every_trial_has_ended_is_done(where: Where, scripted
 def test_more_samples_go_on_with_it(where: Where, scripted: Callable[[Script], Scripted]) -> None:
     scripted(completes)
     folder = conduct(small("more"), where).folder
-    assert continued(folder).search.samples == continued(folder, 2).search.samples == 2  # as many are no mistake
+    for as_many in (None, "2", "+0"):
+        assert continued(folder, as_many).search.samples == 2  # which are no mistake
     executor = scripted(completes)
-    more = conduct(continued(folder, 3), where)
+    more = conduct(continued(folder, "+1"), where)
     assert [job.number for job in executor.jobs] == [4, 5]
     assert len(more.trials.rows) == 6
     assert SweepFolder.open(folder.path).definition["search"]["samples"] == 3
     with pytest.raises(ConfigError, match="only more can be asked for"):
-        conduct(continued(SweepFolder.open(folder.path), 1), where)
+        conduct(continued(SweepFolder.open(folder.path), "1"), where)
 
 
 def test_failed_trials_are_a_problem_of_a_verdict_that_is_whole(
@@ -431,7 +432,7 @@ def test_the_store_of_earlier_is_the_one_that_is_checked(
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "cache"))
     remember(folder.path, f"sqlite:///{earlier}", "0" * 32)
     with pytest.raises(CannotRun, match=r"earlier\.db cannot be used"):
-        conduct(continued(folder, 3), replace(where, tracking_uri=None))
+        conduct(continued(folder, "3"), replace(where, tracking_uri=None))
     assert not (tmp_path / "mlflow.db").exists()
 
 

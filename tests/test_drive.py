@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,16 +13,16 @@ from typing import Any
 import pytest
 
 from gensweep import campaign, drive
-from gensweep.campaign import Where, conduct
+from gensweep.campaign import Where, conduct, failed
 from gensweep.comparison import plots
-from gensweep.errors import Interrupted, Stopped
+from gensweep.errors import ConfigError, Interrupted, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.ledger.stop_request import ask
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report import page
 from gensweep.stopping import Request, Stops
 from gensweep.tracking.projection import Projection
-from gensweep.trial import Job, Report
+from gensweep.trial import Failure, Job, Report
 from gensweep.verdict import Verdict
 from tests.scripted_executor import Script, Scripted, completes, said, small
 from tests.tracking.memory_store import MemoryStore
@@ -220,3 +221,53 @@ def test_a_full_disk_under_the_ledger_is_a_stop_with_what_to_do(
 
 def full(*_: Any, **__: Any) -> int:
     raise OSError(errno.ENOSPC, "No space left on device", "events.jsonl")
+
+
+def test_what_failed_is_taken_up_again_and_then_counts_as_if_it_never_had(
+    where: Where, follow: Callable[[Script], None]
+) -> None:
+    def some_fail(job: Job, work: Work) -> Iterator[Report | Failure]:
+        yield Failure(job.number, "ValueError: no", "") if job.number in (1, 2) else said(job, 5.0 - job.number)
+
+    follow(some_fail)
+    folder = conduct(small(), where).folder
+    assert failed(folder, "all") == [1, 2]
+    follow(completes)
+    found = conduct(small(), where, retry=failed(folder, "2"))
+    assert [record.outcome for record in found.state.trials.values()] == [
+        Outcome.COMPLETED, Outcome.FAILED, Outcome.COMPLETED, Outcome.COMPLETED
+    ]  # fmt: skip
+    assert kinds(where).count("retried") == 1
+    assert kinds(where)[-1] == "closed"
+    found = conduct(small(), where, retry=failed(folder, "all"))
+    assert found.problem is None
+    again = SweepFolder.open(where.runs / "small").state()
+    assert again.closed
+    assert again.arms == found.state.arms
+    assert [arm.n_live for arm in again.arms.values()] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("0", "trial 0 that failed. Failed: 1"),
+        ("1,x", "trial x"),
+        ("", "trial "),
+        ("1,9", "trial 9"),
+        ("-1", "trial -1"),
+    ],
+)
+def test_only_what_failed_can_be_tried_again(
+    where: Where, follow: Callable[[Script], None], asked: str, told: str
+) -> None:
+    follow(lambda job, work: iter([Failure(1, "no", "") if job.number == 1 else said(job, 1.0)]))
+    folder = conduct(small(), where).folder
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        failed(folder, asked)
+
+
+def test_where_nothing_failed_nothing_can_be_tried_again(where: Where, follow: Callable[[Script], None]) -> None:
+    follow(completes)
+    folder = conduct(small(), where).folder
+    with pytest.raises(ConfigError, match="None failed"):
+        failed(folder, "all")

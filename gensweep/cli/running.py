@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -70,7 +71,19 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
     samples: Annotated[
-        int | None, typer.Option(help="ask for more trials an arm than the sweep was begun with")
+        str | None,
+        typer.Option(
+            help="ask for more trials an arm than the sweep has: 40 in all, or +8", metavar="N|+N", show_default=False
+        ),
+    ] = None,
+    retry_failed: Annotated[
+        str | None,
+        typer.Option(
+            "--retry-failed",
+            help="take up trials that failed, once what they failed of is mended",
+            metavar="all|3,7",
+            show_default=False,
+        ),
     ] = None,
     trust: Trust = None,
     shared: Shared = False,
@@ -79,16 +92,18 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
 
     Examples:
       gensweep resume wae
-      gensweep resume wae --samples 40
+      gensweep resume wae --samples +20
+      gensweep resume wae --retry-failed all
     """
     trust_these(trust)
     folder = sweep_named(name, runs)
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
-    from gensweep.campaign import Where, continued
+    from gensweep.campaign import Where, continued, failed
 
-    _conduct(continued(folder, samples), Where(runs, address, tracking_uri, in_process))
+    sweep, retry = continued(folder, samples), failed(folder, retry_failed) if retry_failed is not None else []
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process), retry)
 
 
 def confirm(  # noqa: PLR0913 -- the options of a command are its interface
@@ -174,7 +189,7 @@ def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) ->
     return sweep, left
 
 
-def _conduct(sweep: Sweep, where: Where) -> None:
+def _conduct(sweep: Sweep, where: Where, retry: Sequence[int] = ()) -> None:
     """Run it, and print what came of it also where something went wrong; then the exit code says so."""
     from gensweep.campaign import conduct
     from gensweep.cli.output import print_answer, print_rest
@@ -184,7 +199,7 @@ def _conduct(sweep: Sweep, where: Where) -> None:
         if not isinstance(verdict.problem, Stopped):
             print_answer(verdict)
 
-    verdict = conduct(sweep, where, told)
+    verdict = conduct(sweep, where, told, retry)
     try:
         if not isinstance(verdict.problem, Stopped):
             print_rest(verdict, where.tracking_uri)

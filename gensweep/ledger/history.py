@@ -146,6 +146,12 @@ class History:
         self.n_live += (change.kind == "issued") - (change.kind == "ended")
         self._changes.append(change)
 
+    def reopen(self, record: TrialRecord) -> None:
+        """A trial that had ended goes on: whoever decides from here on sees a search in which it never had."""
+        self._changes = [change for change in self._changes if not (change.kind == "ended" and change.record is record)]
+        self._folds.clear()
+        self.n_live += 1
+
     def fold(self, key: Hashable, start: Callable[[], T], step: Callable[[T, Change], None]) -> T:
         """`start()` after a `step` for every change so far. Kept under `key`, so that each change is met once.
 

@@ -63,7 +63,7 @@ class SweepState:
         kind = event.get("event")
         if not isinstance(kind, str):
             raise _damaged(event, "is of no kind")
-        if kind not in _OF_THE_SWEEP and kind not in _OF_A_TRIAL:
+        if kind not in _OF_THE_SWEEP and kind not in _OF_A_TRIAL and kind != "retried":
             return
         if wrong := mistake(event):
             raise _damaged(event, wrong)
@@ -79,8 +79,21 @@ class SweepState:
         record = self.trials.get(event["number"])
         if record is None:
             raise _damaged(event, f"speaks of trial {event['number']}, which was never issued")
-        if record.outcome is None:  # what ended has ended: an orphan's last words change nothing
+        if kind == "retried":
+            self._reopen(record)
+        elif record.outcome is None:  # what ended has ended: an orphan's last words change nothing
             _OF_A_TRIAL[kind](self, record, event)
+
+    def _reopen(self, record: TrialRecord) -> None:
+        """A trial that failed waits to be trained again, from its checkpoint."""
+        if record.outcome is not Outcome.FAILED:
+            return
+        record.outcome, record.reason, record.fault, record.faults = None, "", "", {}
+        self.finished = self.closed = False
+        self.errors = []
+        self._unplaced[record.number] = record
+        if record.parent is None:
+            self.history(record.arm).reopen(record)
 
 
 def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:

@@ -9,12 +9,12 @@ from the sweep's folder at each start, so a driver that was killed is continued 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from gensweep.datasets import base as datasets
-from gensweep.errors import ConfigError, DamagedSweep
+from gensweep.errors import ConfigError, DamagedSweep, Outcome
 from gensweep.faults import Fault
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -87,6 +87,10 @@ class Driver:
     def start(self, **facts: Any) -> None:
         """Note that this driver begins: what an earlier one left running waits to be continued."""
         self._enter([{"event": "started", **facts}])
+
+    def retry(self, numbers: Iterable[int]) -> None:
+        """Take up trials that failed, from their checkpoints: what they failed of was mended."""
+        self._enter([{"event": "retried", "number": number} for number in numbers])
 
     def finish(self) -> None:
         """Note how the training ended: finished, or stopped with its reason."""
@@ -186,7 +190,7 @@ class Driver:
         self.folder.events.append_many(events)
         for number in dict.fromkeys(event["number"] for event in events if "number" in event):
             record = self.state.trials[number]
-            if record.outcome is not None:
+            if record.outcome not in (None, Outcome.FAILED):  # what failed may be taken up again
                 self.folder.trial_of(record).finish()
             self._on_change(record)
 
