@@ -19,6 +19,7 @@ from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Outcome, Stopp
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.led import led
+from gensweep.ledger import environment
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
@@ -30,6 +31,7 @@ from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
+from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Verdict, judge
 
 _LONGEST_COUNT = 9  # digits
@@ -84,6 +86,7 @@ def _conducted(
             f"gensweep resume {sweep.name} --samples N"
         )
         return _again(SweepFolder.open(path.resolve()), uri, told, stops)
+    _refuse_another_schema(path)
     _refuse_unwritable(path)
     check_reachable(uri)
     stops.refuse()
@@ -251,6 +254,23 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
             + "\n  ".join(lines)
             + f"\nGive this one another name (name=...), move {path} away, or go on with the old one as it is: gensweep "
             f"resume {sweep.name}"
+        )
+
+
+def _refuse_another_schema(path: Path) -> None:
+    """Raise where the trials that are there would have other numbers today; say where only a library is another one."""
+    if not (path / "sweep.yaml").exists():
+        return
+    state = SweepFolder.open(path).state()
+    if state.trials and state.trial_schema not in (None, TRIAL_SCHEMA):
+        raise ConfigError(
+            f"{path}: its trials are of schema {state.trial_schema}, and this gensweep trains those of schema {TRIAL_SCHEMA}: "
+            f"the same configuration gives other numbers, so that they cannot be compared. Go on with the gensweep that began it, or "
+            f"begin anew under another name (name=...)."
+        )
+    if changed := environment.changes(state.versions, environment.versions()):
+        say(
+            f"{path.name} goes on with other versions: {', '.join(changed)}. Its numbers may differ in their last digits."
         )
 
 

@@ -18,6 +18,7 @@ from gensweep.errors import CannotRun, Stopped
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
 from gensweep.led import led
+from gensweep.ledger import environment
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -29,6 +30,7 @@ from gensweep.terminal import Display, say, waiting
 from gensweep.text import size
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
+from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Stop, Verdict, judge
 
 _JUDGING = "comparing"
@@ -110,7 +112,9 @@ def _driven(  # noqa: PLR0913
         driver.request_stop("what the tracking store says", error.exit_code)
 
     background = Background(projection, say=display.say, refused=refused)
-    driver.start(pid=os.getpid(), at_once=executor.n_at_once)
+    driver.start(
+        pid=os.getpid(), at_once=executor.n_at_once, versions=environment.versions(), trial_schema=TRIAL_SCHEMA
+    )
     driver.retry(retry)
     if parent := led():
         parent.begun(folder.path)

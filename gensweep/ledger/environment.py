@@ -6,6 +6,7 @@ import os
 import platform
 import socket
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
@@ -18,11 +19,30 @@ def describe() -> dict[str, Any]:
         "gensweep": _version("gensweep"),
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "versions": {name: _version(distribution) for name, distribution in LIBRARIES.items()},
+        "versions": versions(),
         "git": _git_state(),
         "hostname": socket.gethostname(),
         "cpu_count": os.cpu_count(),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of the libraries that numbers come from, those that are installed."""
+    found = {name: _version(distribution) for name, distribution in LIBRARIES.items()}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What is another version than before, as in `torch 2.12.0 -> 2.13.0`; what was not there before is no change.
+
+    >>> changes({"torch": "2.12.0", "numpy": "2.4.6"}, {"torch": "2.13.0", "numpy": "2.4.6", "ray": "2.60.0"})
+    ['torch 2.12.0 -> 2.13.0']
+    """
+    return [
+        f"{name} {before[name]} -> {version}"
+        for name, version in now.items()
+        if name in before and version != before[name]
+    ]
 
 
 def _version(distribution: str) -> str | None:

@@ -19,6 +19,7 @@ class SweepState:
 
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
     of them failed; `stopped` says why the training was stopped, and `closed` that all that follows from it is written too.
+    `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give.
     """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
@@ -29,6 +30,8 @@ class SweepState:
     finished: bool = False
     stopped: str | None = None
     closed: bool = False
+    versions: dict[str, str] = field(default_factory=dict)
+    trial_schema: int | None = None
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
     def live(self) -> list[TrialRecord]:
@@ -106,6 +109,8 @@ def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
 
 def _started(state: SweepState, event: Event) -> None:
     state.stopped, state.errors, state.closed = None, [], False
+    state.versions = dict(event.get("versions", {}))
+    state.trial_schema = event.get("trial_schema", state.trial_schema)
     state._unplaced.update({number: state.trials[number] for number in state.running})
     state.running.clear()
 
