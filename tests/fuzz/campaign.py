@@ -153,11 +153,18 @@ def command(line: str) -> tuple[int | None, str]:
         signal.alarm(0)
 
 
+class _Forgetful(MemoryStore):
+    """Thousands of pages would fill the memory."""
+
+    def add_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+        path.read_bytes()
+
+
 @contextlib.contextmanager
 def prepared(guard: Path) -> Iterator[None]:
     """Runs are kept in memory, figures are not drawn, and nobody waits for a stopped trial."""
     environment = {"GENSWEEP_CACHE": str(guard / "cache"), "GENSWEEP_TRUSTED": ""}
-    store = MemoryStore()
+    store = _Forgetful()
     projection = functools.partial(Projection, open_store=lambda _: store)
     with (
         mock.patch.dict("os.environ", environment), mock.patch.object(campaign, "Projection", projection),
