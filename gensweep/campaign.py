@@ -265,8 +265,8 @@ def _refuse_another_schema(path: Path) -> None:
     if state.trials and state.trial_schema not in (None, TRIAL_SCHEMA):
         raise ConfigError(
             f"{path}: its trials are of schema {state.trial_schema}, and this gensweep trains those of schema {TRIAL_SCHEMA}: "
-            f"the same configuration gives other numbers, so that they cannot be compared. Go on with the gensweep that began it, or "
-            f"begin anew under another name (name=...)."
+            "the same configuration gives other numbers, which cannot be compared. Go on with the gensweep that began it, or "
+            "begin anew under another name (name=...)."
         )
     if changed := environment.changes(state.versions, environment.versions()):
         say(

@@ -51,8 +51,8 @@ def ui(
         return
     try:
         with (
-            pages.ended_by_signals(),
-            pages.Pages(uri, port, locked=not no_auth, artifacts=artifacts or ()) as shown,
+            pages.ended_by_signals() as ending,
+            pages.Pages(uri, port, locked=not no_auth, artifacts=artifacts or (), ending=ending) as shown,
         ):
             if is_new:
                 print(f"gensweep: there was no {file}: a new and empty store was made.", file=sys.stderr, flush=True)

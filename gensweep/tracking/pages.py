@@ -27,7 +27,7 @@ from gensweep.tracking.store import artifact_folder, artifact_roots, check_reach
 
 _PAUSE = 0.1
 _CONNECT_SECONDS = 5.0
-_ENDING = (signal.SIGTERM, signal.SIGHUP)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEEPER = Path(__file__).with_name("_keeper.py")
 _SETTINGS = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -50,6 +50,20 @@ class Ended(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.code = 128 + number
+
+
+class Ending:
+    """Whether a signal asked for the end. It is raised where that breaks nothing, not in the middle of whatever runs."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+    def refuse(self) -> None:
+        """Raise Ended, or KeyboardInterrupt after Ctrl-C, where a signal came."""
+        if self.number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if self.number is not None:
+            raise Ended(self.number)
 
 
 def ui_command(uri: str, port: int, app: str) -> list[str]:
@@ -115,14 +129,25 @@ def running_server(uri: str) -> str | None:
 class Pages:
     """A server of MLflow's pages for a database, as a context: leaving it ends the server and all that it started.
 
+    It is left by Ended or KeyboardInterrupt once `ending` has noted a signal.
+
     The port is this process's from the beginning: who took it while MLflow starts would be sent the password.
 
     Raises, on entering:
         CannotRun: something else listens on `port`, the store cannot be used, or the server ended before it answered.
     """
 
-    def __init__(self, uri: str, port: int = 5000, *, locked: bool = True, artifacts: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        uri: str,
+        port: int = 5000,
+        *,
+        locked: bool = True,
+        artifacts: Sequence[Path] = (),
+        ending: Ending | None = None,
+    ) -> None:
         self.uri, self.port = uri, port
+        self._ending = ending or Ending()
         self._locked, self._artifacts = locked, artifacts
         self.url = f"http://127.0.0.1:{port}"
         self._lines: deque[str] = deque(maxlen=_LAST_LINES)
@@ -186,6 +211,7 @@ class Pages:
         return False
 
     def _refuse_ended(self, deadline: float = math.inf) -> None:
+        self._ending.refuse()
         if time.monotonic() > deadline:
             raise CannotRun(self._with_last_lines(f"does not answer within {_LIMIT:g} s"))
         if (code := self._keeper.poll()) is not None:
@@ -206,21 +232,16 @@ class Pages:
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP an exception, as Ctrl-C is one, so that contexts are left.
-
-    Ctrl-C too where it was ignored, as it is for what a script starts in the background.
-    """
+def ended_by_signals() -> Iterator[Ending]:
+    """Meanwhile Ctrl-C, SIGTERM and SIGHUP are noted; Ctrl-C too where it was ignored, as in the background of a script."""
+    ending = Ending()
 
     def end(number: int, _frame: FrameType | None) -> None:
-        for one in _ENDING:
-            signal.signal(one, signal.SIG_IGN)  # a second one must not interrupt the ending
-        raise Ended(number)
+        ending.number = ending.number or number
 
     before = {number: signal.signal(number, end) for number in _ENDING}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        yield
+        yield ending
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
