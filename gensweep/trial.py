@@ -30,6 +30,7 @@ from gensweep.datasets.base import Dataset
 from gensweep.devices import name_of
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
+from gensweep.layers import Undrawn
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
@@ -438,7 +439,7 @@ def size_of_networks(configuration: TrialConfiguration) -> int:
     """How many bytes the networks of a configuration take, without taking them; 0 where that cannot be told."""
     setting = _setting(configuration)  # outside: what is read of the data is real
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Undrawn():
             networks = configuration.family.game(setting).networks.values()
     except NotImplementedError:  # masks are computed from values
         return 0

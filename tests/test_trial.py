@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
 from gensweep.families.base import Likelihood
 from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, trial_key
+from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, size_of_networks, trial_key
 from tests.conftest import job, small_configuration
 
 FAMILIES = [
@@ -276,3 +277,24 @@ def test_a_metric_has_notes_too(tmp_path: Path) -> None:
     assert last.scores["sinkhorn_divergence.unconverged"] == 1
     assert len(last.notes) == 1
     assert last.notes[0].startswith("sinkhorn_divergence.unconverged: the steps of the transport ended before")
+
+
+@pytest.mark.parametrize("family", ["vae", "flow", {"name": "wgan", "constraint": "spectral_norm"}])
+@pytest.mark.parametrize("network", ["mlp", "conv", "resnet"])
+def test_the_size_of_networks_is_told_without_taking_or_drawing_them(
+    family: Any, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        sys.modules, "torch._dynamo", None
+    )  # torch's compiler, which nobody here needs: it loads for 2 s
+    configuration = TrialConfiguration.model_validate(small_configuration(family) | {"network": network})
+    found = size_of_networks(configuration)
+    networks = build_game(configuration).networks.values()
+    tensors = {id(t): t for net in networks for t in (*net.parameters(), *net.buffers())}
+    assert found == sum(t.nbytes for t in tensors.values()) > 0
+
+
+def test_the_size_of_networks_whose_masks_are_computed_from_values_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)
+    configuration = TrialConfiguration.model_validate(small_configuration("autoregressive"))
+    assert size_of_networks(configuration) == 0
