@@ -141,7 +141,7 @@ def last_layer(layer: Layer, fan_in: int) -> Layer:
 class Undrawn(TorchFunctionMode):
     """Within it weights keep what memory holds: of networks on the device `meta`, which have shapes and no values.
 
-    A draw there would load torch's compiler, which takes two seconds.
+    A draw there would load torch's compiler, which takes two seconds. What counts is real: masks are computed of it.
     """
 
     def __torch_function__(
@@ -151,6 +151,8 @@ class Undrawn(TorchFunctionMode):
         given = kwargs or {}
         if func in _DRAWS:
             return args[0] if args else given["tensor"]
+        if func is torch.arange:
+            given = {**given, "device": "cpu"}
         return func(*args, **given)
 
 

@@ -436,14 +436,14 @@ def build_game(configuration: TrialConfiguration) -> Game:
 
 
 def size_of_networks(configuration: TrialConfiguration) -> int:
-    """How many bytes the networks of a configuration take, without taking them; 0 where that cannot be told."""
+    """How many bytes a checkpoint holds of the networks of a configuration at least, without taking them; 0 where untold."""
     setting = _setting(configuration)  # outside: what is read of the data is real
     try:
         with torch.device("meta"), Undrawn():
             networks = configuration.family.game(setting).networks.values()
-    except NotImplementedError:  # masks are computed from values
+    except NotImplementedError:  # a plug-in's masks may be computed from values
         return 0
-    tensors = {id(t): t for network in networks for t in (*network.parameters(), *network.buffers())}
+    tensors = {id(t): t for network in networks for t in network.state_dict(keep_vars=True).values()}
     return sum(t.nbytes for t in tensors.values())
 
 

@@ -222,7 +222,7 @@ class LevelConditionals(nn.Module):
         self.network, self.shape, self.bounds = network, shape, bounds
         self.n_levels, n_own = levels
         self.n_cells = n_own or self.n_levels
-        own = torch.arange(self.n_cells).double()  # of whole numbers: one of floats has no size without the compiler
+        own = torch.arange(self.n_cells, dtype=torch.float64)
         level_of = torch.round(own * (self.n_levels - 1) / (self.n_cells - 1))
         cells = torch.bincount(level_of.long(), minlength=self.n_levels)
         low, high = bounds
