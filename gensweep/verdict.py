@@ -18,7 +18,7 @@ from gensweep.evaluation.sanity import ROWS, sanity
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.report import page
+from gensweep.report import figures, page
 from gensweep.report.content import content_of
 from gensweep.spaces.due import due
 from gensweep.studies.ground_truth import GroundTruth, ground_truth
@@ -82,9 +82,11 @@ class Verdict:
         if self.ground_truth:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
-            report.write(self.comparison, self.report.parent, self.sanity)
-            if not self.stopped:  # who said stop does not wait for pictures; `gensweep report` makes them
-                page.write(self.folder, content_of(self.folder, self.state, self.comparison, self.sanity))
+            content, destination = content_of(self.folder, self.state, self.comparison, self.sanity), self.report.parent
+            pictures = figures.write_pictures(self.folder, content, destination)
+            report.write(self.comparison, destination, self.sanity, pictures)
+            if not self.stopped:  # who said stop does not wait for pictures of models; `gensweep report` makes them
+                page.write(self.folder, content)
 
     def with_baselines(self, progress: Callable[[str], None] = lambda _: None, patience: float = _PATIENCE) -> Verdict:
         """The verdict with what the scores mean: floors, and models that learn nothing, on the split that it is about.

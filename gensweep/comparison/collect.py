@@ -137,6 +137,11 @@ def loss(row: Mapping[str, Any], objective: Objective) -> float:
     return objective.loss(value) if row["outcome"] in CAN_SCORE and value is not None else math.inf
 
 
+def lacks(scored: Sequence[Mapping[str, Any]], column: str) -> bool:
+    """Whether there are rows of trials that were scored, and none has this score: it is none of theirs."""
+    return bool(scored) and all(row.get(column) is None for row in scored)
+
+
 def summary(folder: SweepFolder) -> dict[str, Any]:
     """How far a sweep is: its trials, those that ended, the best so far (of running trials too), what it took."""
     state, objective = folder.state(), objective_of(folder)

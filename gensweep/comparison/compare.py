@@ -1,6 +1,6 @@
 """The trials of one or several sweeps in groups: what the search found of each, and what its confirmations say.
 
-compare(folders) -> Comparison -> sentence(), table(), as_dict(), ...; report.write makes files of it
+compare(folders) -> Comparison -> sentence(), table(), as_dict(), ...; report.write makes files of it, report/figures.py pictures
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gensweep import registry
@@ -68,6 +69,10 @@ class Comparison:
 
     def table(self) -> list[dict[str, str]]:
         """One row a group, ready to print: column -> text. The best group first."""
+        return self._table
+
+    @cached_property
+    def _table(self) -> list[dict[str, str]]:
         return cells.table(self)
 
     def pairs(self) -> list[dict[str, str]]:
@@ -88,6 +93,10 @@ class Comparison:
 
     def other_scores(self) -> dict[str, str]:
         """Score -> the order of the groups' best trials by it, or why there is none."""
+        return self._other_scores
+
+    @cached_property
+    def _other_scores(self) -> dict[str, str]:
         own = self.search.objective.metric
         return {name: self._order_by(name) for name in self.scores if "." not in name and name != own}
 

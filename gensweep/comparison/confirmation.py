@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gensweep import registry
-from gensweep.comparison.collect import TEST, Trials, loss
+from gensweep.comparison.collect import TEST, Trials, lacks, loss
 from gensweep.comparison.judge import ArmScore, Bounds, bounded
 from gensweep.comparison.words import Scale, Verdict
 from gensweep.objective import Objective
@@ -139,7 +139,7 @@ def confirmation_of(
         return None
     parents = {(row["sweep"], row["number"]): row for row in every or rows if row["parent"] is None}
     groups = {name: [row for row in confirming if row["group"] == name] for name in _groups(confirming)}
-    lacking = [name for name, own in groups.items() if _lacks(own, objective.metric)]
+    lacking = [name for name, own in groups.items() if lacks(_tested(own), f"{TEST}{objective.metric}")]
     kept = {name: own for name, own in groups.items() if name not in lacking}
     chosen = {name: _chosen(own, objective) for name, own in kept.items()}
     members = {name: [row for row in own if _parent(row) == chosen[name]] for name, own in kept.items()}
@@ -183,10 +183,9 @@ def _chosen(rows: Sequence[Row], objective: Objective) -> tuple[str, int]:
     return min(parents, key=lambda parent: (mean(parent), parents.index(parent)))
 
 
-def _lacks(rows: Sequence[Row], metric: str) -> bool:
-    """Whether seeds were scored on the test split, and none by this metric: the group has no such score."""
-    scored = [row for row in rows if row["outcome"] == "COMPLETED" and any(name.startswith(TEST) for name in row)]
-    return bool(scored) and all(row.get(f"{TEST}{metric}") is None for row in scored)
+def _tested(rows: Sequence[Row]) -> list[Row]:
+    """The confirmations that were scored on the test split, by whatever score."""
+    return [row for row in rows if row["outcome"] == "COMPLETED" and any(name.startswith(TEST) for name in row)]
 
 
 def _selected(parent: Row | None, metric: str) -> float:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from gensweep.comparison.collect import loss
+from gensweep.comparison.collect import CAN_SCORE, lacks, loss
 from gensweep.comparison.distributions import best_of, better_best_of, largest_k, probability_better
 from gensweep.comparison.intervals import Interval
 from gensweep.comparison.pairwise import holm
@@ -138,9 +138,7 @@ def _results(rows: Sequence[Row], objective: Objective) -> list[float]:
 
 
 def _lacks(rows: Sequence[Row], metric: str) -> bool:
-    """Whether trials were scored, and none by this metric: the group has no such score."""
-    scored = [row for row in rows if row["outcome"] in ("COMPLETED", "PRUNED")]
-    return bool(scored) and all(row.get(metric) is None for row in scored)
+    return lacks([row for row in rows if row["outcome"] in CAN_SCORE], metric)
 
 
 def _group(

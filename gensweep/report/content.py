@@ -10,6 +10,7 @@ from gensweep.comparison.collect import Trials, loss, trials
 from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.comparison.report import against_baselines, notes_of
+from gensweep.comparison.search import Search
 from gensweep.errors import ConfigError, NoUsableTrial
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -37,7 +38,8 @@ class Table:
 class Content:
     """What a report says: its `headline`, sentences with the verdict first; `tables`; and the trials that charts are drawn of.
 
-    `confirmation` is the verdict on confirmed arms, None where nothing was confirmed. All is data: the page escapes it.
+    `confirmation` is the verdict on confirmed arms, None where nothing was confirmed, and `search` what the search by itself
+    says, None where the trials cannot be compared. All is data: the page escapes it.
     """
 
     trials: Trials
@@ -45,6 +47,7 @@ class Content:
     confirmation: Confirmation | None = None
     headline: Sequence[str] = ()
     tables: Sequence[Table] = field(default_factory=tuple)
+    search: Search | None = None
 
 
 def content_of(
@@ -76,6 +79,7 @@ def content_of(
         trials=table,
         state=state,
         confirmation=comparison.confirmation,
+        search=comparison.search,
         headline=[comparison.sentence(), *([beaten] if beaten else [])],
         tables=[*_compared(comparison), *_best_of_each(table), *_meaning(sanity)],
     )

@@ -11,6 +11,7 @@ from gensweep.axes.items import write_item
 from gensweep.comparison.collect import Trials
 from gensweep.errors import ConfigError
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.report.series import Row, score, searched
 from gensweep.spaces.sweep import Sweep, from_definition
 from gensweep.text import number
 
@@ -79,6 +80,16 @@ def scale(column: str, values: Sequence[Any], laws: Sequence[Distribution]) -> S
     options = [item(option) for law in laws if isinstance(law, Choice) for option in law.options]
     options = [text for text in options if text in {item(value) for value in values}]
     return Scale(column, "category", tuple(dict.fromkeys([*options, *map(item, values)])))
+
+
+def placed(table: Trials, scale: Scale) -> list[tuple[Row, float, float | None]]:
+    """The trials of the search that ended and have the axis, where they stand on it, and their scores."""
+    found = []
+    for index, row in enumerate(row for row in searched(table) if row["outcome"]):
+        x = scale.place(row.get(scale.column), index)
+        if x is not None:
+            found.append((row, x, score(row, table.objective)))
+    return found
 
 
 def _laws(sweep: Sweep) -> Mapping[str, list[Distribution]]:
