@@ -22,7 +22,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.text import counted, printable
+from gensweep.text import counted, printable, shortened
 
 CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
@@ -199,7 +199,7 @@ def write_csv(table: Trials, destination: Path) -> None:
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
     """Rows as CSV. A float is written so that reading it gives the same bits; None is an empty cell.
 
-    Texts and names come without what a terminal obeys: such files are looked at with `cat`.
+    A whole number from 10^20 on is written as a float is. Texts and names come without what a terminal obeys: such files are looked at with `cat`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -306,6 +306,7 @@ def plain_names(paths: Sequence[str], taken: set[str]) -> dict[str, str]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    value = shortened(value)
     if isinstance(value, float):
         return repr(value)
     return printable(value) if isinstance(value, str) else json.dumps(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from gensweep.errors import ConfigError
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report.series import Row, score, searched
 from gensweep.spaces.sweep import Sweep, from_definition
-from gensweep.text import number
+from gensweep.text import number, shortened
 
 Kind = Literal["log", "linear", "category"]
 _JITTER = 0.18
@@ -45,6 +46,7 @@ class Scale:
 
 def item(value: Any) -> str:
     """A value for people: no more than four digits of a float."""
+    value = shortened(value)
     return number(value) if isinstance(value, float) else write_item(value)
 
 
@@ -102,4 +104,4 @@ def _laws(sweep: Sweep) -> Mapping[str, list[Distribution]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -10,12 +10,14 @@ from collections.abc import Callable
 import pytest
 
 from gensweep.comparison import cells
+from gensweep.comparison.collect import as_csv, trials
 from gensweep.comparison.compare import compare
 from gensweep.comparison.formats import FORMS, formatted
 from gensweep.comparison.report import against_baselines, markdown
 from gensweep.comparison.report import write as write_report
 from gensweep.errors import ConfigError, NoUsableTrial
 from gensweep.report.content import content_of
+from gensweep.tables import cells_of
 from tests.written_sweep import DEFINITION, Writer
 
 Write = Callable[..., Writer]
@@ -285,6 +287,23 @@ def test_what_the_markdown_and_the_page_both_show_is_worked_out_once(
         markdown(found)
         assert content_of(sweep.folder, comparison=found).tables
     assert asked == ["table", "wasserstein"]
+
+
+def test_numbers_of_hundreds_of_digits_are_short_everywhere(write: Write) -> None:
+    sweep = write()
+    for latent, score in ((10**300, 2e300), (-(10**310), 1e300), ([10**300], 3e300)):
+        sweep.trial("vae", score, configuration={"latent_size": latent}, parameters={"latent_size": latent})
+    for test in (1e300, 1e300):
+        sweep.trial("vae", 1e300, configuration={"latent_size": -(10**310)}, parent=1, test=test, seconds=1e300)
+    table, found = trials(sweep.folder), compare([sweep.folder])
+    by_latent = compare([sweep.folder], by="latent_size")
+    shown = [markdown(found), markdown(by_latent), *(formatted(found, form) for form in FORMS)]
+    columns = [column for column in table.columns if column != "key"]
+    shown += [str(cells_of(table.shown, table.rows)), as_csv(table.rows, columns).decode()]
+    assert [re.findall(r"\d{20,}", text) for text in shown] == [[]] * len(shown)
+    assert all("e+300" in text for text in shown)
+    assert {group.name for group in by_latent.search.groups} == {"1e+300", "-1e+310", "[1e+300]"}
+    assert next(csv.DictReader(io.StringIO(shown[-1])))["latent_size"] == "1e+300"
 
 
 def test_a_score_that_only_tells_ranks_nothing(write: Write) -> None:

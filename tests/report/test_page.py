@@ -236,3 +236,13 @@ def test_numbers_at_the_ends_of_what_floats_hold_make_a_page(write: Write) -> No
     for test in (1e300, 5e-324, 1e299):
         issue(sweep, "vae", 1.0, parent=1, test=test)
     assert read(sweep.folder).sections == ALL
+
+
+@pytest.mark.parametrize("large", [10**300, 10**310, [10**300]])
+def test_numbers_of_hundreds_of_digits_are_short(write: Callable[..., Writer], large: Any) -> None:
+    sweep = write()
+    for fid, n in ((1e300, large), (2e300, 7), (3e300, 8)):
+        sweep.trial("vae", fid, configuration={"momentum": n}, parameters={"momentum": n})
+    found = read(sweep.folder)
+    assert "1e+3" in found.text
+    assert max(map(len, re.findall(r"\d+", found.text))) < 20
