@@ -84,7 +84,8 @@ class Job:
 class Report:
     """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends.
 
-    Seconds count from the trial's beginning, those of the last, unfinished epoch too. `test` holds the scores on the test
+    Seconds count from the trial's beginning, those of the last, unfinished epoch too; `items` are those of the training split
+    that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
     of the numbers, each said once in a trial. `device` is the name of what it is trained on.
     """
@@ -103,6 +104,7 @@ class Report:
     test: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     device: str = ""
+    items: int = 0
 
 
 @dataclass(frozen=True)
@@ -355,6 +357,7 @@ class _Run:
             self.test,
             list(self.notes),
             name_of(self.device),
+            self.game.items(step, self.configuration.training.batch_size, len(self.data)),
         )
 
 

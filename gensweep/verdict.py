@@ -117,6 +117,8 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     """
     state = folder.state()
     table = collect.trials(folder, state)
+    if stopped:  # by the driver that holds it still
+        table = replace(table, standing="stopped")
     comparison: Comparison | None = None
     problem: GensweepError | None = None
     try:
@@ -169,7 +171,7 @@ def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepErro
     ended = len(state.trials) - len(state.live())
     return kind(
         f"stopped by {stop.reason} with {ended} trials ended; everything is saved. "
-        f"Continue with: gensweep resume {folder.name}{_runs_option(folder)}"
+        f"Continue with: gensweep resume {folder.argument}"
     )
 
 
@@ -190,8 +192,3 @@ def _details(folder: SweepFolder, failed: tuple[TrialRecord, ...]) -> str:
 def _endings(state: SweepState) -> str:
     reasons = {f"{r.outcome.name.lower()}: {r.reason}" for r in state.trials.values() if r.outcome}
     return "; ".join(sorted(reasons)[:3]) or "none has ended"
-
-
-def _runs_option(folder: SweepFolder) -> str:
-    runs = folder.path.parent
-    return "" if runs.resolve() == Path("runs").resolve() else f" --runs {runs}"

@@ -10,10 +10,11 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gensweep.axes.axis import AxisPath
 from gensweep.errors import ConfigError, DamagedSweep
@@ -24,13 +25,17 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
 from gensweep.text import counted, printable, shortened
 
+Standing = Literal["done", "running", "stopped", "empty"]
 CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
 CONFIRMS = ("parent",)  # the column of sweeps that confirm what they found
 TEST = "test."  # before the name of a score on the test split
 SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
-_COSTS = ("number", "key", "seconds", "evaluation_seconds")
-_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder", "unused", "configuration", "device")
+_STEP = re.compile(r" at step \d+$")
+_SECONDS = ("seconds", "evaluation_seconds")
+_ASIDE = (
+    "trial", "sweep", "group", *_SECONDS, "reason", "reports", "folder", "unused", "configuration", "device", "items", "spans",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,11 +47,14 @@ class Trials:
     `searched` hold the searched values and `choices` the names of the branches that were chosen. `scores` are the columns of
     scores, and `protocols` the columns `protocol.<metric>`. Beside its columns a row holds what the comparison needs:
     `sweep`, `seconds` and `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the
-    columns of axes that its family does not use, which are empty there, the `device`'s name, and the whole `configuration`.
-    `definition` is that of the sweep.
+    columns of axes that its family does not use, which are empty there, the `device`'s name, the whole `configuration`, how many
+    `items` of the training split were seen, and the `spans` of time in which the trial was in hand. `definition` is that of the
+    sweep, `argument` how commands are told of it, and `standing` whether it is over.
     """
 
     sweep: str
+    argument: str
+    standing: Standing
     objective: Objective
     rows: list[dict[str, Any]]
     axes: dict[str, str]
@@ -76,7 +84,14 @@ class Trials:
     def shown(self) -> list[str]:
         """The columns for people: no keys, protocols or details, but what each trial took."""
         scores = [*self.main_scores, *(name for name in self.of_test if "." not in name.removeprefix(TEST))]
-        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_COSTS[2:]]
+        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_SECONDS]
+
+    @property
+    def to_confirm(self) -> str:
+        """How `gensweep confirm` is told of this sweep, and of how many configurations of each arm."""
+        asked = self.definition.get("confirm")
+        top = asked.get("top", 1) if isinstance(asked, Mapping) else 1
+        return self.argument if top == 1 else f"{self.argument} --top {top}"
 
     def best_first(self) -> list[dict[str, Any]]:
         """The rows, ordered by the objective; those without a result are last."""
@@ -88,7 +103,8 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
 
     `state` is that of the folder, where the caller has read it already.
     """
-    records = [record for _, record in sorted((state or folder.state()).trials.items())]
+    state = state or folder.state()
+    records = [record for _, record in sorted(state.trials.items())]
     configurations = [flatten(record.configuration) for record in records]
     of_test = _in_order(f"{TEST}{name}" for record in records for name in sorted(record.test))
     scores = _in_order(name for record in records for name in sorted(record.best))
@@ -101,9 +117,12 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         unused = frozenset(column for column, path in axes.items() if _is_below(path, ignored[record.arm]))
         found = {**configuration, **_labels(record)}
         cells = {column: None if column in unused else found.get(path) for column, path in axes.items()}
-        rows.append(_row(record, folder) | cells | {"unused": unused})
+        own = {"unused": unused, "spans": state.clock.spans(record.number)}
+        rows.append(_row(record, folder) | cells | own)
     return Trials(
         sweep=folder.name,
+        argument=folder.argument,
+        standing=standing(folder, state),
         objective=objective_of(folder),
         rows=rows,
         axes=axes,
@@ -114,6 +133,13 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         protocols=protocols,
         definition=folder.definition,
     )
+
+
+def standing(folder: SweepFolder, state: SweepState) -> Standing:
+    """Whether a sweep is over, and if not, whether a driver holds it."""
+    if state.finished:
+        return "done"
+    return "running" if folder.holder() else "stopped" if state.trials else "empty"
 
 
 def objective_of(folder: SweepFolder) -> Objective:
@@ -142,6 +168,11 @@ def lacks(scored: Sequence[Mapping[str, Any]], column: str) -> bool:
     return bool(scored) and all(row.get(column) is None for row in scored)
 
 
+def without_step(reason: str) -> str:
+    """The reason of an end, the same whenever in a trial it came; words where there is none."""
+    return _STEP.sub("", reason) or "no reason was recorded"
+
+
 def summary(folder: SweepFolder) -> dict[str, Any]:
     """How far a sweep is: its trials, those that ended, the best so far (of running trials too), what it took."""
     state, objective = folder.state(), objective_of(folder)
@@ -151,7 +182,7 @@ def summary(folder: SweepFolder) -> dict[str, Any]:
         "sweep": folder.name,
         "trials": len(records),
         "ended": sum(not r.is_live for r in records),
-        "state": "running" if folder.holder() else "done" if state.finished else "stopped" if records else "empty",
+        "state": "running" if folder.holder() else standing(folder, state),
         "objective": objective.metric,
         "best": objective.best(objective.of(r.best) for r in counted),
         "seconds": sum(r.seconds + r.evaluation_seconds for r in records),
@@ -191,15 +222,16 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
 
 
 def write_csv(table: Trials, destination: Path) -> None:
-    """Write results.csv (every digit of every float, no clock) and costs.csv (seconds), atomically."""
+    """Write results.csv (every digit of every float, no clock) and costs.csv (seconds, and items seen), atomically."""
     write_atomic(destination / "results.csv", as_csv(table.rows, table.columns))
-    write_atomic(destination / "costs.csv", as_csv(table.rows, _COSTS))
+    write_atomic(destination / "costs.csv", as_csv(table.rows, ("number", "key", *_SECONDS, "items")))
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
     """Rows as CSV. A float is written so that reading it gives the same bits; None is an empty cell.
 
-    A whole number from 10^20 on is written as a float is. Texts and names come without what a terminal obeys: such files are looked at with `cat`.
+    A whole number from 10^20 on is written as a float is. Texts and names come without what a terminal obeys: such files are
+    looked at with `cat`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -234,6 +266,7 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "best_epoch": record.best_epoch,
         "seconds": record.seconds,
         "evaluation_seconds": record.evaluation_seconds,
+        "items": record.items,
         "reason": record.reason,
         "sweep": folder.name,
         "reports": record.reports,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.comparison import answer
+from gensweep.comparison import answer, costs
 from gensweep.comparison.compare import Comparison
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.comparison.search import Search
@@ -52,7 +52,7 @@ def markdown(
         parts.append(escaped(said))
     if confirmed:
         parts += [*_confirmed(confirmed), "## What the search found", escaped(answer.found(search))]
-    parts += [markdown_table(comparison.table())]
+    parts += [markdown_table(comparison.table()), "## What it cost", markdown_table(comparison.cost_table())]
     parts += [f"![{caption}]({name})\n\n*{caption}*" for name, caption in (pictures or {}).items()]
     if search.pairs:
         parts += ["## How sure", markdown_table(comparison.pairs())]
@@ -98,8 +98,10 @@ def _of_confirmations(found: Confirmation) -> list[str]:
         f"95 % CI: {verdict.interval}.",
         f"Adjusted p: {verdict.test}, for all pairs; about {verdict.level:g} of such reports call some pair of arms different "
         "that is not. Best: distinguished from all others; leads: from at least one.",
-        "When chosen: the validation score by which the search chose it. Optimism: how much better that was than the mean "
-        "of the confirmations on the test split; below 0 where the search's seed was an unlucky one.",
+        "When chosen: the validation score by which the search chose it. Fresh, validation: the mean of the fresh seeds on that "
+        "split. Optimism: how much better the score was when chosen than the mean of the fresh seeds on the test split; below 0 "
+        "where the search's seed was an unlucky one. What the choice adds to it lies between the first two, what the split "
+        "adds between fresh, validation and the test.",
     ]
 
 
@@ -126,8 +128,9 @@ def _of_the_search(comparison: Comparison) -> list[str]:
         *_of_draws(search),
         "Trials that diverged count as the worst results. Trials that failed are left out: that is our fault or the machine's, "
         "and it is said where their scores could change what is claimed. Best: of trials that were trained to their end.",
-        "Compute: training and evaluation of all trials, of those that diverged, failed or were stopped early too, and of the "
-        "confirmations; by device, where there are several.",
+        "Search trials: those that ended, without confirmations. Compute in all: training and evaluation of every trial, of the "
+        "search and of what confirms it.",
+        costs.NOTE,
     ]
     if not comparison.confirmation:
         lines.append(

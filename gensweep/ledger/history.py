@@ -43,7 +43,8 @@ class TrialRecord:
 
     `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
-    `evaluation_seconds` of evaluation, in the part of its life that counts. `losses` are the workers it lost since it
+    `evaluation_seconds` of evaluation, in the part of its life that counts; `items` of the training split were seen in it, None
+    where an older gensweep did not say. `losses` are the workers it lost since it
     last reported. `notes` are sentences on what to know of its numbers, and `device` names what it was trained on.
     """
 
@@ -64,6 +65,7 @@ class TrialRecord:
     best_epoch: int | None = None
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
+    items: int | None = None
     protocol: dict[str, str] = field(default_factory=dict)
     losses: int = 0
     notes: list[str] = field(default_factory=list)

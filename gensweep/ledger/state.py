@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep.errors import DamagedSweep, Outcome
+from gensweep.ledger.clock import Clock
 from gensweep.ledger.fields import is_folder_name, mistake
 from gensweep.ledger.history import Change, Copied, History, Reported, TrialRecord
 
@@ -18,7 +19,7 @@ class SweepState:
     """Every trial by its number, the history of each arm's search, its confirmations, and how the sweep stands.
 
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
-    of them failed; `stopped` says why the sweep was stopped.
+    of them failed; `stopped` says why the sweep was stopped. `clock` knows when trials ran, of events that were read.
     """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
@@ -28,6 +29,7 @@ class SweepState:
     errors: list[str] = field(default_factory=list)
     finished: bool = False
     stopped: str | None = None
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
     def live(self) -> list[TrialRecord]:
@@ -70,6 +72,7 @@ class SweepState:
             self._enter(kind, event)
         except KeyError as error:
             raise _damaged(event, f"does not say its {error}") from None
+        self.clock.hear(event)
 
     def _enter(self, kind: str, event: Event) -> None:
         if kind in _OF_THE_SWEEP:
@@ -183,6 +186,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
     record.epoch, record.step = max(record.epoch, event.get("epoch", 0)), max(record.step, event.get("step", 0))
     record.seconds = event.get("seconds", record.seconds)
     record.evaluation_seconds = event.get("evaluation_seconds", record.evaluation_seconds)
+    record.items = event.get("items", record.items)
     if event.get("best"):
         record.best, record.best_epoch = dict(event["best"]), event.get("best_epoch")
     record.test = dict(event.get("test") or record.test)

@@ -9,12 +9,14 @@ from typing import Any
 from gensweep.comparison.collect import Trials, loss, trials
 from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
+from gensweep.comparison.costs import NOTE
 from gensweep.comparison.report import against_baselines, notes_of
 from gensweep.comparison.search import Search
 from gensweep.errors import ConfigError, NoUsableTrial
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report.series import arms_of, best_of
+from gensweep.spaces.due import due
 from gensweep.text import number
 
 Row = Mapping[str, Any]
@@ -69,7 +71,7 @@ def content_of(
     problem = ""
     if comparison is None:
         try:
-            comparison = compared([table])
+            comparison = compared([table], due=due({folder: state}))
         except (ConfigError, NoUsableTrial) as error:
             problem = str(error)
     if comparison is None:
@@ -92,6 +94,7 @@ def _compared(comparison: Comparison) -> list[Table]:
     tables = [Table(title, comparison.table(), notes_of(comparison))]
     if found and (pairs := found.pairs()):
         tables.append(Table("Pairs of confirmed arms", pairs))
+    tables.append(Table("What it cost", comparison.cost_table(), [NOTE]))
     if search.pairs:
         tables.append(Table("Pairs of arms by configurations drawn at random", comparison.pairs()))
     if orders := comparison.other_scores():

@@ -84,9 +84,7 @@ def versions(folder: SweepFolder) -> Table:
 
 def commands(folder: SweepFolder, table: Trials, found: Confirmation | None) -> list[tuple[str, str]]:
     """(what it does, the command) for whoever has the sweep's folder."""
-    runs = folder.path.parent
-    option = "" if runs == Path("runs") or runs.resolve() == Path("runs").resolve() else f" --runs {_quoted(runs)}"
-    name = _quoted(folder.name)
+    name, option = _quoted(folder.name), folder.runs_option
     best = _first_of_all(table, found)
     lines = [
         (
