@@ -59,11 +59,24 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
     assert [report.epoch for report in rest] == [4, 6]  # what it stands at, said again, and the rest
     assert rest[-1].scores == whole[-1].scores
     assert rest[-1].best == whole[-1].best
+    assert [report.items for report in rest] == [report.items for report in whole][1:]
     assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
     a, b = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     for network in a["networks"]:
         assert all(torch.equal(a["networks"][network][k], b["networks"][network][k]) for k in a["networks"][network])
     assert str(a["optimizers"]) == str(b["optimizers"])
+
+
+@pytest.mark.parametrize(("family", "batches"), [("vae", 1), ({"name": "wgan", "constraint": "clip"}, 5)])
+def test_a_report_says_how_many_items_were_seen(tmp_path: Path, family: Any, batches: int) -> None:
+    configuration = small_configuration(family)
+    size = configuration["training"]["batch_size"]
+    reports = list(run_trial(job(tmp_path, configuration)))
+    assert [report.items for report in reports] == [report.step * size * batches for report in reports]
+    n_items = len(load(TrialConfiguration.model_validate(configuration).dataset).train)
+    assert reports[-1].items == pytest.approx(
+        n_items * reports[-1].epoch, abs=(size * batches + size) * reports[-1].epoch
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES[:2], ids=["vae", "wae"])

@@ -27,7 +27,7 @@ class Confirmation:
     validation split when it was chosen, `validation` to the mean of its fresh seeds there, and `optimism` to how much better the
     score was when it was chosen than their mean on the test split. `missing` counts the seeds of each arm that failed or are
     not over; `running` those that are not over, of all arms, and `failed` has the arms with seeds that failed. `unfound` are
-    arms whose search left nothing to confirm, and `lacking` those whose confirmations have no such score. `seconds` are what
+    arms whose search left nothing to confirm, `waiting` those of which nothing is confirmed yet, and `lacking` those whose confirmations have no such score. `seconds` are what
     the confirmations of each arm took, training and evaluation together.
     """
 
@@ -41,6 +41,7 @@ class Confirmation:
     missing: Mapping[str, int]
     running: int
     unfound: Sequence[str]
+    waiting: Sequence[str]
     lacking: Sequence[str]
     seconds: Mapping[str, float]
 
@@ -66,6 +67,8 @@ class Confirmation:
             parts = [f"So far, and no verdict before {counted(self.running, 'more seed')} of it: b{parts[0][1:]}"]
         if self.unfound:
             parts.append(f"Nothing to confirm, for no trial has a score: {', '.join(self.unfound)}.")
+        if self.waiting:
+            parts.append(f"Not confirmed so far: {', '.join(self.waiting)}.")
         if self.lacking and self.verdict.arms:
             parts.append(
                 f"Not ranked, for their seeds have no {self.metric} on the test split: {', '.join(self.lacking)}."
@@ -147,6 +150,8 @@ def confirmation_of(
         return None
     parents = {(row["sweep"], row["number"]): row for row in every or rows if row["parent"] is None}
     groups = {name: [row for row in confirming if row["group"] == name] for name in _groups(confirming)}
+    left = [name for name in _groups(rows) if name not in groups]
+    scored = {name: any(math.isfinite(loss(row, objective)) for row in rows if row["group"] == name) for name in left}
     lacking = [name for name, own in groups.items() if lacks(_tested(own), f"{TEST}{objective.metric}")]
     kept = {name: own for name, own in groups.items() if name not in lacking}
     chosen = {name: _chosen(own, objective) for name, own in kept.items()}
@@ -164,7 +169,8 @@ def confirmation_of(
         optimism={name: _optimism(selected[name], scores[name], objective) for name in kept},
         missing=missing,
         running=sum(row["outcome"] == "" for own in members.values() for row in own),
-        unfound=[name for name in _groups(rows) if name not in groups and _is_over(rows, name)],
+        unfound=[name for name in left if not scored[name] and _is_over(rows, name)],
+        waiting=[name for name in left if scored[name]],
         lacking=lacking,
         seconds={name: sum(row["seconds"] + row["evaluation_seconds"] for row in own) for name, own in kept.items()},
     )

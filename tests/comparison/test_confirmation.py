@@ -100,6 +100,17 @@ def test_an_arm_whose_search_left_nothing_is_named(write: Write) -> None:
     assert [arm.name for arm in found.verdict.arms] == ["wae", "vae"]
 
 
+def test_an_arm_that_has_a_score_and_no_confirmation_yet_is_no_arm_without_a_score(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", SEEDS["vae"])
+    sweep.trial("wae", 1.0)
+    sweep.trial("gan", 1.0, outcome="")
+    sweep.trial("flow", None, outcome="FAILED")
+    said = of(sweep).sentence()
+    assert "Not confirmed so far: wae." in said
+    assert "Nothing to confirm, for no trial has a score: flow." in said
+
+
 def test_of_several_configurations_the_best_on_validation_stands_for_the_arm(write: Write) -> None:
     sweep = write()
     confirmed(sweep, "vae", (0.5, 0.6), found=3.0)  # better on the test split, which chooses nothing

@@ -91,7 +91,8 @@ def test_a_confirmed_sweep_says_its_verdict_first_and_shows_every_seed(study: Wr
     assert headline.startswith("By fid on the test split")
     assert found.text.index(headline) < found.text.index("Confirmed scores, seed by seed")
     assert "loss became not finite at step 31" in found.text
-    assert "So far: 12 trials of 12 issued have ended. It is not running now." in found.text
+    told = f"gensweep resume {study.folder.argument} goes on with it."
+    assert f"So far: 12 of 12 trials have ended. It is not running now: {told}" in " ".join(found.text.split())
 
 
 def test_a_sweep_of_nothing_and_one_of_failures_say_so(write: Write) -> None:
