@@ -24,11 +24,11 @@ class Confirmation:
     """The verdict, and what it rests on.
 
     `chosen` maps each arm to the trial of the search that was confirmed, `selected` to the score that this one had on the
-    validation split when it was chosen, `validation` to the mean of its fresh seeds there, and `optimism` to how much better the
-    score was when it was chosen than their mean on the test split. `missing` counts the seeds of each arm that failed or are
-    not over; `running` those that are not over, of all arms, and `failed` has the arms with seeds that failed. `unfound` are
-    arms whose search left nothing to confirm, `waiting` those of which nothing is confirmed yet, and `lacking` those whose confirmations have no such score. `seconds` are what
-    the confirmations of each arm took, training and evaluation together.
+    validation split when it was chosen, `validation` to the mean of its fresh seeds there, and `optimism` to how much better
+    the score was when it was chosen than their mean on the test split. `missing` counts the seeds of each arm that failed or
+    are not over; `running` those that are not over, of all arms, and `failed` has the arms with seeds that failed. `unfound`
+    are arms whose search left nothing to confirm, `waiting` those of which nothing is confirmed yet, and `lacking` those whose
+    confirmations have no such score. `seconds` are what the confirmations of each arm took, training and evaluation together.
     """
 
     metric: str

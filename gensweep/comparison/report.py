@@ -106,7 +106,7 @@ def _of_confirmations(found: Confirmation) -> list[str]:
 
 
 def _notes(comparison: Comparison) -> str:
-    return "\n".join(f"- {escaped(line)}" for line in _of_the_search(comparison))
+    return "\n".join(f"- {escaped(line)}" for line in [*_of_the_search(comparison), costs.NOTE])
 
 
 def notes_of(comparison: Comparison) -> list[str]:
@@ -130,7 +130,6 @@ def _of_the_search(comparison: Comparison) -> list[str]:
         "and it is said where their scores could change what is claimed. Best: of trials that were trained to their end.",
         "Search trials: those that ended, without confirmations. Compute in all: training and evaluation of every trial, of the "
         "search and of what confirms it.",
-        costs.NOTE,
     ]
     if not comparison.confirmation:
         lines.append(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from gensweep.comparison.compare import compare
+from gensweep.comparison.costs import NOTE
 from gensweep.comparison.formats import formatted
 from gensweep.comparison.report import markdown
 from gensweep.report.content import content_of
@@ -68,7 +69,18 @@ def test_the_search_and_what_confirms_it_are_told_apart_and_add_up(write: Write)
     ]
     assert "| vae | 2 trials, 15 s | 2 seeds, 14 s | 5 s | 2,900 | 40 s |" in markdown(found)
     assert "| 2,900 | 40 s |" in formatted(found, "markdown")
-    assert [t.rows for t in content_of(sweep.folder).tables if t.title == "What it cost"] == [found.cost_table()]
+    tables = content_of(sweep.folder).tables
+    assert [table.rows for table in tables if table.title == "What it cost"] == [found.cost_table()]
+    notes = [note for table in tables for note in table.notes]
+    assert (notes.count(NOTE), markdown(found).count(NOTE)) == (1, 1)
+
+
+def test_a_trial_that_diverged_or_runs_costs_too(write: Write) -> None:
+    sweep = write()
+    for outcome in ("COMPLETED", "DIVERGED", "DIVERGED", "PRUNED", ""):
+        sweep.trial("vae", 3.0, outcome=outcome, seconds=2.0, evaluation_seconds=0.5, items=100)
+    cost = compare([sweep.folder]).costs()["vae"]
+    assert (cost.trials, cost.training_seconds, cost.evaluation_seconds) == (5, 10.0, 2.5)
 
 
 def test_where_an_older_gensweep_said_nothing_of_items_they_are_not_known(write: Write) -> None:
