@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gensweep.axes.axis import AxisPath
+from gensweep.comparison.columns import axes as axes_of
+from gensweep.comparison.columns import flatten, ignored, is_below, labels
 from gensweep.errors import ConfigError, DamagedSweep
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.history import TrialRecord
@@ -110,12 +112,12 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
     scores = _in_order(name for record in records for name in sorted(record.best))
     protocols = _in_order(f"protocol.{name}" for record in records for name in sorted(record.protocol))
     asked = {AxisPath(axis).place for record in records for axis in record.parameters}
-    ignored = _ignored(records, folder.definition.get("compare"))
-    axes = _axes(configurations, asked, taken={*IDENTITY, *CONFIRMS, *_ASIDE, *scores, *of_test, *protocols})
+    unused_of = ignored(records, folder.definition.get("compare"))
+    axes = axes_of(configurations, asked, taken={*IDENTITY, *CONFIRMS, *_ASIDE, *scores, *of_test, *protocols})
     rows = []
     for record, configuration in zip(records, configurations, strict=True):
-        unused = frozenset(column for column, path in axes.items() if _is_below(path, ignored[record.arm]))
-        found = {**configuration, **_labels(record)}
+        unused = frozenset(column for column, path in axes.items() if is_below(path, unused_of[record.arm]))
+        found = {**configuration, **labels(record)}
         cells = {column: None if column in unused else found.get(path) for column, path in axes.items()}
         own = {"unused": unused, "spans": state.clock.spans(record.number)}
         rows.append(_row(record, folder) | cells | own)
@@ -240,17 +242,6 @@ def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
     return text.getvalue().encode()
 
 
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A tree as dotted path -> leaf, in the tree's order; a list is one leaf."""
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
-
-
 def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
     return {
         **record.best,
@@ -274,66 +265,6 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "configuration": record.configuration,
         "folder": folder.path / "trials" / record.folder_name,
     }
-
-
-def _labels(record: TrialRecord) -> dict[str, Any]:
-    """The branches that the trial chose, which tell namesakes apart where their names do not: network.name -> label."""
-    return {f"{AxisPath(axis).place}.name": value for axis, value in record.parameters.items()}
-
-
-def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: set[str]) -> dict[str, str]:
-    """Column -> path of what was searched (`asked`) or differs. The family has its own column."""
-    searched = asked | {f"{axis}.name" for axis in asked}  # the axis that chooses a branch is its node's name
-    paths = sorted({path for configuration in configurations for path in configuration}, key=_name_first)
-    varying = []
-    for path in paths:
-        values = {json.dumps(c[path], sort_keys=True) for c in configurations if path in c}
-        if path != "family.name" and (path in searched or len(values) > 1):
-            varying.append(path)
-    return plain_names(varying, taken)
-
-
-def _ignored(records: Sequence[TrialRecord], compare: str | None) -> dict[str, set[str]]:
-    """Arm -> the places of the axes that its family does not use; their values in its configurations mean nothing.
-
-    An axis that is there whatever is chosen is searched by every arm that uses it (one of a branch has the branch in its
-    path, which is no place of a configuration). What is not meant: the fields of a family, and those of the choice that is
-    compared, which are an arm's own.
-    """
-    own = {"family", (compare or "family").split(".")[0]}
-    shared = {axis for r in records for axis in r.parameters if axis.split(".")[0] not in own}
-    searched: dict[str, set[str]] = {record.arm: set() for record in records}
-    for record in records:
-        searched[record.arm] |= set(record.parameters)
-    return {arm: shared - axes for arm, axes in searched.items()}
-
-
-def _is_below(path: str, places: Iterable[str]) -> bool:
-    return any(path == place or path.startswith(f"{place}.") for place in places)
-
-
-def _name_first(path: str) -> list[str]:
-    """Sorts a component's name before its fields."""
-    return ["" if part == "name" else part for part in path.split(".")]
-
-
-def plain_names(paths: Sequence[str], taken: set[str]) -> dict[str, str]:
-    """Short name -> path: the end of the path that no other path shares, `family.divergence.name` as `divergence`.
-
-    >>> plain_names(["family.lambda", "family.divergence.name", "family.divergence.blur"], set())
-    {'lambda': 'family.lambda', 'divergence': 'family.divergence.name', 'blur': 'family.divergence.blur'}
-    """
-    parts = {path: path.removesuffix(".name").split(".") for path in paths}
-    depth = dict.fromkeys(paths, 1)
-    while True:
-        names = {path: ".".join(parts[path][-depth[path] :]) for path in paths}
-        counted = list(names.values())
-        clashing = [p for p in paths if counted.count(names[p]) > 1 or names[p] in taken]
-        longer = [path for path in clashing if depth[path] < len(parts[path])]
-        if not longer:
-            return {f"trial.{path}" if path in clashing else names[path]: path for path in paths}
-        for path in longer:
-            depth[path] += 1
 
 
 def _cell(value: Any) -> str:

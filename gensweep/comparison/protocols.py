@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.comparison.collect import TEST, Trials, flatten
+from gensweep.comparison.collect import TEST, Trials
+from gensweep.comparison.columns import flatten
 from gensweep.errors import ConfigError
 
 _MEANS = ("dataset", "network", "training.epochs")

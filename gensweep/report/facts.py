@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gensweep import __version__
-from gensweep.comparison.collect import Trials, flatten
+from gensweep.comparison.collect import Trials
+from gensweep.comparison.columns import flatten
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.credentials import redacted
 from gensweep.errors import DamagedSweep
