@@ -83,7 +83,7 @@ def _no_storage(folder: SweepFolder, error: OSError) -> str:
     free = shutil.disk_usage(folder.path).free
     return (
         f"{error.filename or folder.path}: {error.strerror or error}; {size(free)} are free there. Everything that was reported "
-        f"is saved. Make room, then: gensweep resume {folder.name}"
+        f"is saved. Make room, then: gensweep resume {folder.argument}"
     )
 
 
@@ -195,12 +195,12 @@ def cut_short(folder: SweepFolder, request: Request) -> Stopped:
     """The error where a stop came after the last trial."""
     return request.error(
         f"stopped by {request.reason} while the report was written; every trial has ended. The same command, or gensweep "
-        f"resume {folder.name}, writes the rest."
+        f"resume {folder.argument}, writes the rest."
     )
 
 
 def _unusable(error: CannotRun, folder: SweepFolder) -> CannotRun:
-    return CannotRun(f"{error} The trials so far are saved; when that is mended: gensweep resume {folder.name}")
+    return CannotRun(f"{error} The trials so far are saved; when that is mended: gensweep resume {folder.argument}")
 
 
 def _epochs(sweep: Sweep) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 Layer = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 LEAK = 0.2
@@ -134,3 +136,26 @@ def last_layer(layer: Layer, fan_in: int) -> Layer:
     nn.init.normal_(layer.weight, std=1 / math.sqrt(fan_in))
     nn.init.zeros_(layer.bias)
     return layer
+
+
+class Undrawn(TorchFunctionMode):
+    """Within it weights keep what memory holds: of networks on the device `meta`, which have shapes and no values.
+
+    A draw there would load torch's compiler, which takes two seconds. What counts is real: masks are computed of it.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """The tensor itself where `func` draws into it, else what `func` gives."""
+        given = kwargs or {}
+        if func in _DRAWS:
+            return args[0] if args else given["tensor"]
+        if func is torch.arange:
+            given = {**given, "device": "cpu"}
+        return func(*args, **given)
+
+
+_DRAWS = frozenset(
+    {torch.Tensor.normal_, torch.Tensor.uniform_, nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_}
+)

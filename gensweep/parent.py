@@ -126,15 +126,15 @@ class Parent:
         if self._sweep is None:
             tell(f"{request.reason}: nothing was begun. The same command starts it.")
             return request.code
-        try:
-            from gensweep.ledger.last_words import note_end  # not before: most drivers end by themselves
+        from gensweep.ledger.last_words import note_end, way_on  # not before: most drivers end by themselves
 
+        try:
             note_end(self._sweep, request.reason, request.code)
         except (GensweepError, OSError) as error:
             tell(f"the end of the driver could not be noted in the ledger: {error}")
         if self._asked is None:
             tell(f"the driver ended: {request.reason}. What was reported is saved.")
-        tell(f"Continue with: gensweep resume {self._sweep.name}{_runs_option(self._sweep)}")
+        tell(f"Continue with: gensweep resume {way_on(self._sweep)}")
         return request.code
 
 
@@ -144,10 +144,6 @@ def _death(status: int) -> str:
     if status < 0:
         return f"its process died of {signal.Signals(-status).name}"
     return f"its process ended by itself with exit code {status}"
-
-
-def _runs_option(sweep: Path) -> str:
-    return "" if sweep.parent.resolve() == Path("runs").resolve() else f" --runs {sweep.parent}"
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ class Display:
 def parameters(record: TrialRecord) -> dict[str, str]:
     """The searched values of a trial by the last part of their axis' name, short enough to read."""
     shown = {AxisPath(axis).name: value for axis, value in record.parameters.items()}
-    return {axis: number(value) if isinstance(value, float) else str(value) for axis, value in shown.items()}
+    return {axis: "None" if value is None else number(value) for axis, value in shown.items()}
 
 
 def print_table(

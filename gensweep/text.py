@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 # sequences that move the cursor, colour, rename the window or write the clipboard: ESC [ ... m, ESC ] ... BEL, ESC P ... ESC \\
@@ -21,6 +22,8 @@ _SEQUENCE = re.compile(
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _HTML = re.compile(r"<(?=[A-Za-z/!?])")
 _LINK = re.compile(r"\](?=[(\[:])")
+_POWERS = 1e10  # from here on nobody counts the digits of a float
+_WHOLE = 10**20  # more than any seed or count has
 _MARKS = re.compile(r"[|`*\\]")
 
 
@@ -56,16 +59,40 @@ def markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
 def number(value: Any, digits: int = 4) -> str:
     """A float with so many significant digits or every digit before its point, ∞, a dash for what is not there.
 
+    From ten thousand millions on, a power of ten stands for the digits; of whole numbers, which may be names, from 10^20 on.
+
     >>> [number(value) for value in (1 / 3, 123456.7, float("inf"), None, 3, "x")]
     ['0.3333', '123457', '∞', '-', '3', 'x']
+    >>> [number(value) for value in (1.23456e300, 10**300, [2**64, 2 * 10**400])]
+    ['1.235e+300', '1e+300', "[18446744073709551616, '2e+400']"]
     """
     if value is None:
         return "-"
+    value = shortened(value)
     if not isinstance(value, float) or math.isnan(value):
         return str(value)
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
+    return f"{value:.0f}" if 10 ** (digits - 1) <= abs(value) < _POWERS else f"{value:.{digits}g}"
+
+
+def shortened(value: Any) -> Any:
+    """The value with whole numbers from 10^20 on as floats, or as texts where no float is so large; also inside of lists.
+
+    >>> shortened({"a": [10**20, 7, True, 10**309]})
+    {'a': [1e+20, 7, True, '1e+309']}
+    """
+    if isinstance(value, list | tuple):
+        return [shortened(one) for one in value]
+    if isinstance(value, Mapping):
+        return {name: shortened(one) for name, one in value.items()}
+    if not isinstance(value, int) or abs(value) < _WHOLE:
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        mantissa, _, power = f"{Decimal(value):.16e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{power}"
 
 
 def counted(n: int, noun: str) -> str:

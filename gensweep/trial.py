@@ -31,6 +31,7 @@ from gensweep.devices import name_of
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
+from gensweep.layers import Undrawn
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
@@ -88,7 +89,8 @@ class Job:
 class Report:
     """What a driver needs to know at an evaluation; the folder has the rest. `outcome` is None until the trial ends.
 
-    Seconds count from the trial's beginning, those of the last, unfinished epoch too. `test` holds the scores on the test
+    Seconds count from the trial's beginning, those of the last, unfinished epoch too; `items` are those of the training split
+    that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
     of the numbers, each said once in a trial. `device` is the name of what it is trained on.
     """
@@ -107,6 +109,7 @@ class Report:
     test: dict[str, float] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     device: str = ""
+    items: int = 0
 
 
 @dataclass(frozen=True)
@@ -370,6 +373,7 @@ class _Run:
             self.test,
             list(self.notes),
             name_of(self.device),
+            self.game.items(step, self.configuration.training.batch_size, len(self.data)),
         )
 
 
@@ -451,14 +455,14 @@ def build_game(configuration: TrialConfiguration) -> Game:
 
 
 def size_of_networks(configuration: TrialConfiguration) -> int:
-    """How many bytes the networks of a configuration take, without taking them; 0 where that cannot be told."""
+    """How many bytes a checkpoint holds of the networks of a configuration at least, without taking them; 0 where untold."""
     setting = _setting(configuration)  # outside: what is read of the data is real
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), Undrawn():
             networks = configuration.family.game(setting).networks.values()
-    except NotImplementedError:  # masks are computed from values
+    except NotImplementedError:  # a plug-in's masks may be computed from values
         return 0
-    tensors = {id(t): t for network in networks for t in (*network.parameters(), *network.buffers())}
+    tensors = {id(t): t for network in networks for t in network.state_dict(keep_vars=True).values()}
     return sum(t.nbytes for t in tensors.values())
 
 

@@ -18,7 +18,7 @@ from gensweep.evaluation.sanity import ROWS, sanity
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.report import page
+from gensweep.report import figures, page
 from gensweep.report.content import content_of
 from gensweep.spaces.due import due
 from gensweep.studies.ground_truth import GroundTruth, ground_truth
@@ -82,9 +82,11 @@ class Verdict:
         if self.ground_truth:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
-            report.write(self.comparison, self.report.parent, self.sanity)
-            if pages and not self.stopped:  # who said stop does not wait for pictures; `gensweep report` makes them
-                page.write(self.folder, content_of(self.folder, self.state, self.comparison, self.sanity))
+            content, destination = content_of(self.folder, self.state, self.comparison, self.sanity), self.report.parent
+            pictures = figures.write_pictures(self.folder, content, destination)
+            report.write(self.comparison, destination, self.sanity, pictures)
+            if pages and not self.stopped:  # who said stop does not wait for pictures of models
+                page.write(self.folder, content)
 
     def with_baselines(
         self,
@@ -122,6 +124,8 @@ def judge(folder: SweepFolder, stopped: Stop | None = None) -> Verdict:
     """
     state = folder.state()
     table = collect.trials(folder, state)
+    if stopped:  # by the driver that holds it still
+        table = replace(table, standing="stopped")
     comparison: Comparison | None = None
     problem: GensweepError | None = None
     try:
@@ -174,7 +178,7 @@ def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepErro
     ended = len(state.trials) - len(state.live())
     return kind(
         f"stopped by {stop.reason} with {ended} trials ended; everything is saved. "
-        f"Continue with: gensweep resume {folder.name}{_runs_option(folder)}"
+        f"Continue with: gensweep resume {folder.argument}"
     )
 
 
@@ -195,8 +199,3 @@ def _details(folder: SweepFolder, failed: tuple[TrialRecord, ...]) -> str:
 def _endings(state: SweepState) -> str:
     reasons = {f"{r.outcome.name.lower()}: {r.reason}" for r in state.trials.values() if r.outcome}
     return "; ".join(sorted(reasons)[:3]) or "none has ended"
-
-
-def _runs_option(folder: SweepFolder) -> str:
-    runs = folder.path.parent
-    return "" if runs.resolve() == Path("runs").resolve() else f" --runs {runs}"

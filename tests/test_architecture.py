@@ -42,7 +42,7 @@ THIRD_PARTY = {
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},
     "report": {"jinja2", "markupsafe", "matplotlib", "plotly", "torch"},
-    "comparison": {"pandas", "matplotlib", "numpy", "scipy"},
+    "comparison": {"pandas", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},
     "tracking": {"mlflow", "flask", "yaml", "sqlalchemy", "requests"},
     "constraints": {"torch", "pydantic"}, "networks": {"torch", "pydantic"},

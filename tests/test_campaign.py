@@ -196,7 +196,7 @@ def test_a_sweep_without_a_score_has_no_comparison(where: Where, scripted: Calla
     assert found.comparison is None
     assert not found.report.exists()
     assert [row["outcome"] for row in found.trials.rows] == ["DIVERGED"] * 4
-    assert (found.folder.path / "costs.csv").read_text().splitlines()[1].endswith(",3.0,0.5")
+    assert (found.folder.path / "costs.csv").read_text().splitlines()[1].endswith(",3.0,0.5,0")
 
 
 def test_the_same_error_again_and_again_ends_the_sweep(where: Where, scripted: Callable[[Script], Scripted]) -> None:

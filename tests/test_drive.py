@@ -14,12 +14,11 @@ import pytest
 
 from gensweep import campaign, drive
 from gensweep.campaign import Where, conduct, failed
-from gensweep.comparison import plots
 from gensweep.errors import ConfigError, Interrupted, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.ledger.stop_request import ask
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.report import page
+from gensweep.report import figures, page
 from gensweep.stopping import Request, Stops
 from gensweep.tracking.projection import Projection
 from gensweep.trial import Failure, Job, Report
@@ -37,7 +36,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
         monkeypatch.setattr(module, "Projection", projection)
     monkeypatch.setattr(campaign, "check_reachable", lambda uri: None)
     monkeypatch.setattr(drive, "write_studies", lambda *_: None)
-    monkeypatch.setattr(plots, "draw", lambda *_: {})
+    monkeypatch.setattr(figures, "write_pictures", lambda *_: {})
     monkeypatch.setattr(page, "write", lambda folder, content: (folder.path / "report" / page.NAME).write_text("page"))
     return store
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
 from gensweep.families.base import Likelihood
 from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, trial_key
+from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, size_of_networks, trial_key
 from tests.conftest import job, small_configuration
 
 FAMILIES = [
@@ -58,11 +59,24 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
     assert [report.epoch for report in rest] == [4, 6]  # what it stands at, said again, and the rest
     assert rest[-1].scores == whole[-1].scores
     assert rest[-1].best == whole[-1].best
+    assert [report.items for report in rest] == [report.items for report in whole][1:]
     assert numbers(tmp_path / "cut") == numbers(tmp_path / "whole")
     a, b = weights(tmp_path / "whole"), weights(tmp_path / "cut")
     for network in a["networks"]:
         assert all(torch.equal(a["networks"][network][k], b["networks"][network][k]) for k in a["networks"][network])
     assert str(a["optimizers"]) == str(b["optimizers"])
+
+
+@pytest.mark.parametrize(("family", "batches"), [("vae", 1), ({"name": "wgan", "constraint": "clip"}, 5)])
+def test_a_report_says_how_many_items_were_seen(tmp_path: Path, family: Any, batches: int) -> None:
+    configuration = small_configuration(family)
+    size = configuration["training"]["batch_size"]
+    reports = list(run_trial(job(tmp_path, configuration)))
+    assert [report.items for report in reports] == [report.step * size * batches for report in reports]
+    n_items = len(load(TrialConfiguration.model_validate(configuration).dataset).train)
+    assert reports[-1].items == pytest.approx(
+        n_items * reports[-1].epoch, abs=(size * batches + size) * reports[-1].epoch
+    )
 
 
 @pytest.mark.parametrize("family", FAMILIES[:2], ids=["vae", "wae"])
@@ -276,3 +290,18 @@ def test_a_metric_has_notes_too(tmp_path: Path) -> None:
     assert last.scores["sinkhorn_divergence.unconverged"] == 1
     assert len(last.notes) == 1
     assert last.notes[0].startswith("sinkhorn_divergence.unconverged: the steps of the transport ended before")
+
+
+@pytest.mark.parametrize("family", ["vae", "flow", "autoregressive", {"name": "wgan", "constraint": "spectral_norm"}])
+@pytest.mark.parametrize("network", ["mlp", "conv", "resnet"])
+def test_the_size_of_networks_is_told_without_taking_or_drawing_them(
+    family: Any, network: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(
+        sys.modules, "torch._dynamo", None
+    )  # torch's compiler, which nobody here needs: it loads for 2 s
+    configuration = TrialConfiguration.model_validate(small_configuration(family) | {"network": network})
+    found = size_of_networks(configuration)
+    networks = build_game(configuration).networks.values()
+    tensors = {id(t): t for net in networks for t in net.state_dict(keep_vars=True).values()}
+    assert found == sum(t.nbytes for t in tensors.values()) > 0

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from gensweep.ledger.sweep_folder import SweepFolder
 
+_2000 = 946_684_800  # in Unix time
 DEFINITION = {"name": "study", "objective": {"metric": "fid", "mode": "min"}, "trial": {"latent_size": 8}}
 
 
@@ -40,9 +42,14 @@ class Writer:
         parent: int | None = None,
         test: float | None = None,
         device: str = "",
+        items: int | None = None,
+        ran: tuple[int, int] | None = None,
     ) -> int:
+        """A trial that was issued, reported and ended; its number. It `ran` from second to second of the year 2000."""
         number, self.n = self.n, self.n + 1
         key = hashlib.sha256(f"{self.keys} {number}".encode()).hexdigest() if self.keys else f"{number:02x}" * 32
+        if parent is not None and configuration is None:
+            configuration = self.folder.state().trials[parent].configuration
         configuration = {"latent_size": 8, "family": {"name": family}, "seed": 0} | dict(configuration or {})
         identity = {"number": number, "key": key, "arm": arm or family}
         if parent is not None:
@@ -76,8 +83,11 @@ class Writer:
                 {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
                  "best": best, "best_epoch": 15 if best else None, "seconds": seconds,
                  "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest}, "device": device,
-                 **({} if test is None else {"test": {metric: test}})}
+                 **({} if test is None else {"test": {metric: test}}), **({} if items is None else {"items": items})}
             )  # fmt: skip
+        if ran:
+            times = [datetime.fromtimestamp(_2000 + second, UTC).isoformat() for second in ran]
+            events = [{**event, "at": times[event["event"] != "issued"]} for event in events]
         with self.folder.hold():
             self.folder.events.append_many(events)
         if protocol_json:

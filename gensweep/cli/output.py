@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from gensweep.credentials import redacted
-from gensweep.tables import Layout
+from gensweep.tables import Layout, natural_width
 from gensweep.terminal import print_table, print_text, waiting
 from gensweep.text import counted, number
 from gensweep.tracking.store import resolve_uri
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 _JSON = Layout(elsewhere="--json")
+_NARROW = 80  # characters of a line
 _TRUTH = ("objective", "worst_mu", "worst_sigma", "seeds", "within", "*")
 
 
@@ -112,7 +113,7 @@ def print_each(table: Trials, *, as_json: bool) -> None:
 
 
 def print_comparison(comparison: Comparison, elsewhere: str = "-f json") -> None:
-    """The groups, the best first, and each pair that was tested."""
+    """The groups, the best first, each pair that was tested, and what the groups cost where that fits every terminal."""
     rows = comparison.table()
     told = [column for column in rows[0] if column.startswith(("test ", "best of "))][:1] or ["best"]
     print_rows(rows, layout=Layout((comparison.by, *told), elsewhere=elsewhere))
@@ -120,6 +121,10 @@ def print_comparison(comparison: Comparison, elsewhere: str = "-f json") -> None
     if pairs:
         print()
         print_rows(pairs, layout=Layout(("pair", "adjusted p", "verdict"), elsewhere=elsewhere))
+    costs = comparison.cost_table()
+    if natural_width(list(costs[0]), costs) <= _NARROW:
+        print()
+        print_rows(costs, layout=Layout(elsewhere=elsewhere))
 
 
 def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:

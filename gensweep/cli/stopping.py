@@ -47,4 +47,4 @@ def stop(
     with waiting(f"{holder.host}:{holder.pid} stops"):
         while folder.holder() is not None and folder.generation() == request.generation:
             time.sleep(_PAUSE)
-    print(f"{name} has stopped. Continue with: gensweep resume {name}")
+    print(f"{name} has stopped. Continue with: gensweep resume {folder.argument}")

@@ -78,16 +78,51 @@ def _partial(group: Group) -> str:
 
 
 def _unconfirmed(comparison: Comparison) -> str:
-    names = " ".join(comparison.sweeps)
-    return f"Not confirmed: nothing was trained again on fresh seeds (gensweep confirm {names.split(' ')[0]} does)."
+    if is_unfinished(comparison):
+        return (
+            "Not confirmed: it is not over yet."
+            if len(comparison.sweeps) == 1
+            else "Not confirmed: not all are over yet."
+        )
+    first = comparison.arguments[comparison.sweeps[0]]
+    return f"Not confirmed: nothing was trained again on fresh seeds (gensweep confirm {first} does)."
+
+
+def is_unfinished(comparison: Comparison) -> bool:
+    """Whether a sweep has trials left to train, those too that are not issued yet."""
+    if comparison.due is not None:
+        return comparison.ended < comparison.due
+    return comparison.ended < len(comparison.rows)
+
+
+def so_far(comparison: Comparison) -> str:
+    """How far unfinished sweeps are, which of them run, and the commands that go on with the others; empty where all are over."""
+    if not is_unfinished(comparison):
+        return ""
+    left = len(comparison.rows) - comparison.ended
+    known = comparison.due is not None
+    far = (
+        f"{comparison.ended} of {counted(comparison.due or 0, 'trial')}"
+        if known
+        else f"{counted(left, 'trial')} not over yet"
+    )
+    return f"So far{',' if known else ':'} {far}{''.join(_standing(comparison))}."
+
+
+def _standing(comparison: Comparison) -> Iterator[str]:
+    alone = len(comparison.sweeps) == 1
+    for name, standing in comparison.standings.items():
+        if standing == "running":
+            yield f"; {'it' if alone else name} is running"
+        elif standing != "done":
+            idle = "nothing runs" if alone else f"nothing of {name} runs"
+            yield f"; {idle}: `gensweep resume {comparison.arguments[name]}` goes on with it"
 
 
 def _left_out(comparison: Comparison) -> Iterator[str]:
     search = comparison.search
-    if comparison.due is not None and comparison.ended < comparison.due:
-        yield f"So far, {comparison.ended} of {counted(comparison.due, 'trial')}."
-    elif comparison.due is None and search.unfinished:
-        yield f"So far: {counted(search.unfinished, 'trial')} not over yet."
+    if far := so_far(comparison):
+        yield far
     if search.failed and not comparison.confirmation:
         yield f"{counted(search.failed, 'trial')} failed and left out."
     said = comparison.confirmation.lacking if comparison.confirmation else ()

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from gensweep.comparison.collect import as_csv
+from gensweep.comparison.costs import Cost, compute
 from gensweep.comparison.intervals import Interval
 from gensweep.comparison.search import Group, Pair, Search
-from gensweep.text import duration, finite, number
+from gensweep.text import finite, number
 
 if TYPE_CHECKING:
     from gensweep.comparison.compare import Comparison
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 DIGITS = 3  # of an estimate; its interval says that there are no more
 _CSV = (
     "group", "confirmed_trial", "confirmed", "confirmed_low", "confirmed_high", "confidence", "seed_sd", "seeds",
-    "seeds_diverged",
-    "selected", "optimism", "n_search", "completed", "stopped_early", "diverged", "failed", "best", "best_trial", "best_epoch",
-    "best_of_k", "best_of_k_low", "best_of_k_high", "k", "training_seconds", "evaluation_seconds", "confirmation_seconds",
+    "seeds_diverged", "seeds_failed", "selected", "validation", "optimism", "n_search", "completed", "stopped_early", "diverged",
+    "failed", "best", "best_trial", "best_epoch", "best_of_k", "best_of_k_low", "best_of_k_high", "k", "training_seconds",
+    "evaluation_seconds", "confirmation_seconds", "confirmations", "items_seen", "wall_seconds",
 )  # fmt: skip
 
 
@@ -51,27 +52,10 @@ def table(comparison: Comparison) -> list[dict[str, str]]:
             comparison.by: name,
             **{column: cell for column, cell in confirmed.get(name, {}).items() if column != "arm"},
             **(_searched(groups[name], comparison.search) if name in groups else {}),
-            "compute": _compute(comparison, name),
+            "compute in all": compute(comparison, name),
         }
         for name in names
     ]
-
-
-def devices(comparison: Comparison, group: str) -> dict[str, float]:
-    """Device -> seconds of training and evaluation that a group's trials took on it, its confirmations too."""
-    found: dict[str, float] = {}
-    for row in comparison.rows:
-        if row["group"] == group:
-            found[row["device"]] = found.get(row["device"], 0.0) + row["seconds"] + row["evaluation_seconds"]
-    return found
-
-
-def _compute(comparison: Comparison, group: str) -> str:
-    """What a group took; by device where the trials of the sweep ran on several, for their seconds are unlike."""
-    found = devices(comparison, group)
-    if len({row["device"] for row in comparison.rows}) < 2:
-        return duration(sum(found.values()))
-    return ", ".join(f"{duration(seconds)} on {name or 'an unknown device'}" for name, seconds in found.items())
 
 
 def _searched(group: Group, search: Search) -> dict[str, str]:
@@ -81,7 +65,7 @@ def _searched(group: Group, search: Search) -> dict[str, str]:
     return {
         **drawn,
         "best": text(group.best) + whole,
-        "trials": str(group.n) + "".join(f", {n} {what}" for what, n in ended.items() if n),
+        "search trials": str(group.n) + "".join(f", {n} {what}" for what, n in ended.items() if n),
     }
 
 
@@ -110,7 +94,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
     confirmed = found.as_dict() if found else {}
     verdict = confirmed.pop("verdict", {"word": "not confirmed", "arm": None})
     arms = {arm["arm"]: arm for arm in confirmed.pop("arms", [])}
-    groups = {group.name: group for group in search.groups}
+    groups, spent = {group.name: group for group in search.groups}, comparison.costs()
     return {
         "sweeps": list(comparison.sweeps),
         "by": comparison.by,
@@ -118,7 +102,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
         "mode": search.objective.mode,
         "verdict": {**verdict, "sentence": comparison.sentence()},
         "arms": [
-            {"arm": name, **_numbers(groups.get(name), comparison, name), **_without_name(arms.get(name))}
+            {"arm": name, **_numbers(groups.get(name), spent.get(name)), **_without_name(arms.get(name))}
             for name in dict.fromkeys([*arms, *groups])
         ],
         "pairs": confirmed.pop("pairs", []),
@@ -129,7 +113,7 @@ def as_dict(comparison: Comparison) -> dict[str, Any]:
             "why_not": search.why_not,
             "pairs": [_pair(pair) for pair in search.pairs],
         },
-        "progress": {"ended": comparison.ended, "due": comparison.due},
+        "progress": {"ended": comparison.ended, "due": comparison.due, "sweeps": dict(comparison.standings)},
         "forced": list(comparison.forced),
     }
 
@@ -138,23 +122,16 @@ def _without_name(arm: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"confirmed": None, "optimism": None} if arm is None else {k: v for k, v in arm.items() if k != "arm"}
 
 
-def _numbers(group: Group | None, comparison: Comparison, name: str) -> dict[str, Any]:
-    found = comparison.confirmation
-    confirming = found.seconds.get(name, 0.0) if found else 0.0
-    cost = {
-        "training_seconds": group.seconds if group else 0.0,
-        "evaluation_seconds": group.evaluation_seconds if group else 0.0,
-        "confirmation_seconds": confirming,
-        "seconds_by_device": devices(comparison, name),
-    }
+def _numbers(group: Group | None, cost: Cost | None) -> dict[str, Any]:
+    told = {"cost": cost.as_dict() if cost else None}
     if group is None:
-        return {"n_search": 0, "search": None, "cost": cost}
+        return {"n_search": 0, "search": None, **told}
     own = {
         "completed": group.completed, "stopped_early": group.pruned, "diverged": group.diverged, "failed": group.failed,
         "best": group.best, "best_trial": group.best_trial, "best_epoch": group.best_epoch, "has_score": not group.lacks,
         "best_of_k": _interval(group.best_of),
     }  # fmt: skip
-    return {"n_search": group.n, "search": own, "cost": cost}
+    return {"n_search": group.n, "search": own, **told}
 
 
 def _interval(found: Interval | None) -> dict[str, float | None] | None:
@@ -176,15 +153,19 @@ def csv(comparison: Comparison) -> bytes:
     found = comparison.confirmation
     groups = {group.name: group for group in comparison.search.groups}
     confirmed = {arm.name: arm for arm in found.verdict.arms} if found else {}
-    rows = []
+    rows, spent = [], comparison.costs()
     for name in dict.fromkeys([*confirmed, *groups]):
-        row: dict[str, Any] = {"group": name, "k": comparison.search.k}
+        cost = spent[name]
+        row: dict[str, Any] = {
+            "group": name, "k": comparison.search.k, "training_seconds": cost.training_seconds,
+            "evaluation_seconds": cost.evaluation_seconds, "confirmation_seconds": cost.confirmation_seconds,
+            "confirmations": cost.confirmations, "items_seen": cost.items, "wall_seconds": cost.wall_seconds,
+        }  # fmt: skip
         if (group := groups.get(name)) is not None:
             drawn = group.best_of
             row |= {
                 "n_search": group.n, "completed": group.completed, "stopped_early": group.pruned, "diverged": group.diverged,
                 "failed": group.failed, "best": group.best, "best_trial": group.best_trial, "best_epoch": group.best_epoch,
-                "training_seconds": group.seconds, "evaluation_seconds": group.evaluation_seconds,
                 **({} if drawn is None else {"best_of_k": drawn.value, "best_of_k_low": drawn.low, "best_of_k_high": drawn.high}),
             }  # fmt: skip
         if found and (arm := confirmed.get(name)) is not None:
@@ -192,8 +173,8 @@ def csv(comparison: Comparison) -> bytes:
             row |= {
                 "confirmed_trial": found.chosen[name], "confirmed": centre, "confirmed_low": arm.low, "confirmed_high": arm.high,
                 "confidence": arm.confidence, "seed_sd": arm.sd, "seeds": arm.seeds, "seeds_diverged": arm.diverged,
-                "selected": found.selected[name], "optimism": found.optimism[name],
-                "confirmation_seconds": found.seconds[name],
+                "seeds_failed": found.failed[name].n if name in found.failed else 0, "selected": found.selected[name],
+                "validation": found.validation[name], "optimism": found.optimism[name],
             }  # fmt: skip
         rows.append(row)
     return as_csv(rows, _CSV)

@@ -10,27 +10,34 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gensweep.axes.axis import AxisPath
+from gensweep.comparison.columns import axes as axes_of
+from gensweep.comparison.columns import flatten, ignored, is_below, labels
 from gensweep.errors import ConfigError, DamagedSweep
 from gensweep.ledger.durable import write_atomic
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.text import counted, printable
+from gensweep.text import counted, printable, shortened
 
+Standing = Literal["done", "running", "stopped", "empty"]
 CAN_SCORE = ("COMPLETED", "PRUNED")  # the outcomes whose scores count; of other trials that ended there is no result
 IDENTITY = ("number", "key", "arm", "family", "outcome", "epoch", "best_epoch")
 CONFIRMS = ("parent",)  # the column of sweeps that confirm what they found
 TEST = "test."  # before the name of a score on the test split
 SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
-_COSTS = ("number", "key", "seconds", "evaluation_seconds")
-_ASIDE = ("trial", "sweep", "group", *_COSTS[2:], "reason", "reports", "folder", "unused", "configuration", "device")
+_STEP = re.compile(r" at step \d+$")
+_SECONDS = ("seconds", "evaluation_seconds")
+_ASIDE = (
+    "trial", "sweep", "group", *_SECONDS, "reason", "reports", "folder", "unused", "configuration", "device", "items", "spans",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,11 +49,14 @@ class Trials:
     `searched` hold the searched values and `choices` the names of the branches that were chosen. `scores` are the columns of
     scores, and `protocols` the columns `protocol.<metric>`. Beside its columns a row holds what the comparison needs:
     `sweep`, `seconds` and `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the
-    columns of axes that its family does not use, which are empty there, the `device`'s name, and the whole `configuration`.
-    `definition` is that of the sweep.
+    columns of axes that its family does not use, which are empty there, the `device`'s name, the whole `configuration`, how many
+    `items` of the training split were seen, and the `spans` of time in which the trial was in hand. `definition` is that of the
+    sweep, `argument` how commands are told of it, and `standing` whether it is over.
     """
 
     sweep: str
+    argument: str
+    standing: Standing
     objective: Objective
     rows: list[dict[str, Any]]
     axes: dict[str, str]
@@ -76,7 +86,14 @@ class Trials:
     def shown(self) -> list[str]:
         """The columns for people: no keys, protocols or details, but what each trial took."""
         scores = [*self.main_scores, *(name for name in self.of_test if "." not in name.removeprefix(TEST))]
-        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_COSTS[2:]]
+        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_SECONDS]
+
+    @property
+    def to_confirm(self) -> str:
+        """How `gensweep confirm` is told of this sweep, and of how many configurations of each arm."""
+        asked = self.definition.get("confirm")
+        top = asked.get("top", 1) if isinstance(asked, Mapping) else 1
+        return self.argument if top == 1 else f"{self.argument} --top {top}"
 
     def best_first(self) -> list[dict[str, Any]]:
         """The rows, ordered by the objective; those without a result are last."""
@@ -88,22 +105,26 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
 
     `state` is that of the folder, where the caller has read it already.
     """
-    records = [record for _, record in sorted((state or folder.state()).trials.items())]
+    state = state or folder.state()
+    records = [record for _, record in sorted(state.trials.items())]
     configurations = [flatten(record.configuration) for record in records]
     of_test = _in_order(f"{TEST}{name}" for record in records for name in sorted(record.test))
     scores = _in_order(name for record in records for name in sorted(record.best))
     protocols = _in_order(f"protocol.{name}" for record in records for name in sorted(record.protocol))
     asked = {AxisPath(axis).place for record in records for axis in record.parameters}
-    ignored = _ignored(records, folder.definition.get("compare"))
-    axes = _axes(configurations, asked, taken={*IDENTITY, *CONFIRMS, *_ASIDE, *scores, *of_test, *protocols})
+    unused_of = ignored(records, folder.definition.get("compare"))
+    axes = axes_of(configurations, asked, taken={*IDENTITY, *CONFIRMS, *_ASIDE, *scores, *of_test, *protocols})
     rows = []
     for record, configuration in zip(records, configurations, strict=True):
-        unused = frozenset(column for column, path in axes.items() if _is_below(path, ignored[record.arm]))
-        found = {**configuration, **_labels(record)}
+        unused = frozenset(column for column, path in axes.items() if is_below(path, unused_of[record.arm]))
+        found = {**configuration, **labels(record)}
         cells = {column: None if column in unused else found.get(path) for column, path in axes.items()}
-        rows.append(_row(record, folder) | cells | {"unused": unused})
+        own = {"unused": unused, "spans": state.clock.spans(record.number)}
+        rows.append(_row(record, folder) | cells | own)
     return Trials(
         sweep=folder.name,
+        argument=folder.argument,
+        standing=standing(folder, state),
         objective=objective_of(folder),
         rows=rows,
         axes=axes,
@@ -114,6 +135,13 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         protocols=protocols,
         definition=folder.definition,
     )
+
+
+def standing(folder: SweepFolder, state: SweepState) -> Standing:
+    """Whether a sweep is over, and if not, whether a driver holds it."""
+    if state.finished:
+        return "done"
+    return "running" if folder.holder() else "stopped" if state.trials else "empty"
 
 
 def objective_of(folder: SweepFolder) -> Objective:
@@ -137,6 +165,16 @@ def loss(row: Mapping[str, Any], objective: Objective) -> float:
     return objective.loss(value) if row["outcome"] in CAN_SCORE and value is not None else math.inf
 
 
+def lacks(scored: Sequence[Mapping[str, Any]], column: str) -> bool:
+    """Whether there are rows of trials that were scored, and none has this score: it is none of theirs."""
+    return bool(scored) and all(row.get(column) is None for row in scored)
+
+
+def without_step(reason: str) -> str:
+    """The reason of an end, the same whenever in a trial it came; words where there is none."""
+    return _STEP.sub("", reason) or "no reason was recorded"
+
+
 def summary(folder: SweepFolder) -> dict[str, Any]:
     """How far a sweep is: its trials, those that ended, the best so far (of running trials too), what it took."""
     state, objective = folder.state(), objective_of(folder)
@@ -146,7 +184,7 @@ def summary(folder: SweepFolder) -> dict[str, Any]:
         "sweep": folder.name,
         "trials": len(records),
         "ended": sum(not r.is_live for r in records),
-        "state": "running" if folder.holder() else "done" if state.finished else "stopped" if records else "empty",
+        "state": "running" if folder.holder() else standing(folder, state),
         "objective": objective.metric,
         "best": objective.best(objective.of(r.best) for r in counted),
         "seconds": sum(r.seconds + r.evaluation_seconds for r in records),
@@ -186,32 +224,22 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
 
 
 def write_csv(table: Trials, destination: Path) -> None:
-    """Write results.csv (every digit of every float, no clock) and costs.csv (seconds), atomically."""
+    """Write results.csv (every digit of every float, no clock) and costs.csv (seconds, and items seen), atomically."""
     write_atomic(destination / "results.csv", as_csv(table.rows, table.columns))
-    write_atomic(destination / "costs.csv", as_csv(table.rows, _COSTS))
+    write_atomic(destination / "costs.csv", as_csv(table.rows, ("number", "key", *_SECONDS, "items")))
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
     """Rows as CSV. A float is written so that reading it gives the same bits; None is an empty cell.
 
-    Texts and names come without what a terminal obeys: such files are looked at with `cat`.
+    A whole number from 10^20 on is written as a float is. Texts and names come without what a terminal obeys: such files are
+    looked at with `cat`.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(map(printable, columns))
     writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
     return text.getvalue().encode()
-
-
-def flatten(node: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """A tree as dotted path -> leaf, in the tree's order; a list is one leaf."""
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
@@ -229,6 +257,7 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "best_epoch": record.best_epoch,
         "seconds": record.seconds,
         "evaluation_seconds": record.evaluation_seconds,
+        "items": record.items,
         "reason": record.reason,
         "sweep": folder.name,
         "reports": record.reports,
@@ -238,69 +267,10 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
     }
 
 
-def _labels(record: TrialRecord) -> dict[str, Any]:
-    """The branches that the trial chose, which tell namesakes apart where their names do not: network.name -> label."""
-    return {f"{AxisPath(axis).place}.name": value for axis, value in record.parameters.items()}
-
-
-def _axes(configurations: Sequence[Mapping[str, Any]], asked: set[str], taken: set[str]) -> dict[str, str]:
-    """Column -> path of what was searched (`asked`) or differs. The family has its own column."""
-    searched = asked | {f"{axis}.name" for axis in asked}  # the axis that chooses a branch is its node's name
-    paths = sorted({path for configuration in configurations for path in configuration}, key=_name_first)
-    varying = []
-    for path in paths:
-        values = {json.dumps(c[path], sort_keys=True) for c in configurations if path in c}
-        if path != "family.name" and (path in searched or len(values) > 1):
-            varying.append(path)
-    return plain_names(varying, taken)
-
-
-def _ignored(records: Sequence[TrialRecord], compare: str | None) -> dict[str, set[str]]:
-    """Arm -> the places of the axes that its family does not use; their values in its configurations mean nothing.
-
-    An axis that is there whatever is chosen is searched by every arm that uses it (one of a branch has the branch in its
-    path, which is no place of a configuration). What is not meant: the fields of a family, and those of the choice that is
-    compared, which are an arm's own.
-    """
-    own = {"family", (compare or "family").split(".")[0]}
-    shared = {axis for r in records for axis in r.parameters if axis.split(".")[0] not in own}
-    searched: dict[str, set[str]] = {record.arm: set() for record in records}
-    for record in records:
-        searched[record.arm] |= set(record.parameters)
-    return {arm: shared - axes for arm, axes in searched.items()}
-
-
-def _is_below(path: str, places: Iterable[str]) -> bool:
-    return any(path == place or path.startswith(f"{place}.") for place in places)
-
-
-def _name_first(path: str) -> list[str]:
-    """Sorts a component's name before its fields."""
-    return ["" if part == "name" else part for part in path.split(".")]
-
-
-def plain_names(paths: Sequence[str], taken: set[str]) -> dict[str, str]:
-    """Short name -> path: the end of the path that no other path shares, `family.divergence.name` as `divergence`.
-
-    >>> plain_names(["family.lambda", "family.divergence.name", "family.divergence.blur"], set())
-    {'lambda': 'family.lambda', 'divergence': 'family.divergence.name', 'blur': 'family.divergence.blur'}
-    """
-    parts = {path: path.removesuffix(".name").split(".") for path in paths}
-    depth = dict.fromkeys(paths, 1)
-    while True:
-        names = {path: ".".join(parts[path][-depth[path] :]) for path in paths}
-        counted = list(names.values())
-        clashing = [p for p in paths if counted.count(names[p]) > 1 or names[p] in taken]
-        longer = [path for path in clashing if depth[path] < len(parts[path])]
-        if not longer:
-            return {f"trial.{path}" if path in clashing else names[path]: path for path in paths}
-        for path in longer:
-            depth[path] += 1
-
-
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    value = shortened(value)
     if isinstance(value, float):
         return repr(value)
     return printable(value) if isinstance(value, str) else json.dumps(value)

@@ -1,28 +1,28 @@
 """The trials of one or several sweeps in groups: what the search found of each, and what its confirmations say.
 
-compare(folders) -> Comparison -> sentence(), table(), as_dict(), ...; report.write makes files of it
+compare(folders) -> Comparison -> sentence(), table(), as_dict(), ...; report.write makes files of it, report/figures.py pictures
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gensweep import registry
-from gensweep.comparison import answer, cells
-from gensweep.comparison.collect import Trials, trials
+from gensweep.comparison import answer, cells, costs
+from gensweep.comparison.collect import Standing, Trials, trials, without_step
 from gensweep.comparison.confirmation import Confirmation, confirmation_of
-from gensweep.comparison.protocols import refuse_mixed, refuse_unlike
+from gensweep.comparison.costs import Cost
+from gensweep.comparison.protocols import refuse_mixed, refuse_unlike, refuse_untrue
 from gensweep.comparison.search import Search, search_of
 from gensweep.errors import ConfigError, NoUsableTrial, suggest
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
 
 _DECLARED = ("arm", "family", "sweep")  # what may be ranked: the choices that the file declares, no axis within an arm
-_STEP = re.compile(r" at step \d+$")  # the same reason, whenever it came
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class Comparison:
     `rows` are all trials, `search` is what those of the search found, and `confirmation` what was found again on fresh seeds;
     None where nothing was. `without` counts the trials that are left out, by their arm, because their family has nothing in
     that column, and `twice` those that another of the sweeps has too. `due` is how many trials the sweeps will have, where
-    that is known. `forced` are the differences in spite of which sweeps are compared.
+    that is known, `standings` whether each is over, and `arguments` how commands are told of it. `forced` are the
+    differences in spite of which sweeps are compared.
     """
 
     sweeps: tuple[str, ...]
@@ -45,6 +46,8 @@ class Comparison:
     without: Mapping[str, int] = field(default_factory=dict)
     twice: Mapping[str, int] = field(default_factory=dict)
     due: int | None = None
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    arguments: Mapping[str, str] = field(default_factory=dict)
     forced: Sequence[str] = ()
 
     @property
@@ -68,7 +71,19 @@ class Comparison:
 
     def table(self) -> list[dict[str, str]]:
         """One row a group, ready to print: column -> text. The best group first."""
+        return self._table
+
+    @cached_property
+    def _table(self) -> list[dict[str, str]]:
         return cells.table(self)
+
+    def costs(self) -> dict[str, Cost]:
+        """Group -> what its trials cost, those of the search and those that confirm."""
+        return costs.costs(self)
+
+    def cost_table(self) -> list[dict[str, str]]:
+        """One row a group, ready to print: what it cost. In the order of the other table."""
+        return costs.table(self, [row[self.by] for row in self.table()])
 
     def pairs(self) -> list[dict[str, str]]:
         """One row a pair of groups whose configurations were drawn at random."""
@@ -88,6 +103,10 @@ class Comparison:
 
     def other_scores(self) -> dict[str, str]:
         """Score -> the order of the groups' best trials by it, or why there is none."""
+        return self._other_scores
+
+    @cached_property
+    def _other_scores(self) -> dict[str, str]:
         own = self.search.objective.metric
         return {name: self._order_by(name) for name in self.scores if "." not in name and name != own}
 
@@ -103,7 +122,7 @@ class Comparison:
     def endings(self) -> list[str]:
         """The reasons of the trials that diverged or failed, the most frequent first, in lines."""
         counts = Counter(
-            (row["group"], row["outcome"].lower(), _STEP.sub("", row["reason"]) or "no reason was recorded")
+            (row["group"], row["outcome"].lower(), without_step(row["reason"]))
             for row in self.rows if row["outcome"] in ("DIVERGED", "FAILED")
         )  # fmt: skip
         return [f"{group}: {n} {outcome}: {reason}" for (group, outcome, reason), n in counts.most_common(20)]
@@ -154,12 +173,13 @@ def compared(
     objective = _objective(tables, metric, scores)
     by = _grouping(by or "arm", tables, axes)
     forced = refuse_unlike(tables, force=force)
-    every = [_named(row, by, len(tables)) for table in tables for row in table.rows]
+    every = [row for table in tables for row in _named(table, by, len(tables))]
     rows, twice = _once(every)
-    unused = [row for row in rows if by in row["unused"] and row["parent"] is None]
+    unused = [row for row in rows if by in row["unused"]]
     rows = [row for row in rows if by not in row["unused"]]
     refuse_mixed([row for row in rows if row["outcome"]], objective.metric)
-    is_declared = by in _DECLARED
+    forced += refuse_untrue([row for row in rows if row["parent"] is not None], every, force=force)
+    is_declared, to_confirm = by in _DECLARED, {table.sweep: table.to_confirm for table in tables}
     found = search_of([row for row in rows if row["parent"] is None], objective, _why_not_drawn(tables))
     return Comparison(
         sweeps=tuple(table.sweep for table in tables),
@@ -168,22 +188,26 @@ def compared(
         axes=axes,
         scores=scores,
         search=found,
-        confirmation=confirmation_of(rows, objective, margin, every) if is_declared else None,
+        confirmation=confirmation_of(rows, objective, margin, every, to_confirm) if is_declared else None,
         without=Counter(_label(row["arm"], row["sweep"], len(tables)) for row in unused),
         twice=twice,
         due=due,
+        standings={table.sweep: table.standing for table in tables},
+        arguments={table.sweep: table.argument for table in tables},
         forced=forced,
     )
 
 
-def _named(row: Mapping[str, Any], by: str, n_sweeps: int) -> dict[str, Any]:
-    """The row with its trial's and its group's names."""
-    name = cells.text(row.get(by))
-    return {
-        **row,
-        "trial": str(row["number"]) if n_sweeps == 1 else f"{row['sweep']}/{row['number']}",
-        "group": name if by == "sweep" else _label(name, row["sweep"], n_sweeps),
-    }
+def _named(table: Trials, by: str, n_sweeps: int) -> Iterator[dict[str, Any]]:
+    """The rows with their trials' and their groups' names. A confirmation is of the group of the trial that it confirms."""
+    own = {row["number"]: row for row in table.rows}
+    for row in table.rows:
+        name = cells.text((row if row["parent"] is None else own[row["parent"]]).get(by))
+        yield {
+            **row,
+            "trial": str(row["number"]) if n_sweeps == 1 else f"{table.sweep}/{row['number']}",
+            "group": table.sweep if by == "sweep" else _label(name, table.sweep, n_sweeps),
+        }
 
 
 def _label(name: str, sweep: str, n_sweeps: int) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gensweep import registry
-from gensweep.comparison.collect import TEST, Trials, loss
+from gensweep.comparison.collect import TEST, Trials, lacks, loss
+from gensweep.comparison.failed import FailedSeeds, failed_of, sentences
 from gensweep.comparison.judge import ArmScore, Bounds, bounded
 from gensweep.comparison.words import Scale, Verdict
 from gensweep.objective import Objective
@@ -23,20 +24,24 @@ class Confirmation:
     """The verdict, and what it rests on.
 
     `chosen` maps each arm to the trial of the search that was confirmed, `selected` to the score that this one had on the
-    validation split when it was chosen, and `optimism` to how much better that was than its mean on the test split. `missing`
-    counts the seeds of each arm that failed or are not over; `running` those that are not over, of all arms. `unfound` are
-    arms whose search left nothing to confirm, and `lacking` those whose confirmations have no such score. `seconds` are what
-    the confirmations of each arm took, training and evaluation together.
+    validation split when it was chosen, `validation` to the mean of its fresh seeds there, and `optimism` to how much better
+    the score was when it was chosen than their mean on the test split. `missing` counts the seeds of each arm that failed or
+    are not over; `running` those that are not over, of all arms, and `failed` has the arms with seeds that failed. `unfound`
+    are arms whose search left nothing to confirm, `waiting` those of which nothing is confirmed yet, and `lacking` those whose
+    confirmations have no such score. `seconds` are what the confirmations of each arm took, training and evaluation together.
     """
 
     metric: str
     bounds: Bounds
     chosen: Mapping[str, str]
     selected: Mapping[str, float]
+    validation: Mapping[str, float | None]
     optimism: Mapping[str, float | None]
+    failed: Mapping[str, FailedSeeds]
     missing: Mapping[str, int]
     running: int
     unfound: Sequence[str]
+    waiting: Sequence[str]
     lacking: Sequence[str]
     seconds: Mapping[str, float]
 
@@ -62,17 +67,13 @@ class Confirmation:
             parts = [f"So far, and no verdict before {counted(self.running, 'more seed')} of it: b{parts[0][1:]}"]
         if self.unfound:
             parts.append(f"Nothing to confirm, for no trial has a score: {', '.join(self.unfound)}.")
+        if self.waiting:
+            parts.append(f"Not confirmed so far: {', '.join(self.waiting)}.")
         if self.lacking and self.verdict.arms:
             parts.append(
                 f"Not ranked, for their seeds have no {self.metric} on the test split: {', '.join(self.lacking)}."
             )
-        failed = sum(self.missing.values()) - self.running
-        if failed:
-            kept = (
-                "would say the same whatever their scores" if self.bounds.hold else "could be another with their scores"
-            )
-            parts.append(f"{counted(failed, 'seed')} failed and left out: the verdict {kept}.")
-        return " ".join(parts)
+        return " ".join([*parts, *sentences(self.failed, holds=self.bounds.hold)])
 
     def table(self) -> list[dict[str, str]]:
         """One row an arm, ready to print: column -> text. The best arm first."""
@@ -82,13 +83,16 @@ class Confirmation:
         centre = arm.median if self.verdict.statistic == "median" else arm.mean
         share = "" if arm.confidence in (None, 0.95) else f" ({arm.confidence:.0%})"
         interval = "" if arm.low is None or arm.high is None else f" [{_text(arm.low)}, {_text(arm.high)}]{share}"
+        failed = self.failed.get(arm.name)
+        lost = {"diverged": arm.diverged, "failed": failed.n if failed else 0}
         return {
             "arm": arm.name,
             "trial": self.chosen[arm.name],
             f"test {self.metric}, {self.verdict.statistic} [95 % CI]": f"{_text(centre)}{interval}",
             "seed sd": _text(arm.sd),
-            "seeds": str(arm.seeds) + (f", {arm.diverged} diverged" if arm.diverged else ""),
+            "seeds": ", ".join([str(arm.seeds), *(f"{n} {how}" for how, n in lost.items() if n)]),
             "when chosen": _text(self.selected[arm.name]),
+            "fresh, validation": _text(self.validation[arm.name]),
             "optimism": _text(self.optimism[arm.name]),
         }
 
@@ -114,8 +118,10 @@ class Confirmation:
         found = self.verdict.as_dict()
         for arm in found["arms"]:
             name = arm["arm"]
-            arm |= {"trial": self.chosen[name], "selected": finite(self.selected[name]), "optimism": self.optimism[name],
-                    "missing": self.missing[name], "seconds": self.seconds[name]}  # fmt: skip
+            failed = self.failed.get(name)
+            arm |= {"trial": self.chosen[name], "selected": finite(self.selected[name]), "validation": self.validation[name],
+                    "optimism": self.optimism[name], "missing": self.missing[name], "seconds": self.seconds[name],
+                    "failed": failed.as_dict() if failed else None}  # fmt: skip
         found["verdict"]["sentence"] = self.sentence()
         return {"metric": self.metric, "running": self.running, "holds": self.bounds.hold, **found}
 
@@ -123,23 +129,30 @@ class Confirmation:
 def confirmation(table: Trials) -> Confirmation | None:
     """What the confirmations of one sweep's arms say, by its objective; None where it has none."""
     rows = [row | {"group": row["arm"], "trial": str(row["number"])} for row in table.rows]
-    return confirmation_of(rows, table.objective)
+    return confirmation_of(rows, table.objective, names={table.sweep: table.to_confirm})
 
 
 def confirmation_of(
-    rows: Sequence[Row], objective: Objective, margin: float | None = None, every: Sequence[Row] = ()
+    rows: Sequence[Row],
+    objective: Objective,
+    margin: float | None = None,
+    every: Sequence[Row] = (),
+    names: Mapping[str, str] | None = None,
 ) -> Confirmation | None:
     """What the confirmations among `rows` say of the groups (column `group`), by `objective`; None where there is none.
 
     `every` are all rows, where trials that another sweep has too are left out of `rows`. Within a difference of `margin` arms
-    are called equal; in units of the score, or a share of it where ratios are compared.
+    are called equal; in units of the score, or a share of it where ratios are compared. `names` are how `gensweep confirm` is
+    told of the sweeps, where that is not their names alone.
     """
     confirming = [row for row in rows if row["parent"] is not None]
     if not confirming:
         return None
     parents = {(row["sweep"], row["number"]): row for row in every or rows if row["parent"] is None}
     groups = {name: [row for row in confirming if row["group"] == name] for name in _groups(confirming)}
-    lacking = [name for name, own in groups.items() if _lacks(own, objective.metric)]
+    left = [name for name in _groups(rows) if name not in groups]
+    scored = {name: any(math.isfinite(loss(row, objective)) for row in rows if row["group"] == name) for name in left}
+    lacking = [name for name, own in groups.items() if lacks(_tested(own), f"{TEST}{objective.metric}")]
     kept = {name: own for name, own in groups.items() if name not in lacking}
     chosen = {name: _chosen(own, objective) for name, own in kept.items()}
     members = {name: [row for row in own if _parent(row) == chosen[name]] for name, own in kept.items()}
@@ -151,10 +164,13 @@ def confirmation_of(
         bounds=bounded(scores, missing, objective.mode, scale=scale_of(objective.metric, scores), margin=margin),
         chosen={name: str(parents[parent]["trial"]) if parent in parents else "" for name, parent in chosen.items()},
         selected=selected,
+        validation={name: _validation(own, objective) for name, own in members.items()},
+        failed={name: found for name, own in members.items() if (found := failed_of(own, names or {}))},
         optimism={name: _optimism(selected[name], scores[name], objective) for name in kept},
         missing=missing,
         running=sum(row["outcome"] == "" for own in members.values() for row in own),
-        unfound=[name for name in _groups(rows) if name not in groups and _is_over(rows, name)],
+        unfound=[name for name in left if not scored[name] and _is_over(rows, name)],
+        waiting=[name for name in left if scored[name]],
         lacking=lacking,
         seconds={name: sum(row["seconds"] + row["evaluation_seconds"] for row in own) for name, own in kept.items()},
     )
@@ -183,10 +199,9 @@ def _chosen(rows: Sequence[Row], objective: Objective) -> tuple[str, int]:
     return min(parents, key=lambda parent: (mean(parent), parents.index(parent)))
 
 
-def _lacks(rows: Sequence[Row], metric: str) -> bool:
-    """Whether seeds were scored on the test split, and none by this metric: the group has no such score."""
-    scored = [row for row in rows if row["outcome"] == "COMPLETED" and any(name.startswith(TEST) for name in row)]
-    return bool(scored) and all(row.get(f"{TEST}{metric}") is None for row in scored)
+def _tested(rows: Sequence[Row]) -> list[Row]:
+    """The confirmations that were scored on the test split, by whatever score."""
+    return [row for row in rows if row["outcome"] == "COMPLETED" and any(name.startswith(TEST) for name in row)]
 
 
 def _selected(parent: Row | None, metric: str) -> float:
@@ -202,6 +217,12 @@ def _score(row: Row, objective: Objective) -> float:
 
 def _is_scored(row: Row) -> bool:
     return row["outcome"] not in ("", "FAILED")
+
+
+def _validation(rows: Sequence[Row], objective: Objective) -> float | None:
+    """The mean of the fresh seeds on the validation split; None where one has no score there."""
+    losses = [loss(row, objective) for row in rows if _is_scored(row)]
+    return objective.value(_mean(losses)) if losses and all(map(math.isfinite, losses)) else None
 
 
 def _is_over(rows: Sequence[Row], group: str) -> bool:

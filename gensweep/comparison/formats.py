@@ -25,7 +25,8 @@ def formatted(comparison: Comparison, form: str) -> str:
 
 def _markdown(comparison: Comparison) -> str:
     pairs = comparison.confirmation.pairs() if comparison.confirmation else comparison.pairs()
-    parts = [escaped(comparison.sentence()), markdown_table(comparison.table()), markdown_table(pairs)]
+    tables = (comparison.table(), pairs, comparison.cost_table())
+    parts = [escaped(comparison.sentence()), *map(markdown_table, tables)]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.comparison.collect import Trials, flatten
+from gensweep.comparison.collect import TEST, Trials
+from gensweep.comparison.columns import flatten
 from gensweep.errors import ConfigError
 
 _MEANS = ("dataset", "network", "training.epochs")
@@ -16,10 +17,17 @@ _MEANS = ("dataset", "network", "training.epochs")
 def refuse_mixed(rows: Sequence[Mapping[str, Any]], metric: str) -> None:
     """Raise if the scores `metric` of `rows`, or those that it is a detail of, were taken by more than one protocol.
 
+    Those on the test split have a protocol of their own, and are never mixed either.
+
     Raises:
         ConfigError: naming every field of the protocols that differs, and trials on each side.
     """
-    metric = metric.partition(".")[0]
+    name = metric.partition(".")[0]
+    _refuse_mixed(rows, name)
+    _refuse_mixed(rows, f"{TEST}{name}")
+
+
+def _refuse_mixed(rows: Sequence[Mapping[str, Any]], metric: str) -> None:
     sides: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if digest := row.get(f"protocol.{metric}"):
@@ -54,6 +62,39 @@ def refuse_unlike(tables: Sequence[Trials], *, force: bool = False) -> list[str]
         cure = "Compare sweeps that are alike in these, or give --force, which is written on the result."
         raise ConfigError("\n".join([*lines, *(f"  {line}" for line in found), cure]))
     return found
+
+
+def refuse_untrue(
+    confirming: Sequence[Mapping[str, Any]], every: Sequence[Mapping[str, Any]], *, force: bool = False
+) -> list[str]:
+    """The differences between confirmations and the trials that they confirm, but for their seeds, which `force` lets pass.
+
+    gensweep makes none; a folder that was put together by hand may have them.
+
+    Raises:
+        ConfigError: there are any, and `force` is not given.
+    """
+    parents = {(row["sweep"], row["number"]): row for row in every}
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in confirming:
+        for line in _unlike(row["configuration"], parents[row["sweep"], row["parent"]]["configuration"]):
+            found.setdefault(line, []).append(row)
+    lines = [f"{line} ({_some(rows)})" for line, rows in found.items()]
+    if lines and not force:
+        first = "confirmations were trained in another way than the trials that they confirm, so they confirm none:"
+        cure = (
+            "Confirm again with `gensweep confirm`, in a folder that is as the sweep left it, or give --force, which is "
+            "written on the result."
+        )
+        raise ConfigError("\n".join([first, *(f"  {line}" for line in lines), cure]))
+    return lines
+
+
+def _unlike(confirmation: Mapping[str, Any], parent: Mapping[str, Any]) -> list[str]:
+    """Where both say something, and not the same; a field that one of them lacks is of another version of gensweep."""
+    own, its = flatten(confirmation), flatten(parent)
+    paths = [path for path in its if path in own and path != "seed" and own[path] != its[path]]
+    return [f"{path}: {_short(own[path])}, and {_short(its[path])} in what is confirmed" for path in paths]
 
 
 def _values(table: Trials, place: str) -> str:

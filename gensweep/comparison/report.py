@@ -1,4 +1,4 @@
-"""A comparison as files: comparison.md, comparison.csv and the figures."""
+"""A comparison as files: comparison.md, comparison.csv and comparison.json."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gensweep.comparison import answer, plots
+from gensweep.comparison import answer, costs
 from gensweep.comparison.compare import Comparison
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.comparison.search import Search
@@ -17,27 +17,31 @@ from gensweep.text import markdown as escaped
 LEARNS_NOTHING = ("class means", "PCA Gaussian", "uniform noise")  # of the rows that say what scores mean: the models
 
 
-def write(comparison: Comparison, destination: Path, sanity: Sequence[Mapping[str, Any]] = ()) -> list[Path]:
-    """Write comparison.md, comparison.csv, comparison.json and the figures into `destination`, and return their paths.
+def write(
+    comparison: Comparison,
+    destination: Path,
+    sanity: Sequence[Mapping[str, Any]] = (),
+    pictures: Mapping[str, str] | None = None,
+) -> list[Path]:
+    """Write comparison.md, comparison.csv and comparison.json into `destination`, and return their paths.
 
-    `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing.
+    `sanity` are rows that say what the scores mean on these data: floors, and models that learn nothing. `pictures` maps
+    the names of files that lie beside to their captions.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    figures = plots.draw(comparison)
     files = {
-        "comparison.md": markdown(comparison, list(figures), sanity).encode(),
+        "comparison.md": markdown(comparison, pictures or {}, sanity).encode(),
         "comparison.csv": comparison.csv(),
         "comparison.json": json_text(comparison.as_dict(), indent=1),
-        **figures,
     }
     for name, data in files.items():
         write_atomic(destination / name, data, fsync=False)
-    for name in set(plots.CAPTIONS) - set(figures):  # of an earlier state of the sweep
-        (destination / name).unlink(missing_ok=True)
     return [destination / name for name in files]
 
 
-def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequence[Mapping[str, Any]] = ()) -> str:
+def markdown(
+    comparison: Comparison, pictures: Mapping[str, str] | None = None, sanity: Sequence[Mapping[str, Any]] = ()
+) -> str:
     """The report: the sentence first, then what it rests on."""
     search, confirmed = comparison.search, comparison.confirmation
     parts = [
@@ -48,8 +52,8 @@ def markdown(comparison: Comparison, figures: Sequence[str] = (), sanity: Sequen
         parts.append(escaped(said))
     if confirmed:
         parts += [*_confirmed(confirmed), "## What the search found", escaped(answer.found(search))]
-    parts += [markdown_table(comparison.table())]
-    parts += [_markdown_link(name) for name in figures]
+    parts += [markdown_table(comparison.table()), "## What it cost", markdown_table(comparison.cost_table())]
+    parts += [f"![{caption}]({name})\n\n*{caption}*" for name, caption in (pictures or {}).items()]
     if search.pairs:
         parts += ["## How sure", markdown_table(comparison.pairs())]
     parts += ["## The best trial of each", markdown_table(comparison.best())]
@@ -94,13 +98,15 @@ def _of_confirmations(found: Confirmation) -> list[str]:
         f"95 % CI: {verdict.interval}.",
         f"Adjusted p: {verdict.test}, for all pairs; about {verdict.level:g} of such reports call some pair of arms different "
         "that is not. Best: distinguished from all others; leads: from at least one.",
-        "When chosen: the validation score by which the search chose it. Optimism: how much better that was than the mean "
-        "of the confirmations on the test split; below 0 where the search's seed was an unlucky one.",
+        "When chosen: the validation score by which the search chose it. Fresh, validation: the mean of the fresh seeds on that "
+        "split. Optimism: how much better the score was when chosen than the mean of the fresh seeds on the test split; below 0 "
+        "where the search's seed was an unlucky one. What the choice adds to it lies between the first two, what the split "
+        "adds between fresh, validation and the test.",
     ]
 
 
 def _notes(comparison: Comparison) -> str:
-    return "\n".join(f"- {escaped(line)}" for line in _of_the_search(comparison))
+    return "\n".join(f"- {escaped(line)}" for line in [*_of_the_search(comparison), costs.NOTE])
 
 
 def notes_of(comparison: Comparison) -> list[str]:
@@ -122,8 +128,8 @@ def _of_the_search(comparison: Comparison) -> list[str]:
         *_of_draws(search),
         "Trials that diverged count as the worst results. Trials that failed are left out: that is our fault or the machine's, "
         "and it is said where their scores could change what is claimed. Best: of trials that were trained to their end.",
-        "Compute: training and evaluation of all trials, of those that diverged, failed or were stopped early too, and of the "
-        "confirmations; by device, where there are several.",
+        "Search trials: those that ended, without confirmations. Compute in all: training and evaluation of every trial, of the "
+        "search and of what confirms it.",
     ]
     if not comparison.confirmation:
         lines.append(
@@ -147,7 +153,3 @@ def _of_draws(search: Search) -> list[str]:
         "of k is better): with the p-value of a permutation test, adjusted for all pairs by Holm's method; where it is "
         "above 0.05 they are not distinguished.",
     ]
-
-
-def _markdown_link(name: str) -> str:
-    return f"![{plots.CAPTIONS[name]}]({name})\n\n*{plots.CAPTIONS[name]}*"

@@ -1,4 +1,4 @@
-"""What a search found of each group: counts, the best so far, cost; and, of configurations drawn at random, distributions.
+"""What a search found of each group: counts, the best so far; and, of configurations drawn at random, distributions.
 
 Everything works on losses: the score where less is better, its negative where more is better, +infinity for a trial that
 diverged. Diverged is a result, the worst; failed is none, for it is our fault or the machine's.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from gensweep.comparison.collect import loss
+from gensweep.comparison.collect import CAN_SCORE, lacks, loss
 from gensweep.comparison.distributions import best_of, better_best_of, largest_k, probability_better
 from gensweep.comparison.intervals import Interval
 from gensweep.comparison.pairwise import holm
@@ -35,7 +35,7 @@ class Group:
     `completed` were trained to their end, `pruned` were stopped early. `best` is of the completed, else of the pruned at
     `best_epoch`; None where no trial has the score, and `lacks` where that is because the metric is not for the group.
     `best_of` is the median of the best of the search's k, None where that is not known: the search was adaptive, or
-    there are fewer than six results. `seconds` are of training and `evaluation_seconds` of evaluation, of every trial.
+    there are fewer than six results.
     """
 
     name: str
@@ -50,8 +50,6 @@ class Group:
     median: float | None
     best_of: Interval | None
     lacks: bool
-    seconds: float
-    evaluation_seconds: float
 
     @property
     def is_partial(self) -> bool:
@@ -138,9 +136,7 @@ def _results(rows: Sequence[Row], objective: Objective) -> list[float]:
 
 
 def _lacks(rows: Sequence[Row], metric: str) -> bool:
-    """Whether trials were scored, and none by this metric: the group has no such score."""
-    scored = [row for row in rows if row["outcome"] in ("COMPLETED", "PRUNED")]
-    return bool(scored) and all(row.get(metric) is None for row in scored)
+    return lacks([row for row in rows if row["outcome"] in CAN_SCORE], metric)
 
 
 def _group(
@@ -162,8 +158,6 @@ def _group(
         median=objective.value(statistics.median(results)) if results else None,
         best_of=None if interval is None else _as_scores(interval, objective),
         lacks=_lacks(rows, objective.metric),
-        seconds=float(sum(row["seconds"] for row in rows)),
-        evaluation_seconds=float(sum(row["evaluation_seconds"] for row in rows)),
     )
 
 

@@ -159,6 +159,19 @@ class Game:
         """How many batches of data one round uses."""
         return max((player.moves for player in self.players), default=1)
 
+    def items(self, rounds: int, batch_size: int, n_items: int) -> int:
+        """How many items of data so many rounds see, what is played before them too; none where nothing is trained.
+
+        Args:
+            rounds: that were played.
+            batch_size: of every move.
+            n_items: of the training split.
+        """
+        if not self.players or not rounds:
+            return 0
+        before = self.warm_up.rounds * min(self.warm_up.batch_size, n_items) if self.warm_up else 0
+        return before + rounds * self.batches_per_round * batch_size
+
 
 class Family(Component, ABC):
     """A way to fit a model distribution to data. Its fields' defaults are its paper's."""

@@ -89,7 +89,8 @@ def _seconds(value: object) -> bool:
 _COUNT, _TEXT, _MAPPING = ("count", is_count), ("text", _text), ("mapping", _mapping)
 _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": _COUNT, "position": _COUNT, "epoch": _COUNT, "step": _COUNT, "source": _COUNT, "source_step": _COUNT,
-    "parent": _COUNT, "repeat": _COUNT, "trial_schema": _COUNT, "versions": ("mapping of texts", _hashes),
+    "parent": _COUNT, "repeat": _COUNT, "items": _COUNT, "trial_schema": _COUNT,
+    "versions": ("mapping of texts", _hashes),
     "best_epoch": ("count", lambda value: value is None or is_count(value)),
     "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT, "device": _TEXT, "fault": _TEXT,
     "parameters": _MAPPING, "configuration": _MAPPING,

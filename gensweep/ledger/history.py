@@ -43,9 +43,10 @@ class TrialRecord:
 
     `proposed` are the parameters that it was issued with, which copies do not change.
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
-    `evaluation_seconds` of evaluation, in the part of its life that counts. `faults` counts
-    those of the machine since it last reported, by their names, and `fault` is the one that it failed of. `notes` are
-    sentences on what to know of its numbers, and `device` names what it was trained on.
+    `evaluation_seconds` of evaluation, in the part of its life that counts; `items` of the training split were seen in it,
+    None where an older gensweep did not say. `faults` counts those of the machine since it last reported, by their names,
+    and `fault` is the one that it failed of. `notes` are sentences on what to know of its numbers, and `device` names what
+    it was trained on.
     """
 
     number: int
@@ -65,6 +66,7 @@ class TrialRecord:
     best_epoch: int | None = None
     seconds: float = 0.0
     evaluation_seconds: float = 0.0
+    items: int | None = None
     protocol: dict[str, str] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     fault: str = ""

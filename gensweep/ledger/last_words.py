@@ -20,3 +20,8 @@ def note_end(sweep: Path, reason: str, code: int) -> None:
         last = folder.events.last()
         if last is None or last["event"] not in _ENDS:
             folder.events.append({"event": "stopped", "reason": reason, "code": code})
+
+
+def way_on(sweep: Path) -> str:
+    """How `gensweep resume` is told of it."""
+    return SweepFolder(sweep).argument

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gensweep.errors import DamagedSweep, Outcome
+from gensweep.ledger.clock import Clock
 from gensweep.ledger.fields import is_folder_name, mistake
 from gensweep.ledger.history import Change, Copied, History, Reported, TrialRecord
 
@@ -19,7 +20,8 @@ class SweepState:
 
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
     of them failed; `stopped` says why the training was stopped, and `closed` that all that follows from it is written too.
-    `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give.
+    `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give. `clock`
+    knows when trials ran, of events that were read.
     """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
@@ -32,6 +34,7 @@ class SweepState:
     closed: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     trial_schema: int | None = None
+    clock: Clock = field(default_factory=Clock, repr=False, compare=False)
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
     def live(self) -> list[TrialRecord]:
@@ -74,6 +77,7 @@ class SweepState:
             self._enter(kind, event)
         except KeyError as error:
             raise _damaged(event, f"does not say its {error}") from None
+        self.clock.hear(event)
 
     def _enter(self, kind: str, event: Event) -> None:
         if kind in _OF_THE_SWEEP:
@@ -208,6 +212,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
     record.epoch, record.step = max(record.epoch, event.get("epoch", 0)), max(record.step, event.get("step", 0))
     record.seconds = event.get("seconds", record.seconds)
     record.evaluation_seconds = event.get("evaluation_seconds", record.evaluation_seconds)
+    record.items = event.get("items", record.items)
     if event.get("best"):
         record.best, record.best_epoch = dict(event["best"]), event.get("best_epoch")
     record.test = dict(event.get("test") or record.test)

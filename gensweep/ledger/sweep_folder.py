@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -73,6 +74,17 @@ class SweepFolder:
     def name(self) -> str:
         """The sweep's name: its folder's."""
         return self.path.resolve().name
+
+    @property
+    def runs_option(self) -> str:
+        """What a command needs to find this sweep from here: ` --runs /elsewhere`, or nothing."""
+        runs = self.path.parent
+        return "" if runs.resolve() == Path("runs").resolve() else f" --runs {shlex.quote(str(runs))}"
+
+    @property
+    def argument(self) -> str:
+        """How a command is told of this sweep, from here: `wae`, or `wae --runs /elsewhere`."""
+        return f"{shlex.quote(self.name)}{self.runs_option}"
 
     @cached_property
     def definition(self) -> dict[str, Any]:

@@ -9,11 +9,14 @@ from typing import Any
 from gensweep.comparison.collect import Trials, loss, trials
 from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
+from gensweep.comparison.costs import NOTE
 from gensweep.comparison.report import against_baselines, notes_of
+from gensweep.comparison.search import Search
 from gensweep.errors import ConfigError, NoUsableTrial
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report.series import arms_of, best_of
+from gensweep.spaces.due import due
 from gensweep.text import number
 
 Row = Mapping[str, Any]
@@ -37,7 +40,8 @@ class Table:
 class Content:
     """What a report says: its `headline`, sentences with the verdict first; `tables`; and the trials that charts are drawn of.
 
-    `confirmation` is the verdict on confirmed arms, None where nothing was confirmed. All is data: the page escapes it.
+    `confirmation` is the verdict on confirmed arms, None where nothing was confirmed, and `search` what the search by itself
+    says, None where the trials cannot be compared. All is data: the page escapes it.
     """
 
     trials: Trials
@@ -45,6 +49,7 @@ class Content:
     confirmation: Confirmation | None = None
     headline: Sequence[str] = ()
     tables: Sequence[Table] = field(default_factory=tuple)
+    search: Search | None = None
 
 
 def content_of(
@@ -66,7 +71,7 @@ def content_of(
     problem = ""
     if comparison is None:
         try:
-            comparison = compared([table])
+            comparison = compared([table], due=due({folder: state}))
         except (ConfigError, NoUsableTrial) as error:
             problem = str(error)
     if comparison is None:
@@ -76,6 +81,7 @@ def content_of(
         trials=table,
         state=state,
         confirmation=comparison.confirmation,
+        search=comparison.search,
         headline=[comparison.sentence(), *([beaten] if beaten else [])],
         tables=[*_compared(comparison), *_best_of_each(table), *_meaning(sanity)],
     )
@@ -88,6 +94,7 @@ def _compared(comparison: Comparison) -> list[Table]:
     tables = [Table(title, comparison.table(), notes_of(comparison))]
     if found and (pairs := found.pairs()):
         tables.append(Table("Pairs of confirmed arms", pairs))
+    tables.append(Table("What it cost", comparison.cost_table(), [NOTE]))
     if search.pairs:
         tables.append(Table("Pairs of arms by configurations drawn at random", comparison.pairs()))
     if orders := comparison.other_scores():

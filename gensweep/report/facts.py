@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from gensweep import __version__
-from gensweep.comparison.collect import Trials, flatten
+from gensweep.comparison.collect import Trials
+from gensweep.comparison.columns import flatten
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.credentials import redacted
 from gensweep.errors import DamagedSweep
@@ -84,9 +85,7 @@ def versions(folder: SweepFolder) -> Table:
 
 def commands(folder: SweepFolder, table: Trials, found: Confirmation | None) -> list[tuple[str, str]]:
     """(what it does, the command) for whoever has the sweep's folder."""
-    runs = folder.path.parent
-    option = "" if runs == Path("runs") or runs.resolve() == Path("runs").resolve() else f" --runs {_quoted(runs)}"
-    name = _quoted(folder.name)
+    name, option = _quoted(folder.name), folder.runs_option
     best = _first_of_all(table, found)
     lines = [
         (

@@ -33,6 +33,7 @@ from gensweep.report.scales import scales, sweep_of
 from gensweep.report.search import over_seconds, over_trials, quality_and_cost
 from gensweep.report.series import arms_of
 from gensweep.report.subjects import bests
+from gensweep.spaces.due import due
 from gensweep.text import counted, printable
 
 NAME = "report.html"
@@ -153,8 +154,11 @@ def _so_far(folder: SweepFolder, content: Content) -> str:
     if content.state.finished:
         return ""
     ended = sum(bool(row["outcome"]) for row in content.trials.rows)
-    how = "It is running." if folder.holder() else "It is not running now."
-    return f"So far: {counted(ended, 'trial')} of {len(content.trials.rows)} issued have ended. {how}"
+    known = due({folder: content.state})
+    of = f"{counted(known, 'trial')} have" if known else f"{counted(len(content.trials.rows), 'issued trial')} have"
+    if folder.holder():
+        return f"So far: {ended} of {of} ended. It is running."
+    return f"So far: {ended} of {of} ended. It is not running now: gensweep resume {folder.argument} goes on with it."
 
 
 def _there(charts: Iterable[Chart | None]) -> list[Chart]:

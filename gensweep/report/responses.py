@@ -11,7 +11,7 @@ from gensweep.comparison.collect import Trials
 from gensweep.report.content import Table
 from gensweep.report.drawing import Chart, categories, dots, figure, label, line, logarithm, scored, told
 from gensweep.report.palette import GRID, MUTED, Style
-from gensweep.report.scales import Scale, item
+from gensweep.report.scales import Scale, item, placed
 from gensweep.report.series import Row, edge, is_wide, known_score, score, searched
 from gensweep.text import counted, number
 
@@ -22,15 +22,15 @@ _ABSENT = -0.14  # where a line stands on an axis that its trial does not have
 
 def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | None:
     """The score of each trial against one searched axis; trials without a score are crosses at the edge."""
-    placed = _placed(table, scale)
-    values = [value for _, _, value in placed if value is not None]
+    found = placed(table, scale)
+    values = [value for _, _, value in found if value is not None]
     if not values:
         return None
     shown = figure(_titled(scale), scored("validation", table.objective))
     shown.update_layout(showlegend=False, margin={"t": 8})  # the page names the arms once for these
     beyond = edge(values, is_min=table.objective.mode == "min")
     for arm, style in look.items():
-        own = [each for each in placed if each[0]["arm"] == arm]
+        own = [each for each in found if each[0]["arm"] == arm]
         known = [(row, x, value) for row, x, value in own if value is not None]
         lost = [(row, x) for row, x, value in own if value is None]
         if known:
@@ -42,13 +42,13 @@ def response(table: Trials, scale: Scale, look: Mapping[str, Style]) -> Chart | 
             shown.add_trace(
                 dots(style, arm, [x for _, x in lost], [beyond] * len(lost), said, marker=cross, showlegend=not known)
             )
-    _lay_out(shown, scale, [x for _, x, _ in placed], values)
-    n_lost = len(placed) - len(values)
+    _lay_out(shown, scale, [x for _, x, _ in found], values)
+    n_lost = len(found) - len(values)
     crosses = f" Crosses at the edge: {counted(n_lost, 'trial')} without a score." if n_lost else ""
     return Chart(
         f"Response to {scale.column}",
         f"{_HOW[scale.kind]} {counted(len(values), 'trial')} of the search.{crosses}",
-        _spoken(scale, placed, table),
+        _spoken(scale, found, table),
         shown,
         height=320,
     )
@@ -119,16 +119,6 @@ def importances(arm: str, shares: Mapping[str, float], style: Style, n_trials: i
         Table(title, rows),
         height=130 + 34 * len(names),
     )
-
-
-def _placed(table: Trials, scale: Scale) -> list[tuple[Row, float, float | None]]:
-    """The trials of the search that ended and have the axis, where they stand on it, and their scores."""
-    found = []
-    for index, row in enumerate(row for row in searched(table) if row["outcome"]):
-        x = scale.place(row.get(scale.column), index)
-        if x is not None:
-            found.append((row, x, score(row, table.objective)))
-    return found
 
 
 def _lay_out(shown: go.Figure, scale: Scale, x: Sequence[float], values: Sequence[float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,8 +12,9 @@ from gensweep.axes.items import write_item
 from gensweep.comparison.collect import Trials
 from gensweep.errors import ConfigError
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.report.series import Row, score, searched
 from gensweep.spaces.sweep import Sweep, from_definition
-from gensweep.text import number
+from gensweep.text import number, shortened
 
 Kind = Literal["log", "linear", "category"]
 _JITTER = 0.18
@@ -44,6 +46,7 @@ class Scale:
 
 def item(value: Any) -> str:
     """A value for people: no more than four digits of a float."""
+    value = shortened(value)
     return number(value) if isinstance(value, float) else write_item(value)
 
 
@@ -81,6 +84,16 @@ def scale(column: str, values: Sequence[Any], laws: Sequence[Distribution]) -> S
     return Scale(column, "category", tuple(dict.fromkeys([*options, *map(item, values)])))
 
 
+def placed(table: Trials, scale: Scale) -> list[tuple[Row, float, float | None]]:
+    """The trials of the search that ended and have the axis, where they stand on it, and their scores."""
+    found = []
+    for index, row in enumerate(row for row in searched(table) if row["outcome"]):
+        x = scale.place(row.get(scale.column), index)
+        if x is not None:
+            found.append((row, x, score(row, table.objective)))
+    return found
+
+
 def _laws(sweep: Sweep) -> Mapping[str, list[Distribution]]:
     """Place in a configuration -> what the arms draw it from."""
     found: dict[str, list[Distribution]] = {}
@@ -91,4 +104,4 @@ def _laws(sweep: Sweep) -> Mapping[str, list[Distribution]]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

@@ -11,6 +11,8 @@ from typing import Any
 
 from gensweep.comparison.collect import TEST, Trials, loss
 from gensweep.comparison.confirmation import Confirmation
+from gensweep.comparison.distributions import best_of_curve
+from gensweep.comparison.search import Search
 from gensweep.objective import Objective
 from gensweep.text import finite
 
@@ -27,6 +29,17 @@ class Incumbent:
     trials: list[int]
     seconds: list[float]
     scores: list[float]
+
+
+@dataclass(frozen=True)
+class Budgets:
+    """The median of an arm's best of k drawn configurations, where it is finite, in its interval; an end may be infinite."""
+
+    arm: str
+    k: list[int]
+    low: list[float]
+    middle: list[float]
+    high: list[float]
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,26 @@ def _incumbent(table: Trials, arm: str) -> Incumbent:
             found.trials.append(n)
             found.seconds.append(spent)
             found.scores.append(table.objective.value(best))
+    return found
+
+
+def best_of_budgets(table: Trials, search: Search) -> list[Budgets]:
+    """Of each arm the best of k over all k; none where configurations were not drawn, or where one k is all that is known."""
+    ranked = [group.name for group in search.groups if group.best_of is not None]
+    found = [_budgets(table, arm, search.objective) for arm in ranked]
+    return found if any(len(each.k) > 1 for each in found) else []
+
+
+def _budgets(table: Trials, arm: str, objective: Objective) -> Budgets:
+    own = [r for r in searched(table) if r["arm"] == arm and r["outcome"] in ("COMPLETED", "DIVERGED")]
+    found = Budgets(arm, [], [], [], [])
+    for point in best_of_curve([loss(row, objective) for row in own], [cost(row) for row in own]):
+        if math.isfinite(point.best.value):
+            found.k.append(point.k)
+            low, high = sorted((objective.value(point.best.low), objective.value(point.best.high)))
+            found.low.append(low)
+            found.middle.append(objective.value(point.best.value))
+            found.high.append(high)
     return found
 
 

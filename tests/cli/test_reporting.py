@@ -35,7 +35,7 @@ def test_a_running_sweep_is_reported_so_far(study: Writer, gensweep: Command) ->
     with study.folder.hold():
         assert gensweep("report", "study").code == 0
     page = (study.folder.path / "report" / "report.html").read_text()
-    assert "So far: 1 trial of 2 issued have ended. It is running." in page
+    assert "So far: 1 of 20 trials have ended. It is running." in page
 
 
 def test_figures_for_a_paper_are_written_where_one_says(study: Writer, tmp_path: Path, gensweep: Command) -> None:

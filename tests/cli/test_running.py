@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -40,7 +41,7 @@ def test_a_sweep_ends_with_its_tables_and_its_answer(done: tuple[Path, Ended]) -
     assert ended.code == 0, ended.err
     assert "\x1b" not in ended.out + ended.err  # no colours into a file
     assert ended.err.count("completed at epoch 2") == 4
-    trials, groups, answer, meaning = ended.out.split("\n\n")[:4]
+    trials, groups, costs, answer, meaning = ended.out.split("\n\n")[:5]
     assert trials.split("\n")[0].split() == [
         "number", "arm", "sliced_wasserstein", "epoch", "outcome", "seconds", "parameters"
     ]  # fmt: skip
@@ -51,6 +52,13 @@ def test_a_sweep_ends_with_its_tables_and_its_answer(done: tuple[Path, Ended]) -
     assert all("latent_size=" in line for line in trials.split("\n")[1:])
     assert sum("lambda=" in line for line in trials.split("\n")[1:]) == 2
     assert groups.startswith("arm ")
+    assert [line.split("  ")[0] for line in costs.split("\n")] == [
+        "arm",
+        *(line.split()[0] for line in groups.split("\n")[1:]),
+    ]
+    assert (
+        re.findall(r"  2 trials, [\d.]+ s +– .* ([\d,]+) +[\d.]+ s", costs) == ["39,936"] * 2
+    )  # two trials of two epochs of 156 batches of 64
     assert [line.split("  ")[0] for line in meaning.split("\n")] == [
         "row", "floor", "training items", "memoriser", "class means", "PCA Gaussian", "uniform noise"
     ]  # fmt: skip

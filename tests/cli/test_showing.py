@@ -107,6 +107,10 @@ def test_compare_ranks_arms_or_what_it_is_told(study: Writer, gensweep: Command)
         "evaluation_seconds": 1.5,
         "confirmation_seconds": 0.0,
         "seconds_by_device": {"": 12.5},
+        "search_trials": 3,
+        "confirmations": 0,
+        "items_seen": None,
+        "wall_seconds": pytest.approx(0, abs=60),
     }
     sizes = json.loads(gensweep("compare", "study", "--by", "latent_size", "--metric", "wasserstein", "--json").out)
     assert {row["arm"] for row in sizes["arms"]} == {"2", "4", "8"}

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from gensweep.axes.axis import AxisPath
-from gensweep.comparison import collect
+from gensweep.comparison import collect, columns
 from gensweep.comparison.frame import results
 from gensweep.errors import ConfigError
 from tests.written_sweep import DEFINITION, Writer
@@ -47,7 +47,7 @@ def test_what_differs_is_shown_even_if_it_was_not_searched_and_what_is_constant_
 
 
 def test_names_that_clash_are_made_longer() -> None:
-    assert collect.plain_names(["a.divergence.blur", "b.blur", "fid", "x.fid"], {"fid"}) == {
+    assert columns.plain_names(["a.divergence.blur", "b.blur", "fid", "x.fid"], {"fid"}) == {
         "divergence.blur": "a.divergence.blur", "b.blur": "b.blur", "trial.fid": "fid", "x.fid": "x.fid"
     }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from collections.abc import Callable, Sequence
@@ -13,7 +15,7 @@ from gensweep.comparison.collect import trials
 from gensweep.comparison.compare import compare
 from gensweep.comparison.confirmation import Confirmation, confirmation
 from gensweep.comparison.judge import judge
-from tests.written_sweep import Writer
+from tests.written_sweep import DEFINITION, Writer
 
 Write = Callable[..., Writer]
 SEEDS = {"vae": (2.0, 2.1, 2.2, 2.1), "wae": (1.0, 1.1, 1.05, 0.95)}
@@ -62,7 +64,8 @@ def test_a_seed_that_diverged_is_the_worst_and_one_that_failed_is_none(write: Wr
     found = of(sweep)
     assert found.verdict == judge({**SEEDS, "wae": (*SEEDS["wae"][:3], math.inf)}, "min", scale="log")
     assert found.missing == {"vae": 0, "wae": 1}
-    assert "1 seed failed and left out" in found.sentence()
+    assert found.failed["wae"].as_dict() == {"n": 1, "of": 5, "reasons": ["no reason was recorded"]}
+    assert "1 of 5 seeds of wae failed and left out (no reason was recorded). The verdict " in found.sentence()
 
 
 def test_whether_a_failed_seed_could_change_the_verdict_is_said(write: Write) -> None:
@@ -73,7 +76,8 @@ def test_whether_a_failed_seed_could_change_the_verdict_is_said(write: Write) ->
         sweep.trial("wae", None, parent=parent, outcome="FAILED")
     found = of(sweep)
     assert found.bounds.hold is False
-    assert "3 seeds failed and left out: the verdict could be another with their scores." in found.sentence()
+    assert "3 of 7 seeds of wae failed and left out" in found.sentence()
+    assert "The verdict could be another with their scores." in found.sentence()
 
 
 def test_one_that_still_runs_is_said_to(write: Write) -> None:
@@ -94,6 +98,17 @@ def test_an_arm_whose_search_left_nothing_is_named(write: Write) -> None:
     found = of(sweep)
     assert "Nothing to confirm, for no trial has a score: gan." in found.sentence()
     assert [arm.name for arm in found.verdict.arms] == ["wae", "vae"]
+
+
+def test_an_arm_that_has_a_score_and_no_confirmation_yet_is_no_arm_without_a_score(write: Write) -> None:
+    sweep = write()
+    confirmed(sweep, "vae", SEEDS["vae"])
+    sweep.trial("wae", 1.0)
+    sweep.trial("gan", 1.0, outcome="")
+    sweep.trial("flow", None, outcome="FAILED")
+    said = of(sweep).sentence()
+    assert "Not confirmed so far: wae." in said
+    assert "Nothing to confirm, for no trial has a score: flow." in said
 
 
 def test_of_several_configurations_the_best_on_validation_stands_for_the_arm(write: Write) -> None:
@@ -122,8 +137,31 @@ def test_it_is_plain_data_for_json(write: Write) -> None:
     assert found["verdict"]["word"] == "best"
     assert found["arms"][0] | {"confirmed": {}} == {
         "arm": "wae", "ranked": True, "confirmed": {}, "trial": "5", "selected": 1.5, "optimism": pytest.approx(-0.475),
-        "missing": 0, "seconds": 10.0,
+        "missing": 0, "seconds": 10.0, "validation": pytest.approx(1.6), "failed": None,
     }  # fmt: skip
+
+
+def test_the_fresh_seeds_on_the_validation_split_stand_beside_the_optimism(write: Write) -> None:
+    """When chosen 1, fresh seeds there 3 in the mean, on the test split 4: two of optimism are the choice's, one the split's."""
+    sweep = write()
+    parent = sweep.trial("vae", 1.0)
+    for validation, test in ((2.0, 3.0), (4.0, 5.0)):
+        sweep.trial("vae", validation, parent=parent, test=test)
+    (row,) = of(sweep).table()
+    assert [row[name] for name in ("when chosen", "fresh, validation", "optimism")] == ["1", "3", "3"]
+    comparison = compare([sweep.folder])
+    assert comparison.as_dict()["arms"][0]["validation"] == 3.0
+    assert next(csv.DictReader(io.StringIO(comparison.csv().decode())))["validation"] == "3.0"
+    sweep.trial("vae", None, parent=parent, outcome="DIVERGED")
+    assert of(sweep).table()[0]["fresh, validation"] == "–"
+
+
+def test_the_validation_of_fresh_seeds_is_in_the_direction_of_the_score(write: Write) -> None:
+    sweep = write(definition={**DEFINITION, "objective": {"metric": "fid", "mode": "max"}})
+    parent = sweep.trial("vae", 1.0)
+    for validation in (0.5, 0.7):
+        sweep.trial("vae", validation, parent=parent, test=0.4)
+    assert of(sweep).validation == {"vae": pytest.approx(0.6)}
 
 
 def test_confirmations_are_no_draws_of_the_search(write: Write) -> None:

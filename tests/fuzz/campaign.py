@@ -19,10 +19,10 @@ from types import FrameType
 from unittest import mock
 
 from gensweep import campaign, cli, drive
-from gensweep.comparison import plots
 from gensweep.datasets import base as datasets
 from gensweep.extractors.frozen import load_extractor
 from gensweep.metrics.base import scorer
+from gensweep.report import figures
 from gensweep.tracking.projection import Projection
 from tests.fuzz.mutations import mutated
 from tests.fuzz.sweeps import half_done, write_inputs
@@ -169,7 +169,7 @@ def prepared(guard: Path) -> Iterator[None]:
     with (
         mock.patch.dict("os.environ", environment), mock.patch.object(campaign, "Projection", projection),
         mock.patch.object(drive, "Projection", projection),
-        mock.patch.object(campaign, "check_reachable"), mock.patch.object(plots, "draw", return_value={}),
+        mock.patch.object(campaign, "check_reachable"), mock.patch.object(figures, "write_pictures", return_value={}),
         mock.patch.object(drive, "write_studies"),
     ):  # fmt: skip
         yield

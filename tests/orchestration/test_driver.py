@@ -86,6 +86,17 @@ def test_arms_take_turns_and_each_gets_all_its_samples(tmp_path: Path) -> None:
     assert positions == [(arm, position) for position in range(4) for arm in ("vae", "wae")]
 
 
+def test_what_a_trial_took_is_kept(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    driver.take(report(job, 1, 1.0, items=150))
+    driver.take(report(job, EPOCHS, 1.0, Outcome.COMPLETED, items=900))
+    state = driver.folder.state()
+    record = state.trials[job.number]
+    assert (record.seconds, record.evaluation_seconds, record.items) == (EPOCHS, pytest.approx(0.1 * EPOCHS), 900)
+    assert len(state.clock.spans(job.number)) == 1
+
+
 def test_a_job_is_plain_data_that_says_everything(tmp_path: Path) -> None:
     of = sweep(objective={"metric": METRIC, "mode": "max"}, resources={"cpu": 2})
     driver = start(tmp_path / "s", of)

@@ -91,7 +91,8 @@ def test_a_confirmed_sweep_says_its_verdict_first_and_shows_every_seed(study: Wr
     assert headline.startswith("By fid on the test split")
     assert found.text.index(headline) < found.text.index("Confirmed scores, seed by seed")
     assert "loss became not finite at step 31" in found.text
-    assert "So far: 12 trials of 12 issued have ended. It is not running now." in found.text
+    told = f"gensweep resume {study.folder.argument} goes on with it."
+    assert f"So far: 12 of 12 trials have ended. It is not running now: {told}" in " ".join(found.text.split())
 
 
 def test_a_sweep_of_nothing_and_one_of_failures_say_so(write: Write) -> None:
@@ -236,3 +237,13 @@ def test_numbers_at_the_ends_of_what_floats_hold_make_a_page(write: Write) -> No
     for test in (1e300, 5e-324, 1e299):
         issue(sweep, "vae", 1.0, parent=1, test=test)
     assert read(sweep.folder).sections == ALL
+
+
+@pytest.mark.parametrize("large", [10**300, 10**310, [10**300]])
+def test_numbers_of_hundreds_of_digits_are_short(write: Callable[..., Writer], large: Any) -> None:
+    sweep = write()
+    for fid, n in ((1e300, large), (2e300, 7), (3e300, 8)):
+        sweep.trial("vae", fid, configuration={"momentum": n}, parameters={"momentum": n})
+    found = read(sweep.folder)
+    assert "1e+3" in found.text
+    assert max(map(len, re.findall(r"\d+", found.text))) < 20

@@ -234,3 +234,27 @@ class TestWarmUp:
         ) as error:
             list(train(t, torch.ones(4, 1), epochs=1, batch_size=4, seed=0))
         assert error.value.step == 0
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_the_items_that_rounds_see_are_those_of_their_batches_and_of_the_warm_up(warm: bool) -> None:
+    seen: list[int] = []
+
+    def counting(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
+        seen.append(len(batch))
+        return Loss(nets["a"]() * 0, {})
+
+    def blind(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
+        return Loss(nets["b"]() * 0, {})
+
+    t = trainee(Player("critic", ("a",), counting, moves=3), Player("model", ("b",), blind), a=1.0, b=1.0)
+    if warm:
+        warm_up = WarmUp(lambda n: Player("before", ("a",), counting), rounds=2, batch_size=100)
+        t.game = replace(t.game, warm_up=warm_up)
+    assert t.game.items(0, 4, 10) == 0
+    list(train(t, torch.zeros(10, 1), epochs=3, batch_size=4, seed=0))
+    assert t.game.items(t.step, 4, 10) == sum(seen) == 24 + 20 * warm
+
+
+def test_who_trains_nothing_sees_nothing() -> None:
+    assert trainee(a=1.0).game.items(7, 4, 10) == 0
