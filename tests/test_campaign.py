@@ -26,6 +26,7 @@ from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, 
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.report import figures
 from gensweep.stopping import Stops
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Progress, Projection
@@ -41,6 +42,13 @@ Run = Callable[..., Verdict]
 def store(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str:
     """One store of MLflow for all."""
     return f"sqlite:///{shutil.copy(empty_database, tmp_path_factory.mktemp('store') / 'mlflow.db')}"
+
+
+@pytest.fixture(autouse=True)
+def _few_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figures take a second, and one sweep here is enough to see that they are drawn."""
+    if "trained" not in request.node.name and "trains" not in request.node.name:
+        monkeypatch.setattr(figures, "write_pictures", lambda *_: {})
 
 
 @pytest.fixture

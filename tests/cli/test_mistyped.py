@@ -12,7 +12,10 @@ import pytest
 from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
-KNOWN = "Known: check, compare, confirm, evaluate, list, ls, plan, report, resume, run, schema, show, sync, train-extractor, ui."
+KNOWN = (
+    "Known: check, compare, confirm, evaluate, list, ls, plan, report, resume, run, schema, show, stop, sync, "
+    "train-extractor, ui."
+)
 
 
 @pytest.mark.parametrize(

@@ -248,7 +248,7 @@ def test_a_worker_that_dies_leaves_its_last_words(started: Started) -> None:
     work = started.run("dying")
     (reason,) = work.lost_for
     line, _, details = reason.partition("\n")
-    assert line == "the worker's process or node was lost: MemoryError: the arena is used up"
+    assert line == "the memory ran out: MemoryError: the arena is used up"
     assert "pid: " in details
     assert "The last lines of the process:\nMemoryError: the arena is used up" in details
 
