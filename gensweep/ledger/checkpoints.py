@@ -125,6 +125,7 @@ class Checkpoints:
 
     def _publish(self, name: str, step: int, files: Mapping[str, bytes]) -> None:
         temporary, target = self.directory / f".tmp-{name}-{os.getpid()}", self.directory / name
+        shutil.rmtree(temporary, ignore_errors=True)  # of a killed process: in a container numbers begin anew
         try:
             _write(temporary, step, files)
             self._check_fence()  # again: an orphan may have been writing for minutes

@@ -94,6 +94,9 @@ class EventLog:
         """Check the whole log, cut off a torn last line, and make `lease` the newest of the sweep, and this log's."""
         with self._mutex:
             scan = self._repair()
+            if scan.events and not scan.note:
+                # a driver that was killed may have written these and not made them durable, and the lease counts on them
+                append_at(self.path, scan.size, b"")
             before = owner(self._sweep)
             newest = max(scan.generation, before.generation if before else 0)
             lease.publish(newest + 1, scan.seq)

@@ -142,8 +142,11 @@ class Driver:
         if event["event"] != "copied":
             return event
         record, source = self.state.trials[event["number"]], self.state.trials[event["source"]]
+        giver = self.folder.trial_of(source)
+        if source.outcome is not None:
+            giver.finish()  # its end is in the log; a driver that was killed after that may have left more than the best
         try:
-            step = self.folder.trial_of(record).copy_from(self.folder.trial_of(source), len(record.copies) + 1)
+            step = self.folder.trial_of(record).copy_from(giver, len(record.copies) + 1)
         except FileNotFoundError:
             return None
         return {**event, "source_step": step}

@@ -56,8 +56,8 @@ class File:
         for one in self.pending[:n]:
             data = _with(data, one)
         if lost % 2 and (torn := self.pending[n]).data:
-            half = len(torn.data) // 2
-            data = _with(data, Written(torn.at, torn.data[:half] + bytes(len(torn.data) - half) * below(2)))
+            there = len(torn.data) * below(8) // 8
+            data = _with(data, Written(torn.at, torn.data[:there] + bytes(len(torn.data) - there) * below(2)))
         return data
 
 

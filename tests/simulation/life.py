@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,10 +47,11 @@ class End:
 
 
 class Life:
-    """See the module. `orphans` are workers of earlier drivers."""
+    """See the module. `orphans` are workers of earlier drivers; `ended` the trials of which the log says so."""
 
-    def __init__(self, world: World, sweep: Sweep, places: int, orphans: list[Worker]) -> None:
+    def __init__(self, world: World, sweep: Sweep, places: int, orphans: list[Worker], ended: Set[int]) -> None:
         self.world, self.sweep, self.places, self.orphans = world, sweep, places, orphans
+        self._ended = ended
         self.process = world.new_process("the driver")
         self.workers: list[Worker] = []
         self.driver: Driver | None = None
@@ -86,7 +87,7 @@ class Life:
             actions[self._below(len(actions))]()
 
     def ask_to_stop(self) -> None:
-        if self.driver is not None:
+        if self.driver is not None and self._is_executing:
             self.driver.request_stop(*_STOPS[self._below(len(_STOPS))])
 
     def rival(self) -> None:
@@ -136,11 +137,11 @@ class Life:
                 if not driver.is_done:
                     driver.request_stop("the end of what ran its trials", 75)
                 driver.finish()
+                code = driver.stop_code
             finally:
-                self._is_executing = False
                 is_tracked = self._close()
             failed = any(record.outcome is Outcome.FAILED for record in driver.state.trials.values())
-            return End(driver.stop_code or 3 * failed, driver.is_done, is_tracked, driver.state)
+            return End(code or 3 * failed, driver.is_done, is_tracked, driver.state)
 
     def _execute(self) -> None:
         """What an executor does."""
@@ -157,6 +158,7 @@ class Life:
                 steps[self._below(len(steps))]()
         else:
             raise Broken(f"the sweep does not end: {len(driver.state.live())} trials are live")
+        self._is_executing = False
         for worker in self.workers:
             worker.process.alive = False
 
@@ -189,7 +191,7 @@ class Life:
         found += [lambda orphan=orphan: self._orphan(orphan) for orphan in self.orphans]
         if self._projection is not None and not self.world.is_acting(self._tracker) and not self._is_refused:
             found.append(self._track)
-        if lose := [worker for worker in free if not worker.is_lost and self.may_lose(worker.process)]:
+        if self._below(4) == 3 and (lose := [worker for worker in free if not worker.is_lost and self.may_lose(worker.process)]):
             found.append(lambda: self._lose(lose[self._below(len(lose))]))
         return found
 
@@ -224,8 +226,9 @@ class Life:
             return
         if isinstance(said, Failure) and "a mistake of the user's" not in said.reason:
             raise Broken(f"trial {number} failed: {said.reason}\n{said.details}")
+        stops = self.driver.take(said)
         worker.said = None
-        if self.driver.take(said):
+        if stops:
             self.workers.remove(worker)
             worker.process.alive = False
         elif isinstance(said, Failure) or said.outcome is not None:
@@ -273,9 +276,7 @@ class Life:
 
     def _changed(self, record: TrialRecord) -> None:
         """What follows outside from a change of a trial, which must be in the ledger by now."""
-        assert self.folder is not None
-        last = self.folder.events.last()
-        if record.outcome is not None and (last is None or last.get("number") != record.number):
+        if record.outcome is not None and record.number not in self._ended:
             raise Broken(f"the end of trial {record.number} is told before it is in the ledger")
 
     def _bury(self) -> None:

@@ -63,6 +63,8 @@ def _fixed() -> dict[tuple[object, str], Callable[..., Any]]:
         (environment, "describe"): lambda: described,
         (describe, "as_yaml"): repr,
         (sweep_folder, "_tree_of"): cache(sweep_folder._tree_of),
+        (sweep_folder, "_dump"): _by_content(sweep_folder._dump),
+        (lease, "_owner_in"): cache(lease._owner_in),
         (driver, "configuration_of"): _by_content(driver.configuration_of),
     }
 

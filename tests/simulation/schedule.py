@@ -51,7 +51,7 @@ def simulate(seed: int | None = None, given: Mapping[str, list[int]] | None = No
     """The sweep of a seed, or of given choices."""
     choices = Choices(seed, given)
     of = plan(choices)
-    calm = undisturbed(replace(of, workers=1, has_order=True))
+    calm = undisturbed(replace(of, workers=1, has_order=True, time_budget=None))
     with _folder() as folder:
         world = World(choices, folder)
         finding = Finding(choices.made, world.trouble)
@@ -78,13 +78,14 @@ def undisturbed(of: Plan) -> Undisturbed:
 def _live(world: World, of: Plan, ends: list[int | None]) -> None:
     """Drivers one after the other, until nothing is left to do."""
     orphans: list[Worker] = []
-    with installed(world), _noted() as acknowledged:
+    acknowledged = Acknowledged()
+    with installed(world), _noted(acknowledged):
         for sweep in of.sweeps:
             is_over = False
             while not is_over:
                 if len(ends) > _MOST_LIVES:
                     raise Broken(f"{_MOST_LIVES} drivers did not finish it")
-                life = Life(world, sweep, of.workers, orphans)
+                life = Life(world, sweep, of.workers, orphans, acknowledged.ended)
                 end = life.run()
                 ends.append(end.code)
                 world.restore()
@@ -146,9 +147,9 @@ def _verdict(world: World) -> str:
 
 
 @contextlib.contextmanager
-def _noted() -> Iterator[Acknowledged]:
+def _noted(acknowledged: Acknowledged) -> Iterator[None]:
     """What is appended to logs inside, once that returned."""
-    acknowledged, append = Acknowledged(), EventLog.append_many
+    append = EventLog.append_many
 
     def append_many(log: EventLog, events: Any) -> list[int]:
         events = list(events)
@@ -157,7 +158,7 @@ def _noted() -> Iterator[Acknowledged]:
         return seqs
 
     with mock.patch.object(EventLog, "append_many", append_many):
-        yield acknowledged
+        yield
 
 
 @contextlib.contextmanager

@@ -18,7 +18,9 @@ from tests.simulation.choices import Choices
 from tests.simulation.disk import Disk
 from tests.simulation.store import BadLine
 
-_MOST_INCIDENTS = 12
+_MOST_INCIDENTS = 14
+_NEVER = 10**9
+_MOMENTS = ("", "", "fsync", "rename", "write")  # what goes wrong waits for such an operation; "": for none
 _WRITING = ("write", "fsync", "rename", "ftruncate", "mkdir")
 KINDS = (
     *["turn"] * 8, *["kill"] * 4, *["power"] * 3, *["tear"] * 2, "stop", "full", "error", "rival", "away", "lost", "late",
@@ -80,7 +82,7 @@ class World:
         self.disk = Disk(folder / "disk", self._before, self._room, lambda: self.stack[-1][0] if self.stack else None)
         self.store = BadLine(lambda call: self._before("store", call))
         self._left = 0 if is_calm else choices.below(_MOST_INCIDENTS, "trouble")
-        self._at = 0
+        self._at, self._before_what = _NEVER, ""
         self._arm()
         self._kinds: dict[str, Callable[[Process, str], None]] = {
             "turn": self._turn, "kill": self._kill, "power": self._power, "tear": self._tear, "stop": self._stop,
@@ -124,9 +126,10 @@ class World:
         """Choose when the next thing goes wrong: soon or late alike."""
         if self._left:
             self._left -= 1
-            self._at = self.operations + 1 + self.choices.below(2 ** self.choices.below(11, "trouble"), "trouble")
+            self._at = self.operations + 1 + self.choices.below(2 ** self.choices.below(10, "trouble"), "trouble")
+            self._before_what = _MOMENTS[self.choices.below(len(_MOMENTS), "trouble")]
         else:
-            self._at = -1
+            self._at = _NEVER
 
     def _before(self, operation: str, what: str) -> None:
         if not self.stack:
@@ -135,13 +138,13 @@ class World:
         if not process.alive or not self.has_power:
             raise Died
         self.operations += 1
-        self.clock += 0.001
+        self.clock += 0.01
         if process.is_fenced and operation not in ("open", "store"):
             raise Broken(f"{process.name}, an orphan that began after a new driver, does {operation} of {what}")
         if self._turn_at is not None and self.operations >= self._turn_at:
             self._turn_at = None
             self._nested()
-        if self.operations == self._at:
+        if self.operations >= self._at and operation.startswith(self._before_what):
             self._arm()
             self._go_wrong(process, operation)
 
@@ -214,7 +217,7 @@ class World:
     def _room(self, n: int) -> int:
         if self._is_short:
             self._is_short = False
-            return max(1, n // 2)
+            return max(1, n * self.choices.below(8, "trouble") // 8)
         if self._space is None or not self.stack or self.life is None or self.stack[-1][0] is not self.life.process:
             return n
         fits = min(n, self._space)
