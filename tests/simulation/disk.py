@@ -84,11 +84,11 @@ class Folder:
 
 @dataclass
 class Opened:
-    """An open file of a process."""
+    """An open file, of the process that closes it; one that is only read may have been closed without a word."""
 
     node: File | Folder
     path: str
-    owner: object
+    owner: object | None
 
 
 class Disk:
@@ -110,15 +110,17 @@ class Disk:
     def open(self, path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
         name = self._inside(path)
         if name is None or more:
-            return _open(path, flags, mode, **more)
+            descriptor = _open(path, flags, mode, **more)
+            self._opened.pop(descriptor, None)  # its number may have been that of a file that Python closed by itself
+            return descriptor
         self._before("open", name)
         parent, last = self._parent(name) if name else (None, "")
         descriptor = _open(path, flags, mode)
-        if flags & (os.O_WRONLY | os.O_RDWR | os.O_DIRECTORY):
-            if parent is not None and last not in parent.now:
-                parent.change(Change("put", last, File()))
-            node = self.tree if parent is None else parent.now[last]
-            self._opened[descriptor] = Opened(node, name, self._owner())
+        if parent is not None and last not in parent.now:
+            parent.change(Change("put", last, File()))
+        node = self.tree if parent is None else parent.now[last]
+        is_kept = flags & (os.O_WRONLY | os.O_RDWR | os.O_DIRECTORY)
+        self._opened[descriptor] = Opened(node, name, self._owner() if is_kept else None)
         return descriptor
 
     def write(self, descriptor: int, data: Any) -> int:
@@ -207,15 +209,16 @@ class Disk:
 
     def die(self, owner: object) -> list[int]:
         """Close what a dead process had open, locks with it."""
-        dead = [descriptor for descriptor, opened in self._opened.items() if opened.owner is owner]
+        dead = [descriptor for descriptor, opened in self._opened.items() if owner is not None and opened.owner is owner]
         for descriptor in dead:
             self.close(descriptor)
         return dead
 
     def cut_power(self, below: Below) -> None:
         """Lose what need not have been durable."""
-        for descriptor in list(self._opened):
-            self.close(descriptor)
+        for descriptor, opened in list(self._opened.items()):
+            if opened.owner is not None:
+                self.close(descriptor)
         left = self.tree.left(below)
         _bring(self.root, left)
         self.tree = _settled(left)
