@@ -34,6 +34,7 @@ class Driver:
         self.state: SweepState = folder.state()
         self.mind = Mind(sweep, issue)
         self._refuse_strange_trials()
+        self._half_entered = _half_entered(folder)
         self.stop_reason, self.stop_code = "", 0
         self._began = time.monotonic()
         self._generation = folder.generation()
@@ -85,6 +86,8 @@ class Driver:
     def start(self, **facts: Any) -> None:
         """Note that this driver begins: what an earlier one left running waits to be continued."""
         self._enter([{"event": "started", **facts}])
+        if self._half_entered is not None and self.state.trials[self._half_entered].is_live:
+            self._log(self._applied(Entered(self._half_entered)))
 
     def finish(self) -> None:
         """Note how the run ended: stopped with its reason, or finished."""
@@ -183,6 +186,15 @@ class Driver:
             threads=resources.threads,
             device=resources.device,
         )
+
+
+def _half_entered(folder: SweepFolder) -> int | None:
+    """The trial whose report is the last that the log says: what was decided of it, in the same write, may have been lost.
+
+    Nothing happened since, so that it is decided again just as it was.
+    """
+    last = next((event for event in reversed(folder.events.read()) if event["event"] != "started"), None)
+    return last["number"] if last is not None and last["event"] == "reported" else None
 
 
 def issue(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -15,6 +15,8 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+import torch
+
 from tests.simulation.choices import Streams
 from tests.simulation.schedule import Finding, simulate
 from tests.simulation.shrinking import shrunk
@@ -30,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--choices", type=json.loads, help="those of one simulation, as JSON")
     parser.add_argument("--no-shrink", action="store_true", help="only say which broke")
     given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
     logging.disable(logging.WARNING)  # torn checkpoints are what is simulated
     if given.choices is not None:
         finding = simulate(given=given.choices)

@@ -21,7 +21,7 @@ from gensweep.trial import Failure, Job, Report, run_pack
 from tests.simulation.world import Broken, Died, Process, World
 
 URI = "http://store:5000"
-_LONG = 20_000  # turns, far more than any of these sweeps takes
+_LONG = 2_000  # turns, far more than any of these sweeps takes
 _STOPS = (("SIGTERM", 75), ("Ctrl-C", 130))
 
 
@@ -262,11 +262,12 @@ class Life:
                 self.driver.request_stop("what the tracking store says", error.exit_code)
 
     def _close(self) -> bool:
-        """Write the results, and bring the store level; whether that has all."""
+        """Write the results of a sweep that is done, and bring the store level; whether that has all."""
         assert self.folder is not None
         assert self.driver is not None
         assert self._projection is not None
-        collect.write_csv(collect.trials(self.folder), self.folder.path)
+        if self.driver.is_done:
+            collect.write_csv(collect.trials(self.folder), self.folder.path)
         if not self._is_open and not self._is_refused:
             self._track()
         if not self._is_open:

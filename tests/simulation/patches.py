@@ -24,11 +24,19 @@ from tests.simulation.world import World
 @contextlib.contextmanager
 def installed(world: World) -> Iterator[None]:
     """Inside, gensweep runs on `world`."""
-    with contextlib.ExitStack() as stack:
-        for (place, name), function in {**_fixed(), **_of(world)}.items():
-            stack.enter_context(mock.patch.object(place, name, function))
-        stack.enter_context(mock.patch.dict(os.environ, {"GENSWEEP_CACHE": str(Path(world.disk.root).parent / "cache")}))
-        yield
+    replaced = {**_fixed(), **_of(world)}
+    before = {(place, name): getattr(place, name) for place, name in replaced}
+    try:
+        _put(replaced)
+        with mock.patch.dict(os.environ, {"GENSWEEP_CACHE": str(Path(world.disk.root).parent / "cache")}):
+            yield
+    finally:
+        _put(before)
+
+
+def _put(functions: Mapping[tuple[Any, str], Any]) -> None:
+    for (place, name), function in functions.items():
+        setattr(place, name, function)
 
 
 def _of(world: World) -> Mapping[tuple[Any, str], Any]:
@@ -66,6 +74,7 @@ def _fixed() -> dict[tuple[object, str], Callable[..., Any]]:
         (sweep_folder, "_dump"): _by_content(sweep_folder._dump),
         (lease, "_owner_in"): cache(lease._owner_in),
         (driver, "configuration_of"): _by_content(driver.configuration_of),
+        (driver, "issue"): _by_content(driver.issue),
     }
 
 

@@ -22,7 +22,7 @@ _RULES: tuple[dict[str, Any], ...] = (
     {"name": "asha", "grace_period": 1, "reduction_factor": 2},
     {"name": "pbt", "interval": 1, "quantile": 0.5},
 )
-_SWEEPS = 40
+_SWEEPS = 24
 _FAMILIES: tuple[dict[str, Any], ...] = (
     {"name": "vae", "beta": "loguniform(0.1, 1)"},
     {"name": "wae", "lambda": "uniform(1, 9)"},
@@ -55,7 +55,8 @@ def plan(choices: Choices) -> Plan:
     rng = random.Random(number)
     rule, sampler, is_confirmed = _RULES[number % 3], _SAMPLERS[number // 3 % 3], number % 4 == 3
     n_arms = 1 + number // 2 % 2
-    samples, epochs, every, more = 4 - n_arms - is_confirmed, rng.choice([2, 2, 3]), rng.choice([1, 1, 2]), number % 5 == 4
+    samples, more = 4 - n_arms - is_confirmed, number % 5 == 4
+    epochs, every = rng.choice([2, 2, 3]), rng.choice([1, 1, 2])
     families = list(_FAMILIES[:n_arms])
     definition: dict[str, Any] = {
         "name": "simulated", "objective": {"metric": METRIC}, "early_stopping": rule,

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,9 +36,10 @@ def number(*content: object) -> float:
 class Weights:
     """What a trial trains."""
 
-    def __init__(self, configuration: TrialConfiguration, plain: Mapping[str, Any]) -> None:
-        self.knobs = json.dumps([plain["family"], plain["training"]["optimizer"], configuration.seed], sort_keys=True)
-        self.seed, self.step, self.value = configuration.seed, 0, number("initial", configuration.seed)
+    def __init__(self, configuration: Mapping[str, Any]) -> None:
+        self.seed, self.step = configuration["seed"], 0
+        self.knobs = json.dumps([configuration["family"], configuration["training"]["optimizer"], self.seed], sort_keys=True)
+        self.value = number("initial", self.seed)
 
     def state(self) -> dict[str, Any]:
         return {"step": self.step, "value": self.value}
@@ -67,8 +69,8 @@ class SimulatedRun(trial._Run):
 
     def __init__(self, job: Job) -> None:
         self.job, self.folder, self.objective, self.device = job, job.trial_folder(), job.objective, _CPU
-        self.configuration = c = _configuration(json.dumps(job.configuration))
-        self.trainee: Any = Weights(c, job.configuration)
+        self.configuration: Any = _configuration(json.dumps(job.configuration))
+        self.trainee: Any = Weights(job.configuration)
         self.game: Any = SimpleNamespace(players=("one",), notes={"above": "was above a half"})
         self.data: Any = None
         self.dataset: Any = None
@@ -100,13 +102,12 @@ def _train(trainee: Weights, _data: Any, epochs: int, _batch: int, _seed: int) -
         yield Progress(epoch, trainee.step, {"loss": trainee.value / 2, "above": above}, 1.0)
 
 
-_known: dict[str, TrialConfiguration] = {}
-
-
-def _configuration(text: str) -> TrialConfiguration:
-    if text not in _known:
-        _known[text] = TrialConfiguration.model_validate(json.loads(text))
-    return _known[text]
+@cache
+def _configuration(text: str) -> SimpleNamespace:
+    """What a run asks of a configuration, worked out once."""
+    whole = TrialConfiguration.model_validate(json.loads(text))
+    plain = whole.dump()
+    return SimpleNamespace(training=whole.training, evaluation=whole.evaluation, seed=whole.seed, dump=lambda: plain)
 
 
 def functions() -> dict[tuple[object, str], Callable[..., Any]]:

@@ -81,8 +81,9 @@ class World:
         (folder / "disk").mkdir(parents=True)
         self.disk = Disk(folder / "disk", self._before, self._room, lambda: self.stack[-1][0] if self.stack else None)
         self.store = BadLine(lambda call: self._before("store", call))
+        self._in_container = choices.below(2, "trouble") == 1
         self._left = 0 if is_calm else choices.below(_MOST_INCIDENTS, "trouble")
-        self._at, self._before_what = _NEVER, ""
+        self._at, self._before_what, self._must_be = _NEVER, "", ""
         self._arm()
         self._kinds: dict[str, Callable[[Process, str], None]] = {
             "turn": self._turn, "kill": self._kill, "power": self._power, "tear": self._tear, "stop": self._stop,
@@ -109,8 +110,7 @@ class World:
     def new_process(self, name: str) -> Process:
         """One with a number of its own, unless numbers begin anew with every container."""
         self.counter += 1
-        in_container = self.choices.below(2, "pids")
-        return Process(name, 7 if in_container else 100 + self.counter)
+        return Process(name, 7 if self._in_container else 100 + self.counter)
 
     def unique(self) -> int:
         self.counter += 1
@@ -124,12 +124,19 @@ class World:
 
     def _arm(self) -> None:
         """Choose when the next thing goes wrong: soon or late alike."""
+        self._must_be = ""
         if self._left:
             self._left -= 1
             self._at = self.operations + 1 + self.choices.below(2 ** self.choices.below(10, "trouble"), "trouble")
             self._before_what = _MOMENTS[self.choices.below(len(_MOMENTS), "trouble")]
         else:
             self._at = _NEVER
+
+    def _then_power(self) -> None:
+        """Sometimes the power is cut soon after: what was done before nobody knows to be durable."""
+        if self._left and self.choices.below(3, "trouble") == 2:
+            self._arm()
+            self._must_be = "power"
 
     def _before(self, operation: str, what: str) -> None:
         if not self.stack:
@@ -145,11 +152,12 @@ class World:
             self._turn_at = None
             self._nested()
         if self.operations >= self._at and operation.startswith(self._before_what):
+            must_be = self._must_be
             self._arm()
-            self._go_wrong(process, operation)
+            self._go_wrong(process, operation, must_be)
 
-    def _go_wrong(self, process: Process, operation: str) -> None:
-        kind = KINDS[self.choices.below(len(KINDS), "trouble")]
+    def _go_wrong(self, process: Process, operation: str, must_be: str) -> None:
+        kind = must_be or KINDS[self.choices.below(len(KINDS), "trouble")]
         if kind in self._kinds:
             self._kinds[kind](process, operation)
         else:
@@ -159,6 +167,7 @@ class World:
 
     def _turn(self, process: Process, operation: str) -> None:
         self.trouble["turn"] += 1
+        self._then_power()
         if operation == "write":  # somebody looks at the first half
             self._is_short, self._turn_at = True, self.operations + 1
         else:
@@ -176,6 +185,7 @@ class World:
     def _kill(self, process: Process, operation: str) -> None:
         if self._may_die(process):
             self.trouble["kill"] += 1
+            self._then_power()
             process.alive = False
             raise Died
 
