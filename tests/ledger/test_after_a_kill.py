@@ -15,7 +15,9 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder
 
 
-def test_a_driver_makes_the_folders_of_its_sweep_durable_before_its_lease(sweep: SweepFolder, durable: list[str]) -> None:
+def test_a_driver_makes_the_folders_of_its_sweep_durable_before_its_lease(
+    sweep: SweepFolder, durable: list[str]
+) -> None:
     with SweepFolder.open(sweep.path).hold():
         before = durable[: durable.index("-> lease.json")]
     assert {"runs", "study", "ledger", "trials"} <= set(before)

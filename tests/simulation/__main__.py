@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             broken.append(seed)
             _tell(seed, finding, shrinks=not given.no_shrink)
     rate = 60 * given.n / (time.perf_counter() - began)
-    print(f"{given.n} simulated sweeps, {rate:.0f} a minute; {len(broken)} broke{f': seeds {broken}' if broken else ''}")
+    print(
+        f"{given.n} simulated sweeps, {rate:.0f} a minute; {len(broken)} broke{f': seeds {broken}' if broken else ''}"
+    )
     print("what went wrong in them: " + ", ".join(f"{kind} {n:,}" for kind, n in trouble.most_common()))
     return int(bool(broken))
 

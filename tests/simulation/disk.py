@@ -209,7 +209,9 @@ class Disk:
 
     def die(self, owner: object) -> list[int]:
         """Close what a dead process had open, locks with it."""
-        dead = [descriptor for descriptor, opened in self._opened.items() if owner is not None and opened.owner is owner]
+        dead = [
+            descriptor for descriptor, opened in self._opened.items() if owner is not None and opened.owner is owner
+        ]
         for descriptor in dead:
             self.close(descriptor)
         return dead

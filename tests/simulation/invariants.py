@@ -48,7 +48,9 @@ def after_a_life(world: World, acknowledged: Acknowledged, end: End) -> None:
     _must(len(set(generations)) == len(generations), f"two drivers of one generation: {generations}")
     _once(((e["number"], e["epoch"]) for e in events if e["event"] == "reported"), "reported")
     folded = fold(events)
-    _must(end.state is None or described(end.state) == described(folded), "the driver's state is not the fold of its log")
+    _must(
+        end.state is None or described(end.state) == described(folded), "the driver's state is not the fold of its log"
+    )
     if end.state is not None:
         _of_the_end(end, events[-1])
     of_the_trials(folder, folded)
@@ -111,7 +113,9 @@ def in_the_end(world: World, state: SweepState) -> None:
         rows = folder.rows()
         _must(len(rows) == record.epoch, f"trial {record.number} ended at epoch {record.epoch}, rows {len(rows)}")
         if record.outcome is not Outcome.FAILED and record.best:
-            left = {p.name for p in (folder.path / "checkpoints").iterdir() if not p.name.startswith(("torn-", ".gone-"))}
+            left = {
+                p.name for p in (folder.path / "checkpoints").iterdir() if not p.name.startswith(("torn-", ".gone-"))
+            }
             _must("best" in left, f"trial {record.number} has no best checkpoint, only {left}")
         _in_the_store(world, record, folder)
     runs = world.store.runs("trial")
@@ -124,10 +128,14 @@ def _in_the_store(world: World, record: TrialRecord, folder: TrialFolder) -> Non
     run = world.store.runs("trial").get(record.folder_name)
     _must(run is not None, f"trial {record.number} has no run in the store")
     assert run is not None
-    points = [(p.name, repr(p.value), p.step) for p in run.points if not p.name.startswith(("best.", "duration.", "knob."))]
+    points = [
+        (p.name, repr(p.value), p.step) for p in run.points if not p.name.startswith(("best.", "duration.", "knob."))
+    ]
     wanted = [(p.name, repr(p.value), p.step) for row in folder.rows() for p in describe.row_points(row)]
     wanted += [(f"test.{name}", repr(value), record.epoch) for name, value in record.test.items()]
-    _must(Counter(points) == Counter(wanted), f"trial {record.number}: the store has {points}, and should have {wanted}")
+    _must(
+        Counter(points) == Counter(wanted), f"trial {record.number}: the store has {points}, and should have {wanted}"
+    )
     _must(run.status == describe.status(record.outcome), f"trial {record.number}, {record.outcome}, is {run.status}")
     _must("configuration.yaml" in run.files, f"trial {record.number} has no configuration in the store")
     _must(run.tags.get("gensweep.outcome") == str(record.outcome and record.outcome.name), f"{run.tags}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
-from typing import Any
 
 from gensweep.comparison import collect
 from gensweep.errors import CannotRun, Outcome
@@ -191,7 +190,9 @@ class Life:
         found += [lambda orphan=orphan: self._orphan(orphan) for orphan in self.orphans]
         if self._projection is not None and not self.world.is_acting(self._tracker) and not self._is_refused:
             found.append(self._track)
-        if self._below(4) == 3 and (lose := [worker for worker in free if not worker.is_lost and self.may_lose(worker.process)]):
+        if self._below(4) == 3 and (
+            lose := [worker for worker in free if not worker.is_lost and self.may_lose(worker.process)]
+        ):
             found.append(lambda: self._lose(lose[self._below(len(lose))]))
         return found
 
@@ -292,5 +293,3 @@ class Life:
             return
         able = [w for w in self.workers if w.process.alive and w.said is None and not w.is_lost]
         self.orphans += [worker for worker in able if world.choices.below(2, "turns")]
-
-

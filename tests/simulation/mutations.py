@@ -138,7 +138,7 @@ FOUND_BY_THE_SIMULATOR = (
         "rows of a worker that was killed are not synced",
         trial_folder.TrialFolder.append,
         "if data or self._results.exists():",
-        "if data or (self._results.exists() and os.stat(self._results).st_size != size):",
+        "if data or (self._results.exists() and self._results.stat().st_size != size):",
     ),
     Mutation(
         "a half copy of a killed driver is in the way",

@@ -59,7 +59,7 @@ def _with_less(search: _Search, stream: str) -> None:
     for at in range(len(search.best.get(stream, ()))):
         numbers = search.best.get(stream, [])
         for smaller in (numbers[at] // 2, numbers[at] - 1) if at < len(numbers) else ():
-            if 0 < smaller and search.tries(stream, [*numbers[:at], smaller, *numbers[at + 1 :]]):
+            if smaller > 0 and search.tries(stream, [*numbers[:at], smaller, *numbers[at + 1 :]]):
                 break
 
 

@@ -46,12 +46,19 @@ class Plan:
     @property
     def sweeps(self) -> list[Sweep]:
         """The sweep as it begins, and as it is when all is asked for."""
-        return [_sweep(self.definition, samples, self.time_budget) for samples in sorted({self.samples, self.finally_samples})]
+        return [
+            _sweep(self.definition, samples, self.time_budget)
+            for samples in sorted({self.samples, self.finally_samples})
+        ]
 
 
 def plan(choices: Choices) -> Plan:
     """One of them. There are not many, so that each is run undisturbed once, for all that is done to it."""
-    number, workers, has_budget = choices.below(_SWEEPS, "sweep"), 1 + choices.below(3, "sweep"), choices.below(4, "sweep") == 3
+    number, workers, has_budget = (
+        choices.below(_SWEEPS, "sweep"),
+        1 + choices.below(3, "sweep"),
+        choices.below(4, "sweep") == 3,
+    )
     rng = random.Random(number)
     rule, sampler, is_confirmed = _RULES[number % 3], _SAMPLERS[number // 3 % 3], number % 4 == 3
     n_arms = 1 + number // 2 % 2

@@ -38,7 +38,9 @@ class Weights:
 
     def __init__(self, configuration: Mapping[str, Any]) -> None:
         self.seed, self.step = configuration["seed"], 0
-        self.knobs = json.dumps([configuration["family"], configuration["training"]["optimizer"], self.seed], sort_keys=True)
+        self.knobs = json.dumps(
+            [configuration["family"], configuration["training"]["optimizer"], self.seed], sort_keys=True
+        )
         self.value = number("initial", self.seed)
 
     def state(self) -> dict[str, Any]:
