@@ -86,6 +86,8 @@ class Checkpoints:
         for path in self._steps():
             checkpoint = _verify(path)
             if checkpoint is not None:
+                if self._fence is not None:  # who goes on from it; who was killed may not have made its name durable
+                    fsync_directory(self.directory)
                 self._verified.add(checkpoint.step)
                 return checkpoint
             self._set_aside(path)

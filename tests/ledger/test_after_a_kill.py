@@ -54,6 +54,20 @@ def test_a_trial_that_has_a_row_already_makes_it_durable(tmp_path: Path, durable
     assert TrialFolder(tmp_path / "t").rows() == [row]
 
 
+def test_a_worker_makes_the_name_of_the_checkpoint_durable_that_it_goes_on_from(
+    sweep: SweepFolder, durable: list[str]
+) -> None:
+    with sweep.hold():
+        trial = sweep.trial(0, "wae", "0" * 64)
+        trial.save(10, {"state.pt": b"weights"}, best=True)
+        durable.clear()
+        found = sweep.trial(0, "wae", "0" * 64).newest()
+    assert found is not None
+    assert durable == ["checkpoints"]
+    assert TrialFolder(found.path.parents[1]).newest() == found  # a reader's look writes nothing
+    assert durable == ["checkpoints"]
+
+
 def test_a_copy_takes_the_place_of_a_half_one_of_a_process_with_the_same_number(tmp_path: Path) -> None:
     source, copier = TrialFolder(tmp_path / "source"), TrialFolder(tmp_path / "copier")
     source.save(10, {"state.pt": b"weights"}, best=True)

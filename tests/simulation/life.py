@@ -292,4 +292,4 @@ class Life:
             self.orphans.clear()
             return
         able = [w for w in self.workers if w.process.alive and w.said is None and not w.is_lost]
-        self.orphans += [worker for worker in able if world.choices.below(2, "turns")]
+        self.orphans += [worker for worker in able if world.choices.below(4, "turns")]

@@ -22,7 +22,7 @@ _RULES: tuple[dict[str, Any], ...] = (
     {"name": "asha", "grace_period": 1, "reduction_factor": 2},
     {"name": "pbt", "interval": 1, "quantile": 0.5},
 )
-_SWEEPS = 24
+SWEEPS = 24
 _FAMILIES: tuple[dict[str, Any], ...] = (
     {"name": "vae", "beta": "loguniform(0.1, 1)"},
     {"name": "wae", "lambda": "uniform(1, 9)"},
@@ -55,7 +55,7 @@ class Plan:
 def plan(choices: Choices) -> Plan:
     """One of them. There are not many, so that each is run undisturbed once, for all that is done to it."""
     number, workers, has_budget = (
-        choices.below(_SWEEPS, "sweep"),
+        choices.below(SWEEPS, "sweep"),
         1 + choices.below(3, "sweep"),
         choices.below(4, "sweep") == 3,
     )
