@@ -86,6 +86,8 @@ class Checkpoints:
         for path in self._steps():
             checkpoint = _verify(path)
             if checkpoint is not None:
+                if self._fence is not None:  # who goes on from it; who was killed may not have made its name durable
+                    fsync_directory(self.directory)
                 self._verified.add(checkpoint.step)
                 return checkpoint
             self._set_aside(path)
@@ -125,6 +127,7 @@ class Checkpoints:
 
     def _publish(self, name: str, step: int, files: Mapping[str, bytes]) -> None:
         temporary, target = self.directory / f".tmp-{name}-{os.getpid()}", self.directory / name
+        shutil.rmtree(temporary, ignore_errors=True)  # of a killed process: in a container numbers begin anew
         try:
             _write(temporary, step, files)
             self._check_fence()  # again: an orphan may have been writing for minutes

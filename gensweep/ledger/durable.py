@@ -25,7 +25,16 @@ def json_text(value: object, **layout: Any) -> bytes:
 
 def fsync_directory(path: Path) -> None:
     """Make the names in a directory durable: a rename is safe only after this."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    _fsync(path, os.O_DIRECTORY)
+
+
+def fsync_file(path: Path) -> None:
+    """Make durable what a file holds, whoever wrote it: a reader may act on it then."""
+    _fsync(path, os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, os.O_RDONLY | flags)
     try:
         os.fsync(descriptor)
     finally:

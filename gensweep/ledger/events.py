@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gensweep.errors import CannotRun, DamagedSweep
-from gensweep.ledger.durable import append_at, json_text
+from gensweep.ledger.durable import append_at, fsync_file, json_text
 from gensweep.ledger.foreign import json_of, lines
 from gensweep.ledger.lease import Fenced, Lease, owner
 
@@ -94,6 +94,8 @@ class EventLog:
         """Check the whole log, cut off a torn last line, and make `lease` the newest of the sweep, and this log's."""
         with self._mutex:
             scan = self._repair()
+            if scan.events:  # a driver that was killed may not have made them durable, and the lease counts them
+                fsync_file(self.path)
             before = owner(self._sweep)
             newest = max(scan.generation, before.generation if before else 0)
             lease.publish(newest + 1, scan.seq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Mapping
 from functools import cached_property
@@ -13,7 +14,7 @@ import yaml
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
-from gensweep.ledger.durable import json_text, make_directory, write_atomic
+from gensweep.ledger.durable import fsync_directory, json_text, make_directory, write_atomic
 from gensweep.ledger.events import EventLog, News
 from gensweep.ledger.fields import is_folder_name
 from gensweep.ledger.foreign import depth, document, json_of, refuse_links
@@ -146,6 +147,7 @@ class SweepFolder:
         """
         lease = Lease(self.path)
         try:
+            self._make_names_durable()
             self.events.take(lease)
         except OSError as error:
             lease.release()
@@ -158,6 +160,16 @@ class SweepFolder:
             raise
         self._lease = lease
         return lease
+
+    def _make_names_durable(self) -> None:
+        """A process that was killed may have made folders and files here, and died before their names were durable."""
+        path = self.path.resolve()
+        for folder in (path.parent.parent, path.parent):  # which need not be ours to read
+            with contextlib.suppress(OSError):
+                fsync_directory(folder)
+        for folder in (path, path / "ledger", path / "trials"):
+            if folder.is_dir():
+                fsync_directory(folder)
 
     def generation(self) -> int:
         """How many drivers took the sweep so far."""

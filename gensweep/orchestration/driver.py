@@ -36,6 +36,7 @@ class Driver:
         self.state: SweepState = folder.state()
         self.mind = Mind(sweep, issue)
         self._refuse_strange_trials()
+        self._half_entered = _half_entered(folder)
         self.stop_reason, self.stop_code = "", 0
         self._began = time.monotonic()
         self._generation = folder.generation()
@@ -87,6 +88,8 @@ class Driver:
     def start(self, **facts: Any) -> None:
         """Note that this driver begins: what an earlier one left running waits to be continued."""
         self._enter([{"event": "started", **facts}])
+        if self._half_entered is not None and self.state.trials[self._half_entered].is_live:
+            self._log(self._applied(Entered(self._half_entered)))
 
     def retry(self, numbers: Iterable[int]) -> None:
         """Take up trials that failed, from their checkpoints: what they failed of was mended."""
@@ -172,8 +175,11 @@ class Driver:
         if event["event"] != "copied":
             return event
         record, source = self.state.trials[event["number"]], self.state.trials[event["source"]]
+        giver = self.folder.trial_of(source)
+        if source.outcome is not None:
+            giver.finish()  # its end is in the log; a driver that was killed after that may have left more than the best
         try:
-            step = self.folder.trial_of(record).copy_from(self.folder.trial_of(source), len(record.copies) + 1)
+            step = self.folder.trial_of(record).copy_from(giver, len(record.copies) + 1)
         except FileNotFoundError:
             return None
         return {**event, "source_step": step}
@@ -212,6 +218,16 @@ class Driver:
             stall_timeout=resources.stall_timeout,
             device=resources.device,
         )
+
+
+def _half_entered(folder: SweepFolder) -> int | None:
+    """The trial whose report is the last that the log says: what was decided of it, in the same write, may have been lost.
+
+    Nothing happened since but that a driver began or its end was noted, so that it is decided again just as it was.
+    """
+    told = (event for event in reversed(folder.events.read()) if event["event"] not in ("started", "stopped"))
+    last = next(told, None)
+    return last["number"] if last is not None and last["event"] == "reported" else None
 
 
 def issue(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, DamagedSweep
+from gensweep.ledger.durable import fsync_directory, fsync_file
 from gensweep.ledger.fields import milliseconds
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -204,7 +205,7 @@ class Projection:
         size = _size(self._path(record) / "results.jsonl")
         if is_current and self._sizes.get(key) == size:
             return
-        rows = TrialFolder(self._path(record)).rows()
+        rows = self._rows(record)
         start = rows[0].time - round(1000 * rows[0].seconds) if rows else run.declared
         end = rows[-1].time if rows else run.declared
         run_id = self.runs.id_of(record, start)
@@ -219,6 +220,14 @@ class Projection:
         run.epoch = max(run.epoch, rows[-1].epoch if rows else -1)
         self._sizes[key] = size
         self.runs.changed(key)
+
+    def _rows(self, record: TrialRecord) -> list[Row]:
+        """The rows, which stay: one that a power cut takes would come again, at another time, as another point."""
+        folder = self._path(record)
+        if rows := TrialFolder(folder).rows():
+            fsync_file(folder / "results.jsonl")
+            fsync_directory(folder)
+        return rows
 
     def _points(self, record: TrialRecord, rows: list[Row], run: RunCursor, ending: str) -> list[Point]:
         """The rows that the run lacks; after a copy the knobs of all rows, because now it is known which they are."""

@@ -11,7 +11,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking import describe
 from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
 from gensweep.tracking.remembered import places_of
-from gensweep.tracking.run_store import RunStore, Status
+from gensweep.tracking.run_store import Refused, RunStore, Status
 
 _SAVE_EVERY = 1.0
 _IDENTITY = ("gensweep.sweep_id", "gensweep.kind", "gensweep.number", "gensweep.trial_key")
@@ -53,11 +53,19 @@ class Runs:
             self.sweep.run_id = self._adopt_or_create(SWEEP, self.folder.name, self.sweep_tags(), self.sweep.declared)
             self.changed(SWEEP)
         if not self.sweep.described:
-            self.store.log(self.sweep.run_id, (), describe.parameters(self.folder.definition), self.sweep_tags())
+            self._describe_sweep(self.sweep.run_id)
             self.sweep.described = True
             self.changed(SWEEP)
         self.set_status(SWEEP, "RUNNING")
         self.save()
+
+    def _describe_sweep(self, run_id: str) -> None:
+        """Say what the sweep is. What an earlier start said stays, though more samples may have been asked for since."""
+        tags = self.sweep_tags()
+        try:
+            self.store.log(run_id, (), describe.parameters(self.folder.definition), tags)
+        except Refused:  # that start died before it was noted that all is said
+            self.store.log(run_id, (), {}, tags)
 
     def _are_own(self) -> bool:
         """Whether the id is this folder's, and not that of a sweep of which it is a copy, or says that it is one.

@@ -442,6 +442,48 @@ def test_a_source_without_a_checkpoint_gives_nothing(tmp_path: Path) -> None:
     assert driver.state.trials[copier.number].copies == []
 
 
+def test_a_trial_that_ended_gives_its_best_weights_though_its_driver_died_before_it_deleted_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver = start(tmp_path / "s", scripted(GoOn(), Copy(0, {"family.beta": 0.5})))
+    source = issue(driver)
+    for step in (15, 30):
+        source.trial_folder().save(step, {"state.pt": b"x"}, best=step == 15)
+    with monkeypatch.context() as killed:
+        killed.setattr("gensweep.ledger.trial_folder.TrialFolder.finish", lambda _: None)
+        driver.take(report(source, EPOCHS, 1.0, Outcome.COMPLETED))
+    die(driver)
+    again = start(tmp_path / "s", scripted(GoOn(), Copy(0, {"family.beta": 0.5})))
+    copier = issue(again)
+    assert again.take(report(copier, 1, 9.0))
+    assert again.state.trials[copier.number].copies[0].source_step == 15
+
+
+@pytest.mark.parametrize("answer", [Stop("enough"), Copy(0, {"family.beta": 0.5}), GoOn()])
+def test_what_was_decided_of_a_report_is_decided_again_where_a_power_cut_took_it(tmp_path: Path, answer: Any) -> None:
+    of = scripted(GoOn(), answer)
+    driver = start(tmp_path / "s", of)
+    source, job = issue(driver), issue(driver)
+    source.trial_folder().save(15, {"state.pt": b"x"}, best=True)
+    driver.take(report(source, 1, 1.0))
+    driver.take(report(job, 1, 9.0))
+    die(driver)
+    log = tmp_path / "s" / "ledger" / "events.jsonl"
+    *others, last = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(others) + (last if answer == GoOn() else last[:20]))  # a write of two lines, torn
+    for _ in range(2):  # the next driver may die at once too
+        SweepFolder.open(tmp_path / "s").hold().release()
+    again = start(tmp_path / "s", of)
+    record, undisturbed = again.state.trials[job.number], driver.state.trials[job.number]
+    assert (record.outcome, record.reason, record.copies) == (
+        undisturbed.outcome, undisturbed.reason, undisturbed.copies
+    )  # fmt: skip
+    assert events(again, "reported") == events(driver, "reported")
+    assert again.state == fold(again.folder.events.read())
+    die(again)
+    assert start(tmp_path / "s", of).state.trials[job.number] == record  # and once only
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

@@ -331,6 +331,21 @@ def test_rows_of_live_trials_arrive_and_close_leaves_them_killed(
     assert {run.status for run in memory.all.values()} == {"KILLED"}
 
 
+def test_rows_are_durable_before_they_are_sent(
+    driver: Driver, memory: MemoryStore, remember: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr("gensweep.tracking.projection.fsync_file", lambda path: done.append(path.name))
+    monkeypatch.setattr("gensweep.tracking.projection.fsync_directory", lambda path: done.append(path.name))
+    log = memory.log
+    monkeypatch.setattr(memory, "log", lambda *given: (done.append("log"), log(*given)))
+    projection = remember()
+    driver.issue(0).append([row(0, 1)])  # its worker may have been killed in the middle of this
+    done.clear()
+    projection.sync()
+    assert done == ["results.jsonl", NAME, "log"]
+
+
 def test_what_a_store_that_was_away_lacks_is_sent_when_it_is_back(
     driver: Driver, memory: MemoryStore, remember: Project
 ) -> None:
