@@ -1,0 +1,169 @@
+"""Every signal at every moment, and Ray's own processes killed: an exit code that says so, a word in the ledger, and after
+`resume` the results of a sweep that nobody disturbed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.living_sweep import events, finish, gensweep, mlflow_runs, results, wait_until
+from tests.processes import descendants
+
+pytestmark = pytest.mark.slow  # tests/test_parent.py and tests/test_drive.py are the quick ones
+
+SPACE = """
+name: survivor
+confirm: {top: 1, seeds: 2}
+objective: {metric: sliced_wasserstein}
+search: {sampler: random, samples: 2, seed: 4}
+early_stopping: none
+trial:
+  dataset: {name: digits}
+  seed: 0
+  network: {name: mlp, hidden: [64]}
+  latent_size: choice(2, 4, 8)
+  family: {name: vae, beta: "loguniform(0.1, 1)"}
+  training: {epochs: 12, batch_size: 64}
+  evaluation: {metrics: [sliced_wasserstein], every: 1}
+"""
+CODES = {"SIGINT": 130, "SIGTERM": 75, "SIGHUP": 75, "SIGUSR1": 75}
+Command = subprocess.Popen[str]
+Moment = Callable[[Path, Command], None]
+
+
+def at_half_a_second(folder: Path, command: Command) -> None:
+    time.sleep(0.5)
+
+
+def while_ray_starts(folder: Path, command: Command) -> None:
+    wait_until(lambda: bool(descendants(command.pid, "")) and any("gcs_server" in c for c in _below(command)), command)
+
+
+def while_a_trial_trains(folder: Path, command: Command) -> None:
+    wait_until(lambda: len(events(folder, "reported")) >= 4, command)
+
+
+def between_trials(folder: Path, command: Command) -> None:
+    wait_until(lambda: bool(events(folder, "ended")), command)
+
+
+def in_the_confirmation(folder: Path, command: Command) -> None:
+    def is_confirming() -> bool:
+        confirming = {event["number"] for event in events(folder, "issued") if event.get("parent") is not None}
+        return any(event["number"] in confirming for event in events(folder, "reported"))
+
+    wait_until(is_confirming, command)
+
+
+def in_the_report(folder: Path, command: Command) -> None:
+    wait_until(lambda: bool(events(folder, "finished")), command)
+
+
+def _below(command: Command) -> list[str]:
+    return list(descendants(command.pid).values())
+
+
+BEFORE: tuple[Moment, ...] = (at_half_a_second, while_ray_starts)
+MOMENTS: tuple[Moment, ...] = (while_a_trial_trains, between_trials, in_the_confirmation, in_the_report)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    folder = made(tmp_path_factory.mktemp("undisturbed"), empty_database)
+    code, _, err = finish(gensweep(folder, "run", "space.yaml", "--in-process"))
+    assert code == 0, err
+    return folder
+
+
+def made(folder: Path, empty_database: Path) -> Path:
+    shutil.copy(empty_database, folder / "mlflow.db")
+    (folder / "space.yaml").write_text(SPACE)
+    return folder
+
+
+def nothing_is_left_of(command: Command, before: set[int]) -> None:
+    deadline = time.monotonic() + 10
+    while left := {pid for pid in before if Path(f"/proc/{pid}").exists() and _is_running(pid)}:
+        assert time.monotonic() < deadline, [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in left]
+        time.sleep(0.1)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def went_on(folder: Path, undisturbed: Path, *where: str) -> None:
+    code, _, err = finish(gensweep(folder, "run", "space.yaml", *where))
+    assert code == 0, err
+    assert results(folder) == results(undisturbed)
+    assert events(folder)[-1]["event"] == "closed"
+    pairs = [(event["number"], event["epoch"]) for event in events(folder, "reported")]
+    assert len(pairs) == len(set(pairs)) == 4 * 12
+    runs = mlflow_runs(folder)
+    assert len(runs) == len({name for name, _ in runs}) == 5
+    assert {status for _, status in runs} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("moment", BEFORE, ids=lambda one: one.__name__)
+def test_before_the_first_trial_a_signal_leaves_nothing(
+    tmp_path: Path, empty_database: Path, number: str, moment: Moment
+) -> None:
+    command = gensweep(made(tmp_path, empty_database), "run", "space.yaml")
+    moment(tmp_path, command)
+    before = set(descendants(command.pid))
+    command.send_signal(signal.Signals[number])
+    code, _, err = finish(command)
+    assert code == CODES[number]
+    assert "nothing was begun" in err
+    assert "Traceback" not in err
+    assert not (tmp_path / "runs" / "survivor" / "sweep.yaml").exists()
+    nothing_is_left_of(command, before)
+
+
+@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda one: one.__name__)
+def test_from_the_first_trial_to_the_last_word_a_signal_stops_it_resumably(
+    tmp_path: Path, empty_database: Path, undisturbed: Path, number: str, moment: Moment
+) -> None:
+    where = ["--in-process"] if number in ("SIGTERM", "SIGHUP") else []  # Ray replaces the others' handlers
+    command = gensweep(made(tmp_path, empty_database), "run", "space.yaml", *where)
+    moment(tmp_path, command)
+    before = set(descendants(command.pid))
+    os.killpg(command.pid, signal.Signals[number])  # as a terminal or a scheduler does
+    code, _, err = finish(command)
+    assert code == CODES[number], err
+    assert "Traceback" not in err
+    assert events(tmp_path)[-1]["event"] == "stopped"
+    assert events(tmp_path)[-1]["code"] == CODES[number]
+    nothing_is_left_of(command, before)
+    went_on(tmp_path, undisturbed, "--in-process")
+
+
+@pytest.mark.parametrize("victim", ["raylet", "gcs_server", "the driver", "the parent"])
+def test_whatever_of_it_is_killed_it_is_resumable(
+    tmp_path: Path, empty_database: Path, undisturbed: Path, victim: str
+) -> None:
+    command = gensweep(made(tmp_path, empty_database), "run", "space.yaml")
+    while_a_trial_trains(tmp_path, command)
+    below = descendants(command.pid)
+    driver = next(pid for pid, name in below.items() if "gensweep run" in name)
+    of_ray = {pid: name for pid, name in below.items() if f"/{victim} " in name}
+    pid = {"the driver": driver, "the parent": command.pid}.get(victim) or next(iter(of_ray))
+    os.kill(pid, signal.SIGKILL)
+    code, _, err = finish(command)
+    assert code == (-signal.SIGKILL if victim == "the parent" else 75), err
+    nothing_is_left_of(command, set(below))
+    assert events(tmp_path)[-1]["event"] == "stopped"
+    went_on(tmp_path, undisturbed, "--in-process")
