@@ -34,6 +34,7 @@ from gensweep.tracking.store import check_reachable
 from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Verdict, judge
 
+_MAY_BE_LAST = ("ended", "finished", "stopped", "closed", "identified", "defined")  # of a sweep that is done
 _LONGEST_COUNT = 9  # digits
 
 
@@ -105,11 +106,10 @@ def _conducted(
 
 def is_done(path: Path, sweep: Sweep) -> bool:
     """Whether the sweep in this folder has nothing left to run."""
-    if not (path / "sweep.yaml").exists():
+    if (folder := SweepFolder.found(path)) is None:
         return False
-    folder = SweepFolder.open(path)
     last = folder.events.last()
-    if last is not None and last["event"] not in ("ended", "finished", "stopped", "closed"):
+    if last is not None and last["event"] not in _MAY_BE_LAST:
         return False  # without reading all of a long log
     return Mind(sweep, issue).is_done(folder.state())
 
@@ -246,7 +246,7 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
     Raises:
         ConfigError: it holds another one of this name; with the difference.
     """
-    if not (path / "sweep.yaml").exists() or not (folder := SweepFolder.open(path)).is_begun():
+    if (folder := SweepFolder.found(path)) is None or not folder.is_begun():
         return
     if lines := refused_changes(from_definition(folder.definition), sweep):
         raise ConfigError(
@@ -259,14 +259,14 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
 
 def _refuse_another_schema(path: Path) -> None:
     """Raise where the trials that are there would have other numbers today; say where only a library is another one."""
-    if not (path / "sweep.yaml").exists():
+    if (folder := SweepFolder.found(path)) is None:
         return
-    state = SweepFolder.open(path).state()
+    state = folder.state()
     if state.trials and state.trial_schema not in (None, TRIAL_SCHEMA):
         raise ConfigError(
             f"{path}: its trials are of schema {state.trial_schema}, and this gensweep trains those of schema {TRIAL_SCHEMA}: "
-            f"the same configuration gives other numbers, so that they cannot be compared. Go on with the gensweep that began it, or "
-            f"begin anew under another name (name=...)."
+            f"the same configuration gives other numbers, so that they cannot be compared. Go on with the gensweep that began it "
+            f"or begin anew under another name (name=...)."
         )
     if changed := environment.changes(state.versions, environment.versions()):
         say(
@@ -280,14 +280,14 @@ def _refuse_unwritable(path: Path) -> None:
 
 
 def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> SweepFolder:
-    if not (path / "sweep.yaml").exists():
-        return SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
-    return SweepFolder.open(path.resolve())
+    found = SweepFolder.found(path.resolve())
+    return found or SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
 
 
 def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object]) -> None:
     """Give a folder that this process holds the sweep's definition."""
     _refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
+    _say_if(folder.settle())
     if not difference(folder.definition, sweep.definition()):
         return
     if folder.is_begun():
