@@ -171,6 +171,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    _settle(folder)
     projection = Projection(folder, tracking_uri)
     _say_if(disbelieved(folder.path, tracking_uri))
     projection.start()
@@ -187,6 +188,13 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
         )
     _say_if(progress.left_out)
     return f"{folder.name}: {progress.trials} trials are in {redacted(projection.uri)}"
+
+
+def _settle(folder: SweepFolder) -> None:
+    """See to it that a copy is a sweep of its own. What another driver holds, or cannot be written, stays as it is."""
+    if folder.holder() is None and not folder.is_settled():
+        with suppress(CannotRun, OSError), folder.hold():
+            _say_if(folder.settle())
 
 
 def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:

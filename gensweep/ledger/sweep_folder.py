@@ -158,6 +158,11 @@ class SweepFolder:
             "own, with runs of its own in MLflow; those of the other one stay as they are."
         )
 
+    def is_settled(self) -> bool:
+        """Whether the ledger says which sweep this is, and that it is here."""
+        identity = self.identity()
+        return identity is not None and identity == identity.at(Place.of(self.path))
+
     def identity(self) -> Identity | None:
         """Which sweep this is, as its ledger says; None where an earlier gensweep wrote it."""
         events = self.events.of_kind("identified")

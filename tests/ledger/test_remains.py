@@ -55,7 +55,7 @@ def test_neither_is_a_single_thing(tmp_path: Path, name: str) -> None:
     there = tmp_path / "study" / name
     there.parent.mkdir(parents=True)
     there.mkdir() if name.endswith("/") else there.write_text("x")
-    with pytest.raises(DamagedSweep, match=name.split("/")[0]):
+    with pytest.raises(DamagedSweep, match=name.split("/", maxsplit=1)[0]):
         SweepFolder.create(tmp_path / "study", DEFINITION)
 
 
