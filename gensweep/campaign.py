@@ -21,6 +21,7 @@ from gensweep.executors.in_process import InProcess
 from gensweep.led import led
 from gensweep.ledger import environment
 from gensweep.ledger.durable import unwritable
+from gensweep.ledger.examination import refuse_losses
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
@@ -78,6 +79,7 @@ def _conducted(
         raise ConfigError(problems)
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
+    _refuse_losses(path)
     uri = store_of(path, where.tracking_uri)
     _say_if(disbelieved(path, where.tracking_uri))
     if not retry and is_done(path, sweep):
@@ -171,6 +173,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    refuse_losses(folder, folder.state())
     _settle(folder)
     projection = Projection(folder, tracking_uri)
     _say_if(disbelieved(folder.path, tracking_uri))
@@ -263,6 +266,12 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
             + f"\nGive this one another name (name=...), move {path} away, or go on with the old one as it is: gensweep "
             f"resume {sweep.name}"
         )
+
+
+def _refuse_losses(path: Path) -> None:
+    """Raise where something is gone that going on would not bring back."""
+    if (folder := SweepFolder.found(path)) is not None:
+        refuse_losses(folder, folder.state())
 
 
 def _refuse_another_schema(path: Path) -> None:
