@@ -21,6 +21,7 @@ from gensweep.executors.in_process import InProcess
 from gensweep.led import led
 from gensweep.ledger import environment
 from gensweep.ledger.durable import unwritable
+from gensweep.ledger.examination import refuse_losses
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
@@ -34,6 +35,7 @@ from gensweep.tracking.store import check_reachable
 from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Verdict, judge
 
+_MAY_BE_LAST = ("ended", "finished", "stopped", "closed", "identified", "defined")  # of a sweep that is done
 _LONGEST_COUNT = 9  # digits
 
 
@@ -77,6 +79,7 @@ def _conducted(
         raise ConfigError(problems)
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
+    _refuse_losses(path)
     uri = store_of(path, where.tracking_uri)
     _say_if(disbelieved(path, where.tracking_uri))
     if not retry and is_done(path, sweep):
@@ -105,11 +108,10 @@ def _conducted(
 
 def is_done(path: Path, sweep: Sweep) -> bool:
     """Whether the sweep in this folder has nothing left to run."""
-    if not (path / "sweep.yaml").exists():
+    if (folder := SweepFolder.found(path)) is None:
         return False
-    folder = SweepFolder.open(path)
     last = folder.events.last()
-    if last is not None and last["event"] not in ("ended", "finished", "stopped", "closed"):
+    if last is not None and last["event"] not in _MAY_BE_LAST:
         return False  # without reading all of a long log
     return Mind(sweep, issue).is_done(folder.state())
 
@@ -171,6 +173,8 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    refuse_losses(folder, folder.state())
+    _settle(folder)
     projection = Projection(folder, tracking_uri)
     _say_if(disbelieved(folder.path, tracking_uri))
     projection.start()
@@ -187,6 +191,13 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
         )
     _say_if(progress.left_out)
     return f"{folder.name}: {progress.trials} trials are in {redacted(projection.uri)}"
+
+
+def _settle(folder: SweepFolder) -> None:
+    """See to it that a copy is a sweep of its own. What another driver holds, or cannot be written, stays as it is."""
+    if folder.holder() is None and not folder.is_settled():
+        with suppress(CannotRun, OSError), folder.hold():
+            _say_if(folder.settle())
 
 
 def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:
@@ -246,7 +257,7 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
     Raises:
         ConfigError: it holds another one of this name; with the difference.
     """
-    if not (path / "sweep.yaml").exists() or not (folder := SweepFolder.open(path)).is_begun():
+    if (folder := SweepFolder.found(path)) is None or not folder.is_begun():
         return
     if lines := refused_changes(from_definition(folder.definition), sweep):
         raise ConfigError(
@@ -257,11 +268,17 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
         )
 
 
+def _refuse_losses(path: Path) -> None:
+    """Raise where something is gone that going on would not bring back."""
+    if (folder := SweepFolder.found(path)) is not None:
+        refuse_losses(folder, folder.state())
+
+
 def _refuse_another_schema(path: Path) -> None:
     """Raise where the trials that are there would have other numbers today; say where only a library is another one."""
-    if not (path / "sweep.yaml").exists():
+    if (folder := SweepFolder.found(path)) is None:
         return
-    state = SweepFolder.open(path).state()
+    state = folder.state()
     if state.trials and state.trial_schema not in (None, TRIAL_SCHEMA):
         raise ConfigError(
             f"{path}: its trials are of schema {state.trial_schema}, and this gensweep trains those of schema {TRIAL_SCHEMA}: "
@@ -280,14 +297,14 @@ def _refuse_unwritable(path: Path) -> None:
 
 
 def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> SweepFolder:
-    if not (path / "sweep.yaml").exists():
-        return SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
-    return SweepFolder.open(path.resolve())
+    found = SweepFolder.found(path.resolve())
+    return found or SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
 
 
 def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object]) -> None:
     """Give a folder that this process holds the sweep's definition."""
     _refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
+    _say_if(folder.settle())
     if not difference(folder.definition, sweep.definition()):
         return
     if folder.is_begun():

@@ -134,6 +134,8 @@ def _driven(  # noqa: PLR0913
             with waiting("bringing MLflow level with the sweep"):
                 background.close(final=driver.is_done)
     _write_studies(sweep, driver, folder)
+    if background.damage:
+        return replace(verdict, problem=verdict.problem or background.damage)
     driver.close()
     if background.error:
         return replace(verdict, problem=_unusable(background.error, folder))

@@ -13,7 +13,7 @@ from gensweep.comparison.collect import Trials
 from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
 from gensweep.configuration import TrialConfiguration
-from gensweep.errors import ConfigError, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.errors import ConfigError, DamagedSweep, GensweepError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.evaluation.sanity import ROWS, sanity
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -173,6 +173,10 @@ def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepErro
         return NoUsableTrial(
             f"ended early: {stop.reason}. See error.txt in {folder.path / 'trials'}; after mending it, "
             f"run the sweep under another name."
+        )
+    if stop.code == DamagedSweep.exit_code:
+        return DamagedSweep(
+            f"stopped: {stop.reason}. When that is mended: gensweep resume {folder.name}{_runs_option(folder)}"
         )
     kind: type[Stopped] = Interrupted if stop.code == Interrupted.exit_code else Stopped
     ended = len(state.trials) - len(state.live())

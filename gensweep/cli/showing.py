@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gensweep.cli.options import RUNS, AsJson, Name, Runs, sweep_named
-from gensweep.errors import ConfigError, suggest
+from gensweep.errors import ConfigError, DamagedSweep, suggest
 
 
 def ls(runs: Runs = RUNS, as_json: AsJson = False) -> None:
-    """List the sweeps, with how far each is.
+    """List the sweeps, with how far each is. One that is damaged is listed as such, said why, and is exit code 5.
 
     Example:
       gensweep ls
     """
     from gensweep.cli.output import print_rows
     from gensweep.comparison.collect import SUMMARY, summary
-    from gensweep.ledger.sweep_folder import sweeps
+    from gensweep.ledger.sweep_folder import SweepFolder, sweeps
     from gensweep.tables import Layout
 
+    rows, damaged = list[dict[str, Any]](), list[str]()
+    for folder in sweeps(runs):
+        try:
+            rows.append(summary(SweepFolder.open(folder.path)))
+        except (DamagedSweep, OSError) as error:
+            rows.append(dict.fromkeys(SUMMARY) | {"sweep": folder.name, "state": "damaged"})
+            damaged.append(str(error))
     layout = Layout(("sweep", "trials", "ended", "state", "best"), elsewhere="--json")
-    print_rows([summary(folder) for folder in sweeps(runs)], SUMMARY, as_json=as_json, layout=layout)
+    print_rows(rows, SUMMARY, as_json=as_json, layout=layout)
+    if damaged:
+        raise DamagedSweep("\n".join(damaged))
 
 
 def show(

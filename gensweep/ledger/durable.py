@@ -11,6 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from gensweep.errors import DamagedSweep
+
 _HALF = re.compile(r"\\ud[89a-f]")  # of a character; most are one of two that belong together
 
 
@@ -62,6 +64,12 @@ def unwritable(path: Path) -> str | None:
         return f"{path} cannot be written ({error.strerror or error})"
 
 
+def refuse_folder(path: Path) -> None:
+    """Raise DamagedSweep where a folder stands in the place of a file that is to be written."""
+    if path.is_dir():
+        raise DamagedSweep(f"{path}: is a folder, and a file belongs there. Nothing was changed. Move it away.")
+
+
 def write_new(path: Path, data: bytes, *, fsync: bool = True) -> None:
     """Write a file that must not exist yet. Not atomic: for names that no reader looks for."""
     # Not mkstemp, whose mode is 0600: the umask says who may open it.
@@ -78,8 +86,10 @@ def write_atomic(path: Path, data: bytes, *, fsync: bool = True) -> None:
     """Replace a file as a whole: a reader, or a start after a crash, sees the old bytes or the new ones.
 
     Raises:
+        DamagedSweep: a folder stands in its place.
         OSError: as it came, with the old file untouched.
     """
+    refuse_folder(path)
     # The name is unique, so that an orphan that writes the same file cannot mix its bytes with ours.
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
@@ -97,8 +107,10 @@ def append_at(path: Path, size: int, data: bytes) -> int:
     """Write `data` at offset `size`, cut off whatever lay beyond it, and fsync. Returns the new size.
 
     Raises:
+        DamagedSweep: a folder stands in its place.
         OSError: as it came; the file then ends at `size` again, or in a torn tail that the next call cuts off.
     """
+    refuse_folder(path)
     new = not path.exists()
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
     try:

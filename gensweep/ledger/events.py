@@ -110,6 +110,17 @@ class EventLog:
             return None
         return _decode(found[-2])[0] if len(found) > 1 and not found[-1] else None
 
+    def of_kind(self, kind: str) -> list[Event]:
+        """The events of one kind that are whole, in order, without reading the others: for a kind of which there are few."""
+        try:
+            data = lines(self.path)
+        except FileNotFoundError:
+            return []
+        mark, found, end = b'"event":"%s"' % kind.encode(), [], 0
+        while (at := data.find(mark, end)) >= 0 and (end := data.find(b"\n", at)) >= 0:
+            found.append(_decode(data[data.rfind(b"\n", 0, at) + 1 : end])[0])
+        return [event for event in found if event is not None and event.get("event") == kind]
+
     def append(self, event: Mapping[str, Any]) -> int:
         """Add one event and return its seq. It is durable when this returns."""
         return self.append_many([event])[-1]
@@ -268,6 +279,11 @@ def _parse(path: Path, data: bytes, scan: _Scan) -> _Scan:
     if tail:
         scan.note = f"{path}:{first + len(whole)}: the last line was torn (it has no end); it is left out."
     return scan
+
+
+def first_lines(events: Iterable[Mapping[str, Any]]) -> bytes:
+    """What a log holds before its first driver."""
+    return b"".join(_encode(event, seq, 0) for seq, event in enumerate(events, start=1))
 
 
 def _encode(event: Mapping[str, Any], seq: int, generation: int) -> bytes:

@@ -10,6 +10,7 @@ from gensweep.errors import DamagedSweep, Outcome
 from gensweep.ledger.clock import Clock
 from gensweep.ledger.fields import is_folder_name, mistake
 from gensweep.ledger.history import Change, Copied, History, Reported, TrialRecord
+from gensweep.ledger.identity import Identity
 
 Event = Mapping[str, Any]
 
@@ -20,8 +21,8 @@ class SweepState:
 
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
     of them failed; `stopped` says why the training was stopped, and `closed` that all that follows from it is written too.
-    `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give. `clock`
-    knows when trials ran, of events that were read.
+    `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give. `identity`
+    says which sweep it is; an earlier gensweep entered none. `clock` knows when trials ran, of events that were read.
     """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class SweepState:
     closed: bool = False
     versions: dict[str, str] = field(default_factory=dict)
     trial_schema: int | None = None
+    identity: Identity | None = None
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
@@ -117,6 +119,10 @@ def _started(state: SweepState, event: Event) -> None:
     state.trial_schema = event.get("trial_schema", state.trial_schema)
     state._unplaced.update({number: state.trials[number] for number in state.running})
     state.running.clear()
+
+
+def _identified(state: SweepState, event: Event) -> None:
+    state.identity = Identity.said_by(event)
 
 
 def _issued(state: SweepState, event: Event) -> None:
@@ -222,6 +228,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
 
 
 _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
+    "identified": _identified,
     "started": _started,
     "issued": _issued,
     "stopped": _stopped,

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.ledger import environment as surroundings
 from gensweep.ledger import lease as leases
+from gensweep.ledger.definition import LARGEST, definition_in, first_difference, text_of
 from gensweep.ledger.durable import fsync_directory, json_text, make_directory, write_atomic
-from gensweep.ledger.events import EventLog, News
+from gensweep.ledger.events import EventLog, News, first_lines
 from gensweep.ledger.fields import is_folder_name
-from gensweep.ledger.foreign import depth, document, json_of, refuse_links
+from gensweep.ledger.foreign import document, json_of, refuse_links
 from gensweep.ledger.history import TrialRecord, folder_name
+from gensweep.ledger.identity import Identity, Place
 from gensweep.ledger.lease import Fence, Lease, Owner
+from gensweep.ledger.remains import entered_definitions, holds_sweep, how_to_restore, refuse_remains
 from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
-
-_DEEPEST = 100  # levels in a definition
-_LARGEST = 2**20  # bytes of a definition; PyYAML reads a MiB in seconds
-_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
 class SweepFolder:
@@ -44,17 +42,20 @@ class SweepFolder:
 
         Raises:
             ConfigError: the folder already holds a sweep.
+            DamagedSweep: it holds what is left of one. Nothing of it was touched.
             CannotRun: the path cannot be written.
         """
         path = Path(path)
         _refuse_existing(path)
-        _dump(definition)  # what is too large is refused before anything is written
+        text = text_of(definition)  # what is too large is refused before anything is written
         try:
             make_directory(path / "trials")
             with Lease(path):  # of two that create the same sweep at once, the second sees the first's files
                 _refuse_existing(path)
-                write_atomic(path / "ledger" / "events.jsonl", b"")
-                cls(path).renew(definition, environment=environment)  # last: with it the folder is a sweep
+                events = [Identity.new(Place.of(path)).event(), {"event": "defined", "definition": text}]
+                write_atomic(path / "ledger" / "events.jsonl", first_lines(events))
+                _describe(path, environment)
+                write_atomic(path / "sweep.yaml", text.encode())  # last: with it the folder is a sweep
         except OSError as error:
             raise CannotRun(
                 f"{path}: the sweep's folder cannot be written ({error.strerror or error}). "
@@ -63,10 +64,24 @@ class SweepFolder:
         return cls(path)
 
     @classmethod
-    def open(cls, path: Path) -> SweepFolder:
-        """A sweep that exists, or ConfigError; DamagedSweep where links lead out of it."""
+    def found(cls, path: Path) -> SweepFolder | None:
+        """The sweep in a folder; None where there is none, and one can be made.
+
+        Raises:
+            DamagedSweep: what is there is no whole sweep.
+        """
         path = Path(path)
-        if not _holds_sweep(path):
+        if not os.path.lexists(path / "sweep.yaml"):
+            refuse_remains(path)
+            return None
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path) -> SweepFolder:
+        """A sweep that exists, or ConfigError; DamagedSweep where it has no definition or links lead out of it."""
+        path = Path(path)
+        if not os.path.lexists(path / "sweep.yaml"):
+            refuse_remains(path)
             raise ConfigError(f"{path}: no sweep is here (no sweep.yaml). `gensweep ls` lists the sweeps.")
         _refuse_links(path)
         return cls(path)
@@ -89,16 +104,28 @@ class SweepFolder:
 
     @cached_property
     def definition(self) -> dict[str, Any]:
-        """The resolved definition, as sweep.yaml holds it."""
+        """The resolved definition, as sweep.yaml holds it and the ledger has entered it.
+
+        Raises:
+            DamagedSweep: the file cannot be read, or differs from what was entered.
+        """
         path = self.path / "sweep.yaml"
         try:
-            found = _tree_of(document(path, _LARGEST))
-        except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
-            reason = " ".join(str(error).split())
-            raise DamagedSweep(f"{path}: cannot be read ({reason}). Restore it from a copy.") from error
-        if not isinstance(found, dict):
-            raise DamagedSweep(f"{path}: holds {found!r:.80}, not a definition. Restore it from a copy.")
-        return found
+            data = document(path, LARGEST)  # before the ledger, where a driver enters a new one first
+            entered = entered_definitions(self.path)
+            # the one before counts too: a driver died, or is about to write the newest
+            if entered and data not in [text.encode() for text in entered[-2:]]:
+                raise DamagedSweep(self._altered(data, entered[-1]))
+            return definition_in(entered[-1] if entered else data)
+        except (OSError, ValueError) as error:
+            raise DamagedSweep(f"{path}: cannot be read ({error}). {how_to_restore(self.path)}") from error
+
+    def _altered(self, data: bytes, entered: str) -> str:
+        what = first_difference(data.decode(errors="replace"), entered)
+        return (
+            f"{self.path / 'sweep.yaml'}: is not what the ledger says this sweep was defined as: {what}. Nothing was changed. "
+            f"{how_to_restore(self.path)} To search something else, begin a sweep of another name."
+        )
 
     def is_begun(self) -> bool:
         """Whether a trial was ever issued. Before, the folder holds nothing to lose."""
@@ -111,14 +138,48 @@ class SweepFolder:
 
     def renew(self, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None) -> None:
         """Make it another sweep, made here and now; before its first trial, and for the sweep's driver."""
-        described = {**surroundings.describe(), **(environment or {})}
-        write_atomic(self.path / "environment.json", json_text(described, indent=1))
+        self.events.append(Identity.new(Place.of(self.path)).event())
+        _describe(self.path, environment)
         self.redefine(definition)
 
     def redefine(self, definition: Mapping[str, Any]) -> None:
         """Replace the definition, for more samples for example: whole or not at all. For the sweep's driver."""
-        write_atomic(self.path / "sweep.yaml", _dump(definition))
+        text = text_of(definition)
+        self.events.append({"event": "defined", "definition": text})
+        write_atomic(self.path / "sweep.yaml", text.encode())
         self.__dict__.pop("definition", None)
+
+    def settle(self) -> str | None:
+        """See to it that the ledger says which sweep this is and how it is defined. For the sweep's driver.
+
+        Returns:
+            A sentence where the folder turned out to be a copy of another one, which is a sweep of its own from here on.
+        """
+        known, here = self.identity(), Place.of(self.path)
+        identity = known.at(here) if known else Identity.new(here)
+        events = [identity.event()] if identity != known else []
+        if not (entered := entered_definitions(self.path)):
+            events.append({"event": "defined", "definition": document(self.path / "sweep.yaml", LARGEST).decode()})
+        elif document(self.path / "sweep.yaml", LARGEST) != entered[-1].encode():
+            write_atomic(self.path / "sweep.yaml", entered[-1].encode())
+        if events:
+            self.events.append_many(events)
+        if known is None or identity.sweep_id == known.sweep_id:
+            return None
+        return (
+            f"{self.path} is a copy of the sweep at {known.place.folder} on {known.place.host}. It goes on as a sweep of its "
+            "own, with runs of its own in MLflow; those of the other one stay as they are."
+        )
+
+    def is_settled(self) -> bool:
+        """Whether the ledger says which sweep this is, and that it is here."""
+        identity = self.identity()
+        return identity is not None and identity == identity.at(Place.of(self.path))
+
+    def identity(self) -> Identity | None:
+        """Which sweep this is, as its ledger says; None where an earlier gensweep wrote it."""
+        events = self.events.of_kind("identified")
+        return fold(events[-1:]).identity
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -228,69 +289,23 @@ def sweeps(root: Path) -> list[SweepFolder]:
     root = Path(root)
     if not root.is_dir():
         return []
-    return [SweepFolder(path) for path in sorted(root.iterdir()) if _holds_sweep(path)]
-
-
-def _holds_sweep(path: Path) -> bool:
-    return (path / "sweep.yaml").is_file()
+    return [SweepFolder(path) for path in sorted(root.iterdir()) if holds_sweep(path)]
 
 
 def _refuse_existing(path: Path) -> None:
-    if _holds_sweep(path):
+    if os.path.lexists(path / "sweep.yaml"):
         raise ConfigError(
             f"{path}: already holds a sweep, and starting another one there would mix the two. "
             "Resume that one, or give the new one another name."
         )
+    refuse_remains(path)
+
+
+def _describe(path: Path, environment: Mapping[str, Any] | None) -> None:
+    described = {**surroundings.describe(), **(environment or {})}
+    write_atomic(path / "environment.json", json_text(described, indent=1))
 
 
 def _refuse_links(path: Path) -> None:
     refuse_links(path)
     refuse_links(path / "ledger")
-
-
-def _tree_of(text: bytes) -> Any:
-    found = yaml.load(text, Loader=_Tree)
-    if depth(found) > _DEEPEST:
-        raise ValueError("it is nested too deeply")
-    if not _has_names(found):
-        raise ValueError("a key is no text")
-    return found
-
-
-def _has_names(tree: Any) -> bool:
-    """Whether every key of every mapping is text."""
-    if isinstance(tree, dict):
-        return all(isinstance(key, str) and _has_names(value) for key, value in tree.items())
-    return not isinstance(tree, list) or all(map(_has_names, tree))
-
-
-class _Tree(yaml.SafeLoader):
-    """A tree as `_dump` writes it, of what JSON holds too. An alias would make it as large as one likes."""
-
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
-        first: [(tag, pattern) for tag, pattern in known if tag in _TAGS]
-        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-    yaml_constructors = {  # noqa: RUF012
-        tag: made for tag, made in yaml.SafeLoader.yaml_constructors.items() if tag in _TAGS or tag is None
-    }
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise ValueError("it holds an alias")
-        return super().compose_node(parent, index)
-
-
-class _Plain(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-def _dump(definition: Mapping[str, Any]) -> bytes:
-    text = yaml.dump(dict(definition), Dumper=_Plain, sort_keys=False, allow_unicode=True).encode()
-    if len(text) > _LARGEST:
-        raise ConfigError(
-            f"the sweep's definition takes {len(text):,} bytes, and {_LARGEST:,} are the most. Search fewer values: a "
-            "range, as in uniform(0, 1), instead of a long list."
-        )
-    return text

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +20,9 @@ from gensweep.ledger.lease import Fence
 
 __all__ = ["Checkpoint", "Row", "TrialFolder"]
 
+_END = 65536  # bytes in which some rows fit
+_FIELDS = {"epoch", "step", "time", "seconds", "values"}
+_CRC = re.compile(rb', "crc": "([0-9a-f]{8})"}$')  # the checksum covers the line without it
 _LONGEST_EPOCH = 2**32  # seconds, which are 136 years
 
 
@@ -57,13 +63,17 @@ class TrialFolder:
         return self._read_json("configuration.json")
 
     def write_outcome(self, outcome: Mapping[str, Any]) -> None:
-        """Write outcome.json: how the trial ended."""
-        self._write_json("outcome.json", outcome)
+        """Write outcome.json: how the trial ended, with a checksum: its scores enter the ledger."""
+        self._write_json("outcome.json", {**outcome, "crc": _checksum(outcome)})
 
     def outcome(self) -> dict[str, Any] | None:
         """How the trial ended; None as long as it has not."""
         ended = self._read_json("outcome.json")
-        if ended is not None and (wrong := _no_outcome(ended)):
+        if ended is None:
+            return None
+        crc = ended.pop("crc", None)  # an earlier gensweep wrote none
+        wrong = "its checksum does not match" if crc not in (None, _checksum(ended)) else _no_outcome(ended)
+        if wrong:
             raise DamagedSweep(f"{self.path / 'outcome.json'}: {wrong}. Delete the file: the trial writes it again.")
         return ended
 
@@ -85,6 +95,15 @@ class TrialFolder:
             DamagedSweep: a line before the last one is damaged.
         """
         return self._read_rows()[0]
+
+    def last_epoch(self) -> int:
+        """The epoch of the last row that is whole, from the end of the file; -1 where there is none."""
+        try:
+            size = os.stat(self._results).st_size
+            whole = lines(self._results, max(0, size - _END)).split(b"\n")[:-1]
+        except FileNotFoundError:
+            return -1
+        return next((row.epoch for line in reversed(whole) if (row := _decode(line)) is not None), -1)
 
     def append(self, rows: Sequence[Row]) -> list[Row]:
         """Add the rows of new epochs, durably, and return them. Epochs up to the last known one keep their first row.
@@ -197,6 +216,10 @@ class TrialFolder:
             self._fence.check()
 
 
+def _checksum(value: Mapping[str, Any]) -> str:
+    return f"{zlib.crc32(json_text(value, sort_keys=True, separators=(',', ':'))):08x}"
+
+
 def _no_outcome(ended: Mapping[str, Any]) -> str | None:
     """Why this does not say how a trial ended."""
     if ended.get("outcome") not in Outcome.__members__:
@@ -221,12 +244,19 @@ def _rising(rows: Sequence[Row], after: int) -> list[Row]:
 def _encode(row: Row) -> bytes:
     values = {name: float(value) for name, value in row.values.items()}  # NumPy's numbers and 0-d tensors too
     fields = {"epoch": row.epoch, "step": row.step, "time": row.time, "seconds": float(row.seconds), "values": values}
-    return json.dumps(fields).encode() + b"\n"
+    text = json.dumps(fields).encode()
+    return text[:-1] + b', "crc": "%08x"}\n' % zlib.crc32(text)
 
 
 def _decode(line: bytes) -> Row | None:
+    if (crc := _CRC.search(line)) is not None:
+        line = line[: crc.start()] + b"}"
+        if b"%08x" % zlib.crc32(line) != crc[1]:
+            return None
     try:
         found = json_of(line)
+        if set(found) != _FIELDS:
+            return None
         epoch, step, time = counts = [found[name] for name in ("epoch", "step", "time")]
         seconds, values = found["seconds"], found["values"]
         if not all(map(is_count, counts)) or not all(map(is_number, [seconds, *values.values()])):

@@ -25,7 +25,8 @@ class Background:
     """Runs a projection every `every` seconds, off the training path.
 
     `say` gets one line when the store goes away and one when it is back. Opening the store takes seconds, and happens here
-    too, while the first trials begin; where it cannot be used, `refused` gets the error once, and `error` keeps it.
+    too, while the first trials begin; where it cannot be used, `refused` gets the error once, and `error` keeps it. What is
+    wrong with the sweep's own files is said and kept in `damage`, and training goes on.
     """
 
     def __init__(
@@ -38,11 +39,13 @@ class Background:
     ) -> None:
         self.projection = projection
         self.error: CannotRun | None = None
+        self.damage: DamagedSweep | None = None
         self.opened = threading.Event()  # or refused
         self._every, self._say, self._refused = every, say, refused
         self._stop = threading.Event()
+        self._is_open = False
         self._thread = threading.Thread(target=self._run, name="gensweep-tracking", daemon=True)
-        self._troubled = self._is_damaged = False
+        self._troubled = False
         self._after: threading.Event | None = None
         self._latest = math.inf  # a time of time.monotonic
 
@@ -66,8 +69,8 @@ class Background:
             self._after.set()
         if self._thread.ident is not None:
             self._thread.join(timeout=min(limit, max(0.0, self._latest - time.monotonic())))
-        if self.error is not None:
-            return Progress(0, 0, str(self.error), {})
+        if (wrong := self.error or self.damage) is not None and not self._is_open:
+            return Progress(0, 0, str(wrong), {})
         if self._thread.is_alive():
             progress = Progress(0, 0, "the store is still busy with an earlier request", {})
         else:
@@ -91,7 +94,7 @@ class Background:
             progress = self._guarded(partial(self.projection.close, final=final, deadline=limit))
             if show is not None:
                 show(progress)
-            if progress.is_done or self._is_damaged or time.monotonic() + pause > deadline:
+            if progress.is_done or self.damage or time.monotonic() + pause > deadline:
                 return progress
             if time.monotonic() > self._latest:
                 return progress
@@ -103,8 +106,12 @@ class Background:
             self._after.wait(PATIENCE)
         try:
             self.projection.start()
+            self._is_open = True
         except CannotRun as error:
             self.error = error
+        except DamagedSweep as error:
+            self.damage = error
+            self._say(f"Nothing is sent to MLflow, and training goes on: {error}")
         except ConfigError as error:
             self.error = CannotRun(str(error))
         except Exception as error:  # a library's own, or a mistake of ours
@@ -113,6 +120,7 @@ class Background:
         self.opened.set()
         if self.error is not None:
             self._refused(self.error)
+        if not self._is_open:
             return
         while not self._stop.wait(self._every):
             progress = self._guarded(self.projection.sync)
@@ -126,7 +134,8 @@ class Background:
             return action()
         except Exception as error:
             _log.debug("tracking failed", exc_info=True)
-            self._is_damaged = isinstance(error, DamagedSweep)  # of the folder, which no waiting mends
+            if isinstance(error, DamagedSweep):
+                self.damage = error  # of the folder, which no waiting mends
             why = redacted(f"{type(error).__name__}: {error}", self.projection.uri)
             return replace(self.projection.progress, problem=why)
 

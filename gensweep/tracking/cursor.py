@@ -1,4 +1,4 @@
-"""tracking.jsonl: what of the sweep is in which store. Losing its last seconds costs a replay, never a double.
+"""tracking.jsonl: what of the sweep is in which store. Losing it costs a replay, never a double.
 
 A line is one run as it stands, with a checksum; of several lines on one run the last counts. An intent is durable before
 its run is created. Progress is not: a crash may take it, and then some of it is sent again, which changes nothing.
@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from gensweep.errors import DamagedSweep
 from gensweep.ledger.durable import json_text, write_atomic
@@ -25,9 +25,6 @@ from gensweep.ledger.foreign import lines as read_lines
 VERSION = 2
 SWEEP = "sweep"  # the key of the sweep's own run; a trial's key is the name of its folder
 _CRC = b',"crc":"00000000"}'
-_CURE = (
-    "Restore it, or delete it: then everything is sent once more, as new runs, and you delete the old ones in MLflow."
-)
 Stores = dict[str, dict[str, dict[str, Any]]]  # store -> key of a run -> how far that run is sent
 
 
@@ -58,22 +55,28 @@ class RunCursor:
 
 @dataclass
 class Cursor:
-    """The runs of one sweep in one store. `sweep_id` marks them there: names may come again, it does not."""
+    """The runs of one sweep in one store. `sweep_id` marks them there: names may come again, it does not.
+
+    `of` is the id that the sweep's ledger has, "" where an earlier gensweep wrote it: a file that was written for another id
+    came with a copy of the folder, and counts as none. `is_new` says that there was none.
+    """
 
     path: Path
     uri: str
     sweep_id: str
     runs: dict[str, RunCursor]
+    of: str = ""
+    is_new: bool = False
 
     @classmethod
-    def load(cls, path: Path, uri: str) -> Cursor:
+    def load(cls, path: Path, uri: str, of: str = "") -> Cursor:
         """The cursor for the store `uri`, redacted; an empty one if nothing was sent there yet.
 
         Raises:
             DamagedSweep: the file cannot be read; says which line and the cure.
         """
-        sweep_id, stores = _read(path)
-        return cls(path, uri, sweep_id or uuid.uuid4().hex, _runs(path, stores.get(uri, {})))
+        sweep_id, stores = _read_of(path, of)
+        return cls(path, uri, sweep_id or of or uuid.uuid4().hex, _runs(path, stores.get(uri, {})), of, not sweep_id)
 
     def compact(self, *, forget: bool = False) -> None:
         """Write the file anew with one line a run, those of this store last, or none of them with `forget`.
@@ -81,7 +84,7 @@ class Cursor:
         A file of release 0.1 becomes one of this kind.
         """
         with _exclusive(self.path):  # another process may send this sweep too: its lines stay
-            sweep_id, stores = _read(self.path)
+            sweep_id, stores = _read_of(self.path, self.of)
             self.sweep_id = sweep_id or self.sweep_id
             mine = stores.pop(self.uri, {})
             self.runs = {} if forget else _runs(self.path, mine)
@@ -122,13 +125,13 @@ class Cursor:
                 raise
 
     def _head(self) -> bytes:
-        return _line({"version": VERSION, "sweep_id": self.sweep_id})
+        return _line({"version": VERSION, "sweep_id": self.sweep_id, "of": self.of})
 
 
 def stores(path: Path) -> list[str]:
     """The stores that the sweep was sent to, without their passwords; the last one is that of the last time."""
     try:
-        return list(_read(path)[1])
+        return list(_read(path).stores)
     except (OSError, DamagedSweep):
         return []
 
@@ -138,8 +141,22 @@ def last_uri(path: Path) -> str | None:
     return next(reversed(stores(path)), None)
 
 
-def _read(path: Path) -> tuple[str, Stores]:
-    """The sweep's id, or "", and the stores in the order of their last lines."""
+class _Known(NamedTuple):
+    """What a file says: the id under which the sweep is sent ("" where it is not), that of its ledger, what of it is where."""
+
+    sweep_id: str
+    of: str
+    stores: Stores
+
+
+def _read_of(path: Path, of: str) -> tuple[str, Stores]:
+    """The id and the stores of the sweep whose ledger has the id `of`; nothing where the file is of another one."""
+    known = _read(path)
+    return ("", {}) if of and known.of and known.of != of else (known.sweep_id, known.stores)
+
+
+def _read(path: Path) -> _Known:
+    """What the file says, the stores in the order of their last lines."""
     try:
         data = read_lines(path)
     except FileNotFoundError:
@@ -152,10 +169,10 @@ def _read(path: Path) -> tuple[str, Stores]:
         found.pop()  # what was not durable when the machine died
     if None in found or not found or "sweep_id" not in (found[0] or {}):
         number = found.index(None) + 1 if None in found else 1
-        raise DamagedSweep(f"{path}:{number}: this line cannot be trusted. {_CURE}")
+        raise DamagedSweep(f"{path}:{number}: this line cannot be trusted. {_cure(path)}")
     head, *lines = [line for line in found if line is not None]
     if type(head.get("version")) is not int or not all(map(_is_run, lines)):
-        raise DamagedSweep(f"{path}: says what no gensweep wrote. {_CURE}")
+        raise DamagedSweep(f"{path}: says what no gensweep wrote. {_cure(path)}")
     if head["version"] > VERSION:
         raise DamagedSweep(f"{path}: was written by a newer gensweep (version {head['version']}); use that one.")
     stores: Stores = {}
@@ -164,19 +181,19 @@ def _read(path: Path) -> tuple[str, Stores]:
         stores[line["store"]] = runs
         if "key" in line:
             runs[line["key"]] = line["run"]
-    return str(head["sweep_id"]), stores
+    return _Known(str(head["sweep_id"]), str(head.get("of", "")), stores)
 
 
-def _read_old(path: Path) -> tuple[str, Stores]:
+def _read_old(path: Path) -> _Known:
     """The same of tracking.json, as release 0.1 wrote it: one document."""
     try:
         found = json_of(document(path))
         stores = {uri: dict(runs) for uri, runs in found["stores"].items() if _is_run({"store": uri})}
-        return str(found["sweep_id"]), stores
+        return _Known(str(found["sweep_id"]), "", stores)
     except FileNotFoundError:
-        return "", {}
+        return _Known("", "", {})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedSweep(f"{path}: cannot be read ({error}). {_CURE}") from error
+        raise DamagedSweep(f"{path}: cannot be read ({error}). {_cure(path)}") from error
 
 
 def _old(path: Path) -> Path:
@@ -187,7 +204,14 @@ def _runs(path: Path, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, RunCur
     try:
         return {key: RunCursor(**run) for key, run in runs.items()}
     except (TypeError, ValueError) as error:
-        raise DamagedSweep(f"{path}: cannot be read ({error}). {_CURE}") from error
+        raise DamagedSweep(f"{path}: cannot be read ({error}). {_cure(path)}") from error
+
+
+def _cure(path: Path) -> str:
+    return (
+        f"Restore it, or move it away with `gensweep doctor {path.resolve().parent.name} --repair`: then everything is sent "
+        "once more, to the runs that carry the sweep's id."
+    )
 
 
 def _is_run(line: Mapping[str, Any]) -> bool:

@@ -64,10 +64,10 @@ class Projection:
         self.folder = folder
         self.uri = store_of(folder.path, tracking_uri)
         self._open_store = open_store
-        self._cursor = Cursor.load(folder.path / CURSOR, redacted(self.uri))
         self._lock = threading.RLock()
         self._runs: Runs | None = None
         self._following = folder.follow()
+        self._has_news = False  # since the last pass
         self._due: set[int] = set()  # trials that changed since they were sent
         self._issued: dict[int, dict[str, Any]] = {}  # a trial's event of its issue: copies change what the state says
         self._last_end: int | None = None  # in Unix milliseconds
@@ -93,18 +93,20 @@ class Projection:
 
         Raises:
             CannotRun: the store cannot be used; says which, why and the cure.
+            DamagedSweep: what the folder says of it cannot be read, or the ledger cannot.
         """
         with self._lock:
+            known, uri = self.folder.identity(), redacted(self.uri)
+            cursor = Cursor.load(self.folder.path / CURSOR, uri, known.sweep_id if known else "")
             try:
-                self._runs = Runs(self.folder, self._cursor, self._open_store(self.uri))
+                self._runs = Runs(self.folder, cursor, self._open_store(self.uri))
+                self._advance()
                 self._runs.take_up_sweep()
-                remember(self.folder.path, redacted(self.uri), self._cursor.sweep_id)
+                remember(self.folder.path, uri, cursor.sweep_id)
             except (Away, Refused) as error:
                 raise unreachable(self.uri, _with_hint(str(error))) from error
             except OSError as error:
-                raise CannotRun(
-                    f"{self._cursor.path}: cannot be written ({error.strerror or error}). Free space."
-                ) from error
+                raise CannotRun(f"{cursor.path}: cannot be written ({error.strerror or error}). Free space.") from error
 
     def sync(self, *, force: bool = False, deadline: float | None = None) -> Progress:
         """Send what is new, and say what is left. Never raises because of the store.
@@ -116,7 +118,9 @@ class Projection:
             if not force and time.monotonic() < self._not_before:
                 return self._progress
             # whatever a trial leaves is there before its event, so that an unchanged log means an unchanged folder
-            if self._advance() or self._due or self._progress.problem or force:
+            self._advance()
+            if self._has_news or self._due or self._progress.problem or force:
+                self._has_news = False
                 self._due |= self._refused.keys() if force else set()
                 self._pass(deadline)
             return self._progress
@@ -135,20 +139,23 @@ class Projection:
     def _state(self) -> SweepState:
         return self._following.state
 
-    def _advance(self) -> bool:
-        """Follow the ledger, and note which trials changed; whether anything did."""
+    def _advance(self) -> None:
+        """Follow the ledger, and note which trials changed."""
         news = self._following.advance()
         if news.is_whole:
             self._due, self._refused = set(), {}
             self._issued, self._last_end = {}, None
+            self.runs.drivers.clear()
         for event in news.events:
             if event["event"] == "issued":
                 self._issued[event["number"]] = event
+            elif event["event"] == "started":
+                self.runs.drivers.append(f"{event['generation']} {event.get('at', '')}")
             elif event["event"] == "ended":
                 self._last_end = self._time_of(event)
             if event.get("number") in self._state.trials:
                 self._due.add(event["number"])
-        return bool(news.events)
+        self._has_news |= bool(news.events)
 
     def _pass(self, deadline: float | None) -> None:
         state = self._state

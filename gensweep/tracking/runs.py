@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import getpass
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.identity import Place
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking import describe
 from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
@@ -14,6 +15,7 @@ from gensweep.tracking.remembered import places_of
 from gensweep.tracking.run_store import Refused, RunStore, Status
 
 _SAVE_EVERY = 1.0
+DRIVER = "gensweep.driver"
 _IDENTITY = ("gensweep.sweep_id", "gensweep.kind", "gensweep.number", "gensweep.trial_key")
 
 
@@ -26,6 +28,8 @@ class Runs:
 
     def __init__(self, folder: SweepFolder, cursor: Cursor, store: RunStore) -> None:
         self.folder, self.cursor, self.store = folder, cursor, store
+        self.drivers: list[str] = []  # the names of all that drove this sweep, the newest last
+        self._is_sent = False  # by somebody whose cursor was lost
         self._environment = folder.environment
         self._untried: set[str] = set()  # intents for which this process has not asked the store yet
         self._unsaved: set[str] = set()
@@ -45,6 +49,8 @@ class Runs:
         self.cursor.compact()
         if not self._are_own():
             self.cursor.renew()
+        elif self.cursor.is_new:
+            self._is_sent = bool(self.store.find({"gensweep.sweep_id": self.cursor.sweep_id}))
         known = self.cursor.runs.get(SWEEP)
         if known is not None and known.run_id and not self.store.exists(known.run_id):
             self.cursor.compact(forget=True)
@@ -73,7 +79,9 @@ class Runs:
         Whoever has a folder has its id, with which runs are found, written and deleted. This user's memory knows which
         folder it belongs to, which may have been moved since; where it knows nothing, the store does.
         """
-        here, sweep_id = self.folder.path.resolve(), self.cursor.sweep_id
+        here, sweep_id, identity = self.folder.path.resolve(), self.cursor.sweep_id, self.folder.identity()
+        if identity is not None and identity.sweep_id == sweep_id != identity.at(Place.of(here)).sweep_id:
+            return False
         if places := places_of(sweep_id):
             return here in places or not any((place / "sweep.yaml").exists() for place in places)
         if self.store.find({"gensweep.sweep_id": sweep_id, "gensweep.folder": str(here)}):
@@ -87,7 +95,8 @@ class Runs:
         new = [key for key in keys if key not in self.cursor.runs]
         if new:
             self.cursor.declare({key: RunCursor(declared=round(1000 * time.time())) for key in new})
-            self._untried.update(new)
+            if not self._is_sent:
+                self._untried.update(new)
 
     def id_of(self, record: TrialRecord, start: int) -> str:
         """The id of a trial's run, which is created if need be and then began at `start`, in Unix milliseconds."""
@@ -109,8 +118,21 @@ class Runs:
     def delete_strangers(self) -> None:
         """Delete the runs of this sweep that nobody here knows: a lost answer of the store made a second one."""
         known = {run.run_id for run in self.cursor.runs.values()}
-        for run_id in self.store.find({"gensweep.sweep_id": self.cursor.sweep_id}):
-            if run_id not in known:
+        tags = {"gensweep.sweep_id": self.cursor.sweep_id}
+        self._delete([run_id for run_id in self.store.find(tags) if run_id not in known], tags)
+
+    def _delete(self, run_ids: Collection[str], tags: Mapping[str, str]) -> None:
+        """Delete those of the runs with these `tags` that a driver of this ledger made.
+
+        The driver of a copy of it that did not notice, on a disk that was copied as a whole, has the same id.
+        """
+        own = {
+            run_id
+            for driver in (self.drivers if run_ids else ())
+            for run_id in self.store.find({**tags, DRIVER: driver})
+        }
+        for run_id in run_ids:
+            if run_id in own:
                 self.store.delete(run_id)
 
     def changed(self, key: str) -> None:
@@ -134,6 +156,7 @@ class Runs:
             "gensweep.sweep_id": self.cursor.sweep_id,
             "gensweep.folder": str(self.folder.path.resolve()),
             "mlflow.user": _user(),
+            **self._driver_tag(),
             **describe.source_tags(self._environment),
         }
 
@@ -147,15 +170,19 @@ class Runs:
             "gensweep.number": str(record.number),
             "mlflow.parentRunId": str(self.sweep.run_id),
             "mlflow.user": _user(),
+            **self._driver_tag(),
             **describe.trial_tags(record, self._environment),
         }
+
+    def _driver_tag(self) -> dict[str, str]:
+        return {DRIVER: self.drivers[-1]} if self.drivers else {}
 
     def _adopt_or_create(self, key: str, name: str, tags: dict[str, str], start: int) -> str:
         """The run of an intent: the oldest that an earlier attempt left (its doubles are deleted), else a new one."""
         if key not in self._untried:
-            found = self.store.find({tag: tags[tag] for tag in _IDENTITY if tag in tags})
-            for double in found[1:]:
-                self.store.delete(double)
+            identity = {tag: tags[tag] for tag in _IDENTITY if tag in tags}
+            found = self.store.find(identity)
+            self._delete(found[1:], identity)
             if found:
                 return found[0]
         self._untried.discard(key)

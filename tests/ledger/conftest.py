@@ -13,7 +13,10 @@ from gensweep.ledger.sweep_folder import SweepFolder
 
 @pytest.fixture
 def sweep(tmp_path: Path) -> SweepFolder:
-    return SweepFolder.create(tmp_path / "runs" / "study", {"name": "study", "search": {"samples": 2}})
+    """A sweep as an earlier gensweep made it: nothing is in its log before its first driver."""
+    made = SweepFolder.create(tmp_path / "runs" / "study", {"name": "study", "search": {"samples": 2}})
+    made.events.path.write_bytes(b"")
+    return made
 
 
 @pytest.fixture

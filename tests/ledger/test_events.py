@@ -136,6 +136,7 @@ def test_a_gap_a_double_or_a_swap_is_damage(sweep: SweepFolder, order: tuple[int
 
 def test_a_line_of_an_overtaken_driver_is_damage(sweep: SweepFolder, tmp_path: Path) -> None:
     other = SweepFolder.create(tmp_path / "other", {})
+    other.events.path.write_bytes(b"")
     fill(other, 2)
     fill(sweep, 0)
     fill(sweep, 1)

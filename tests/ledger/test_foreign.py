@@ -26,6 +26,7 @@ ISSUED = {"event": "issued", "number": 0, "key": "ab" * 32, "arm": "wae"}
 @pytest.fixture
 def sweep(tmp_path: Path) -> SweepFolder:
     folder = SweepFolder.create(tmp_path / "sweep", DEFINITION)
+    folder.events.path.write_bytes(b"")  # as an earlier gensweep made it, which entered no definition
     with folder.hold():
         folder.events.append(ISSUED)
         folder.trial_of(folder.state().trials[0])

@@ -24,7 +24,7 @@ def test_what_was_created_is_found_again(tmp_path: Path) -> None:
     assert list(found.definition) == list(definition)
     assert "&id" not in (found.path / "sweep.yaml").read_text()
     assert found.name == "b"
-    assert found.events.read() == []
+    assert [event["event"] for event in found.events.read()] == ["identified", "defined"]
     assert found.state().trials == {}
     assert found.environment["devices"] == ["cpu"]
 
@@ -126,10 +126,11 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_more_samples_replace_the_definition(sweep: SweepFolder) -> None:
     assert sweep.definition["search"] == {"samples": 2}
-    sweep.redefine({"name": "study", "search": {"samples": 9}})
-    assert sweep.definition["search"] == SweepFolder.open(sweep.path).definition["search"] == {"samples": 9}
-    with pytest.raises(yaml.YAMLError):
-        sweep.redefine({"name": object()})
+    with sweep.hold():
+        sweep.redefine({"name": "study", "search": {"samples": 9}})
+        assert sweep.definition["search"] == SweepFolder.open(sweep.path).definition["search"] == {"samples": 9}
+        with pytest.raises(yaml.YAMLError):
+            sweep.redefine({"name": object()})
     assert SweepFolder.open(sweep.path).definition["search"] == {"samples": 9}
 
 

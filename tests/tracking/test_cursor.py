@@ -115,7 +115,7 @@ def test_a_changed_byte_before_the_last_line_is_named_with_the_cure(path: Path, 
     lines = path.read_bytes().splitlines(keepends=True)
     lines[line - 1] = lines[line - 1].replace(b'"', b"'", 1)
     path.write_bytes(b"".join(lines))
-    with pytest.raises(DamagedSweep, match=rf"tracking.jsonl:{line}: .*Restore it, or delete it"):
+    with pytest.raises(DamagedSweep, match=rf"tracking.jsonl:{line}: .*Restore it, or .*--repair"):
         Cursor.load(path, HERE)
     assert last_uri(path) is None
 
@@ -160,7 +160,7 @@ def test_a_file_of_release_0_1_is_read_and_becomes_one_of_this_kind(path: Path) 
 )
 def test_a_damaged_file_of_release_0_1_is_named(path: Path, text: str) -> None:
     path.with_name("tracking.json").write_text(text)
-    with pytest.raises(DamagedSweep, match=r"tracking\.json.*Restore it, or delete it"):
+    with pytest.raises(DamagedSweep, match=r"tracking\.json.*Restore it, or .*--repair"):
         Cursor.load(path, HERE)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from pathlib import Path
 
 import pytest
 from memory_store import MemoryStore
 from tracked_sweep import Driver, Store
 
+from gensweep.ledger.identity import Place
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking.cursor import Cursor
 from gensweep.tracking.projection import Projection
@@ -88,6 +90,113 @@ def test_a_forged_cursor_gives_no_hold_on_other_sweeps(
     assert {run_id: after[run_id] for run_id in before} == before
     assert len(after) == len(before) + 2
     evil.lease.release()
+
+
+def copied(path: Path, to: Path) -> Path:
+    """A copy as `cp -a` makes it."""
+    shutil.copytree(path, to, dirs_exist_ok=True)
+    return to
+
+
+def resumed(path: Path) -> str | None:
+    """What a driver that takes the sweep up says of where it is."""
+    folder = SweepFolder.open(path)
+    with folder.hold():
+        said = folder.settle()
+        folder.events.append({"event": "started"})
+    return said
+
+
+@pytest.mark.parametrize("at_the_same_path_of_another_host", [True, False])
+def test_a_copy_that_is_resumed_deletes_no_run_of_an_original_that_went_on(
+    driver: Driver, memory: MemoryStore, send: Callable[[Path], None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, at_the_same_path_of_another_host: bool,
+) -> None:  # fmt: skip
+    path = driver.folder.path
+    send(path)
+    copy = copied(path, tmp_path / "copy" / "study")
+    driver.issue(2)
+    driver.rows(2, range(1, 3))
+    driver.end(2)
+    send(path)
+    driver.lease.release()
+    before = state(memory)
+    if at_the_same_path_of_another_host:
+        path.rename(tmp_path / "on the other host")
+        copy = copied(copy, path)
+        forget(monkeypatch, tmp_path)
+        monkeypatch.setattr("socket.gethostname", lambda: "another")
+    assert "is a copy of the sweep at" in (resumed(copy) or "")
+    for _ in range(2):
+        send(copy)
+    after = state(memory)
+    assert {run_id: after[run_id] for run_id in before} == before
+    assert len(after) == len(before) + 3
+    assert resumed(copy) is None  # by now it is a sweep of its own
+
+
+def test_a_copy_that_nobody_could_notice_deletes_no_run_of_the_original_either(
+    memory: MemoryStore, send: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that was copied as a whole: path, host and inode are the same."""
+    monkeypatch.setattr(Place, "of", lambda _: Place("host", "folder", "1"))
+    driver, path = Driver(tmp_path / "runs" / "disk"), tmp_path / "runs" / "disk"
+    driver.issue(0)
+    send(path)
+    driver.lease.release()
+    copy = copied(path, tmp_path / "copy")
+    resumed(path)
+    with (folder := SweepFolder.open(path)).hold():
+        folder.events.append({**folder.events.of_kind("issued")[-1], "number": 1, "position": 1, "key": "01" * 32})
+    send(path)
+    assert len(memory.all) == 3
+    path.rename(tmp_path / "on the other host")
+    copy.rename(path)
+    monkeypatch.setattr("gensweep.ledger.events.datetime", Later)
+    assert resumed(path) is None
+    send(path)
+    assert len(memory.all) == 3
+    assert not any(run.is_deleted for run in memory.all.values())
+
+
+class Later(datetime):
+    """The other host's clock."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:
+        return datetime(2100, 1, 1, tzinfo=tz)
+
+
+@pytest.mark.parametrize("way", ["renamed", "to another disk", "mounted elsewhere"])
+def test_a_moved_sweep_is_no_copy(
+    driver: Driver, memory: MemoryStore, send: Callable[[Path], None], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, way: str,
+) -> None:  # fmt: skip
+    path, there = driver.folder.path, tmp_path / "elsewhere" / "study"
+    send(path)
+    driver.lease.release()
+    there.parent.mkdir()
+    if way == "to another disk":
+        copied(path, there)
+        shutil.rmtree(path)
+    else:
+        path.rename(there)
+    if way == "mounted elsewhere":
+        monkeypatch.setattr("socket.gethostname", lambda: "another")
+    for _ in range(2):
+        assert resumed(there) is None
+        send(there)
+    assert len(memory.all) == 3
+
+
+def test_without_tracking_jsonl_the_same_runs_are_found(
+    driver: Driver, memory: MemoryStore, send: Callable[[Path], None]
+) -> None:
+    send(driver.folder.path)
+    before = state(memory)
+    (driver.folder.path / "tracking.jsonl").unlink()
+    send(driver.folder.path)
+    assert state(memory) == before
 
 
 def test_a_sweep_that_was_moved_keeps_its_runs(

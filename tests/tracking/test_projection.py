@@ -544,13 +544,16 @@ def test_a_stranger_is_deleted_whatever_its_name(driver: Driver, memory: MemoryS
     small_sweep(driver)
     projection = remember()
     projection.sync()
-    tags = {name: memory.runs()[NAME].tags[name] for name in ("gensweep.sweep_id", "gensweep.kind")}
+    tags = {name: memory.runs()[NAME].tags[name] for name in ("gensweep.sweep_id", "gensweep.kind", "gensweep.driver")}
     stranger = memory.create("stranger", tags, START)
-    other = memory.create("other", {**tags, "gensweep.sweep_id": "another sweep"}, START)
+    others = [
+        memory.create("other", {**tags, "gensweep.sweep_id": "another sweep"}, START),
+        memory.create("of a copy", {**tags, "gensweep.driver": "1 2020-01-01T00:00:00+00:00"}, START),
+    ]
     assert projection.close(final=True).is_done
     assert memory.all[stranger].is_deleted
-    assert not memory.all[other].is_deleted
-    assert len(memory.runs()) == 3
+    assert not any(memory.all[other].is_deleted for other in others)
+    assert len(memory.runs()) == 4
 
 
 def test_no_password_is_in_a_message_or_the_cursor(

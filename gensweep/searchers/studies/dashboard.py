@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from optuna.distributions import BaseDistribution, FloatDistribution
 
 from gensweep.axes.arms import Arm
 from gensweep.axes.distributions import QUniform
+from gensweep.ledger.durable import refuse_folder
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.searchers.studies.trials import direction, parameters_of, trial
@@ -26,15 +28,26 @@ def write_studies(arms: Mapping[str, Arm], state: SweepState, path: Path) -> Non
 
     Every trial is there with its state, its value and those of each epoch, and its number in the sweep as the user
     attribute `gensweep.number`. An older file is replaced at once, when the new one is complete.
+
+    Raises:
+        DamagedSweep: a folder stands in its place.
     """
+    refuse_folder(path)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
+    _discard(new)
     try:
         _write(arms, state, new)
         os.replace(new, path)
     finally:
-        new.unlink(missing_ok=True)
+        _discard(new)
+
+
+def _discard(new: Path) -> None:
+    """What a killed process left, its journal too: SQLite would play that back into the new file."""
+    for suffix in ("", "-journal", "-wal", "-shm"):
+        left = Path(f"{new}{suffix}")
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def _write(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
