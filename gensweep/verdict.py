@@ -176,7 +176,7 @@ def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepErro
         )
     if stop.code == DamagedSweep.exit_code:
         return DamagedSweep(
-            f"stopped: {stop.reason}. When that is mended: gensweep resume {folder.name}{_runs_option(folder)}"
+            f"stopped: {stop.reason}. When that is mended: gensweep resume {folder.argument}"
         )
     kind: type[Stopped] = Interrupted if stop.code == Interrupted.exit_code else Stopped
     ended = len(state.trials) - len(state.live())
