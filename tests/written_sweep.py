@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.trial_folder import Row
 
 DEFINITION = {"name": "study", "objective": {"metric": "fid", "mode": "min"}, "trial": {"latent_size": 8}}
 
@@ -80,6 +81,9 @@ class Writer:
             )  # fmt: skip
         with self.folder.hold():
             self.folder.events.append_many(events)
+        folder = self.folder.trial_of(self.folder.state().trials[number])
+        reported = [event for event in events if event["event"] == "reported"]
+        folder.append([Row(e["epoch"], e["step"], 10**12 + e["step"], 1.0, e["scores"]) for e in reported])
         if protocol_json:
-            self.folder.trial_of(self.folder.state().trials[number]).write_file("protocol.json", protocol_json)
+            folder.write_file("protocol.json", protocol_json)
         return number
