@@ -187,8 +187,13 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
 
 def write_csv(table: Trials, destination: Path) -> None:
     """Write results.csv (every digit of every float, no clock) and costs.csv (seconds), atomically."""
-    write_atomic(destination / "results.csv", as_csv(table.rows, table.columns))
-    write_atomic(destination / "costs.csv", as_csv(table.rows, _COSTS))
+    for name, content in csv_of(table).items():
+        write_atomic(destination / name, content)
+
+
+def csv_of(table: Trials) -> dict[str, bytes]:
+    """What results.csv and costs.csv hold of it."""
+    return {"results.csv": as_csv(table.rows, table.columns), "costs.csv": as_csv(table.rows, _COSTS)}
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
