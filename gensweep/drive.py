@@ -23,6 +23,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
+from gensweep.searchers.studies import MOST_IN_A_STUDY
 from gensweep.searchers.studies.dashboard import write_studies
 from gensweep.spaces.sweep import Sweep
 from gensweep.stopping import Request, Stops, tell
@@ -36,7 +37,6 @@ from gensweep.verdict import Stop, Verdict, judge
 _JUDGING = "comparing"
 _REPORTING = "writing the report"
 _LOOKS = 1.0  # seconds from one look for a request to the next
-_IN_DASHBOARD = 1000  # trials: Optuna takes 25 ms to write one, and its dashboard shows no more well
 
 
 def judged(
@@ -188,7 +188,7 @@ def _noting(driver: Driver) -> Iterator[None]:
 
 
 def _write_studies(sweep: Sweep, driver: Driver, folder: SweepFolder) -> None:
-    if len(driver.state.trials) <= _IN_DASHBOARD:
+    if len(driver.state.trials) <= MOST_IN_A_STUDY:
         with waiting("writing study.db for optuna-dashboard"):
             write_studies(sweep.arms, driver.state, folder.path / "study.db")
 

@@ -175,9 +175,7 @@ def _stopped(folder: SweepFolder, state: SweepState, stop: Stop) -> GensweepErro
             f"run the sweep under another name."
         )
     if stop.code == DamagedSweep.exit_code:
-        return DamagedSweep(
-            f"stopped: {stop.reason}. When that is mended: gensweep resume {folder.argument}"
-        )
+        return DamagedSweep(f"stopped: {stop.reason}. When that is mended: gensweep resume {folder.argument}")
     kind: type[Stopped] = Interrupted if stop.code == Interrupted.exit_code else Stopped
     ended = len(state.trials) - len(state.live())
     return kind(

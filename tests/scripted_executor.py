@@ -8,6 +8,7 @@ from typing import Any
 from gensweep.errors import Outcome
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
+from gensweep.ledger.trial_folder import Row
 from gensweep.spaces.sweep import Sweep, from_definition
 from gensweep.trial import Failure, Job, Report
 
@@ -27,6 +28,9 @@ class Scripted(InProcess):
         while (job := work.next()) is not None:
             self.jobs.append(job)
             for said in self.script(job, work):
+                if isinstance(said, Report) and said.scores:
+                    row = Row(said.epoch, said.step, 10**12 + said.step, said.seconds, dict(said.scores))
+                    job.trial_folder().append([row])
                 if work.take(said):
                     break
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.trial_folder import Row
 
 _2000 = 946_684_800  # in Unix time
 DEFINITION = {"name": "study", "objective": {"metric": "fid", "mode": "min"}, "trial": {"latent_size": 8}}
@@ -90,6 +91,9 @@ class Writer:
             events = [{**event, "at": times[event["event"] != "issued"]} for event in events]
         with self.folder.hold():
             self.folder.events.append_many(events)
+        folder = self.folder.trial_of(self.folder.state().trials[number])
+        reported = [event for event in events if event["event"] == "reported"]
+        folder.append([Row(e["epoch"], e["step"], 10**12 + e["step"], 1.0, e["scores"]) for e in reported])
         if protocol_json:
-            self.folder.trial_of(self.folder.state().trials[number]).write_file("protocol.json", protocol_json)
+            folder.write_file("protocol.json", protocol_json)
         return number

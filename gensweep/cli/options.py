@@ -66,6 +66,16 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
 
     Raises:
         ConfigError: there is none; the message names the nearest.
+        DamagedSweep: it has no definition, or links lead out of it.
+    """
+    return SweepFolder.open(folder_named(name, runs))
+
+
+def folder_named(name: str, runs: Path) -> Path:
+    """The folder of the sweep of this name, whatever is in it.
+
+    Raises:
+        ConfigError: there is none; the message names the nearest.
     """
     known = [folder.path.name for folder in sweeps(runs)]
     path = Path(name)  # as a shell completes it: runs/wae/
@@ -81,7 +91,7 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
         elsewhere = (path / "sweep.yaml").is_file() and path.parent.resolve() != runs.resolve()
         where = f"For {name}: {path.resolve().name} --runs {path.parent}. " if elsewhere else ""
         raise ConfigError(f"there is no sweep '{found}' in {runs}. {where}{suggest(found, known)}")
-    return SweepFolder.open(runs / found)
+    return runs / found
 
 
 def trust_these(files: list[Path] | None) -> None:

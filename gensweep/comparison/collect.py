@@ -225,8 +225,14 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
 
 def write_csv(table: Trials, destination: Path) -> None:
     """Write results.csv (every digit of every float, no clock) and costs.csv (seconds, and items seen), atomically."""
-    write_atomic(destination / "results.csv", as_csv(table.rows, table.columns))
-    write_atomic(destination / "costs.csv", as_csv(table.rows, ("number", "key", *_SECONDS, "items")))
+    for name, content in csv_of(table).items():
+        write_atomic(destination / name, content)
+
+
+def csv_of(table: Trials) -> dict[str, bytes]:
+    """What results.csv and costs.csv hold of it."""
+    costs = ("number", "key", *_SECONDS, "items")
+    return {"results.csv": as_csv(table.rows, table.columns), "costs.csv": as_csv(table.rows, costs)}
 
 
 def as_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> bytes:

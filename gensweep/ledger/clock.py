@@ -27,7 +27,8 @@ class Clock:
         if "at" not in event:
             return
         kind, before = event["event"], self._now
-        self._now = max(before, milliseconds(event["at"]))
+        at = milliseconds(event["at"])
+        self._now = at if kind == "started" else max(before, at)  # another driver may have another clock
         if kind in _BEGIN:
             self._began.setdefault(event["number"], self._now)
         elif kind in _END:

@@ -86,6 +86,15 @@ class EventLog:
         """
         return self._scan().events
 
+    def torn(self) -> str | None:
+        """What lies after the last good line, which the next driver cuts off; None where nothing does.
+
+        Raises:
+            DamagedSweep: as `read` does.
+        """
+        note = self._scan().note
+        return None if note is None else note.partition(": ")[2].partition(";")[0]
+
     def follow(self) -> Follower:
         """A reader that gives, at each call, what was added since its last one. Needs no lease."""
         return Follower(self)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 from collections.abc import Mapping
 from functools import cached_property
@@ -24,6 +25,9 @@ from gensweep.ledger.lease import Fence, Lease, Owner
 from gensweep.ledger.remains import entered_definitions, holds_sweep, how_to_restore, refuse_remains
 from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.text import counted
+
+_TRIAL = re.compile(r"(\d{4,15})-")  # how the name of its folder begins
 
 
 class SweepFolder:
@@ -191,9 +195,29 @@ class SweepFolder:
         return found if isinstance(found, dict) else {}
 
     def state(self) -> SweepState:
-        """What came of the sweep so far."""
+        """What came of the sweep so far.
+
+        Raises:
+            DamagedSweep: the log cannot be trusted, or there are trials that it does not know: its end is lost.
+        """
         _refuse_links(self.path)
-        return fold(self.events.read())
+        there = self._numbers()  # before the log: a driver enters a trial first, then makes its folder
+        state = fold(self.events.read())
+        if unknown := sorted(there - state.trials.keys()):
+            raise DamagedSweep(
+                f"{self.events.path}: does not know trial {unknown[0]}, whose folder is there: its last events were lost. "
+                "Nothing was changed. Restore the file from a copy; without one, move away the folders of "
+                f"{counted(len(unknown), 'such trial')} in {self.path / 'trials'}, and they are trained anew."
+            )
+        return state
+
+    def _numbers(self) -> set[int]:
+        """Of the trials that have a folder."""
+        try:
+            found = [_TRIAL.match(name) for name in os.listdir(self.path / "trials")]
+        except (FileNotFoundError, NotADirectoryError):
+            return set()
+        return {int(match[1]) for match in found if match}
 
     def follow(self) -> Following:
         """The state, for a reader that comes back again and again."""

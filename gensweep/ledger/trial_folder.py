@@ -220,6 +220,26 @@ def _checksum(value: Mapping[str, Any]) -> str:
     return f"{zlib.crc32(json_text(value, sort_keys=True, separators=(',', ':'))):08x}"
 
 
+def lines_of(rows: Sequence[Row]) -> bytes:
+    """The rows as results.jsonl holds them."""
+    return b"".join(map(_encode, rows))
+
+
+def read_rows(file: Path) -> tuple[list[Row], str]:
+    """Every row of a results.jsonl that is whole, by rising epoch, whatever lies between them; and what does."""
+    try:
+        *found, rest = lines(file).split(b"\n")
+    except FileNotFoundError:
+        return [], ""
+    except DamagedSweep:
+        return [], "no lines"
+    decoded = [_decode(line) for line in found]
+    bad = [f"line {number}, which is no row" for number, row in enumerate(decoded, start=1) if row is None]
+    return _rising([row for row in decoded if row is not None], after=-1), next(
+        iter(bad), "a torn last line" if rest else ""
+    )
+
+
 def _no_outcome(ended: Mapping[str, Any]) -> str | None:
     """Why this does not say how a trial ended."""
     if ended.get("outcome") not in Outcome.__members__:
