@@ -629,7 +629,7 @@ def test_the_dashboards_file_has_a_study_for_each_arm(
     file = conduct(small("studied"), where).folder.path / "study.db"
     studies = optuna.get_all_study_summaries(f"sqlite:///{file}")
     assert sorted((study.study_name, study.n_trials) for study in studies) == [("vae", 2), ("wae", 2)]
-    monkeypatch.setattr(drive, "_IN_DASHBOARD", 3)
+    monkeypatch.setattr(drive, "MOST_IN_A_STUDY", 3)
     assert not (conduct(small("many"), where).folder.path / "study.db").exists()
 
 

@@ -9,6 +9,7 @@ from gensweep.ledger.fields import milliseconds
 
 Span = tuple[int, int]  # from when to when, in Unix milliseconds
 _BEGIN, _END, _ALL_END = ("issued", "continued"), ("ended", "lost", "copied"), ("stopped", "finished")
+_OF_THE_FOLDER = ("identified", "defined")  # which are no part of a run
 
 
 class Clock:
@@ -24,9 +25,9 @@ class Clock:
 
     def hear(self, event: Mapping[str, Any]) -> None:
         """Enter an event of the log; one that is not written yet has no time."""
-        if "at" not in event:
-            return
         kind, before = event["event"], self._now
+        if "at" not in event or kind in _OF_THE_FOLDER:
+            return
         at = milliseconds(event["at"])
         self._now = at if kind == "started" else max(before, at)  # another driver may have another clock
         if kind in _BEGIN:

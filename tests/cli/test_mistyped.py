@@ -13,7 +13,7 @@ from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
 KNOWN = (
-    "Known: check, compare, confirm, evaluate, list, ls, plan, report, resume, run, schema, show, stop, sync, "
+    "Known: check, compare, confirm, doctor, evaluate, list, ls, plan, report, resume, run, schema, show, stop, sync, "
     "train-extractor, ui."
 )
 

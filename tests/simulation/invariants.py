@@ -149,7 +149,7 @@ def identity(state: SweepState, record: TrialRecord) -> tuple[Any, ...]:
 
 def results(state: SweepState) -> dict[tuple[Any, ...], dict[str, Any]]:
     """What came of each trial, without its number and without what only a disturbance leaves."""
-    left_out = ("number", "parent", "losses", "key")
+    left_out = ("number", "parent", "faults", "key")
     return {
         identity(state, record): {k: repr(v) for k, v in vars(record).items() if k not in left_out}
         for record in state.trials.values()
