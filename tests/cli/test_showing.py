@@ -264,7 +264,8 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, doctor, evaluate, list, ls, plan, report, "
+        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, doctor, "
+         "evaluate, list, ls, plan, report, "
          "resume, run, schema, show, stop, sync, train-extractor, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
