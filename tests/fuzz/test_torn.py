@@ -8,7 +8,7 @@ import pytest
 
 from tests.fuzz.torn import GOES_ON, READS, WAYS, search
 
-QUICK = 60  # cases; those that read take some hundredths of a second, those that train two
+QUICK = 40  # cases; those that read take some hundredths of a second, those that train two
 
 
 def test_no_torn_file_crashes_a_command_or_is_lost_without_a_word(tmp_path: Path) -> None:
