@@ -19,6 +19,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_examination import examined_trials
 from gensweep.searchers.studies import MOST_IN_A_STUDY
 
+_JUDGES = ("events.jsonl", "lease.json", "sweep.yaml", "trials")  # what the rest is judged by
 _ROUNDS = 4  # what is mended may bring to light what lay behind it: lease, ledger, definition, tables
 
 
@@ -93,13 +94,13 @@ def _mended(path: Path) -> list[Damage]:
 
 def _found(path: Path) -> list[Damage]:
     """All that is wrong; where the ledger or the definition is, that alone: the rest is judged by them."""
-    found = examined(path)
-    if any(damage.path.name in ("events.jsonl", "lease.json", "sweep.yaml", "trials") for damage in found):
-        return found
-    folder = SweepFolder(path)
-    found += [*_tracking(folder), *examined_trials(folder)]
-    known = {damage.path for damage in found}
-    return found + [damage for damage in _derived(folder) if damage.path not in known]
+    found = {damage.path: damage for damage in examined(path)}
+    if not any(file.name in _JUDGES for file in found):
+        folder = SweepFolder(path)
+        for part in (_tracking, examined_trials, _derived):
+            for damage in part(folder):
+                found.setdefault(damage.path, damage)
+    return list(found.values())
 
 
 def _tracking(folder: SweepFolder) -> Iterator[Damage]:

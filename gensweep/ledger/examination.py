@@ -49,7 +49,7 @@ def refuse_losses(folder: SweepFolder, state: SweepState) -> None:
     Raises:
         DamagedSweep: rows that the ledger tells of are gone, or a folder stands in a file's place; with all that was found.
     """
-    found = [*misplaced(folder.path, _FILES, _FOLDERS)]
+    found = [*misplaced(folder.path, _FILES, _FOLDERS), *misplaced(folder.path / "ledger", _OF_THE_LEDGER, ())]
     for record in state.trials.values():
         path = folder.path / "trials" / record.folder_name
         found += misplaced(path, FILES_OF_A_TRIAL, FOLDERS_OF_A_TRIAL)

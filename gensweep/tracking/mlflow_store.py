@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import tempfile
@@ -16,9 +17,11 @@ from mlflow.exceptions import MlflowException
 
 from gensweep.credentials import redacted
 from gensweep.ledger.durable import make_directory, write_new
+from gensweep.ledger.examination import move_aside
 from gensweep.tracking import store
 from gensweep.tracking.run_store import Away, Point, Refused, RunStore, Status
 from gensweep.tracking.schema import EXPERIMENT, deleted
+from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.tracking_server import reach_directly
 
 _PAGE = 1000  # runs in one answer
@@ -48,8 +51,7 @@ def open_mlflow(uri: str) -> MlflowStore:
     reach_directly(uri)
     for name, level in _LOGGERS.items():
         logging.getLogger(name).setLevel(level)
-    if (path := store.sqlite_path(uri)) is not None and not path.exists():
-        _told(uri, _create, path)
+    make(uri)
     found = _told(uri, MlflowStore, uri)
     found.connect()
     return found
@@ -172,10 +174,16 @@ def _parts(n: float) -> Iterator[int]:
     yield from range(max(0, -int(-n // 1)))
 
 
+def make(uri: str) -> None:
+    """See to it that a SQLite store has MLflow's tables. Raises Away."""
+    if (path := store.sqlite_path(uri)) is not None and is_unmade(path):
+        _told(uri, _create, path)
+
+
 def _create(path: Path) -> None:
     """A new database at `path`, whole or not at all: MLflow makes it in a hundred steps, and cannot go on with half of them.
 
-    Where another process makes it at the same time, the first one counts.
+    Where another process makes it at the same time, the first one counts. What a cut making left is moved aside.
     """
     with tempfile.TemporaryDirectory(prefix="gensweep-") as folder:
         draft = Path(folder) / "mlflow.db"
@@ -184,13 +192,25 @@ def _create(path: Path) -> None:
         part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             write_new(part, draft.read_bytes())
-            os.link(part, path)
-        except FileExistsError:
-            pass
-        except OSError:
-            part.rename(path)  # where the disk has no hard links
+            with _locked(path) as is_ours:
+                if is_ours and is_unmade(path):
+                    if path.stat().st_size:
+                        move_aside(path)
+                    os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[bool]:
+    """Nobody else who asks so replaces the file, an empty one where there was none; whether it is still the same by then."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        with contextlib.suppress(OSError):  # a network disk may have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield path.exists() and os.path.samestat(os.fstat(descriptor), os.stat(path))
+    finally:
+        os.close(descriptor)
 
 
 def _short(error: BaseException, uri: str) -> str:

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.tracking.access import ROOTS, Access, new_access
+from gensweep.tracking.run_store import Away, make_store
 from gensweep.tracking.store import artifact_folder, artifact_roots, check_reachable, unreachable
 
 _PAUSE = 0.1
@@ -155,6 +156,10 @@ class Pages:
 
     def __enter__(self) -> Pages:
         check_reachable(self.uri)
+        try:
+            make_store(self.uri)
+        except Away as error:
+            raise unreachable(self.uri, str(error)) from error
         with contextlib.ExitStack() as begun:
             listener = begun.enter_context(listen(self.port))
             self.access = begun.enter_context(new_access(locked=self._locked))

@@ -14,9 +14,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
-from gensweep.tracking.store import check_reachable
+from gensweep.tracking.sqlite_file import is_unmade
+from gensweep.tracking.store import check_reachable, sqlite_path
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -92,5 +93,19 @@ def open_store(uri: str) -> RunStore:
         Away, Refused: it cannot be used.
     """
     check_reachable(uri)
+    return cast(OpenStore, _mlflow_store().open_mlflow)(uri)
+
+
+def make_store(uri: str) -> None:
+    """See to it that a SQLite store has its tables, which MLflow itself makes in steps that a kill must not part.
+
+    Raises:
+        Away: they cannot be made.
+    """
+    if (path := sqlite_path(uri)) is not None and is_unmade(path):
+        _mlflow_store().make(uri)
+
+
+def _mlflow_store() -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reads this one when it is imported
-    return cast(OpenStore, importlib.import_module("gensweep.tracking.mlflow_store").open_mlflow)(uri)
+    return importlib.import_module("gensweep.tracking.mlflow_store")

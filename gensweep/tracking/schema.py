@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 EXPERIMENT = "gensweep"
-_OF_MLFLOW = {"experiments", "runs"}
+OF_MLFLOW = {"experiments", "runs"}
 _REVISION = re.compile(r"^(revision|down_revision)\b[^=\n]*=(.*)$", re.MULTILINE)
 _NAME = re.compile(r"['\"]([^'\"]+)['\"]")
 ELSEWHERE = "name another store, as in --tracking-uri sqlite:///other.db"
@@ -36,11 +36,15 @@ class Revisions(NamedTuple):
 
 @dataclass(frozen=True)
 class Found:
-    """What is in a database: its tables, the revision of its schema, and gensweep's experiment (its id, and its stage)."""
+    """What is in a database: its tables, the revision of its schema, and gensweep's experiment (its id, and its stage).
+
+    `is_unused` says that MLflow's tables are there, and neither a run nor an experiment that somebody made.
+    """
 
     tables: frozenset[str]
     revision: str | None = None
     experiment: tuple[str, str] | None = None
+    is_unused: bool = False
 
 
 def revisions() -> Revisions | None:
@@ -60,7 +64,7 @@ def misfit(found: Found, shown: str, known: Revisions | None, *, shared: bool = 
 
     `shared`: other programs' tables beside MLflow's are no mistake there.
     """
-    if not found.tables >= _OF_MLFLOW:
+    if not found.tables >= OF_MLFLOW:
         return None if shared or not found.tables else _foreign(found.tables)
     if found.revision is None:
         return Trouble(

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from gensweep.ledger.durable import unwritable
-from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, Found, Trouble, misfit, revisions
+from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, OF_MLFLOW, Found, Trouble, misfit, revisions
 
 PATIENCE = 5.0  # seconds in which another process may end what it writes
+_QUIET = 30.0  # seconds in which somebody who makes the tables writes the next one
+_MADE = {
+    "alembic_version": "false",
+    "workspaces": "false",
+    "experiments": "name != 'Default'",
+}  # rows that somebody made
 _MAGIC = b"SQLite format 3\x00"
 
 
@@ -25,6 +32,25 @@ def trouble(path: Path, patience: float = PATIENCE) -> Trouble | None:
         return _explained(error, patience)
 
 
+def is_unmade(path: Path) -> bool:
+    """Whether MLflow's tables are still to be made at `path`: no file is there, an empty one, or what a cut making left.
+
+    Such a one has an older schema than MLflow's, or none yet, holds no run, and nobody has written to it for a while.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return True
+    if _start(path) != _MAGIC or time.time() - path.stat().st_mtime < _QUIET:
+        return False
+    try:
+        found, known = _read(path, PATIENCE), revisions()
+    except sqlite3.Error:
+        return False
+    is_mlflows = found.tables >= OF_MLFLOW and (
+        found.revision is None or (known is not None and found.revision in known.all)
+    )
+    return is_mlflows and known is not None and found.revision != known.head and found.is_unused
+
+
 def _of_the_file(path: Path) -> Trouble | None:
     if path.is_dir():
         return Trouble("it is a folder", f"Name a file in it: --tracking-uri sqlite:///{path}/mlflow.db.")
@@ -36,8 +62,8 @@ def _of_the_file(path: Path) -> Trouble | None:
 
 
 def _of_the_database(path: Path, patience: float) -> Trouble | None:
-    if not _start(path):
-        return None  # no file, or an empty one, in which SQLite sees a database without tables
+    if is_unmade(path):
+        return None
     return misfit(_read(path, patience), f"sqlite:///{path}", revisions())
 
 
@@ -69,8 +95,13 @@ def _read(path: Path, patience: float) -> Found:
             asked = "select experiment_id, lifecycle_stage from experiments where name = ?"
             with suppress(sqlite3.OperationalError):  # another schema may have other columns
                 experiment = next(((str(n), stage) for n, stage in database.execute(asked, [EXPERIMENT])), None)
+        is_unused = tables >= OF_MLFLOW and not any(
+            database.execute(f"select 1 from '{table}' where {_MADE.get(table, 'true')} limit 1").fetchone()
+            for table in tables
+            if "'" not in table
+        )
         database.execute("rollback")
-    return Found(tables, revision, experiment)
+    return Found(tables, revision, experiment, is_unused)
 
 
 def _explained(error: sqlite3.Error, patience: float) -> Trouble:

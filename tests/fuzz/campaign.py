@@ -161,7 +161,7 @@ class _Forgetful(MemoryStore):
 
 
 @contextlib.contextmanager
-def prepared(guard: Path) -> Iterator[None]:
+def prepared(guard: Path) -> Iterator[MemoryStore]:
     """Runs are kept in memory, figures are not drawn, and nobody waits for a stopped trial."""
     environment = {"GENSWEEP_CACHE": str(guard / "cache"), "GENSWEEP_TRUSTED": ""}
     store = _Forgetful()
@@ -172,7 +172,7 @@ def prepared(guard: Path) -> Iterator[None]:
         mock.patch.object(campaign, "check_reachable"), mock.patch.object(figures, "write_pictures", return_value={}),
         mock.patch.object(drive, "write_studies"),
     ):  # fmt: skip
-        yield
+        yield store
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -21,8 +23,8 @@ from tracked_sweep import START, Store
 
 from gensweep import cli
 from gensweep.errors import CannotRun
-from gensweep.tracking import mlflow_store
-from gensweep.tracking.run_store import Away, Point, Refused, RunStore, open_store
+from gensweep.tracking import mlflow_store, sqlite_file
+from gensweep.tracking.run_store import Away, Point, Refused, RunStore, make_store, open_store
 from tests.scripted_executor import small
 
 
@@ -233,6 +235,107 @@ def test_a_database_is_made_where_there_is_none(tmp_path: Path) -> None:
     run_id = runs.create("a", {"sweep": "a"}, START)
     assert runs.find({"sweep": "a"}) == [run_id]
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["mlflow.db"]
+
+
+@pytest.fixture
+def drafts(empty_database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's tables are copied in place of a hundred steps that make them."""
+
+    class Copies:
+        def __init__(self, tracking_uri: str) -> None:
+            self.path = Path(tracking_uri.removeprefix("sqlite:///"))
+
+        def search_experiments(self, max_results: int) -> None:
+            shutil.copy(empty_database, self.path)
+
+    monkeypatch.setattr(mlflow_store.mlflow, "MlflowClient", Copies)
+
+
+def cut_short(path: Path, empty_database: Path, version: str | None) -> None:
+    """What a kill in the middle of MLflow's making leaves, an hour ago; that of a killed `mlflow ui`, for example."""
+    shutil.copy(empty_database, path)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("delete from alembic_version")
+        if version:
+            database.execute("insert into alembic_version values (?)", [version])
+        database.commit()
+    os.utime(path, (earlier := time.time() - 3600, earlier))
+
+
+@pytest.mark.parametrize("version", [None, "2b4d017a5e9b", "867495a8f9d4"])
+def test_a_making_that_was_cut_short_is_made_again(
+    drafts: None, tmp_path: Path, empty_database: Path, version: str | None
+) -> None:
+    path = tmp_path / "mlflow.db"
+    cut_short(path, empty_database, version)
+    before = path.read_bytes()
+    assert sqlite_file.trouble(path) is None
+    make_store(f"sqlite:///{path}")
+    assert path.read_bytes() == empty_database.read_bytes()
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {
+        "mlflow.db": empty_database.read_bytes(), "mlflow.db.damaged-1": before,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "insert into experiments (name, lifecycle_stage) values ('mine', 'active')",
+        "insert into runs (run_uuid, experiment_id) values ('a', 0)",
+        "insert into registered_models (name) values ('mine')",
+        "update alembic_version set version_num = 'of a newer MLflow'",
+    ],
+)
+def test_what_somebody_uses_is_left_alone(drafts: None, tmp_path: Path, empty_database: Path, statement: str) -> None:
+    path = tmp_path / "mlflow.db"
+    cut_short(path, empty_database, "2b4d017a5e9b")
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute(statement)
+        database.commit()
+    os.utime(path, (earlier := time.time() - 3600, earlier))
+    before = path.read_bytes()
+    assert sqlite_file.trouble(path) is not None
+    make_store(f"sqlite:///{path}")
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_somebody_may_just_be_making_is_left_alone(drafts: None, tmp_path: Path, empty_database: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    cut_short(path, empty_database, None)
+    os.utime(path)
+    make_store(f"sqlite:///{path}")
+    assert list(tmp_path.iterdir()) == [path]
+    assert "was interrupted" in str(sqlite_file.trouble(path))
+
+
+def test_an_empty_file_becomes_a_database_at_once(drafts: None, tmp_path: Path, empty_database: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    path.touch()
+    make_store(f"sqlite:///{path}")
+    assert path.read_bytes() == empty_database.read_bytes()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def opening(path: Path) -> subprocess.Popen[bytes]:
+    program = f"from gensweep.tracking.run_store import open_store; open_store('sqlite:///{path}').find({{'a': 'b'}})"
+    return subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE)
+
+
+@pytest.mark.slow  # each start imports MLflow, and makes a hundred steps
+def test_a_first_start_may_be_killed_at_any_time_and_two_may_come_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "mlflow.db"
+    rng = random.Random(0)
+    for _ in range(6):
+        first = opening(path)
+        time.sleep(rng.uniform(2, 9))
+        first.kill()
+        first.communicate()
+    path.unlink(missing_ok=True)
+    both = [opening(path), opening(path)]
+    told = [one.communicate()[1].decode() for one in both]
+    assert [one.returncode for one in both] == [0, 0], told
+    assert sqlite_file.trouble(path) is None
 
 
 def test_nothing_that_a_run_writes_or_prints_has_the_password(
