@@ -80,6 +80,18 @@ def _is_read_only(path: Path) -> bool:
     return path.exists() and not (os.access(path, os.W_OK) and path.stat().st_mode & 0o222)
 
 
+def _is_unused(database: sqlite3.Connection, tables: frozenset[str]) -> bool:
+    """Whether no table holds a row that somebody made; one with other columns than MLflow's counts as used."""
+    for table in tables:
+        asked = f"select 1 from '{table}' where {_MADE.get(table, 'true')} limit 1"
+        with suppress(sqlite3.OperationalError):
+            if "'" not in table and database.execute(asked).fetchone():
+                return False
+            continue
+        return False
+    return True
+
+
 def _read(path: Path, patience: float) -> Found:
     uri = f"file:{quote(str(path))}?mode=rw"
     with closing(sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)) as database:
@@ -95,11 +107,7 @@ def _read(path: Path, patience: float) -> Found:
             asked = "select experiment_id, lifecycle_stage from experiments where name = ?"
             with suppress(sqlite3.OperationalError):  # another schema may have other columns
                 experiment = next(((str(n), stage) for n, stage in database.execute(asked, [EXPERIMENT])), None)
-        is_unused = tables >= OF_MLFLOW and not any(
-            database.execute(f"select 1 from '{table}' where {_MADE.get(table, 'true')} limit 1").fetchone()
-            for table in tables
-            if "'" not in table
-        )
+        is_unused = tables >= OF_MLFLOW and _is_unused(database, tables)
         database.execute("rollback")
     return Found(tables, revision, experiment, is_unused)
 
