@@ -100,7 +100,7 @@ def test_before_anything_was_begun_a_signal_ends_it_and_says_so(
     command.send_signal(signal.Signals[number])
     assert ended(command) == (code, "", f"gensweep: {reason}: nothing was begun. The same command starts it.\n")
     assert not is_alive(driver)
-    assert sweep.events.last() is None
+    assert [event["event"] for event in sweep.events.read()] == ["identified", "defined"]  # as it was made
 
 
 @pytest.mark.parametrize(("number", "reason", "code"), SIGNALS)
