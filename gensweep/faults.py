@@ -5,9 +5,11 @@ from __future__ import annotations
 import enum
 import errno
 import re
+import resource
 from collections.abc import Iterator
 
 from gensweep.errors import DamagedSweep
+from gensweep.text import size
 
 
 class Fault(enum.Enum):
@@ -37,7 +39,17 @@ _STOPS = {Fault.STORAGE: 75, Fault.DAMAGED: DamagedSweep.exit_code}
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ENODEV}
 # of torch: RuntimeErrors that say it in words, of the CPU's allocator and of the accelerator's
 _NO_MEMORY = re.compile(r"can't allocate memory|not enough memory|out of memory|Cannot allocate memory", re.IGNORECASE)
+# of the loader, which does not say why; nearly always the address space is used up
+_UNMAPPED = re.compile(r"failed to map segment from shared object|cannot allocate memory", re.IGNORECASE)
 _DEVICE = re.compile(r"\b(?:CUDA|HIP|NCCL|cuDNN|CUBLAS|device-side)\b.*error|error.*\b(?:CUDA|HIP)\b", re.IGNORECASE)
+
+
+def memory_limit() -> str:
+    """How much address space this process may take, as a clause for people; "" where as much as there is."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return (
+        "" if limit == resource.RLIM_INFINITY else f" within the {size(limit)} that a process may take here (ulimit -v)"
+    )
 
 
 def fault_of(error: BaseException) -> Fault | None:
@@ -56,10 +68,10 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _fault(error: BaseException) -> Fault | None:
     if isinstance(error, DamagedSweep):
         return Fault.DAMAGED
+    if isinstance(error, MemoryError) or (isinstance(error, OSError | ImportError) and _UNMAPPED.search(str(error))):
+        return Fault.MEMORY
     if isinstance(error, OSError):
         return Fault.MEMORY if error.errno == errno.ENOMEM else Fault.STORAGE if error.errno in _DISK else None
-    if isinstance(error, MemoryError):
-        return Fault.MEMORY
     if isinstance(error, RuntimeError):  # torch's have no errno, and their own types below this one
         if type(error).__name__ == "OutOfMemoryError" or _NO_MEMORY.search(str(error)):
             return Fault.MEMORY

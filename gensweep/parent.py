@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from gensweep.errors import GensweepError, Stopped
+from gensweep.faults import memory_limit
 from gensweep.led import Led, Line, become
 from gensweep.stopping import AT_ONCE, STOPPING, Request, listened_to, tell
 
@@ -142,8 +143,8 @@ def _death(status: int) -> str:
     if status == -signal.SIGKILL:
         return "its process was killed (SIGKILL); if nobody did that, the machine ran out of memory: see dmesg"
     if status < 0:
-        return f"its process died of {signal.Signals(-status).name}"
-    return f"its process ended by itself with exit code {status}"
+        return f"its process died of {signal.Signals(-status).name}{memory_limit()}"
+    return f"its process ended by itself with exit code {status}{memory_limit()}"
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, GensweepError, Interrupted
+from gensweep.faults import Fault, fault_of, memory_limit
 from gensweep.file_modes import private
 from gensweep.text import printable
 
@@ -81,14 +82,25 @@ def _run() -> int:
             raise
         code = 0
         discard()  # at once: typer has put something in the place of stdout that hides what a flush finds
-    except OSError as error:
-        code = _PATHS.get(error.errno or 0, 1) if error.filename else 1
-        if code in _CURES:
-            _complain(f"{error.filename!s:.200}: {error.strerror}. {_CURES[code]}")
-        else:
-            _unforeseen(type(error), error, error.__traceback__)
-    except Exception as error:  # what nobody foresaw may quote what a stranger wrote
-        code = 1
+    except Exception as error:
+        code = _of_the_machine(error)
+    return code
+
+
+def _of_the_machine(error: Exception) -> int:
+    """The exit code of an error that is none of ours, once it is told: what the machine refuses in a sentence, else all of it."""
+    # extensions of Python that got no memory fail without saying why
+    if fault_of(error) is Fault.MEMORY or (isinstance(error, SystemError) and memory_limit()):
+        why = " ".join(str(error).split())
+        _complain(
+            f"the memory does not suffice{memory_limit()}{f' ({why:.200})' if why else ''}. Raise the limit, free memory, or "
+            "choose a smaller configuration; what a sweep has reported is saved."
+        )
+        return CannotRun.exit_code
+    code = _PATHS.get(error.errno or 0, 1) if isinstance(error, OSError) and error.filename else 1
+    if code in _CURES:
+        _complain(f"{error.filename!s:.200}: {error.strerror}. {_CURES[code]}")  # type: ignore[attr-defined]
+    else:  # what nobody foresaw may quote what a stranger wrote
         _unforeseen(type(error), error, error.__traceback__)
     return code
 

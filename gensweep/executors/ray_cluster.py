@@ -25,6 +25,7 @@ from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
 from gensweep.executors.ray_access import on_loopback, provide_token, warnings, withdraw_token
 from gensweep.executors.resources import places
 from gensweep.executors.visible import worker_environment
+from gensweep.faults import memory_limit
 
 _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
 _DEAD = 5.0  # seconds for Ray's own shutdown where its head or daemon is dead already
@@ -170,7 +171,8 @@ def _no_start(why: str, logs: Path | None) -> CannotRun:
         if logs
         else []
     )
-    last = f"; its processes said: {said[-1]}" if said else ""
+    last = f"; its processes said: {said[-1]}" if said and said[-1].strip() else ""
+    last += f"; it has to start{limit}" if (limit := memory_limit()) else ""
     return CannotRun(
         f"Ray does not start on this machine ({why}{last}). If the machine is very busy, try again; RAY_TMPDIR names a short, "
         f"writable folder for its files; --in-process runs one trial after another without Ray."
