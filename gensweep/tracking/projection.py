@@ -230,8 +230,9 @@ class Projection:
 
     def _rows(self, record: TrialRecord) -> list[Row]:
         """The rows, which stay: one that a power cut takes would come again, at another time, as another point."""
-        folder = self._path(record)
-        if rows := TrialFolder(folder).rows():
+        folder, known = self._path(record), record.reports[-1].epoch if record.reports else -1
+        rows = TrialFolder(folder).rows()
+        if rows and rows[-1].epoch > known:  # those that the ledger tells of were durable before it did
             fsync_file(folder / "results.jsonl")
             fsync_directory(folder)
         return rows
