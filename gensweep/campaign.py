@@ -6,6 +6,7 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -22,9 +23,11 @@ from gensweep.led import led
 from gensweep.ledger import environment
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
+from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
+from gensweep.orchestration.room import look_for_room
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
 from gensweep.stopping import Request, Stops, asked_by_signals
@@ -79,18 +82,22 @@ def _conducted(
         raise ConfigError(problems)
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
-    _refuse_losses(path)
+    found = SweepFolder.found(path)
+    state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
+    if found:
+        refuse_losses(found, state)
     uri = store_of(path, where.tracking_uri)
     _say_if(disbelieved(path, where.tracking_uri))
-    if not retry and is_done(path, sweep):
-        n = len(SweepFolder.open(path).state().trials)
+    if found and not retry and Mind(sweep, issue).is_done(state):
+        n = len(state.trials)
         say(
             f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
             f"gensweep resume {sweep.name} --samples N"
         )
         return _again(SweepFolder.open(path.resolve()), uri, told, stops)
-    _refuse_another_schema(path)
+    _refuse_another_schema(state, path)
     _refuse_unwritable(path)
+    _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
@@ -268,17 +275,8 @@ def _refuse_another(sweep: Sweep, path: Path) -> None:
         )
 
 
-def _refuse_losses(path: Path) -> None:
-    """Raise where something is gone that going on would not bring back."""
-    if (folder := SweepFolder.found(path)) is not None:
-        refuse_losses(folder, folder.state())
-
-
-def _refuse_another_schema(path: Path) -> None:
+def _refuse_another_schema(state: SweepState, path: Path) -> None:
     """Raise where the trials that are there would have other numbers today; say where only a library is another one."""
-    if (folder := SweepFolder.found(path)) is None:
-        return
-    state = folder.state()
     if state.trials and state.trial_schema not in (None, TRIAL_SCHEMA):
         raise ConfigError(
             f"{path}: its trials are of schema {state.trial_schema}, and this gensweep trains those of schema {TRIAL_SCHEMA}: "

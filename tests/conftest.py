@@ -61,10 +61,11 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _ctrl_c_counts() -> None:
-    """A shell lets what runs in the background ignore Ctrl-C, and all that it starts."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+def _signals_count() -> None:
+    """A shell lets what runs in the background ignore Ctrl-C, nohup a hang-up, and all that it starts does as well."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from gensweep.axes.space import draw
 from gensweep.datasets import base as datasets
 from gensweep.errors import Diverged
 from gensweep.metrics.base import scorer
+from gensweep.orchestration.room import PICTURES
 from gensweep.seeding import derive
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
@@ -21,12 +22,11 @@ from gensweep.trainers.loop import train
 from gensweep.trial import TrainedModel, build_game, build_trainee, evaluate
 
 _DRAWS = 3  # configurations timed for each family
-_KEPT = 3  # checkpoints a trial keeps: the newest two and the best
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One arm's share of a sweep, with what confirms it. Times in seconds, one trial at a time; sizes in bytes."""
+    """One arm's share of a sweep, with what confirms it. Times in seconds, one trial at a time; in bytes what is kept."""
 
     family: str
     trials: int
@@ -49,7 +49,7 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
         timed = _timed([arm.configuration(draw(arm.space, generator), seed=0) for _ in range(_DRAWS)], device)
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
         searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
-        yield Probe(label, trials, searched, training, evaluation, int(_KEPT * checkpoint * trials))
+        yield Probe(label, trials, searched, training, evaluation, trials * (int(checkpoint) + PICTURES))
 
 
 def _timed(nodes: Sequence[object], device: str) -> list[tuple[float, float, float]]:

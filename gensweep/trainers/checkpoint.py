@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from gensweep.errors import DamagedSweep
+from gensweep.faults import Fault, fault_of
 
 
 def to_bytes(state: dict[str, Any]) -> bytes:
@@ -59,9 +60,9 @@ def believed(what: Path) -> Iterator[None]:
     """
     try:
         yield
-    except torch.OutOfMemoryError:
-        raise  # of a GPU that others use too
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, MemoryError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or fault_of(error) is Fault.DEVICE:
+            raise  # of an accelerator, which others use too
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DamagedSweep(
             f"{what}: holds what no trial of this configuration wrote ({type(error).__name__}: {reason:.300}). Restore it "

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from gensweep.errors import DamagedSweep
-from gensweep.trainers.checkpoint import from_bytes, to_bytes
+from gensweep.trainers.checkpoint import believed, from_bytes, to_bytes
 
 CPU = torch.device("cpu")
 
@@ -58,3 +58,18 @@ def test_a_packed_one_is_not_unpacked():
     assert len(packed.getvalue()) < len(honest) // 100
     with pytest.raises(DamagedSweep, match="is packed"):
         from_bytes(packed.getvalue(), CPU)
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RuntimeError("size mismatch for 0.weight"), DamagedSweep),
+        (MemoryError(), DamagedSweep),  # a size that a stranger wrote
+        (RuntimeError("CUDA error: device-side assert triggered"), RuntimeError),
+        (torch.OutOfMemoryError("CUDA out of memory"), torch.OutOfMemoryError),
+    ],
+)
+def test_what_does_not_fit_is_damage_and_an_accelerator_that_fails_is_not(error, told):
+    with pytest.raises(told) as raised, believed(Path("step-3")):
+        raise error
+    assert type(raised.value) is told
