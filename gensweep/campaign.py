@@ -6,6 +6,7 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -82,9 +83,11 @@ def _conducted(
         raise ConfigError(problems)
     path = where.runs / sweep.name
     _refuse_another(sweep, path)
-    found = SweepFolder.found(path)
+    found = SweepFolder.found(path.resolve())
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
     if found:
+        if led():
+            gc.freeze()  # the process is the sweep's alone, and what was read stays to its end
         refuse_losses(found, state)
     uri = store_of(path, where.tracking_uri)
     _say_if(disbelieved(path, where.tracking_uri))
@@ -94,7 +97,7 @@ def _conducted(
             f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
             f"gensweep resume {sweep.name} --samples N"
         )
-        return _again(SweepFolder.open(path.resolve()), uri, told, stops)
+        return _again(found, uri, told, stops)
     _refuse_another_schema(state, path)
     _refuse_unwritable(path)
     _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
@@ -107,10 +110,10 @@ def _conducted(
         _refuse_unseen(sweep, executor)
         surroundings = executor.surroundings()
         stops.refuse()
-        folder = _folder(sweep, path, surroundings)
+        folder = found or _folder(sweep, path, surroundings)
         with folder.hold():
             _bring_level(folder, sweep, surroundings)
-            return drive(sweep, folder, where.tracking_uri, executor, told, stops, retry)
+            return drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
 
 
 def is_done(path: Path, sweep: Sweep) -> bool:

@@ -20,6 +20,7 @@ from gensweep.faults import Fault, fault_of
 from gensweep.led import led
 from gensweep.ledger import environment
 from gensweep.ledger.history import TrialRecord
+from gensweep.ledger.state import SweepState
 from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
@@ -65,14 +66,17 @@ def drive(  # noqa: PLR0913 -- what one start is made of
     told: Callable[[Verdict], None],
     stops: Stops,
     retry: Collection[int] = (),
+    known: SweepState | None = None,
 ) -> Verdict:
     """Run what is left of a sweep whose folder this process holds; what went wrong on the way is in the verdict.
+
+    `known` is its state, as it was read before.
 
     Raises:
         Stopped: its disk is full or fails. What was acknowledged is saved, and the message says how to go on.
     """
     try:
-        return _driven(sweep, folder, tracking_uri, executor, told, stops, retry)
+        return _driven(sweep, folder, tracking_uri, executor, told, stops, retry, known)
     except OSError as error:
         if fault_of(error) is not Fault.STORAGE:
             raise
@@ -95,6 +99,7 @@ def _driven(  # noqa: PLR0913
     told: Callable[[Verdict], None],
     stops: Stops,
     retry: Collection[int] = (),
+    known: SweepState | None = None,
 ) -> Verdict:
     display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
     first_report = threading.Event()
@@ -104,7 +109,7 @@ def _driven(  # noqa: PLR0913
         if record.reports or not record.is_live:
             first_report.set()
 
-    driver = Driver(sweep, folder, changed)
+    driver = Driver(sweep, folder, changed, known)
     display.known(driver.state.trials.values())
     projection = Projection(folder, tracking_uri)
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gensweep.collection import no_collection
 from gensweep.errors import CannotRun, DamagedSweep
 from gensweep.ledger.durable import append_at, fsync_file, json_text
 from gensweep.ledger.foreign import json_of, lines
@@ -75,7 +76,7 @@ class EventLog:
         self._lease: Lease | None = None
         self._seq = self._size = 0
         self._certain = False  # whether _seq and _size are what the file holds
-        self._taken: _Reading | None = None  # what `take` read, until the first append
+        self._known: _Reading | None = None  # what was read last, until the first append
         self._mutex = threading.Lock()
 
     def read(self) -> list[Event]:
@@ -109,7 +110,7 @@ class EventLog:
             newest = max(scan.generation, before.generation if before else 0)
             lease.publish(newest + 1, scan.seq)
             self._lease = lease
-            self._taken = _Reading(scan, _identity(self.path))
+            self._known = _Reading(scan, _identity(self.path))
 
     def last(self) -> Event | None:
         """The last event alone, from the end of the file; None where the last line is torn or there is none."""
@@ -147,7 +148,7 @@ class EventLog:
             if not self._certain:
                 self._repair()
             self._nobody_else_wrote()
-            self._taken = None
+            self._known = None
             numbered = list(enumerate(events, start=self._seq + 1))
             encoded = [_encode(event, seq, lease.generation) for seq, event in numbered]
             self._certain = False  # stays so if the write fails half-way: the next append looks at the file again
@@ -179,23 +180,19 @@ class EventLog:
         self._seq, self._size, self._certain = scan.seq, scan.size, True
         return scan
 
-    def _as_taken(self) -> _Reading | None:
-        """What `take` read, while the file is still that: a start reads a long log once."""
-        if (taken := self._taken) is None or _identity(self.path) != taken.file:
+    def _as_known(self) -> _Reading | None:
+        """What was read last, while the file is still that: a start reads a long log once."""
+        if (known := self._known) is None or _identity(self.path) != known.file:
             return None
-        return _Reading(replace(taken.scan, events=list(taken.scan.events)), taken.file)
+        return _Reading(replace(known.scan, events=list(known.scan.events)), known.file)
 
     def _scan(self) -> _Scan:
-        if (taken := self._as_taken()) is not None:
-            return taken.scan
         # The lease is read before the log: a driver that starts in between can only make the log longer.
         newest = owner(self._sweep)
-        try:
-            data = lines(self.path)
-        except FileNotFoundError:
-            data = b""
-        scan = _parse(self.path, data, _Scan())
-        expected = newest.seq if newest else 0
+        if (known := self._as_known()) is None:
+            known = self._read()
+            self._known = known._replace(scan=replace(known.scan, events=list(known.scan.events)))
+        scan, expected = known.scan, newest.seq if newest else 0
         if scan.seq < expected:
             raise self._lost(
                 f"ends at event {scan.seq}, and driver {newest.generation if newest else 0} found {expected} events"
@@ -203,6 +200,14 @@ class EventLog:
         if not scan.events and any((self._sweep / "trials").glob("*")):
             raise self._lost("has no events, and there are trials")
         return scan
+
+    def _read(self) -> _Reading:
+        file = _identity(self.path)  # before: what is added meanwhile makes it another one
+        try:
+            data = lines(self.path)
+        except FileNotFoundError:
+            data = b""
+        return _Reading(_parse(self.path, data, _Scan()), file)
 
     def _lost(self, what: str) -> DamagedSweep:
         missing = "" if self.path.exists() else "is missing: the log "
@@ -223,7 +228,7 @@ class Follower:
         self._log = log
         self._known: _Scan | None = None
         self._seen: tuple[int, int, int] | None = None  # the file, as it was at the last call
-        self._ahead = log._as_taken()  # read already, and not yet given
+        self._ahead = log._as_known()  # read already, and not yet given
 
     def read(self) -> News:
         """The events since the last call.
@@ -274,6 +279,11 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 
 def _parse(path: Path, data: bytes, scan: _Scan) -> _Scan:
     """Enter the lines of `data`, which stand behind those of `scan`."""
+    with no_collection():
+        return _parsed(path, data, scan)
+
+
+def _parsed(path: Path, data: bytes, scan: _Scan) -> _Scan:
     *whole, tail = data.split(b"\n")
     first = scan.seq + 1  # an event is a line
     for number, line in enumerate(whole, start=first):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gensweep.collection import no_collection
 from gensweep.errors import DamagedSweep, Outcome
 from gensweep.ledger.clock import Clock
 from gensweep.ledger.fields import is_folder_name, mistake
@@ -22,7 +23,8 @@ class SweepState:
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
     of them failed; `stopped` says why the training was stopped, and `closed` that all that follows from it is written too.
     `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give. `identity`
-    says which sweep it is; an earlier gensweep entered none. `clock` knows when trials ran, of events that were read.
+    says which sweep it is; an earlier gensweep entered none. `clock` knows when trials ran, of events that were read, and
+    `seq` is the number of the last of these.
     """
 
     trials: dict[int, TrialRecord] = field(default_factory=dict)
@@ -37,6 +39,7 @@ class SweepState:
     trial_schema: int | None = None
     identity: Identity | None = None
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
+    seq: int = field(default=0, repr=False, compare=False)
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
 
     def live(self) -> list[TrialRecord]:
@@ -108,8 +111,10 @@ class SweepState:
 def fold(events: Iterable[Event], onto: SweepState | None = None) -> SweepState:
     """The state after these events; `onto` is the state before them, which is changed and returned."""
     state = SweepState() if onto is None else onto
-    for event in events:
-        state.apply(event)
+    with no_collection():
+        for event in events:
+            state.apply(event)
+            state.seq = event.get("seq", state.seq)
     return state
 
 

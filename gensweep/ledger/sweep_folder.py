@@ -194,15 +194,16 @@ class SweepFolder:
             return {}
         return found if isinstance(found, dict) else {}
 
-    def state(self) -> SweepState:
-        """What came of the sweep so far.
+    def state(self, known: SweepState | None = None) -> SweepState:
+        """What came of the sweep so far. `known` is an earlier state of it, which is brought up to date and returned.
 
         Raises:
             DamagedSweep: the log cannot be trusted, or there are trials that it does not know: its end is lost.
         """
         _refuse_links(self.path)
         there = self._numbers()  # before the log: a driver enters a trial first, then makes its folder
-        state = fold(self.events.read())
+        events = self.events.read()
+        state = fold(events[known.seq :] if known else events, known)  # an event is a line
         if unknown := sorted(there - state.trials.keys()):
             raise DamagedSweep(
                 f"{self.events.path}: does not know trial {unknown[0]}, whose folder is there: its last events were lost. "

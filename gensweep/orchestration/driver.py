@@ -28,12 +28,19 @@ from gensweep.trial import Failure, Job, Report, trial_key
 class Driver:
     """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial.
 
-    Raises DamagedSweep where the ledger has trials of arms or with parameters that the definition does not know.
+    `known` is a state that was read before, which is the driver's from now on. Raises DamagedSweep where the ledger has trials
+    of arms or with parameters that the definition does not know.
     """
 
-    def __init__(self, sweep: Sweep, folder: SweepFolder, on_change: Callable[[TrialRecord], None]) -> None:
+    def __init__(
+        self,
+        sweep: Sweep,
+        folder: SweepFolder,
+        on_change: Callable[[TrialRecord], None],
+        known: SweepState | None = None,
+    ) -> None:
         self.sweep, self.folder, self._on_change = sweep, folder, on_change
-        self.state: SweepState = folder.state()
+        self.state: SweepState = folder.state(known)
         self.mind = Mind(sweep, issue)
         self._refuse_strange_trials()
         self._half_entered = _half_entered(folder)

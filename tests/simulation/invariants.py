@@ -57,10 +57,8 @@ def after_a_life(world: World, acknowledged: Acknowledged, end: End) -> None:
 
 
 def _of_the_end(end: End, last: Event) -> None:
-    if end.code == 4 and end.is_done:  # the store was refused after all was done
-        return
     if end.code in (0, 3):
-        _must(end.is_done and last["event"] == "finished", f"exit code {end.code}, and the log ends in {last}")
+        _must(end.is_done and last["event"] == "closed", f"exit code {end.code}, and the log ends in {last}")
     else:
         _must(last["event"] == "stopped" and last["code"] == end.code, f"exit code {end.code}, and the log says {last}")
 

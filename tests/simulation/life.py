@@ -136,9 +136,10 @@ class Life:
                 if not driver.is_done:
                     driver.request_stop("the end of what ran its trials", 75)
                 driver.finish()
-                code = driver.stop_code
             finally:
                 is_tracked = self._close()
+            driver.close()
+            code = driver.stop_code
             failed = any(record.outcome is Outcome.FAILED for record in driver.state.trials.values())
             return End(code or 3 * failed, driver.is_done, is_tracked, driver.state)
 

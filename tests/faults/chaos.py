@@ -1,0 +1,259 @@
+"""A sweep of 60 trials on Ray that is never left alone, beside the same one that is.
+
+    python -m tests.faults.chaos FOLDER        every fault in turn until the sweep is done, then the table of it
+
+Every few seconds something is killed with SIGKILL: a worker, the driver, a raylet, MLflow's server, Ray's control store, the
+parent. Once its disk fills up, where this user may mount a small one. What was trained is counted outside gensweep: by a
+schedule of the learning rate, which is asked once a step, in a file of its own.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import mlflow
+
+from tests.living_sweep import events, results
+from tests.processes import descendants
+
+EPOCHS, TRIALS = 12, 60
+SPACE = f"""
+name: survivor
+confirm: none
+objective: {{metric: sliced_wasserstein}}
+search: {{sampler: random, samples: {TRIALS // 2}, seed: 4}}
+early_stopping: none
+trial:
+  dataset: {{name: digits}}
+  seed: 0
+  network: {{name: mlp, hidden: [64]}}
+  latent_size: choice(2, 4, 8)
+  family: {{one_of: [{{name: vae, beta: "loguniform(0.1, 1)"}}, {{name: wae, lambda: "loguniform(1, 10)"}}]}}
+  training: {{epochs: {EPOCHS}, batch_size: 64, lr_schedule: counted}}
+  evaluation: {{metrics: [sliced_wasserstein], every: 1}}
+"""
+MODULE = '''
+import os
+from typing import Literal
+from gensweep.lr_schedules.base import LrSchedule
+
+
+class Counted(LrSchedule):
+    """A constant rate that counts the steps."""
+
+    name: Literal["counted"] = "counted"
+
+    def factor(self, progress):
+        file = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(file, b".")
+        os.close(file)
+        return 1.0
+'''
+BETWEEN = 30  # reports from one fault to the next
+DISK = 256 << 20  # bytes
+
+
+@dataclass
+class Told:
+    """What was done to a sweep, and what came of it."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+    left: list[str] = field(default_factory=list)
+    starts: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What stands in a sweep's folder and in MLflow in the end."""
+
+    pairs: Counter[tuple[int, int]]
+    results: bytes
+    runs: Counter[tuple[str, str]]
+    points: Counter[tuple[str, int]]
+    steps: int
+
+
+class Folder:
+    """A working folder with the search space, the schedule that counts, and a store of MLflow."""
+
+    def __init__(self, path: Path, uri: str) -> None:
+        self.path, self.uri, self.steps = path, uri, path / "steps"
+        site = path / "site"
+        (information := site / "counting-1.0.dist-info").mkdir(parents=True)
+        (information / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1.0\n")
+        (information / "entry_points.txt").write_text("[gensweep.lr_schedules]\ncounted = counting:Counted\n")
+        (site / "counting.py").write_text(MODULE.format(path=str(self.steps)))
+        (path / "space.yaml").write_text(SPACE)
+        outside = {
+            name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")
+        }
+        searched = [str(site), *filter(None, [outside.get("PYTHONPATH")])]
+        self.environment = {**outside, "PYTHONPATH": os.pathsep.join(searched)}
+
+    def run(self, *where: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "gensweep", "run", "space.yaml", "--tracking-uri", self.uri, *where], cwd=self.path,
+            env=self.environment, text=True, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
+
+    def outcome(self) -> Outcome:
+        pairs = Counter((int(str(e["number"])), int(str(e["epoch"]))) for e in events(self.path, "reported"))
+        client = mlflow.MlflowClient(self.uri)
+        experiments = [experiment.experiment_id for experiment in client.search_experiments()]
+        runs = client.search_runs(experiments, max_results=1000)
+        named = {run.info.run_id: run.data.tags.get("gensweep.number", "parent") for run in runs}
+        points = Counter(
+            (name, point.step)
+            for run_id, name in named.items()
+            for point in client.get_metric_history(run_id, "sliced_wasserstein")
+            if name != "parent"
+        )
+        statuses = Counter((named[run.info.run_id], run.info.status) for run in runs)
+        return Outcome(pairs, results(self.path), statuses, points, self.steps.stat().st_size)
+
+
+class Chaos:
+    """Faults in turn. `server` can be killed and started; `disk` is the mounted place of the sweep, or None."""
+
+    def __init__(self, folder: Folder, server: object, disk: Path | None) -> None:
+        self.folder, self.server, self.disk, self.told = folder, server, disk, Told()
+        self._turns = self._victims()
+
+    def play(self) -> Told:
+        began = time.monotonic()
+        for self.told.starts in count(1):
+            command = self.folder.run()
+            err: list[str] = []
+            reading = threading.Thread(target=lambda c=command, e=err: e.append(c.stderr.read()))  # or it would fill up
+            reading.start()
+            before = self._disturb(command)
+            code = command.wait(timeout=300)
+            reading.join(timeout=30)
+            self.told.codes[str(code)] += 1
+            self.told.left += _left_of(before)
+            if self.disk:
+                (self.disk / "ballast").unlink(missing_ok=True)
+            if code == 0:
+                break
+            if "Traceback" in err[0] or self.told.starts > TRIALS:
+                raise AssertionError(err[0])
+        self.told.seconds = time.monotonic() - began
+        return self.told
+
+    def _disturb(self, command: subprocess.Popen[str]) -> set[int]:
+        """Fault after fault until the command has ended; the processes that it had."""
+        seen = set[int]()
+        while command.poll() is None:
+            known = self._n_reports()
+            while command.poll() is None and self._n_reports() < known + BETWEEN:
+                time.sleep(0.05)
+            seen |= set(descendants(command.pid))
+            if command.poll() is None:
+                name, fault = next(self._turns)
+                if fault(command):
+                    self.told.faults[name] += 1
+        return seen
+
+    def _n_reports(self) -> int:
+        path = self.folder.path / "runs" / "survivor" / "ledger" / "events.jsonl"
+        return path.read_bytes().count(b'"reported"') if path.exists() else 0
+
+    def _victims(self) -> Iterator[tuple[str, Callable[[subprocess.Popen[str]], bool]]]:
+        yield from (("a worker", self._kill("ray::Worker")), ("MLflow's server", self._stop_mlflow))
+        if self.disk:
+            yield "the disk", self._fill
+        while True:
+            yield "the driver", self._kill_driver
+            yield "a worker", self._kill("ray::Worker")
+            yield "a raylet", self._kill("/raylet ")
+            yield "MLflow's server", self._stop_mlflow
+            yield "Ray's control store", self._kill("/gcs_server ")
+            yield "the parent", lambda command: _killed(command.pid)
+
+    def _kill(self, what: str) -> Callable[[subprocess.Popen[str]], bool]:
+        def fault(command: subprocess.Popen[str]) -> bool:
+            found = [pid for pid, name in descendants(command.pid).items() if what in name]
+            return bool(found) and _killed(found[0])
+
+        return fault
+
+    def _kill_driver(self, command: subprocess.Popen[str]) -> bool:
+        found = [pid for pid, name in descendants(command.pid).items() if "gensweep run" in name]
+        return bool(found) and _killed(min(found))
+
+    def _stop_mlflow(self, _: subprocess.Popen[str]) -> bool:
+        self.server.kill()  # type: ignore[attr-defined]
+        time.sleep(2)
+        self.server.start()  # type: ignore[attr-defined]
+        return True
+
+    def _fill(self, _: subprocess.Popen[str]) -> bool:
+        assert self.disk
+        with (self.disk / "ballast").open("wb", buffering=0) as ballast:
+            try:
+                while True:
+                    ballast.write(b"b" * 4096)
+            except OSError:
+                return True
+
+
+def _killed(pid: int) -> bool:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _left_of(before: set[int], patience: float = 10.0) -> list[str]:
+    """The commands of those processes that live on `patience` seconds after the command."""
+    deadline = time.monotonic() + patience
+    while (left := {pid: name for pid in before if (name := _command(pid))}) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return list(left.values())
+
+
+def _command(pid: int) -> str:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return "" if state == "Z" else Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+def mounted(place: Path) -> Path | None:
+    """A small disk of its own at `place`, where this user may mount one."""
+    place.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", str(place)]
+    done = os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return place if done else None
+
+
+def table(told: Told, found: Outcome, alone: Outcome) -> str:
+    """What was done and what came of it, in Markdown."""
+    doubled = sum(n - 1 for n in found.pairs.values())
+    rows = {
+        "faults": ", ".join(f"{n} x {name}" for name, n in told.faults.items()),
+        "starts, with their exit codes": ", ".join(f"{n} x {code}" for code, n in sorted(told.codes.items())),
+        "seconds": f"{told.seconds:.0f}",
+        "reports: missing, doubled, in all": f"{len(alone.pairs.keys() - found.pairs.keys())}, {doubled}, {found.pairs.total()}",
+        "steps trained, undisturbed": f"{found.steps}, {alone.steps} ({found.steps / alone.steps - 1:+.1%})",
+        "results.csv": "equal" if found.results == alone.results else "DIFFERS",
+        "MLflow: runs, not FINISHED": f"{found.runs.total()}, {sum(n for (_, s), n in found.runs.items() if s != 'FINISHED')}",
+        "points: missing, doubled": f"{len(alone.points.keys() - found.points.keys())}, "
+        f"{sum(n - 1 for n in found.points.values())}",
+        "processes left after 10 s": str(len(told.left)),
+    }
+    return "\n".join(["| what | figures |", "|---|---|", *(f"| {what} | {said} |" for what, said in rows.items())])
