@@ -10,6 +10,7 @@ schedule of the learning rate, which is asked once a step, in a file of its own.
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,8 @@ import mlflow
 
 from tests.living_sweep import events, results
 from tests.processes import descendants
+from tests.tracking.mlflow_server import Server
+from tests.tracking.tracked_sweep import Store
 
 EPOCHS, TRIALS = 12, 60
 SPACE = f"""
@@ -125,9 +128,9 @@ class Folder:
 
 
 class Chaos:
-    """Faults in turn. `server` can be killed and started; `disk` is the mounted place of the sweep, or None."""
+    """Faults in turn. `disk` is the mounted place of the sweep, or None."""
 
-    def __init__(self, folder: Folder, server: object, disk: Path | None) -> None:
+    def __init__(self, folder: Folder, server: Server, disk: Path | None) -> None:
         self.folder, self.server, self.disk, self.told = folder, server, disk, Told()
         self._turns = self._victims()
 
@@ -194,9 +197,9 @@ class Chaos:
         return bool(found) and _killed(min(found))
 
     def _stop_mlflow(self, _: subprocess.Popen[str]) -> bool:
-        self.server.kill()  # type: ignore[attr-defined]
+        self.server.kill()
         time.sleep(2)
-        self.server.start()  # type: ignore[attr-defined]
+        self.server.start()
         return True
 
     def _fill(self, _: subprocess.Popen[str]) -> bool:
@@ -257,3 +260,40 @@ def table(told: Told, found: Outcome, alone: Outcome) -> str:
         "processes left after 10 s": str(len(told.left)),
     }
     return "\n".join(["| what | figures |", "|---|---|", *(f"| {what} | {said} |" for what, said in rows.items())])
+
+
+def lived(place: Path, database: Path | None = None) -> tuple[Told, Outcome, Outcome]:
+    """What was done to a sweep in `place`, what came of it, and what came of the one that was left alone there.
+
+    `database` is one with MLflow's tables, to be copied; without it the server makes its own.
+    """
+    (place / "alone").mkdir(parents=True)
+    alone = Folder(place / "alone", f"sqlite:///{place / 'alone' / 'mlflow.db'}")
+    if database:
+        for name in ("alone/mlflow.db", "mlflow.db"):
+            shutil.copy(database, place / name)
+    command = alone.run("--in-process")
+    _, err = command.communicate(timeout=600)
+    if command.returncode:
+        raise AssertionError(err)
+    server = Server(Store(place / "mlflow.db"))
+    (place / "disturbed").mkdir()
+    disk = mounted(place / "disturbed" / "runs")
+    try:
+        disturbed = Folder(place / "disturbed", server.url)
+        server.start()
+        told = Chaos(disturbed, server, disk).play()
+        return told, disturbed.outcome(), alone.outcome()
+    finally:
+        server.kill()
+        if disk:
+            subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def main() -> None:
+    """The command."""
+    print(table(*lived(Path(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -10,10 +10,9 @@ import time
 import urllib.error
 import urllib.request
 
-from tracked_sweep import Store
-
 from gensweep.tracking.access import new_access
 from gensweep.tracking.pages import listen, ui_command, ui_environment
+from tests.tracking.tracked_sweep import Store
 
 
 def free_port() -> int:
