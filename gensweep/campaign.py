@@ -30,9 +30,10 @@ from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
 from gensweep.spaces.sources import data_problems, unreadable
-from gensweep.spaces.sweep import Sweep, difference, from_definition, refused_changes
+from gensweep.spaces.sweep import CHANGEABLE, Sweep, difference, from_definition, refused_changes
 from gensweep.stopping import Request, Stops, asked_by_signals
 from gensweep.terminal import say
+from gensweep.text import listed
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
@@ -58,11 +59,16 @@ def nobody(_: Verdict) -> None:
 
 
 def conduct(
-    sweep: Sweep, where: Where, told: Callable[[Verdict], None] = nobody, retry: Collection[int] = ()
+    sweep: Sweep,
+    where: Where,
+    told: Callable[[Verdict], None] = nobody,
+    retry: Collection[int] = (),
+    allowed: Collection[str] = (),
 ) -> Verdict:
     """Run a sweep, or go on with it where it stands. What went wrong on the way is in the verdict.
 
-    `retry` are trials that failed and are taken up again. `told` gets the verdict as soon as there is one: what the scores
+    `retry` are trials that failed and are taken up again, `allowed` the keys in which a sweep that was begun may differ from its
+    definition. `told` gets the verdict as soon as there is one: what the scores
     mean, the report and MLflow's copy come after it.
 
     Raises:
@@ -73,16 +79,21 @@ def conduct(
     parent = led()
     stops = parent.stops if parent else Stops()
     with asked_by_signals(stops):
-        return _conducted(sweep, where, told, stops, retry)
+        return _conducted(sweep, where, told, stops, retry, allowed)
 
 
 def _conducted(
-    sweep: Sweep, where: Where, told: Callable[[Verdict], None], stops: Stops, retry: Collection[int]
+    sweep: Sweep,
+    where: Where,
+    told: Callable[[Verdict], None],
+    stops: Stops,
+    retry: Collection[int],
+    allowed: Collection[str],
 ) -> Verdict:
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
-    _refuse_another(sweep, path)
+    _refuse_another(sweep, path, allowed)
     found = SweepFolder.found(path.resolve())
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
     if found:
@@ -112,7 +123,7 @@ def _conducted(
         stops.refuse()
         folder = found or _folder(sweep, path, surroundings)
         with folder.hold():
-            _bring_level(folder, sweep, surroundings)
+            _bring_level(folder, sweep, surroundings, allowed)
             return drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
 
 
@@ -261,20 +272,42 @@ def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
         raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
 
 
-def _refuse_another(sweep: Sweep, path: Path) -> None:
-    """See to it that a folder which has issued a trial is that of this sweep.
+def changeable(said: str) -> list[str]:
+    """The keys that `--allow-changed` names, as in `search.seed,early_stopping`.
+
+    Raises:
+        ConfigError: one of them is of what is searched, which no sweep may change.
+    """
+    keys = [key.strip() for key in said.split(",")]
+    if wrong := [key for key in keys if key.partition(".")[0] not in CHANGEABLE]:
+        raise ConfigError(
+            f"--allow-changed {said}: {wrong[0] or 'nothing'} cannot be allowed, because trials before and after would not be of "
+            f"one sweep. Allowed are {listed(CHANGEABLE)}, and keys below them; for all else give the sweep another name "
+            "(name=...), and compare both."
+        )
+    return keys
+
+
+def _refuse_another(sweep: Sweep, path: Path, allowed: Collection[str]) -> None:
+    """See to it that a folder which has issued a trial is that of this sweep, but for what is `allowed` to differ.
 
     Raises:
         ConfigError: it holds another one of this name; with the difference.
     """
     if (folder := SweepFolder.found(path)) is None or not folder.is_begun():
         return
-    if lines := refused_changes(from_definition(folder.definition), sweep):
+    if lines := refused_changes(from_definition(folder.definition), sweep, allowed):
+        keys = [line.partition(": ")[0] for line in lines]
+        how = (
+            f", or search on in the new way: --allow-changed {','.join(keys)}"
+            if all(key.partition(".")[0] in CHANGEABLE and key != "search.samples" for key in keys)
+            else ""
+        )
         raise ConfigError(
             f"{path} holds a sweep of this name with another definition:\n  "
             + "\n  ".join(lines)
             + f"\nGive this one another name (name=...), move {path} away, or go on with the old one as it is: gensweep "
-            f"resume {sweep.name}"
+            f"resume {sweep.name}{how}"
         )
 
 
@@ -302,9 +335,11 @@ def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> Swe
     return found or SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
 
 
-def _bring_level(folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object]) -> None:
+def _bring_level(
+    folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object], allowed: Collection[str]
+) -> None:
     """Give a folder that this process holds the sweep's definition."""
-    _refuse_another(sweep, folder.path)  # once more: until it was held, another driver may have begun it
+    _refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it
     _say_if(folder.settle())
     if not difference(folder.definition, sweep.definition()):
         return

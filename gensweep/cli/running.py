@@ -38,6 +38,15 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     in_process: InProcess = False,
     trust: Trust = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
+    allow_changed: Annotated[
+        str | None,
+        typer.Option(
+            "--allow-changed",
+            help="go on with a sweep although it now searches or stops trials otherwise: search.seed,early_stopping",
+            metavar="KEYS",
+            show_default=False,
+        ),
+    ] = None,
     shared: Shared = False,
 ) -> None:
     """Run a sweep, or go on with it if it was begun; ends with a comparison table.
@@ -46,6 +55,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep run search_spaces/wae.yaml
       gensweep run search_spaces/wae.yaml dataset=fashion_mnist trial.training.epochs=1 search.samples=4
       gensweep run search_spaces/families.yaml name=big search.samples=20 --address ray://head:10001
+      gensweep run search_spaces/wae.yaml early_stopping=none --allow-changed early_stopping
     """
     if dry_run:
         plan(file, overrides, trust)
@@ -59,9 +69,10 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
 
     sweep = load_and_check(file, overrides or [])
     trust_as_said(sweep)
-    from gensweep.campaign import Where
+    from gensweep.campaign import Where, changeable
 
-    _conduct(sweep, Where(runs, address, tracking_uri, in_process))
+    allowed = changeable(allow_changed) if allow_changed is not None else []
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process), allowed=allowed)
 
 
 def resume(  # noqa: PLR0913 -- the options of a command are its interface
@@ -189,7 +200,7 @@ def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) ->
     return sweep, left
 
 
-def _conduct(sweep: Sweep, where: Where, retry: Sequence[int] = ()) -> None:
+def _conduct(sweep: Sweep, where: Where, retry: Sequence[int] = (), allowed: Sequence[str] = ()) -> None:
     """Run it, and print what came of it also where something went wrong; then the exit code says so."""
     from gensweep.campaign import conduct
     from gensweep.cli.output import print_answer, print_rest
@@ -199,7 +210,7 @@ def _conduct(sweep: Sweep, where: Where, retry: Sequence[int] = ()) -> None:
         if not isinstance(verdict.problem, Stopped):
             print_answer(verdict)
 
-    verdict = conduct(sweep, where, told, retry)
+    verdict = conduct(sweep, where, told, retry, allowed)
     try:
         if not isinstance(verdict.problem, Stopped):
             print_rest(verdict, where.tracking_uri)

@@ -51,7 +51,8 @@ class Trials:
     `sweep`, `seconds` and `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the
     columns of axes that its family does not use, which are empty there, the `device`'s name, the whole `configuration`, how many
     `items` of the training split were seen, and the `spans` of time in which the trial was in hand. `definition` is that of the
-    sweep, `argument` how commands are told of it, and `standing` whether it is over.
+    sweep, `searched_as` are those under which it drew trials, `argument` how commands are told of it, and `standing` whether it
+    is over.
     """
 
     sweep: str
@@ -66,6 +67,7 @@ class Trials:
     of_test: list[str]
     protocols: list[str]
     definition: Mapping[str, Any]
+    searched_as: Sequence[Mapping[str, Any]] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -134,6 +136,7 @@ def trials(folder: SweepFolder, state: SweepState | None = None) -> Trials:
         of_test=of_test,
         protocols=protocols,
         definition=folder.definition,
+        searched_as=[folder.entered(text) for text in state.searched_as],
     )
 
 

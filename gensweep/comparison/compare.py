@@ -228,8 +228,8 @@ def _once(rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], dict[st
 
 def _why_not_drawn(tables: Sequence[Trials]) -> str:
     """Why the trials are no random draws that were trained to their end; empty where they are."""
-    for table in tables:
-        search, stopping = table.definition.get("search"), table.definition.get("early_stopping")
+    for table, definition in ((t, one) for t in tables for one in (*t.searched_as, t.definition)):
+        search, stopping = definition.get("search"), definition.get("early_stopping")
         sampler = search.get("sampler", "random") if isinstance(search, Mapping) else "random"
         rule = stopping.get("name", "none") if isinstance(stopping, Mapping) else stopping or "none"
         if not getattr(_searcher(sampler), "draws", False):

@@ -23,7 +23,8 @@ class SweepState:
     `running` are the trials that the newest driver handed out; `errors` the reasons of the last trials, as long as all
     of them failed; `stopped` says why the training was stopped, and `closed` that all that follows from it is written too.
     `versions` are those of the newest driver's libraries, and `trial_schema` says what numbers its trials give. `identity`
-    says which sweep it is; an earlier gensweep entered none. `clock` knows when trials ran, of events that were read, and
+    says which sweep it is; an earlier gensweep entered none. `searched_as` are the texts of the definitions under which the
+    search issued trials, which differ where a user allowed it. `clock` knows when trials ran, of events that were read, and
     `seq` is the number of the last of these.
     """
 
@@ -38,6 +39,8 @@ class SweepState:
     versions: dict[str, str] = field(default_factory=dict)
     trial_schema: int | None = None
     identity: Identity | None = None
+    definition: str = ""
+    searched_as: list[str] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock, repr=False, compare=False)
     seq: int = field(default=0, repr=False, compare=False)
     _unplaced: dict[int, TrialRecord] = field(default_factory=dict, repr=False)  # live, and not running
@@ -130,6 +133,10 @@ def _identified(state: SweepState, event: Event) -> None:
     state.identity = Identity.said_by(event)
 
 
+def _defined(state: SweepState, event: Event) -> None:
+    state.definition = event["definition"]
+
+
 def _issued(state: SweepState, event: Event) -> None:
     number = event["number"]
     if number in state.trials:
@@ -150,6 +157,8 @@ def _issued(state: SweepState, event: Event) -> None:
     state.trials[number] = record
     state.running.add(number)
     state.finished, state.closed, state.stopped = False, False, None
+    if parent is None and state.definition and state.definition not in state.searched_as[-1:]:
+        state.searched_as.append(state.definition)
     state.tell(record, Change("issued", record))
 
 
@@ -234,6 +243,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
 
 _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
     "identified": _identified,
+    "defined": _defined,
     "started": _started,
     "issued": _issued,
     "stopped": _stopped,

@@ -124,6 +124,17 @@ class SweepFolder:
         except (OSError, ValueError) as error:
             raise DamagedSweep(f"{path}: cannot be read ({error}). {how_to_restore(self.path)}") from error
 
+    def entered(self, text: str) -> dict[str, Any]:
+        """A definition that the ledger has entered.
+
+        Raises:
+            DamagedSweep: it is none.
+        """
+        try:
+            return definition_in(text)
+        except ValueError as error:
+            raise DamagedSweep(f"{self.events.path}: holds no definition ({error}). Restore it from a copy.") from error
+
     def _altered(self, data: bytes, entered: str) -> str:
         what = first_difference(data.decode(errors="replace"), entered)
         return (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -172,9 +172,22 @@ def difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]
     ]
 
 
-def refused_changes(before: Sweep, after: Sweep) -> list[str]:
-    """Why `after` cannot continue what `before` began: what is searched differs, or fewer samples are asked for."""
-    lines = difference(before.what_is_searched(), after.what_is_searched())
+CHANGEABLE = (
+    "search",
+    "early_stopping",
+)  # how is searched, which may change if a user says so; what is searched may not
+
+
+def refused_changes(before: Sweep, after: Sweep, allowed: Collection[str] = ()) -> list[str]:
+    """Why `after` cannot continue what `before` began: what is searched differs, or fewer samples are asked for.
+
+    Keys of those that are CHANGEABLE, or what is above them, may be `allowed`.
+    """
+    lines = [
+        line
+        for line in difference(before.what_is_searched(), after.what_is_searched())
+        if not any(f"{line.partition(': ')[0]}.".startswith(f"{key}.") for key in allowed)
+    ]
     old, new = before.search.samples, after.search.samples
     if new is not None and (old is None or new < old):
         lines.append(f"search.samples: {old} -> {new} (only more can be asked for)")

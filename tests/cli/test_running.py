@@ -82,6 +82,36 @@ def test_running_it_again_says_that_it_is_done_and_prints_it_again(done: tuple[P
     assert (folder / "runs/tiny/ledger/events.jsonl").read_bytes() == before
 
 
+def test_how_is_searched_may_change_where_that_is_allowed_and_the_comparison_knows_it(
+    gensweep: Command, scripted: Callable[[Script], Scripted]
+) -> None:
+    scripted(completes)
+    asked = ("run", "space.yaml", "name=changed", "--in-process")
+    assert gensweep(*asked).code == 0
+    more = (*asked, "search.samples=4", "search.seed=9", "search.sampler=tpe")
+    refused = gensweep(*more)
+    assert refused.code == 2
+    said = re.search(r"or search on in the new way: (--allow-changed) (\S+)", refused.err)
+    assert said is not None, refused.err
+    assert gensweep(*more, "--allow-changed", "search.seed").code == 2  # the sampler is not allowed
+    ended = gensweep(*more, *said.groups())
+    assert ended.code == 0, ended.err
+    shown = gensweep("compare", "changed", "-f", "markdown")
+    assert "no random draws" in shown.out
+    back = gensweep(
+        "run", "space.yaml", "name=changed", "--in-process", "search.samples=5", "--allow-changed", "search"
+    )
+    assert back.code == 0, back.err
+    assert "no random draws" in gensweep("compare", "changed", "-f", "markdown").out  # some were not
+
+
+@pytest.mark.parametrize("keys", ["trial.seed", "objective", "search.seed,compare", "", "name"])
+def test_what_is_searched_cannot_be_allowed_to_change(gensweep: Command, keys: str) -> None:
+    refused = gensweep("run", "space.yaml", "--in-process", "--allow-changed", keys)
+    assert refused.code == 2
+    assert "cannot be allowed" in refused.err
+
+
 def test_the_option_for_mlflow_is_repeated_where_it_was_given(gensweep: Command, scripted: Callable[[Script], Scripted],
                                                               store: str, monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     scripted(completes)
