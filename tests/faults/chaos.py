@@ -244,10 +244,10 @@ def mounted(place: Path) -> Path | None:
     return place if done else None
 
 
-def table(told: Told, found: Outcome, alone: Outcome) -> str:
-    """What was done and what came of it, in Markdown."""
+def figures(told: Told, found: Outcome, alone: Outcome) -> dict[str, str]:
+    """What was done and what came of it."""
     doubled = sum(n - 1 for n in found.pairs.values())
-    rows = {
+    return {
         "faults": ", ".join(f"{n} x {name}" for name, n in told.faults.items()),
         "starts, with their exit codes": ", ".join(f"{n} x {code}" for code, n in sorted(told.codes.items())),
         "seconds": f"{told.seconds:.0f}",
@@ -259,7 +259,6 @@ def table(told: Told, found: Outcome, alone: Outcome) -> str:
         f"{sum(n - 1 for n in found.points.values())}",
         "processes left after 10 s": str(len(told.left)),
     }
-    return "\n".join(["| what | figures |", "|---|---|", *(f"| {what} | {said} |" for what, said in rows.items())])
 
 
 def lived(place: Path, database: Path | None = None) -> tuple[Told, Outcome, Outcome]:
@@ -292,7 +291,8 @@ def lived(place: Path, database: Path | None = None) -> tuple[Told, Outcome, Out
 
 def main() -> None:
     """The command."""
-    print(table(*lived(Path(sys.argv[1]))))
+    lines = [f"| {what} | {said} |" for what, said in figures(*lived(Path(sys.argv[1]))).items()]
+    print("\n".join(["| what | figures |", "|---|---|", *lines]))
 
 
 if __name__ == "__main__":

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.faults.chaos import EPOCHS, TRIALS, lived, table
+from tests.faults.chaos import EPOCHS, TRIALS, figures, lived
 
 pytestmark = pytest.mark.slow  # some twenty starts of Ray: ten minutes
 
 
-def test_a_sweep_that_is_never_left_alone_ends_as_one_that_is(tmp_path: Path, empty_database: Path) -> None:
+def test_a_sweep_that_is_never_left_alone_ends_as_one_that_is(
+    tmp_path: Path, empty_database: Path, record_property: Callable[[str, object], None]
+) -> None:
     told, found, alone = lived(tmp_path / "chaos", empty_database)
-    print(table(told, found, alone))
+    for what, said in figures(told, found, alone).items():
+        record_property(what, said)
+        print(f"{what}: {said}")
     every = Counter((number, epoch) for number in range(TRIALS) for epoch in range(1, EPOCHS + 1))
     assert found.pairs == alone.pairs == every
     assert found.results == alone.results

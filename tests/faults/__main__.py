@@ -1,0 +1,163 @@
+"""Every fault, the tests that bring it about with real processes and files, and what they measured.
+
+    python -m tests.faults              those of `make test`, then the table of all on stdout
+    python -m tests.faults --slow       the long ones too; the table in tests/faults/FAULTS.md is written by this
+
+A row passes if every test of it does. What a test measured (exit codes, epochs trained twice, processes left) it records with
+pytest's `record_property`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).parents[2]
+TABLE = Path(__file__).with_name("FAULTS.md")
+ROWS: Mapping[str, tuple[str, ...]] = {
+    "a worker is killed": (
+        "executors/test_contract.py::test_a_killed_worker_is_told_once_and_its_trial_goes_on",
+        "orchestration/test_driver.py::test_a_lost_worker_is_retried_from_its_folder_a_few_times_and_then_counts_as_failed",
+        "orchestration/test_driver.py::test_losses_between_which_a_trial_goes_on_do_not_end_it",
+    ),
+    "the driver is killed, ten times at random": (
+        "orchestration/test_killed_driver.py", "ledger/test_kill.py", "orchestration/test_survival_stopping.py",
+        "orchestration/test_confirmed_sweeps.py::test_a_kill_in_the_middle_of_the_confirmation_changes_no_byte_of_the_verdict",
+    ),
+    "a raylet, Ray's control store, the driver or its parent is killed": (
+        "faults/test_every_moment.py::test_whatever_of_it_is_killed_it_is_resumable", "test_parent.py",
+    ),
+    "every few seconds something else is killed, and the disk fills up": ("faults/test_chaos.py",),
+    "Ray cannot start, or hangs while it does": (
+        "executors/test_local_ray.py::test_what_keeps_ray_from_starting_is_one_line_with_the_cure",
+        "executors/test_local_ray.py::test_a_start_that_hangs_is_given_up",
+        "cli/test_processes.py::test_nothing_is_left_behind_where_ray_cannot_run_it",
+    ),
+    "MLflow's server is killed, answers late or not at all": (
+        "tracking/test_background.py", "tracking/test_killed_writer.py",
+        "tracking/test_store.py::test_a_server_that_never_answers_is_noticed_soon",
+    ),
+    "an answer of MLflow's server is lost": ("tracking/test_projection.py", "tracking/test_runs.py"),
+    "PostgreSQL is killed": ("deploy/test_tracking_stack.py",),
+    "the disk is full": (
+        "ledger/test_disk_full.py", "test_drive.py::test_a_full_disk_under_the_ledger_is_a_stop_with_what_to_do",
+        "orchestration/test_driver.py::test_what_a_person_must_mend_stops_the_sweep_and_fails_no_trial",
+        "orchestration/test_room.py",
+    ),
+    "a checkpoint is torn, or all are": ("ledger/test_trial_folder.py",),
+    "any other file is torn, flipped, gone, or a folder": (
+        "fuzz/test_torn.py", "cli/test_doctoring.py", "ledger/test_events.py", "ledger/test_remains.py",
+    ),
+    "a loss that is not finite": (
+        "orchestration/test_driver.py::test_a_divergence_between_evaluations_costs_what_it_cost",
+    ),
+    "the memory does not suffice, the accelerator fails, the process crashes": (
+        "test_faults.py", "cli/test_short_of_memory.py", "executors/test_worker_loss.py",
+        "orchestration/test_driver.py::test_each_fault_is_tried_again_as_often_as_it_may_help",
+        "orchestration/test_driver.py::test_faults_of_several_kinds_are_counted_each",
+    ),
+    "an error in the code": (
+        "orchestration/test_driver.py::test_an_error_in_the_code_is_not_retried_and_the_same_one_thrice_ends_the_sweep",
+        "orchestration/test_driver.py::test_errors_are_the_same_by_their_kind_and_place_whatever_they_say",
+        "test_drive.py::test_what_failed_is_taken_up_again_and_then_counts_as_if_it_never_had",
+    ),
+    "a search space that is wrong": ("contracts/test_refusals.py",),
+    "another definition, another schema or other versions at a resume": (
+        "cli/test_running.py::test_how_is_searched_may_change_where_that_is_allowed_and_the_comparison_knows_it",
+        "cli/test_running.py::test_what_is_searched_cannot_be_allowed_to_change", "test_campaign.py",
+    ),
+    "two drivers at once": ("ledger/test_lease.py",),
+    "clocks that go back or differ": ("ledger/test_clock.py",),
+    "signals at every moment, once and twice": (
+        "test_stopping.py", "faults/test_every_moment.py::test_before_the_first_trial_a_signal_leaves_nothing",
+        "faults/test_every_moment.py::test_from_the_first_trial_to_the_last_word_a_signal_stops_it_resumably",
+        "cli/test_processes.py::test_ctrl_c_is_exit_130_wherever_it_comes", "orchestration/test_survival.py",
+    ),
+    "resources that no node has": ("executors/test_resources.py",),
+    "a trial that hangs": ("executors/test_worker_loss.py::test_a_hang_says_how_long_and_where",),
+    "the time budget is used up": ("orchestration/test_driver.py::test_a_time_budget_stops_resumably",),
+    "a death after the last trial": (
+        "test_drive.py::test_a_death_after_the_last_trial_is_made_up_for",
+        "test_drive.py::test_a_stop_while_the_report_is_written_is_no_success_and_the_next_start_writes_the_rest",
+    ),
+    "a copied sweep is resumed": ("tracking/test_identity.py",),
+    "a home, a folder for temporary files or a path that cannot serve": (
+        "cli/test_odd_places.py", "executors/test_private_folder.py",
+    ),
+    "simulated sweeps, with all of it at any step": ("simulation/test_simulation.py",),
+}  # fmt: skip
+
+
+@dataclass
+class Row:
+    """What came of the tests of one fault."""
+
+    outcomes: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+    measured: dict[str, str] = field(default_factory=dict)
+
+    def cells(self) -> str:
+        """As cells of the table."""
+        outcomes = ", ".join(f"{n} {outcome}" for outcome, n in self.outcomes.items()) or "not run"
+        return f"{outcomes} | {self.seconds:.0f} s | {', '.join(f'{name}: {said}' for name, said in self.measured.items())}"
+
+
+def run(rows: Mapping[str, tuple[str, ...]], *, slow: bool) -> dict[str, Row]:
+    """Run the tests of every row, each once."""
+    wanted = list(dict.fromkeys(f"tests/{test}" for tests in rows.values() for test in tests))
+    with tempfile.TemporaryDirectory() as place:
+        report = Path(place) / "report.xml"
+        options = ["-q", "-p", "no:xdist", f"--junit-xml={report}", "-o", "junit_family=xunit1"]
+        subprocess.run(
+            [sys.executable, "-m", "pytest", *options, *([] if slow else ["-m", "not slow"]), *wanted],
+            cwd=ROOT,
+            check=False,
+        )
+        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
+    return {fault: _row(tests, cases) for fault, tests in rows.items()}
+
+
+def _row(tests: tuple[str, ...], cases: list[ElementTree.Element]) -> Row:
+    row = Row()
+    for case in cases:
+        place = f"{case.get('classname', '').removeprefix('tests.').replace('.', '/')}.py::{case.get('name', '')}"
+        if any(place == test or place.startswith((f"{test}::", f"{test}[")) for test in tests):
+            row.outcomes[_outcome(case)] += 1
+            row.seconds += float(case.get("time", 0))
+            row.measured |= dict(_measured(case))
+    return row
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    found = {child.tag for child in case}
+    return "failed" if found & {"failure", "error"} else "skipped" if "skipped" in found else "passed"
+
+
+def _measured(case: ElementTree.Element) -> Iterator[tuple[str, str]]:
+    for one in case.iter("property"):
+        yield one.get("name", ""), one.get("value", "")
+
+
+def main() -> int:
+    """The command; the exit code is 1 where a test fails or a row has none."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--slow", action="store_true", help="the long ones too, and write the table into FAULTS.md")
+    slow = parser.parse_args().slow
+    found = run(ROWS, slow=slow)
+    lines = ["| fault | tests | time | measured |", "|---|---|---|---|"]
+    text = "\n".join([*lines, *(f"| {fault} | {row.cells()} |" for fault, row in found.items())])
+    print(text)
+    if slow:
+        TABLE.write_text(f"# Faults\n\nWritten by `python -m tests.faults --slow`.\n\n{text}\n")
+    return int(any(row.outcomes["failed"] or (slow and not row.outcomes["passed"]) for row in found.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
