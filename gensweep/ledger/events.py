@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,6 +77,7 @@ class EventLog:
         self._seq = self._size = 0
         self._certain = False  # whether _seq and _size are what the file holds
         self._known: _Reading | None = None  # what was read last, until the first append
+        self._mark: _Scan | None = None  # up to where that was, without the events
         self._mutex = threading.Lock()
 
     def read(self) -> list[Event]:
@@ -86,6 +87,15 @@ class EventLog:
             DamagedSweep: naming the file, the line and the cure.
         """
         return self._scan().events
+
+    def read_after(self, seq: int) -> list[Event]:
+        """The events after that one: from where the log was read up to, if it was up to there.
+
+        Raises:
+            DamagedSweep: as `read` does.
+        """
+        grown = _grown_since(self.path, self._mark) if self._mark is not None and self._mark.seq == seq else None
+        return grown.events if grown is not None else self.read()[seq:]  # an event is a line
 
     def torn(self) -> str | None:
         """What lies after the last good line, which the next driver cuts off; None where nothing does.
@@ -112,13 +122,27 @@ class EventLog:
             self._lease = lease
             self._known = _Reading(scan, _identity(self.path))
 
-    def last(self) -> Event | None:
-        """The last event alone, from the end of the file; None where the last line is torn or there is none."""
-        try:
-            found = lines(self.path, max(0, os.stat(self.path).st_size - _LONGEST_END)).split(b"\n")
-        except FileNotFoundError:
-            return None
-        return _decode(found[-2])[0] if len(found) > 1 and not found[-1] else None
+    def last(self, besides: Collection[str] = ()) -> Event | None:
+        """The last event alone that is of no kind of `besides`, from the end of the file; None where there is none.
+
+        Where a line on the way to it is torn or damaged, there is none either.
+        """
+        length = _LONGEST_END
+        while True:
+            try:
+                start = max(0, os.stat(self.path).st_size - length)
+                found = lines(self.path, start).split(b"\n")
+            except FileNotFoundError:
+                return None
+            if found.pop():  # what has no end is torn
+                return None
+            for line in reversed(found[start > 0 :]):  # the first of them may be cut
+                event, _ = _decode(line)
+                if event is None or event.get("event") not in besides:
+                    return event
+            if not start:
+                return None
+            length *= 8
 
     def of_kind(self, kind: str) -> list[Event]:
         """The events of one kind that are whole, in order, without reading the others: for a kind of which there are few."""
@@ -192,6 +216,7 @@ class EventLog:
         if (known := self._as_known()) is None:
             known = self._read()
             self._known = known._replace(scan=replace(known.scan, events=list(known.scan.events)))
+            self._mark = replace(known.scan, events=[])
         scan, expected = known.scan, newest.seq if newest else 0
         if scan.seq < expected:
             raise self._lost(
@@ -244,7 +269,8 @@ class Follower:
         if self._known is not None and seen == self._seen:
             return News(ahead, is_first)
         before, self._seen = self._seen, None
-        grown = self._grown() if before and seen and seen[0] == before[0] else None
+        known = self._known if before and seen and seen[0] == before[0] else None
+        grown = _grown_since(self._log.path, known) if known is not None else None
         self._known = scan = grown or self._log._scan()
         # taken before the reading: what comes in between is found by the next call
         self._seen = seen
@@ -255,18 +281,16 @@ class Follower:
         """Read from the first line at the next call."""
         self._known = self._seen = self._ahead = None
 
-    def _grown(self) -> _Scan | None:
-        """What stands after the last line that was read; None where that line is gone."""
-        if (known := self._known) is None:
-            return None
-        try:
-            data = lines(self._log.path, known.size - len(known.last))
-        except FileNotFoundError:
-            return None
-        if not data.startswith(known.last):
-            return None
-        new = data[len(known.last) :]
-        return _parse(self._log.path, new, _Scan([], known.seq, known.generation, known.size, known.last))
+
+def _grown_since(path: Path, known: _Scan) -> _Scan | None:
+    """What stands after the last line that was read; None where that line is gone."""
+    try:
+        data = lines(path, known.size - len(known.last))
+    except FileNotFoundError:
+        return None
+    if not data.startswith(known.last):
+        return None
+    return _parse(path, data[len(known.last) :], _Scan([], known.seq, known.generation, known.size, known.last))
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

@@ -213,8 +213,7 @@ class SweepFolder:
         """
         _refuse_links(self.path)
         there = self._numbers()  # before the log: a driver enters a trial first, then makes its folder
-        events = self.events.read()
-        state = fold(events[known.seq :] if known else events, known)  # an event is a line
+        state = fold(self.events.read_after(known.seq) if known else self.events.read(), known)
         if unknown := sorted(there - state.trials.keys()):
             raise DamagedSweep(
                 f"{self.events.path}: does not know trial {unknown[0]}, whose folder is there: its last events were lost. "

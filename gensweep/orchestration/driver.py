@@ -232,8 +232,7 @@ def _half_entered(folder: SweepFolder) -> int | None:
 
     Nothing happened since but that a driver began or its end was noted, so that it is decided again just as it was.
     """
-    told = (event for event in reversed(folder.events.read()) if event["event"] not in ("started", "stopped"))
-    last = next(told, None)
+    last = folder.events.last(besides=("started", "stopped"))
     return last["number"] if last is not None and last["event"] == "reported" else None
 
 

@@ -39,7 +39,7 @@ early_stopping: none
 trial:
   dataset: {{name: digits}}
   seed: 0
-  network: {{name: mlp, hidden: [64]}}
+  network: {{name: mlp, hidden: [256, 256]}}
   latent_size: choice(2, 4, 8)
   family: {{one_of: [{{name: vae, beta: "loguniform(0.1, 1)"}}, {{name: wae, lambda: "loguniform(1, 10)"}}]}}
   training: {{epochs: {EPOCHS}, batch_size: 64, lr_schedule: counted}}
@@ -62,7 +62,7 @@ class Counted(LrSchedule):
         os.close(file)
         return 1.0
 '''
-BETWEEN = 30  # reports from one fault to the next
+BETWEEN = 15  # reports from one fault to the next
 DISK = 256 << 20  # bytes
 
 
@@ -133,6 +133,7 @@ class Chaos:
     def __init__(self, folder: Folder, server: Server, disk: Path | None) -> None:
         self.folder, self.server, self.disk, self.told = folder, server, disk, Told()
         self._turns = self._victims()
+        self._starting: threading.Timer | None = None  # MLflow's server
 
     def play(self) -> Told:
         began = time.monotonic()
@@ -152,6 +153,8 @@ class Chaos:
                 break
             if "Traceback" in err[0] or self.told.starts > TRIALS:
                 raise AssertionError(err[0])
+        if self._starting:
+            self._starting.join()
         self.told.seconds = time.monotonic() - began
         return self.told
 
@@ -174,12 +177,12 @@ class Chaos:
         return path.read_bytes().count(b'"reported"') if path.exists() else 0
 
     def _victims(self) -> Iterator[tuple[str, Callable[[subprocess.Popen[str]], bool]]]:
-        yield from (("a worker", self._kill("ray::Worker")), ("MLflow's server", self._stop_mlflow))
+        yield from (("a worker", self._kill("ray::")), ("MLflow's server", self._stop_mlflow))
         if self.disk:
             yield "the disk", self._fill
         while True:
             yield "the driver", self._kill_driver
-            yield "a worker", self._kill("ray::Worker")
+            yield "a worker", self._kill("ray::")
             yield "a raylet", self._kill("/raylet ")
             yield "MLflow's server", self._stop_mlflow
             yield "Ray's control store", self._kill("/gcs_server ")
@@ -197,9 +200,11 @@ class Chaos:
         return bool(found) and _killed(min(found))
 
     def _stop_mlflow(self, _: subprocess.Popen[str]) -> bool:
+        if self._starting:
+            self._starting.join()
         self.server.kill()
-        time.sleep(2)
-        self.server.start()
+        self._starting = threading.Timer(3, self.server.start)
+        self._starting.start()
         return True
 
     def _fill(self, _: subprocess.Popen[str]) -> bool:
@@ -257,7 +262,7 @@ def figures(told: Told, found: Outcome, alone: Outcome) -> dict[str, str]:
         "MLflow: runs, not FINISHED": f"{found.runs.total()}, {sum(n for (_, s), n in found.runs.items() if s != 'FINISHED')}",
         "points: missing, doubled": f"{len(alone.points.keys() - found.points.keys())}, "
         f"{sum(n - 1 for n in found.points.values())}",
-        "processes left after 10 s": str(len(told.left)),
+        "processes left after 10 s": ", ".join(told.left) or "0",
     }
 
 

@@ -385,3 +385,51 @@ def test_the_last_event_is_read_from_the_end(sweep: SweepFolder) -> None:
     with sweep.events.path.open("ab") as file:
         file.write(b'{"event": "to')
     assert sweep.events.last() is None
+
+
+def test_the_last_event_besides_some_kinds_is_found_however_far_back_it_is(sweep: SweepFolder) -> None:
+    assert (
+        sweep.events.last(besides=("started",)) is None or sweep.events.last(besides=("started",))["event"] != "started"
+    )
+    with sweep.hold():
+        sweep.events.append({"event": "issued", "number": 7, "filler": "x" * 100_000})
+        sweep.events.append_many([{"event": "started", "filler": "x" * 1000}] * 200)
+        found = sweep.events.last(besides=("started", "stopped"))
+        assert found is not None
+        assert (found["event"], found["number"]) == ("issued", 7)
+        last = sweep.events.last()
+        assert last is not None
+        assert last["event"] == "started"
+    with sweep.events.path.open("ab") as log:
+        log.write(b"torn")
+    assert sweep.events.last(besides=("started",)) is None
+
+
+def test_what_was_read_is_not_read_again(sweep: SweepFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    with sweep.hold():
+        sweep.events.append_many([{"event": "started"}] * 50)
+    read = SweepFolder.open(sweep.path)
+    before = read.events.read()
+    with sweep.hold():
+        sweep.events.append_many([{"event": "stopped"}] * 3)
+    decoded: list[bytes] = []
+    whole = module._decode
+    monkeypatch.setattr(module, "_decode", lambda line: decoded.append(line) or whole(line))  # type: ignore[func-returns-value]
+    assert [event["event"] for event in read.events.read_after(before[-1]["seq"])] == ["stopped"] * 3
+    assert len(decoded) == 3
+    assert len(read.events.read_after(before[-2]["seq"])) == 4  # from anywhere else: of all of it
+    assert len(decoded) > 50
+
+
+def test_a_log_that_was_replaced_is_read_anew(sweep: SweepFolder) -> None:
+    with sweep.hold():
+        sweep.events.append_many([{"event": "started"}] * 5)
+    read = SweepFolder.open(sweep.path)
+    seq = read.events.read()[-1]["seq"]
+    log = sweep.events.path
+    with sweep.hold():
+        sweep.events.append_many([{"event": "stopped"}] * 5)
+    whole = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(whole[: seq - 1]) + whole[seq - 1].replace(b"started", b"stirred"))
+    with pytest.raises(DamagedSweep):
+        read.events.read_after(seq)
