@@ -62,7 +62,7 @@ class Counted(LrSchedule):
         os.close(file)
         return 1.0
 '''
-BETWEEN = 15  # reports from one fault to the next
+BETWEEN = 25  # reports from one fault to the next
 DISK = 256 << 20  # bytes
 
 
