@@ -2,6 +2,7 @@
 
     python -m tests.faults              those of `make test`, then the table of all on stdout
     python -m tests.faults --slow       the long ones too; the table in tests/faults/FAULTS.md is written by this
+    python -m tests.faults --of A B     the same from reports of all tests: pytest --junit-xml=A -o junit_family=xunit1
 
 A row passes if every test of it does. What a test measured (exit codes, epochs trained twice, processes left) it records with
 pytest's `record_property`.
@@ -109,9 +110,9 @@ class Row:
         return f"{outcomes} | {self.seconds:.0f} s | {', '.join(f'{name}: {said}' for name, said in self.measured.items())}"
 
 
-def run(rows: Mapping[str, tuple[str, ...]], *, slow: bool) -> dict[str, Row]:
-    """Run the tests of every row, each once."""
-    wanted = list(dict.fromkeys(f"tests/{test}" for tests in rows.values() for test in tests))
+def run(*, slow: bool) -> list[ElementTree.Element]:
+    """Run the tests of every row, each once; what came of each."""
+    wanted = list(dict.fromkeys(f"tests/{test}" for tests in ROWS.values() for test in tests))
     with tempfile.TemporaryDirectory() as place:
         report = Path(place) / "report.xml"
         options = ["-q", "-p", "no:xdist", f"--junit-xml={report}", "-o", "junit_family=xunit1"]
@@ -120,8 +121,12 @@ def run(rows: Mapping[str, tuple[str, ...]], *, slow: bool) -> dict[str, Row]:
             cwd=ROOT,
             check=False,
         )
-        cases = list(ElementTree.parse(report).getroot().iter("testcase"))
-    return {fault: _row(tests, cases) for fault, tests in rows.items()}
+        return cases_of(report)
+
+
+def cases_of(report: Path) -> list[ElementTree.Element]:
+    """What came of each test of a report."""
+    return list(ElementTree.parse(report).getroot().iter("testcase"))
 
 
 def _row(tests: tuple[str, ...], cases: list[ElementTree.Element]) -> Row:
@@ -149,14 +154,17 @@ def main() -> int:
     """The command; the exit code is 1 where a test fails or a row has none."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--slow", action="store_true", help="the long ones too, and write the table into FAULTS.md")
-    slow = parser.parse_args().slow
-    found = run(ROWS, slow=slow)
+    parser.add_argument("--of", nargs="+", type=Path, help="instead of running them", metavar="REPORT.xml")
+    given = parser.parse_args()
+    cases = [case for report in given.of for case in cases_of(report)] if given.of else run(slow=given.slow)
+    found = {fault: _row(tests, cases) for fault, tests in ROWS.items()}
+    whole = given.slow or bool(given.of)
     lines = ["| fault | tests | time | measured |", "|---|---|---|---|"]
     text = "\n".join([*lines, *(f"| {fault} | {row.cells()} |" for fault, row in found.items())])
     print(text)
-    if slow:
+    if whole:
         TABLE.write_text(f"# Faults\n\nWritten by `python -m tests.faults --slow`.\n\n{text}\n")
-    return int(any(row.outcomes["failed"] or (slow and not row.outcomes["passed"]) for row in found.values()))
+    return int(any(row.outcomes["failed"] or (whole and not row.outcomes["passed"]) for row in found.values()))
 
 
 if __name__ == "__main__":
