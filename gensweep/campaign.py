@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from gensweep.configuration import Confirm
+from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
 from gensweep.drive import cut_short, drive, judged, leave
-from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Outcome, Stopped
+from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.led import led
-from gensweep.ledger import environment
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
 from gensweep.ledger.state import SweepState
@@ -30,18 +29,15 @@ from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
 from gensweep.spaces.sources import data_problems, unreadable
-from gensweep.spaces.sweep import CHANGEABLE, Sweep, difference, from_definition, refused_changes
+from gensweep.spaces.sweep import Sweep, difference
 from gensweep.stopping import Request, Stops, asked_by_signals
 from gensweep.terminal import say
-from gensweep.text import listed
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
-from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Verdict, judge
 
 _MAY_BE_LAST = ("ended", "finished", "stopped", "closed", "identified", "defined")  # of a sweep that is done
-_LONGEST_COUNT = 9  # digits
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def _conducted(
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
-    _refuse_another(sweep, path, allowed)
+    refuse_another(sweep, path, allowed)
     found = SweepFolder.found(path.resolve())
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
     if found:
@@ -109,7 +105,7 @@ def _conducted(
             f"gensweep resume {sweep.name} --samples N"
         )
         return _again(found, uri, told, stops)
-    _refuse_another_schema(state, path)
+    refuse_another_schema(state, path)
     _refuse_unwritable(path)
     _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
@@ -135,57 +131,6 @@ def is_done(path: Path, sweep: Sweep) -> bool:
     if last is not None and last["event"] not in _MAY_BE_LAST:
         return False  # without reading all of a long log
     return Mind(sweep, issue).is_done(folder.state())
-
-
-def continued(folder: SweepFolder, samples: str | None = None, confirm: Confirm | None = None) -> Sweep:
-    """The sweep of a folder, with more `samples` for each arm (40, or +8), or more that is confirmed, where they are given.
-
-    Raises:
-        ConfigError: that is less than it has, or its definition cannot be read.
-        DamagedSweep: it is the definition of a sweep of another name, whose folder another command would write.
-    """
-    sweep = from_definition(folder.definition)
-    if sweep.name != folder.path.name:
-        raise DamagedSweep(
-            f"{folder.path / 'sweep.yaml'}: is the definition of '{sweep.name}', and stands in the folder of "
-            f"'{folder.path.name}'. Give the folder that name."
-        )
-    if confirm is not None:
-        changed = from_definition({**folder.definition, "confirm": confirm.dump()})
-        if lines := refused_changes(sweep, changed):
-            raise ConfigError(f"{folder.name}: " + "; ".join(lines))
-        return changed
-    if samples is None:
-        return sweep
-    asked = _asked(samples, now := sweep.search.samples)
-    if now is None or asked < now:
-        has = f"{now} for each arm" if now else "no limit"
-        raise ConfigError(f"--samples {samples}: {folder.name} has {has}, and only more can be asked for.")
-    return from_definition({**folder.definition, "search": {**sweep.definition()["search"], "samples": asked}})
-
-
-def _asked(samples: str, now: int | None) -> int:
-    """`40` is how many there shall be, `+8` how many more."""
-    if not samples.removeprefix("+").isdecimal() or len(samples) > _LONGEST_COUNT:
-        raise ConfigError(f"--samples {samples}: is no number of trials for each arm. Write 40, or +8 for 8 more.")
-    return int(samples) + (now or 0 if samples.startswith("+") else 0)
-
-
-def failed(folder: SweepFolder, said: str) -> list[int]:
-    """The trials that `said` names to be tried again: `all` that failed, or numbers as in 3,7.
-
-    Raises:
-        ConfigError: one of them is none that failed, or none did.
-    """
-    numbers = [n for n, record in folder.state().trials.items() if record.outcome is Outcome.FAILED]
-    known = f"Failed: {', '.join(map(str, numbers))}" if numbers else "None failed"
-    if said.strip() == "all" and numbers:
-        return numbers
-    words = [word.strip() for word in said.split(",")]
-    asked = [int(word) if word.isdecimal() else -1 for word in words]
-    if wrong := [word for word, number in zip(words, asked, strict=True) if number not in numbers]:
-        raise ConfigError(f"--retry-failed {said}: {folder.name} has no trial {wrong[0]} that failed. {known}.")
-    return sorted(set(asked))
 
 
 def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
@@ -272,59 +217,6 @@ def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
         raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
 
 
-def changeable(said: str) -> list[str]:
-    """The keys that `--allow-changed` names, as in `search.seed,early_stopping`.
-
-    Raises:
-        ConfigError: one of them is of what is searched, which no sweep may change.
-    """
-    keys = [key.strip() for key in said.split(",")]
-    if wrong := [key for key in keys if key.partition(".")[0] not in CHANGEABLE]:
-        raise ConfigError(
-            f"--allow-changed {said}: {wrong[0] or 'nothing'} cannot be allowed, because trials before and after would not be of "
-            f"one sweep. Allowed are {listed(CHANGEABLE)}, and keys below them; for all else give the sweep another name "
-            "(name=...), and compare both."
-        )
-    return keys
-
-
-def _refuse_another(sweep: Sweep, path: Path, allowed: Collection[str]) -> None:
-    """See to it that a folder which has issued a trial is that of this sweep, but for what is `allowed` to differ.
-
-    Raises:
-        ConfigError: it holds another one of this name; with the difference.
-    """
-    if (folder := SweepFolder.found(path)) is None or not folder.is_begun():
-        return
-    if lines := refused_changes(from_definition(folder.definition), sweep, allowed):
-        keys = [line.partition(": ")[0] for line in lines]
-        how = (
-            f", or search on in the new way: --allow-changed {','.join(keys)}"
-            if all(key.partition(".")[0] in CHANGEABLE and key != "search.samples" for key in keys)
-            else ""
-        )
-        raise ConfigError(
-            f"{path} holds a sweep of this name with another definition:\n  "
-            + "\n  ".join(lines)
-            + f"\nGive this one another name (name=...), move {path} away, or go on with the old one as it is: gensweep "
-            f"resume {sweep.name}{how}"
-        )
-
-
-def _refuse_another_schema(state: SweepState, path: Path) -> None:
-    """Raise where the trials that are there would have other numbers today; say where only a library is another one."""
-    if state.trials and state.trial_schema not in (None, TRIAL_SCHEMA):
-        raise ConfigError(
-            f"{path}: its trials are of schema {state.trial_schema}, and this gensweep trains those of schema {TRIAL_SCHEMA}: "
-            "the same configuration gives other numbers, which cannot be compared. Go on with the gensweep that began it, or "
-            "begin anew under another name (name=...)."
-        )
-    if changed := environment.changes(state.versions, environment.versions()):
-        say(
-            f"{path.name} goes on with other versions: {', '.join(changed)}. Its numbers may differ in their last digits."
-        )
-
-
 def _refuse_unwritable(path: Path) -> None:
     if reason := unwritable(path):
         raise CannotRun(f"{reason}, so {path} cannot be made. Make it writable or name another folder with --runs.")
@@ -339,7 +231,7 @@ def _bring_level(
     folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object], allowed: Collection[str]
 ) -> None:
     """Give a folder that this process holds the sweep's definition."""
-    _refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it
+    refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it
     _say_if(folder.settle())
     if not difference(folder.definition, sweep.definition()):
         return

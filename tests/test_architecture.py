@@ -18,7 +18,7 @@ ROOT = Path(gensweep.__file__).parent
 FLOORS = {
     "__main__": 16, "parent": 15,
     "cli": 14, "api": 14, "benchmarks": 14,
-    "campaign": 13, "drive": 12,
+    "campaign": 13, "drive": 12, "changes": 12,
     "verdict": 11,
     "report": 10,
     "orchestration": 9, "evaluation": 9, "studies": 9,

@@ -20,7 +20,8 @@ import pytest
 import torch
 
 from gensweep import campaign, drive
-from gensweep.campaign import Where, conduct, continued, is_done, synchronise
+from gensweep.campaign import Where, conduct, is_done, synchronise
+from gensweep.changes import continued
 from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.executors.base import Work

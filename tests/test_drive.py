@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,9 @@ from typing import Any
 import pytest
 
 from gensweep import campaign, drive
-from gensweep.campaign import Where, conduct, failed
-from gensweep.errors import ConfigError, Interrupted, Outcome, Stopped
+from gensweep.campaign import Where, conduct
+from gensweep.changes import failed
+from gensweep.errors import Interrupted, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.ledger.stop_request import ask
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -244,29 +244,3 @@ def test_what_failed_is_taken_up_again_and_then_counts_as_if_it_never_had(
     assert again.closed
     assert again.arms == found.state.arms
     assert [arm.n_live for arm in again.arms.values()] == [0, 0]
-
-
-@pytest.mark.parametrize(
-    ("asked", "told"),
-    [
-        ("0", "trial 0 that failed. Failed: 1"),
-        ("1,x", "trial x"),
-        ("", "trial "),
-        ("1,9", "trial 9"),
-        ("-1", "trial -1"),
-    ],
-)
-def test_only_what_failed_can_be_tried_again(
-    where: Where, follow: Callable[[Script], None], asked: str, told: str
-) -> None:
-    follow(lambda job, work: iter([Failure(1, "no", "") if job.number == 1 else said(job, 1.0)]))
-    folder = conduct(small(), where).folder
-    with pytest.raises(ConfigError, match=re.escape(told)):
-        failed(folder, asked)
-
-
-def test_where_nothing_failed_nothing_can_be_tried_again(where: Where, follow: Callable[[Script], None]) -> None:
-    follow(completes)
-    folder = conduct(small(), where).folder
-    with pytest.raises(ConfigError, match="None failed"):
-        failed(folder, "all")

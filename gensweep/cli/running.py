@@ -69,7 +69,8 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
 
     sweep = load_and_check(file, overrides or [])
     trust_as_said(sweep)
-    from gensweep.campaign import Where, changeable
+    from gensweep.campaign import Where
+    from gensweep.changes import changeable
 
     allowed = changeable(allow_changed) if allow_changed is not None else []
     _conduct(sweep, Where(runs, address, tracking_uri, in_process), allowed=allowed)
@@ -111,7 +112,8 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
-    from gensweep.campaign import Where, continued, failed
+    from gensweep.campaign import Where
+    from gensweep.changes import continued, failed
 
     sweep, retry = continued(folder, samples), failed(folder, retry_failed) if retry_failed is not None else []
     _conduct(sweep, Where(runs, address, tracking_uri, in_process), retry)
@@ -141,7 +143,8 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
-    from gensweep.campaign import Where, continued
+    from gensweep.campaign import Where
+    from gensweep.changes import continued
     from gensweep.configuration import Confirm
 
     asked = Confirm(top=top, seeds=seeds)
