@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,9 +49,10 @@ class SweepState:
         """The trials that still have to train, by number."""
         return [self.trials[number] for number in sorted(self.trials) if self.trials[number].is_live]
 
-    def waiting(self) -> TrialRecord | None:
-        """The first trial that has to go on and that nobody trains; None where there is none."""
-        return min(self._unplaced.values(), key=lambda record: record.number, default=None)
+    def waiting(self, resting: Container[int] = ()) -> TrialRecord | None:
+        """The first trial that has to go on, that nobody trains and that is none of the `resting`; None where there is none."""
+        able = (record for number, record in self._unplaced.items() if number not in resting)
+        return min(able, key=lambda record: record.number, default=None)
 
     def history(self, arm: str) -> History:
         """What came of an arm's search; an empty one before its first trial."""

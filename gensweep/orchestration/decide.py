@@ -38,7 +38,9 @@ Issue = Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A place is free for a trial."""
+    """A place is free for a trial, but for none of the `resting`."""
+
+    resting: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Mind:
         """The events that follow from what was said, in order. Nothing is changed."""
         match said:
             case Wanted():
-                return self._wanted(state)
+                return self._wanted(state, said.resting)
             case Entered():
                 return self._judged(state, state.trials[said.number])
             case Lost():
@@ -107,8 +109,8 @@ class Mind:
         last = state.errors[-SAME_ERRORS:]
         return last[0] if len(last) == SAME_ERRORS and len(set(last)) == 1 else None
 
-    def _wanted(self, state: SweepState) -> list[Event]:
-        if (record := state.waiting()) is not None:
+    def _wanted(self, state: SweepState, resting: frozenset[int]) -> list[Event]:
+        if (record := state.waiting(resting)) is not None:
             return [{"event": "continued", "number": record.number}]
         if (confirmation := self._unconfirmed(state)) is not None:
             return [self._confirming(state, *confirmation)]

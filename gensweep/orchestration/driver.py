@@ -24,6 +24,8 @@ from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trial import Failure, Job, Report, trial_key
 
+RESTS = (0.0, 5.0, 30.0)  # seconds before a trial is tried again, after its first, its second and any further fault
+
 
 class Driver:
     """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial.
@@ -45,6 +47,7 @@ class Driver:
         self._refuse_strange_trials()
         self._half_entered = _half_entered(folder)
         self.stop_reason, self.stop_code = "", 0
+        self._rests: dict[int, float] = {}  # until when a trial is not tried again
         self._began = time.monotonic()
         self._generation = folder.generation()
 
@@ -129,7 +132,9 @@ class Driver:
         """The next trial to run: one that was left unfinished, else a new one; None when there is none now."""
         if self.is_stopping:
             return None
-        events = self._hear(Wanted())
+        now = time.monotonic()
+        self._rests = {number: until for number, until in self._rests.items() if until > now}
+        events = self._hear(Wanted(frozenset(self._rests)))
         return self._job(self.state.trials[events[0]["number"]]) if events else None
 
     def take(self, said: Report | Failure) -> bool:
@@ -138,7 +143,7 @@ class Driver:
             self._write_down(said.number, said.details)
         self._hear(said)
         if isinstance(said, Failure) and said.fault is not None:
-            self._stop_for(said.fault, said.reason)
+            self._after_a_fault(said.number, said.fault, said.reason)
         if (error := self.mind.same_error(self.state)) is not None:
             self.request_stop(f"the same error in {len(self.state.errors)} trials in a row ({error})", 1)
         return said.number not in self.state.running or self.is_stopping
@@ -149,7 +154,7 @@ class Driver:
             return
         line, _, details = reason.partition("\n")
         self._hear(Lost(number, line, fault))
-        self._stop_for(fault, line)
+        self._after_a_fault(number, fault, line)
         if details:
             self._write_down(number, reason)
 
@@ -158,10 +163,15 @@ class Driver:
         with suppress(OSError):
             self.folder.trial_of(self.state.trials[number]).write_file("error.txt", details.encode())
 
-    def _stop_for(self, fault: Fault, reason: str) -> None:
-        """A fault that a person must mend stops the sweep: its trials stay as they are, and no other one runs into it."""
+    def _after_a_fault(self, number: int, fault: Fault, reason: str) -> None:
+        """One that a person must mend stops the sweep: its trials stay as they are, and no other one runs into it.
+
+        After any other the trial rests before it is tried again, the longer the more of them there were without a report.
+        """
         if fault.stops is not None:
             self.request_stop(f"{fault.value}: {reason}", fault.stops)
+        n = self.state.trials[number].losses
+        self._rests[number] = time.monotonic() + RESTS[max(1, min(n, len(RESTS))) - 1]
 
     def _hear(self, said: Said) -> list[Event]:
         """What follows from `said`, entered: all of it is durable, or the driver ends with the error."""

@@ -15,6 +15,7 @@ from gensweep.faults import Fault
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import fold
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.orchestration import driver as module
 from gensweep.orchestration.decide import Lost, Mind, Wanted, trial_seed
 from gensweep.orchestration.driver import Driver
 from gensweep.spaces.sweep import Sweep, from_definition
@@ -36,6 +37,12 @@ def sweep(search: dict[str, Any] | None = None, trial: dict[str, Any] | None = N
             **(trial or {}),
         },
     })  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _no_rests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "rests" not in request.node.name:
+        monkeypatch.setattr(module, "RESTS", (0.0,))
 
 
 def start(path: Path, of: Sweep, changes: list[TrialRecord] | None = None) -> Driver:
@@ -237,6 +244,35 @@ def test_each_fault_is_tried_again_as_often_as_it_may_help(tmp_path: Path, fault
     record = driver.state.trials[job.number]
     assert (record.outcome, record.fault) == (Outcome.FAILED, fault.name)
     assert not driver.stop_reason
+
+
+def test_a_trial_rests_the_longer_the_more_often_the_machine_took_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    driver = start(tmp_path / "rests", sweep({"samples": 1}))
+    first, second = driver.next(), driver.next()
+    assert first is not None
+    assert second is not None
+    for rest in module.RESTS[:2]:
+        driver.lost(first.number, "gone")
+        if rest:
+            now[0] += rest - 0.1
+            assert driver.next() is None
+            now[0] += 0.2
+        again = driver.next()
+        assert again is not None
+        assert again.number == first.number
+    assert driver.take(report(first, 1, 1.0)) is False
+    driver.lost(first.number, "gone")  # after a report it counts anew
+    again = driver.next()
+    assert again is not None
+    assert again.number == first.number
+    driver.lost(first.number, "gone")
+    die(driver)
+    successor = start(tmp_path / "rests", sweep({"samples": 1})).next()  # which knows nothing of rests
+    assert successor is not None
 
 
 def test_faults_of_several_kinds_are_counted_each(tmp_path: Path) -> None:
