@@ -40,6 +40,7 @@ def test_in_this_process_nobody_else_is_asked() -> None:
 @pytest.fixture(scope="module")
 def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayTune]:
     """A driver on the head of a cluster that has another node."""
+    from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
     from ray.cluster_utils import Cluster  # not before gensweep.executors, which says how Ray is imported
 
     token = [
@@ -50,6 +51,7 @@ def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayTune]:
         "--generate",
     ]  # `ray start` wants to find one
     subprocess.run(token, check=True, stdout=subprocess.DEVNULL)
+    AuthenticationTokenLoader.instance().reset_cache()  # this process may have had a Ray with another token
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     nodes.add_node(num_cpus=1)
     joined = RayCluster(nodes.address, Resources())
