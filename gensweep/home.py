@@ -5,6 +5,7 @@ In a container a process may run under a number that has no name and no home, or
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import stat
@@ -64,7 +65,8 @@ def cache_folder() -> Path:
 def _own_temporary(name: str) -> Path:
     """The same folder for all processes of this user; another one for this process where somebody else took the name."""
     folder = Path(tempfile.gettempdir()) / name
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # a file, or a link that leads nowhere
+        folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
     return folder if is_ours else _of_this_process()

@@ -34,6 +34,8 @@ def text_of(file: Path) -> str:
         raise UnreadableError(f"is a folder. Name a file in it, as in {file / inside}")
     if not file.exists():
         raise UnreadableError(_missing(file))
+    if file.is_fifo() and not str(file).startswith("/dev/"):  # as of `<(...)`; any other may never be written to
+        raise UnreadableError("is a pipe, and no file")
     try:
         with file.open("rb") as opened:
             data = opened.read(_LARGEST + 1)

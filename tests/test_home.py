@@ -65,7 +65,7 @@ def test_a_cache_that_is_there_is_read_where_it_cannot_be_written(
     assert cache_folder() == tmp_path / ".cache" / "gensweep"
 
 
-@pytest.mark.parametrize("planted", ["open to all", "a link", "another's"])
+@pytest.mark.parametrize("planted", ["open to all", "a link", "a link to nowhere", "a file", "another's"])
 def test_a_folder_that_somebody_else_prepared_is_not_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
 ) -> None:
@@ -74,6 +74,10 @@ def test_a_folder_that_somebody_else_prepared_is_not_used(
     if planted == "a link":
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         name.symlink_to(tmp_path / "elsewhere")
+    elif planted == "a link to nowhere":
+        name.symlink_to(tmp_path / "nowhere")
+    elif planted == "a file":
+        name.touch()
     else:
         name.mkdir(mode=0o700)
     if planted == "open to all":

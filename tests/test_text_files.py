@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,18 @@ def test_a_file_larger_than_any_search_space_is_not_read(here: Path) -> None:
     with (here / "sparse.yaml").open("wb") as file:
         file.truncate(2**40)
     assert "larger than 1 MiB" in told("sparse.yaml")
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(here: Path) -> None:
+    os.mkfifo(here / "pipe.yaml")
+    assert "is a pipe, and no file" in told("pipe.yaml")
+
+
+def test_what_a_shell_puts_in_place_of_a_file_is_read(here: Path) -> None:
+    read, write = os.pipe()
+    os.write(write, b"name: a\n")
+    os.close(write)
+    try:
+        assert read_file(Path(f"/dev/fd/{read}"))["name"] == "a"
+    finally:
+        os.close(read)

@@ -9,7 +9,8 @@ from typing import Any
 
 from gensweep.comparison.collect import TEST, Trials
 from gensweep.comparison.columns import flatten
-from gensweep.errors import ConfigError
+from gensweep.errors import ConfigError, DamagedSweep
+from gensweep.ledger.foreign import document, json_of
 
 _MEANS = ("dataset", "network", "training.epochs")
 
@@ -117,12 +118,12 @@ def _short(value: Any) -> str:
 
 
 def _content(folder: Path, metric: str) -> dict[str, Any]:
-    """The protocol as the trial saved it, flat; empty if the file is gone."""
+    """The protocol as the trial saved it, flat; empty if the file is gone, or holds none."""
     try:
-        found = json.loads((folder / "protocol.json").read_bytes())[metric]
-    except (OSError, ValueError, KeyError):
+        found = json_of(document(folder / "protocol.json"))[metric]
+    except (OSError, ValueError, LookupError, TypeError, DamagedSweep):
         return {}
-    return {path: value for path, value in flatten(found).items() if path != "hash"}
+    return {path: value for path, value in flatten(found).items() if path != "hash"} if isinstance(found, dict) else {}
 
 
 def _differences(contents: Mapping[str, Mapping[str, Any]]) -> list[str]:

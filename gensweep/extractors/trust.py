@@ -7,6 +7,7 @@ A sweep's folder may be a stranger's, and so may what it says of trust. Only a s
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -17,7 +18,8 @@ from gensweep.errors import ConfigError
 from gensweep.home import cache_folder
 
 VARIABLE = "GENSWEEP_TRUSTED"
-_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_REMEMBERED = re.compile(rf"^({_DIGEST.pattern})  ", re.MULTILINE)  # a path, which follows, may look like one too
 
 
 def trust(file: Path) -> None:
@@ -27,13 +29,15 @@ def trust(file: Path) -> None:
         ConfigError: it cannot be read.
     """
     try:
+        if file.expanduser().is_fifo():  # nobody may ever write to it
+            raise OSError(errno.EINVAL, "it is a pipe")
         with file.expanduser().open("rb") as data:
             digest = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}), so that it cannot be trusted.") from error
     if digest in trusted():
         return
-    os.environ[VARIABLE] = ",".join(sorted({*_DIGEST.findall(os.environ.get(VARIABLE, "")), digest}))
+    os.environ[VARIABLE] = ",".join(sorted({*_said(), digest}))
     try:
         _memory().parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(_memory(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as memory:
@@ -44,7 +48,11 @@ def trust(file: Path) -> None:
 
 def trusted() -> set[str]:
     """The SHA-256 of every file that is trusted."""
-    return {*_DIGEST.findall(os.environ.get(VARIABLE, "")), *_DIGEST.findall(_remembered())}
+    return {*_said(), *_REMEMBERED.findall(_remembered())}
+
+
+def _said() -> set[str]:
+    return {word for word in os.environ.get(VARIABLE, "").split(",") if _DIGEST.fullmatch(word)}
 
 
 def _memory() -> Path:

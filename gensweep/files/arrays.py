@@ -178,6 +178,8 @@ def _inferred(array: Any) -> Bounds | None:
 
 
 def _opened(file: Path, key: str | None) -> Any:
+    if file.exists() and not file.is_file() and not file.is_dir():
+        raise ConfigError(f"{file}: is a pipe or a device, and no file.")
     try:
         if file.suffix == ".npz":
             with np.load(file, allow_pickle=False) as arrays:

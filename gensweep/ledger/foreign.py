@@ -57,7 +57,7 @@ def lines(path: Path, start: int = 0) -> bytes:
     """The content of a file of lines, from the byte `start` on.
 
     Raises:
-        DamagedSweep: a link, no file, or a line longer than any that gensweep writes.
+        DamagedSweep: a link, no file, a line longer than any that gensweep writes, or a hole.
         OSError: as it came, FileNotFoundError among them.
     """
     parts = []
@@ -69,6 +69,12 @@ def lines(path: Path, start: int = 0) -> bytes:
                 raise DamagedSweep(
                     f"{path}: holds a line of more than {LONGEST_LINE >> 20} MiB, which gensweep never wrote. Nothing was "
                     "changed. Restore the file from a copy."
+                )
+            if (
+                len(part) == LONGEST_LINE and part.count(0) > LONGEST_LINE // 2
+            ):  # a hole: it may be larger than any memory
+                raise DamagedSweep(
+                    f"{path}: holds megabytes of nothing, which gensweep never wrote. Restore it from a copy."
                 )
     return b"".join(parts)
 

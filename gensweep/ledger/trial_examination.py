@@ -30,6 +30,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder, lines_of, read_rows
 
+_LARGEST_PICTURE = 2**28  # bytes
 _PNG = b"\x89PNG\r\n\x1a\n"
 _HAVE_A_BEST = (Outcome.COMPLETED, Outcome.PRUNED)
 
@@ -158,9 +159,16 @@ def _checkpoints(path: Path, record: TrialRecord) -> Iterator[Damage]:
 
 def _pictures(path: Path) -> Iterator[Damage]:
     for file in sorted([*path.glob("samples/*.png"), *path.glob("reconstructions/*.png")]):
-        if not file.is_file() or not _is_png(file.read_bytes()):
+        if not _is_picture(file):
             cure = "Move it away; `gensweep report` makes pictures from checkpoints"
             yield Damage(file, "is no whole picture", cure, partial(move_aside, file))
+
+
+def _is_picture(file: Path) -> bool:
+    try:
+        return _is_png(document(file, _LARGEST_PICTURE))
+    except (OSError, DamagedSweep):
+        return False
 
 
 def _is_png(data: bytes) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 _PICTURES = ("samples/*.png", "reconstructions/*.png")
 _OF_THE_SWEEP = ("sweep.yaml", "environment.json", "results.csv", "costs.csv")
+_LARGEST = 2**28  # bytes of a file
 _SHOWN = 3
 
 
@@ -30,7 +31,9 @@ class Attached:
         real = self.folder.resolve()
         for path in paths:
             name = path.relative_to(self.folder)
-            if path.is_symlink() or (path.exists() and (path.resolve() != real / name or _is_odd(path))):
+            if path.is_symlink() or (
+                path.exists() and (path.resolve() != real / name or _is_odd(path) or _is_huge(path))
+            ):
                 self.left_out.add(str(name))
             elif path.is_file():
                 yield path
@@ -41,9 +44,14 @@ class Attached:
         if not names:
             return None
         some = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        return f"not sent to MLflow, because they are links, lie behind one or are no files: {some} in {self.folder}"
+        return f"not sent to MLflow, because they are links, lie behind one, are no files or are huge: {some} in {self.folder}"
 
 
 def _is_odd(path: Path) -> bool:
     """Whether it is neither a file nor a folder: to read a pipe would take for ever."""
     return not path.is_file() and not path.is_dir()
+
+
+def _is_huge(path: Path) -> bool:
+    """Whether it is larger than any that gensweep makes: a hole of a stranger's file takes no room, and its copy does."""
+    return path.is_file() and path.stat().st_size > _LARGEST

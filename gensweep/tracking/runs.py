@@ -82,6 +82,8 @@ class Runs:
         here, sweep_id, identity = self.folder.path.resolve(), self.cursor.sweep_id, self.folder.identity()
         if identity is not None and identity.sweep_id == sweep_id != identity.at(Place.of(here)).sweep_id:
             return False
+        if self._names_others():
+            return False
         if places := places_of(sweep_id):
             return here in places or not any((place / "sweep.yaml").exists() for place in places)
         if self.store.find({"gensweep.sweep_id": sweep_id, "gensweep.folder": str(here)}):
@@ -89,6 +91,14 @@ class Runs:
         return not any(run.run_id for run in self.cursor.runs.values()) and not self.store.find(
             {"gensweep.sweep_id": sweep_id}
         )
+
+    def _names_others(self) -> bool:
+        """Whether the file names a run as this sweep's that another one made: it is not believed in anything then."""
+        named = {run.run_id for run in self.cursor.runs.values() if run.run_id}
+        if not named:
+            return False
+        own = self.store.find({"gensweep.sweep_id": self.cursor.sweep_id})  # as each was made
+        return any(self.store.exists(run_id) for run_id in sorted(named.difference(own)))
 
     def declare(self, keys: Iterable[str]) -> None:
         """Write down which runs are to be created, before any of them is."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +90,20 @@ def test_scores_of_two_protocols_on_the_test_split_are_refused_with_what_differs
     again = write("again", keys="again")
     of_protocol(again, "vae", 500)
     assert compare([one.folder, again.folder]).confirmation is not None
+
+
+@pytest.mark.parametrize("content", ["[]", "[" * 200_000, '{"test.fid": 3}', '"fid"', "null", "a link", "a pipe"])
+def test_a_protocol_that_is_none_is_said_to_be_missing(write: Write, tmp_path: Path, content: str) -> None:
+    sweep = write("one")
+    of_protocol(sweep, "vae", 500)
+    of_protocol(sweep, "vae", 1000)
+    for file in (sweep.folder.path / "trials").glob("*/protocol.json"):
+        file.unlink()
+        if content == "a link":
+            file.symlink_to(tmp_path / "elsewhere")
+        elif content == "a pipe":
+            os.mkfifo(file)
+        else:
+            file.write_text(content)
+    with pytest.raises(ConfigError, match="What differs is not known"):
+        compare([sweep.folder])

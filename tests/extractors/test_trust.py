@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,20 @@ def test_a_metric_that_says_so_is_asked_and_its_configuration_does_not_say_it(sc
     metric.trust()  # type: ignore[attr-defined]
     assert bool(trusted()) == is_trusted
     assert "trust" not in metric.dump()
+
+
+def test_a_path_that_looks_like_a_hash_is_not_trusted_with_its_file(scripted, monkeypatch):
+    other = scripted.with_name(hashlib.sha256(b"code of a stranger").hexdigest())
+    other.mkdir()
+    harmless = scripted.rename(other / "good.pt")
+    trust(harmless)
+    monkeypatch.setenv(VARIABLE, "")
+    assert trusted() == {hashlib.sha256(harmless.read_bytes()).hexdigest()}
+    monkeypatch.setenv(VARIABLE, f"{'a' * 64},/x/{'b' * 64},{'c' * 65}")
+    assert trusted() - {hashlib.sha256(harmless.read_bytes()).hexdigest()} == {"a" * 64}
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "net.pt")
+    with pytest.raises(ConfigError, match="it is a pipe"):
+        trust(tmp_path / "net.pt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -79,3 +80,10 @@ def test_objects_and_broken_headers_are_no_arrays(tmp_path, content):
 def test_honest_ones_are_read(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", a=np.zeros((5, 3)))
     assert open_items(tmp_path / "a.npz", None, None).shape == (3,)
+
+
+@pytest.mark.parametrize("name", ["pipe.npy", "pipe.npz"])
+def test_a_pipe_is_not_waited_for(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ConfigError, match="is a pipe or a device"):
+        open_items(tmp_path / name, None, None)

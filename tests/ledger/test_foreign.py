@@ -14,7 +14,7 @@ from gensweep.ledger import foreign
 from gensweep.ledger.checkpoints import Checkpoints, at
 from gensweep.ledger.durable import json_text
 from gensweep.ledger.events import EventLog
-from gensweep.ledger.foreign import document, json_of, lines, refuse_links
+from gensweep.ledger.foreign import LONGEST_LINE, document, json_of, lines, refuse_links
 from gensweep.ledger.state import fold
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder
@@ -40,11 +40,14 @@ def test_a_line_longer_than_any_is_refused_before_it_is_read(tmp_path, monkeypat
     file = tmp_path / "events.jsonl"
     file.write_bytes(b'{"a": 1}\n')
     os.truncate(file, 2**40)
-    with pytest.raises(DamagedSweep, match="holds a line of more than 8 MiB"):
+    with pytest.raises(DamagedSweep, match="holds megabytes of nothing"):
         lines(file)
     with pytest.raises(DamagedSweep, match="larger than 16 MiB"):
         document(file)
     monkeypatch.setattr(foreign, "LONGEST_LINE", 10)
+    file.write_bytes(b"12345678\n12345678901234567890\n")
+    with pytest.raises(DamagedSweep, match="holds a line of more than"):
+        lines(file)
     file.write_bytes(b"12345678\n" * 100)
     assert lines(file) == b"12345678\n" * 100
     assert lines(file, 9 * 98) == b"12345678\n" * 2
@@ -234,3 +237,21 @@ def test_a_torn_checkpoint_beside_a_folder_with_another_digit(tmp_path):
     (tmp_path / "torn-²-step-1").mkdir()
     assert checkpoints.newest() is None
     assert "torn-1-step-000001" in checkpoints.torn()
+
+
+def test_a_hole_is_refused_before_it_fills_the_memory(sweep):
+    with sweep.events.path.open("r+b") as log:
+        log.seek(0, os.SEEK_END)
+        for _ in range(40):  # a hole takes no room on the disk
+            log.seek(LONGEST_LINE, os.SEEK_CUR)
+            log.write(b"\n")
+    with pytest.raises(DamagedSweep, match=r"holds megabytes of nothing|holds a line of more than"):
+        sweep.events.read()
+
+
+def test_a_checkpoint_that_no_machine_could_restore_is_torn(tmp_path, monkeypatch):
+    checkpoints = Checkpoints(tmp_path / "checkpoints")
+    checkpoints.save(1, {"state.pt": b"s" * 5000}, best=True)
+    assert at(tmp_path / "checkpoints" / "best") is not None
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": 2, "SC_PAGE_SIZE": 4096}[name])
+    assert at(tmp_path / "checkpoints" / "best") is None

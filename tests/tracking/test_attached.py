@@ -91,6 +91,14 @@ def test_a_pipe_is_not_waited_for(driver: Driver, remember: Remember) -> None:
     assert "samples/pipe.png" in str(progress.left_out)
 
 
+def test_a_hole_of_a_file_is_not_copied(driver: Driver, memory: MemoryStore, remember: Remember) -> None:
+    (trial,) = (driver.folder.path / "trials").iterdir()
+    (trial / "samples" / "hole.png").touch()
+    os.truncate(trial / "samples" / "hole.png", 2**40)
+    progress = remember().close(final=True)
+    assert "samples/hole.png" in str(progress.left_out)
+
+
 def test_a_sweep_behind_a_link_of_the_users_is_whole(
     driver: Driver, memory: MemoryStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -92,6 +92,31 @@ def test_a_forged_cursor_gives_no_hold_on_other_sweeps(
     evil.lease.release()
 
 
+def test_a_folder_that_is_known_gets_no_hold_on_other_runs_by_naming_them_later(
+    driver: Driver, memory: MemoryStore, send: Callable[[Path], None], tmp_path: Path
+) -> None:
+    send(driver.folder.path)
+    victims = state(memory)
+    evil = Driver(tmp_path / "runs" / "evil")
+    evil.issue(0)
+    evil.rows(0, range(1, 3))
+    evil.end(0)
+    send(evil.folder.path)  # now this user's memory says that its id is its own
+    before = state(memory)
+    known = Cursor.load(driver.folder.path / "tracking.jsonl", "memory://here")
+    mine = Cursor.load(evil.folder.path / "tracking.jsonl", "memory://here")
+    for key, run in zip(sorted(mine.runs), sorted(known.runs), strict=False):
+        mine.runs[key].run_id, mine.runs[key].complete = known.runs[run].run_id, False
+        mine.runs[key].described = False
+    mine.save(sorted(mine.runs))
+    send(evil.folder.path)
+    after = state(memory)
+    assert {run_id: after[run_id] for run_id in victims} == victims
+    assert {run_id: after[run_id][0] for run_id in before} == dict.fromkeys(before, False)  # and none is deleted
+    assert len(after) == len(before) + 2
+    evil.lease.release()
+
+
 def copied(path: Path, to: Path) -> Path:
     """A copy as `cp -a` makes it."""
     shutil.copytree(path, to, dirs_exist_ok=True)
