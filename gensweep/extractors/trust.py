@@ -7,7 +7,6 @@ A sweep's folder may be a stranger's, and so may what it says of trust. Only a s
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import re
@@ -28,9 +27,9 @@ def trust(file: Path) -> None:
     Raises:
         ConfigError: it cannot be read.
     """
+    if file.expanduser().is_fifo():  # to which nobody may ever write
+        raise ConfigError(f"{file}: is a pipe and no file, so that it cannot be trusted.")
     try:
-        if file.expanduser().is_fifo():  # nobody may ever write to it
-            raise OSError(errno.EINVAL, "it is a pipe")
         with file.expanduser().open("rb") as data:
             digest = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
