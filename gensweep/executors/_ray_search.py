@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 
 from gensweep.executors import worker_loss
 from gensweep.executors.base import Work
+from gensweep.executors.kernel_kills import KernelKills
 from gensweep.stopping import handlers, put_back
 
 T = TypeVar("T")
@@ -103,11 +104,14 @@ class WorkLosses(_NotSaved, Callback):
 
     def __init__(self, searcher: WorkSearcher, logs: Path | None) -> None:
         self.searcher, self.logs = searcher, logs
+        self._kills = KernelKills()
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Tune has written the error down before it says that there is one."""
         number = self.searcher.numbers.pop(trial.trial_id)
         file = Path(trial.error_file) if trial.error_file else None
         told = file.read_text(errors="replace") if file is not None and file.exists() else ""
-        reason, fault = worker_loss.reason(told, self.logs), worker_loss.fault(told, self.logs)
+        by_kernel = self._kills.more() and self.logs is not None  # of another machine's nothing is known
+        reason = worker_loss.reason(told, self.logs, by_kernel=by_kernel)
+        fault = worker_loss.fault(told, self.logs, by_kernel=by_kernel)
         self.searcher.guarded.ask(lambda work: work.lost(number, reason, fault), None)

@@ -28,20 +28,28 @@ _WORDS = {  # the first that is found counts
 }
 
 
-def fault(told: str, logs: Path | None) -> Fault:
-    """Which fault it is. A process that was killed from outside, or whose node went, is LOST."""
+_BY_KERNEL = "the kernel killed its process"
+
+
+def fault(told: str, logs: Path | None, *, by_kernel: bool = False) -> Fault:
+    """Which fault it is. A process that was killed from outside, or whose node went, is LOST.
+
+    `by_kernel`: meanwhile the kernel killed a process here because memory ran out.
+    """
     written = _written(told, logs)
     if _HUNG.search(written):
         return Fault.HANG
     said = f"{written}\n{_without_guesses(told)}"
-    return next((kind for kind, words in _WORDS.items() if words.search(said)), Fault.LOST)
+    otherwise = Fault.MEMORY if by_kernel else Fault.LOST
+    return next((kind for kind, words in _WORDS.items() if words.search(said)), otherwise)
 
 
-def reason(told: str, logs: Path | None) -> str:
+def reason(told: str, logs: Path | None, *, by_kernel: bool = False) -> str:
     """A line that says it in short; below it what Ray `told`, and the last lines of the process where `logs` has them."""
     written = _written(told, logs)
-    short = _hang(written) or _short(written) or _short(told) or next(iter(_DETAIL.findall(told)), "")
-    what = fault(told, logs).value
+    detail = _BY_KERNEL if by_kernel else next(iter(_DETAIL.findall(told)), "")
+    short = _hang(written) or _short(written) or _short(told) or detail
+    what = fault(told, logs, by_kernel=by_kernel).value
     line = f"{what}: {short}" if short else what
     parts = [told.strip(), f"The last lines of the process:\n{written}" if written else ""]
     return "\n\n".join([line, *filter(None, parts)])

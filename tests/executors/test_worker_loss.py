@@ -102,3 +102,11 @@ def test_a_hang_says_how_long_and_where(tmp_path: Path) -> None:
     assert fault(KILLED, tmp_path) is Fault.HANG
     line = reason(KILLED, tmp_path).partition("\n")[0]
     assert line == f"it made no progress: no report for 0:00:00.500000 at {tmp_path / 'hang.py'}:5 in loss"
+
+
+def test_what_the_kernel_killed_for_memory_is_told_so_unless_the_process_said_more(tmp_path: Path) -> None:
+    line = reason(KILLED, None, by_kernel=True).partition("\n")[0]
+    assert line == f"{Fault.MEMORY.value}: the kernel killed its process"
+    assert fault(KILLED, None, by_kernel=True) is Fault.MEMORY
+    (tmp_path / "worker-aa-01000000-4242.err").write_text("Fatal Python error: Segmentation fault\n")
+    assert fault(KILLED, tmp_path, by_kernel=True) is Fault.CRASH

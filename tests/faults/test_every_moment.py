@@ -16,6 +16,7 @@ import pytest
 
 from tests.living_sweep import events, finish, gensweep, mlflow_runs, results, wait_until
 from tests.processes import descendants
+from tests.small_memory import SmallMemory
 
 pytestmark = pytest.mark.slow  # tests/test_parent.py and tests/test_drive.py are the quick ones
 
@@ -167,3 +168,18 @@ def test_whatever_of_it_is_killed_it_is_resumable(
     nothing_is_left_of(command, set(below))
     assert events(tmp_path)[-1]["event"] == "stopped"
     went_on(tmp_path, undisturbed, "--in-process")
+
+
+def test_a_worker_that_the_kernel_killed_for_memory_is_told_from_others_and_goes_on(
+    tmp_path: Path, empty_database: Path, undisturbed: Path
+) -> None:
+    with SmallMemory(4096) as place:
+        command = gensweep(made(tmp_path, empty_database), "run", "space.yaml")
+        while_a_trial_trains(tmp_path, command)
+        place.take(next(pid for pid, name in descendants(command.pid, "ray::").items() if "IDLE" not in name))
+        wait_until(lambda: bool(events(tmp_path, "lost")), command)
+        code, _, err = finish(command)
+    assert code == 0, err
+    (lost,) = events(tmp_path, "lost")
+    assert (lost["fault"], lost["reason"]) == ("MEMORY", "the memory ran out: the kernel killed its process")
+    assert results(tmp_path) == results(undisturbed)
