@@ -1,7 +1,8 @@
 """The first thing that a command is which runs a sweep: the parent of its driver, so that no end goes unnoticed.
 
     parent: holds every signal, passes requests on  ->  driver: trains, writes, says how far it is
-    driver dies of whatever it is                   ->  parent: a `stopped` event, the command that goes on, exit code 75
+    driver dies of whatever it is                   ->  parent: a `stopped` event, the command that goes on, exit code 75,
+                                                                and the end of what the driver had started
 
 It is a fork made before anything was imported, so it costs nothing, and is never busy. What it needs to write to a sweep it
 imports when its driver has died.
@@ -19,12 +20,14 @@ from typing import NoReturn
 from gensweep.errors import GensweepError, Stopped
 from gensweep.faults import memory_limit
 from gensweep.led import Led, Line, become
+from gensweep.orphans import adopt, end_them
 from gensweep.stopping import AT_ONCE, STOPPING, Request, listened_to, tell
 
 COMMANDS = ("run", "resume", "confirm")
 _NO_RUN = {"-h", "--help", "--dry-run"}
 _GRACE = 5.0  # seconds from the request to leave at once to the kill
 _LEAVING = 20.0  # seconds from the driver's last word to its end
+_PATIENCE = 3.0  # seconds in which what the driver started may end by itself
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -51,7 +54,10 @@ def _forked() -> Led:
     if child:
         os.close(requests)
         os.close(to_parent)
-        os._exit(Parent(child, numbers, to_driver, said).wait())
+        adopt()
+        code = Parent(child, numbers, to_driver, said).wait()
+        end_them(_PATIENCE)  # Ray's processes, where their driver or their daemon was killed
+        os._exit(code)
     os.close(to_driver)
     os.close(said)
     for number in numbers:  # until a sweep runs, its parent alone hears signals

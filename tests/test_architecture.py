@@ -32,7 +32,7 @@ FLOORS = {
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
     "tables": 1, "home": 1,
     "errors": 0, "stopping": 1, "faults": 1, "led": 2, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
-    "file_modes": 0, "pictures": 0, "text": 0, "collection": 0,
+    "orphans": 0, "file_modes": 0, "pictures": 0, "text": 0, "collection": 0,
 }  # fmt: skip
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
@@ -60,6 +60,7 @@ LATE = {  # what may import inside a function, and why
     "cli/**": "a command imports what it calls: --help, ls and show load neither torch nor Ray nor MLflow",
     "comparison/judge.py": "numpy and scipy take half a second, and `ls` and `show` import the package of the judge",
     "parent.py": "a command runs under a parent that forked before anything was imported",
+    "orphans.py": "only the parent of a driver asks the system, once the driver has begun",
     "campaign.py": "a sweep in this process needs no Ray",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
     "metrics/_transport.py": "POT takes two seconds, and `gensweep check` reads every metric's file",

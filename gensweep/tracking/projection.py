@@ -230,9 +230,8 @@ class Projection:
 
     def _rows(self, record: TrialRecord) -> list[Row]:
         """The rows, which stay: one that a power cut takes would come again, at another time, as another point."""
-        folder, known = self._path(record), record.reports[-1].epoch if record.reports else -1
-        rows = TrialFolder(folder).rows()
-        if rows and rows[-1].epoch > known:  # those that the ledger tells of were durable before it did
+        folder = self._path(record)
+        if rows := TrialFolder(folder).rows():
             fsync_file(folder / "results.jsonl")
             fsync_directory(folder)
         return rows

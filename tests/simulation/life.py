@@ -129,8 +129,9 @@ class Life:
                     forget(path)
                     folder.renew(wanted)
             self.driver = driver = Driver(self.sweep, folder, self._changed)
-            self._projection = Projection(folder, URI, open_store=lambda _: self.world.store)
+            projection = Projection(folder, URI, open_store=lambda _: self.world.store)
             driver.start(pid=os.getpid(), at_once=self.places)
+            self._projection = projection  # nothing is sent before the ledger knows of this driver
             try:
                 self._execute()
                 if not driver.is_done:
