@@ -111,7 +111,7 @@ class WorkLosses(_NotSaved, Callback):
         number = self.searcher.numbers.pop(trial.trial_id)
         file = Path(trial.error_file) if trial.error_file else None
         told = file.read_text(errors="replace") if file is not None and file.exists() else ""
-        by_kernel = self._kills.more() and self.logs is not None  # of another machine's nothing is known
+        by_kernel = self._kills.explains() and self.logs is not None  # of another machine's nothing is known
         reason = worker_loss.reason(told, self.logs, by_kernel=by_kernel)
         fault = worker_loss.fault(told, self.logs, by_kernel=by_kernel)
         self.searcher.guarded.ask(lambda work: work.lost(number, reason, fault), None)
