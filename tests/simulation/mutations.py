@@ -57,13 +57,13 @@ OF_THE_DRIVER = (
         """    self.folder.events.append_many(events)
     for number in dict.fromkeys(event["number"] for event in events if "number" in event):
         record = self.state.trials[number]
-        if record.outcome is not None:
+        if record.outcome not in (None, Outcome.FAILED):  # what failed may be taken up again
             self.folder.trial_of(record).finish()
         self._on_change(record)
 """,
         """    for number in dict.fromkeys(event["number"] for event in events if "number" in event):
         record = self.state.trials[number]
-        if record.outcome is not None:
+        if record.outcome not in (None, Outcome.FAILED):  # what failed may be taken up again
             self.folder.trial_of(record).finish()
         self._on_change(record)
     self.folder.events.append_many(events)

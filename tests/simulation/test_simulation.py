@@ -61,8 +61,10 @@ def test_a_driver_with_a_mistake_is_found_out(mutation: Mutation) -> None:
         assert any(simulate(seed).broken for seed in range(ENOUGH))
 
 
-@pytest.mark.parametrize("mutation", mutations.FOUND_BY_THE_SIMULATOR, ids=lambda mutation: mutation.what)
-def test_what_it_found_can_be_put_back(mutation: Mutation) -> None:
+@pytest.mark.parametrize(
+    "mutation", [*mutations.OF_THE_DRIVER, *mutations.FOUND_BY_THE_SIMULATOR], ids=lambda mutation: mutation.what
+)
+def test_each_can_be_made_in_the_code_as_it_is(mutation: Mutation) -> None:
     with mutation.made():
         pass
 
