@@ -56,8 +56,8 @@ class Access:
         """Who is let in, and how. The password is said on a terminal only: what else stderr is may have other readers."""
         if self.password is None:
             return (
-                "It asks for no password: every account of this machine can read, change and delete the runs. MLflow's "
-                "assistant, which runs programs, and its gateway are closed."
+                "It asks for no password: every account of this machine can read, change and delete the runs, and "
+                "write files among theirs. MLflow's assistant, which runs programs, and its gateway are closed."
             )
         file = shlex.quote(str(self.password_file))
         programs = f"For programs: MLFLOW_TRACKING_USERNAME={USER} MLFLOW_TRACKING_PASSWORD=$(cat {file})"
