@@ -37,8 +37,6 @@ from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable
 from gensweep.verdict import Verdict, judge
 
-_MAY_BE_LAST = ("ended", "finished", "stopped", "closed", "identified", "defined")  # of a sweep that is done
-
 
 @dataclass(frozen=True)
 class Where:
@@ -121,16 +119,6 @@ def _conducted(
         with folder.hold():
             _bring_level(folder, sweep, surroundings, allowed)
             return drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
-
-
-def is_done(path: Path, sweep: Sweep) -> bool:
-    """Whether the sweep in this folder has nothing left to run."""
-    if (folder := SweepFolder.found(path)) is None:
-        return False
-    last = folder.events.last()
-    if last is not None and last["event"] not in _MAY_BE_LAST:
-        return False  # without reading all of a long log
-    return Mind(sweep, issue).is_done(folder.state())
 
 
 def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:

@@ -20,14 +20,17 @@ import pytest
 import torch
 
 from gensweep import campaign, drive
-from gensweep.campaign import Where, conduct, is_done, synchronise
+from gensweep.campaign import Where, conduct, synchronise
 from gensweep.changes import continued
 from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.orchestration.decide import Mind
+from gensweep.orchestration.driver import issue
 from gensweep.report import figures
+from gensweep.spaces.sweep import Sweep
 from gensweep.stopping import Stops
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Progress, Projection
@@ -142,7 +145,9 @@ def test_a_sweep_that_is_done_is_judged_and_not_continued(where: Where, scripted
 
 def test_only_a_sweep_whose_every_trial_has_ended_is_done(where: Where, scripted: Callable[[Script], Scripted]) -> None:
     path = where.runs / "half"
-    assert not is_done(path, small("half"))
+
+    def is_done(of: Sweep) -> bool:
+        return Mind(of, issue).is_done(SweepFolder.open(path).state())
 
     def stops(job: Job, work: Work) -> Iterator[Report]:
         if job.number == 3:
@@ -152,12 +157,12 @@ def test_only_a_sweep_whose_every_trial_has_ended_is_done(where: Where, scripted
     scripted(stops)
     conduct(small("half"), where)
     assert len(SweepFolder.open(path).state().trials) == 4
-    assert not is_done(path, small("half"))  # the last was issued and has not ended
+    assert not is_done(small("half"))  # the last was issued and has not ended
     executor = scripted(completes)
     assert conduct(small("half"), where).problem is None
     assert [job.number for job in executor.jobs] == [3]
-    assert is_done(path, small("half"))
-    assert not is_done(path, small("half", search={"sampler": "random", "samples": 3, "seed": 0}))
+    assert is_done(small("half"))
+    assert not is_done(small("half", search={"sampler": "random", "samples": 3, "seed": 0}))
 
 
 def test_more_samples_go_on_with_it(where: Where, scripted: Callable[[Script], Scripted]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.trial_examination import _pictures
 from gensweep.ledger.trial_folder import TrialFolder
 from tests.cli.conftest import Command, Ended
 
@@ -174,3 +176,12 @@ def test_a_damaged_sweep_is_listed_beside_the_others(sweep: Path, gensweep: Comm
     assert ended.code == 5
     assert [(row["sweep"], row["state"]) for row in json.loads(ended.out)] == [("other", "damaged"), ("tiny", "done")]
     assert "other: sweep.yaml is missing" in ended.err
+
+
+def test_a_hole_in_place_of_a_picture_is_not_read(tmp_path: Path) -> None:
+    trial = tmp_path / "0000-vae-1234abcd"
+    (trial / "samples").mkdir(parents=True)
+    (trial / "samples" / "epoch-0001.png").touch()
+    os.truncate(trial / "samples" / "epoch-0001.png", 2**42)
+    (damage,) = _pictures(trial)
+    assert damage.what == "is no whole picture"
