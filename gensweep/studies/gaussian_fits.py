@@ -18,6 +18,7 @@ from gensweep.errors import Outcome
 from gensweep.ledger.history import TrialRecord
 from gensweep.losses import PopulationObjective
 from gensweep.studies.gaussian_pair import Mixture
+from gensweep.studies.gaussian_slopes import has_variance
 from gensweep.studies.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 
 METRIC = "gaussian_fit"
@@ -68,6 +69,10 @@ _MOVING = (
 _LIMIT = "reached as lambda grows; here it is {scale:g}"
 _BESIDE = {"relaxed_wasserstein_2": _LIMIT + ", for which {own} is a row of its own"}  # of other games it is _MOVING
 _SECOND = "the objective has {n} optima; the target is the best, and ({mu:.4f}, {sigma:.4f}) is the nearest to where this ended"
+_NO_VARIANCE = (
+    "no batch can show the way to this optimum: there the slope at a sample has no finite variance, with the best critic too, "
+    "and a fit ends where the tails that it does not see no longer count"
+)
 _NO_TARGET = "no target: on this mixture no one Gaussian was found that is better than all around it and than the rest"
 
 
@@ -90,7 +95,10 @@ def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: Popu
     trained = scores.get(f"{METRIC}.mean", math.nan), scores.get(f"{METRIC}.deviation", math.nan)
     target, aside = _target(mixture, objective, trained)
     ended = "" if record.outcome is Outcome.COMPLETED or not record.outcome else record.outcome.name.lower()
-    notes = (f"{ended}: {record.reason}" if ended else "", objective.bias, aside)
+    is_shown = math.isnan(target[1]) or has_variance(objective.name, mixture, target[1], objective.scale)
+    notes = (
+        f"{ended}: {record.reason}" if ended else "", objective.bias, aside, "" if is_shown else _NO_VARIANCE,
+    )  # fmt: skip
     return Fit(
         objective=objective.name,
         trial=record.number,

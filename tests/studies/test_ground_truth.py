@@ -316,3 +316,14 @@ def test_a_sweep_that_ran_leaves_its_table_in_the_report_and_prints_it(tmp_path,
     assert float(row["target_mu"]) == pytest.approx(0.33 * -2 + 0.67, abs=1e-3)
     assert "target_sigma" in done.stdout
     assert "Ground truth:" in done.stdout
+
+
+@pytest.mark.parametrize(("means", "says"), [([-2, 1], True), ([-1, 1], False)])
+def test_an_optimum_that_no_batch_shows_says_so(write, means: list[float], says: bool) -> None:
+    """Neyman's, with components of variance 1/2 and 1: far apart the best Gaussian is too wide."""
+    family = {"name": "f_gan", "f": "alpha", "alpha": -1.0}
+    data = {"name": "gaussian_mixture", "weights": [0.5, 0.5], "means": means, "covariances": [0.5, 1]}
+    truth = table(write, (family, (0.05, 1.2)), dataset=data)
+    assert truth is not None
+    assert truth.fits[0].objective == "neyman"
+    assert ("no finite variance" in " ".join(truth.footnotes())) == says
