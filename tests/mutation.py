@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import copy
+import functools
 import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,6 +68,7 @@ SWAPS: dict[type[ast.AST], type[ast.AST]] = {
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult,
 }  # fmt: skip
+_PATIENCE = 5  # times as long as without a fault is hanging
 CALLS = {"min": "max", "max": "min", "any": "all", "all": "any", "sorted": "list"}
 
 
@@ -172,22 +176,41 @@ def survivors_of(log: Path) -> list[Mutant]:
 
 def is_killed(mutant: Mutant, place: Path, limit: float) -> bool:
     """Whether a test fails, or hangs, with the mutant in a copy of the package in `place`."""
+    tests = tuple(test for test in tests_of(mutant.file) if (ROOT / test).exists())
+    hangs = min(limit, _PATIENCE * _seconds(tests, place, limit))
     target = place / mutant.file.relative_to(ROOT)
     original = target.read_text()
     target.write_text(mutant.source)
-    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
-    tests = [test for test in tests_of(mutant.file) if (ROOT / test).exists()]
     try:
-        done = subprocess.run(
-            [*command, *tests], cwd=place, env=environment, capture_output=True, timeout=limit, check=False
-        )
+        return not _pass(tests, place, hangs)
     except subprocess.TimeoutExpired:
         return True
-    else:
-        return done.returncode != 0
     finally:
         target.write_text(original)
+
+
+def _pass(tests: tuple[str, ...], place: Path, limit: float) -> bool:
+    """Whether these tests pass with the package in `place`; what they leave running when they hang ends too."""
+    environment = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
+    done = subprocess.Popen(
+        [*command, *tests], cwd=place, env=environment, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        return done.wait(limit) == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(done.pid, signal.SIGKILL)
+        done.wait()
+
+
+@functools.cache
+def _seconds(tests: tuple[str, ...], place: Path, limit: float) -> float:
+    """How long these tests take without a fault."""
+    began = time.monotonic()
+    assert _pass(tests, place, limit), f"without a fault these fail, or take more than {limit:g} s: {' '.join(tests)}"
+    return time.monotonic() - began
 
 
 def main() -> int:
@@ -198,7 +221,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=1, metavar="K", help="begin with the K-th of them")
     parser.add_argument("--again", type=Path, metavar="LOG", help="only the survivors of the run that printed this")
-    parser.add_argument("--limit", type=float, default=600, help="seconds after which a run counts as hanging")
+    parser.add_argument("--limit", type=float, default=600, help="the most seconds that a run may take")
     options = parser.parse_args()
     paths = [ROOT / path for path in options.paths]
     chosen = survivors_of(options.again) if options.again else sample(paths, options.n, options.seed)
