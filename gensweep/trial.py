@@ -35,7 +35,7 @@ from gensweep.layers import Undrawn
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
-from gensweep.losses import Draw
+from gensweep.losses import Draw, Noise
 from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
 from gensweep.seeding import derive
@@ -390,8 +390,13 @@ class TrainedModel:
         """The first n samples of the trial's evaluation stream, [n, *shape]."""
         while len(self._chunks) * _SAMPLED_AT_ONCE < n:
             noise = self._draws(self.game.sample_noise, "evaluation", len(self._chunks), _SAMPLED_AT_ONCE)
-            self._chunks.append(self._fitted.sample(self.game.networks, noise))
+            self._chunks.append(self.drawn(noise))
         return torch.cat(self._chunks)[:n]
+
+    @torch.no_grad()
+    def drawn(self, noise: Noise) -> torch.Tensor:
+        """The samples [n, *shape] that the game's sampler makes of these draws, each [n, *its shape]."""
+        return self._fitted.sample(self.game.networks, noise)
 
     @cached_property
     @torch.no_grad()
@@ -406,6 +411,13 @@ class TrainedModel:
         if (reconstruct := self.game.reconstruct) is None:
             return None
         return torch.cat([reconstruct(self.game.networks, part) for _, part in self._parts(x)])
+
+    @torch.no_grad()
+    def decodings(self, z: torch.Tensor) -> torch.Tensor | None:
+        """Codes z [n, k] as items [n, *shape], without noise of the observation; None where nothing is latent."""
+        if (decode := self.game.decode) is None:
+            return None
+        return torch.cat([decode(self.game.networks, part) for _, part in self._parts(z)])
 
     @torch.no_grad()
     def codes(self, x: torch.Tensor) -> torch.Tensor | None:

@@ -10,7 +10,8 @@ import torch
 
 from gensweep import pictures
 from gensweep.errors import GensweepError
-from gensweep.report.subjects import LATENT, Best, same_noise
+from gensweep.families.base import LATENT
+from gensweep.report.subjects import Best, same_noise
 from gensweep.text import printable
 
 _SIDE = 6  # a grid of so many samples by so many
