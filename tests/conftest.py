@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gensweep.trial import Job
+from tests.used_sweep import run_used
 
 # These start Ray and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
@@ -76,6 +77,12 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     MlflowClient(tracking_uri=f"sqlite:///{path}").search_experiments()
     return path
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """The folder of sweeps with the sweep `used`, trained and confirmed. Tests read it."""
+    return run_used(tmp_path_factory.mktemp("used"), empty_database)
 
 
 @pytest.fixture
