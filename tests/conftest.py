@@ -11,7 +11,6 @@ import pytest
 import torch
 
 from gensweep.trial import Job
-from tests.used_sweep import run_used
 
 # These start Ray and commands, each busy with all cores: one after the other in one worker, the longest first.
 PROCESSES = (
@@ -80,9 +79,11 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def used(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of sweeps with the sweep `used`, trained and confirmed. Tests read it."""
-    return run_used(tmp_path_factory.mktemp("used"), empty_database)
+    from tests.used_sweep import train_used
+
+    return train_used(tmp_path_factory.mktemp("used") / "runs")
 
 
 @pytest.fixture
