@@ -48,7 +48,7 @@ def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = 
         return Subject(given, reference)
     found = named(what, runs, latest=latest, also=_ALSO)
     if found.why:
-        tell_once(f"{what} is {found.name}, {found.why}.")
+        tell_once(f"{what} is {found.name}: {found.why}.")
     model = restored(found.trial, found.checkpoint, torch.device("cpu"))
     return _comparable(what, Subject(model.trained, model.configuration.dataset), reference)
 

@@ -6,4 +6,5 @@ checkpoint     a checkpoint as a trained model
 generative     the model as arrays in and out: one implementation below the command line and `import gensweep`
 interpolation  from one latent to another
 traversal      along one axis of the latent space at a time
+outputs        where items go: arrays and pictures, whole or not at all
 """

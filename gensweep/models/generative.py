@@ -136,7 +136,7 @@ class GenerativeModel:
         Raises:
             ConfigError: the family has no latent space.
         """
-        self._need(self.game.decode is not None, "latent space", lambda game: game.decode is not None)
+        self.need_latents()
         _count("n", n)
         _seed(seed)
         if self.game.fit is not None:
@@ -151,7 +151,7 @@ class GenerativeModel:
         Raises:
             ConfigError: the family has no encoder; the message names those of the sweep that have one. Or x are no items.
         """
-        self._need(self.encodes, "encoder", lambda game: game.encode is not None)
+        self.need_encoder()
         items = self._items(x)
         _seed(seed)
         return _array(cast(torch.Tensor, self.trained.codes(items, seed)))
@@ -162,7 +162,7 @@ class GenerativeModel:
         Raises:
             ConfigError: the family has no latent space, or z are no codes.
         """
-        self._need(self.game.decode is not None, "decoder", lambda game: game.decode is not None)
+        self.need_latents()
         codes = _tensor("codes", z)
         if codes.ndim != 2 or codes.shape[1] != self.latent_size:
             raise ConfigError(f"codes of shape {list(codes.shape)}; {self.name} decodes [n, {self.latent_size}].")
@@ -174,7 +174,7 @@ class GenerativeModel:
         Raises:
             ConfigError: as for `encode`.
         """
-        self._need(self.game.reconstruct is not None, "encoder", lambda game: game.reconstruct is not None)
+        self.need_encoder()
         return _array(cast(torch.Tensor, self.trained.reconstructions(self._items(x))))
 
     def log_likelihood(self, x: ArrayLike, seed: int = 0) -> LogLikelihood:
@@ -197,6 +197,14 @@ class GenerativeModel:
             ConfigError: the data are not here.
         """
         return _array(load(self.dataset).split(split)[:n])
+
+    def need_encoder(self) -> None:
+        """Raise ConfigError where its family has no encoder, with what has one in its sweep."""
+        self._need(self.encodes, "encoder", lambda game: game.encode is not None)
+
+    def need_latents(self) -> None:
+        """Raise ConfigError where its family has no latent space, with what has one in its sweep."""
+        self._need(self.game.decode is not None, "latent space", lambda game: game.decode is not None)
 
     def _items(self, x: ArrayLike) -> torch.Tensor:
         items = _tensor("items", x)

@@ -9,11 +9,11 @@ from typing import Any
 
 from gensweep.comparison.collect import Trials, loss, trials
 from gensweep.comparison.compare import Comparison, compared
-from gensweep.comparison.confirmation import Confirmation
+from gensweep.comparison.confirmation import Confirmation, confirmation
 from gensweep.errors import NoUsableTrial
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.text import number
+from gensweep.text import counted, listed, number
 
 Row = Mapping[str, Any]
 
@@ -37,8 +37,8 @@ def winner(folder: SweepFolder, state: SweepState | None = None) -> Choice:
     found = _comparison(table)
     if found.confirmation and (arm := found.confirmation.verdict.arm):
         return _confirmed(table, found.confirmation, arm)
-    reason = "no arm has two confirmed seeds that ended with a score" if found.confirmation else "nothing is confirmed"
-    return _searched(table, table.rows, f"of {table.sweep}, in which {reason}")
+    reason = "no arm has two confirmed seeds with a score" if found.confirmation else "nothing is confirmed"
+    return _searched(table, table.rows, reason)
 
 
 def best_of_arm(folder: SweepFolder, arm: str, state: SweepState | None = None) -> Choice:
@@ -52,7 +52,40 @@ def best_of_arm(folder: SweepFolder, arm: str, state: SweepState | None = None) 
     found = _comparison(table).confirmation
     if found and found.chosen.get(arm):
         return _confirmed(table, found, arm)
-    return _searched(table, [row for row in table.rows if row["arm"] == arm], f"of arm {arm}, which is not confirmed")
+    return _searched(table, [row for row in table.rows if row["arm"] == arm], f"arm {arm} is not confirmed")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The best trials of a sweep: the one that stands for it first, then the others by their validation scores.
+
+    `tested` maps the trials that were confirmed to the centre of their scores on the test split.
+    """
+
+    choice: Choice
+    table: Trials
+    rows: Sequence[Row]
+    tested: Mapping[int, float]
+
+
+def standings(folder: SweepFolder, n: int | None = None) -> Standing:
+    """The n best trials, or all that ended with a score.
+
+    Raises:
+        NoUsableTrial, ConfigError: as for `winner`.
+    """
+    state = folder.state()
+    table, choice = trials(folder, state), winner(folder, state)
+    rows = sorted(ranked(table), key=lambda row: row["number"] != choice.number)
+    return Standing(choice, table, rows[:n], _tested(confirmation(table)))
+
+
+def _tested(found: Confirmation | None) -> dict[int, float]:
+    if found is None:
+        return {}
+    by_median = found.verdict.statistic == "median"
+    centres = {arm.name: arm.median if by_median else arm.mean for arm in found.verdict.arms}
+    return {found.number(arm): value for arm, value in centres.items() if value is not None and found.chosen[arm]}
 
 
 def ranked(table: Trials) -> list[Row]:
@@ -74,8 +107,9 @@ def _comparison(table: Trials) -> Comparison:
 def _confirmed(table: Trials, found: Confirmation, arm: str) -> Choice:
     chosen = found.number(arm)
     row = next(row for row in table.rows if row["number"] == chosen)
-    so_far = f"; so far, with {found.running} seeds still running" if found.running else ""
-    return Choice(chosen, f"trial {chosen}{_early(row)}: arm {arm} {_words(found, arm)}{so_far}")
+    open_ = [f"{counted(found.running, 'seed')} still running"] if found.running else []
+    open_ += [f"not confirmed so far: {listed(found.waiting)}"] if found.waiting else []
+    return Choice(chosen, "; ".join([f"arm {arm} {_words(found, arm)}", *_early(row), *open_]))
 
 
 def _words(found: Confirmation, arm: str) -> str:
@@ -89,20 +123,19 @@ def _words(found: Confirmation, arm: str) -> str:
     return f"{words.get(verdict.word, 'is first, though not distinguished from all others,')} {by}"
 
 
-def _searched(table: Trials, rows: Sequence[Row], what: str) -> Choice:
-    own = {row["number"] for row in rows}
+def _searched(table: Trials, rows: Sequence[Row], reason: str) -> Choice:
+    metric, own = table.objective.metric, {row["number"] for row in rows}
     found = next((row for row in ranked(table) if row["number"] in own), None)
     if found is None:
         raise NoUsableTrial(
-            f"no trial {what}, has a {table.objective.metric}. gensweep show {table.argument} lists them."
+            f"{table.sweep}: no such trial has a {metric}, and {reason}. gensweep show {table.argument} lists them."
         )
-    metric = table.objective.metric
+    why = f"the best {metric} on the validation split, {number(found[metric])}"
     return Choice(
         int(found["number"]),
-        f"trial {found['number']}{_early(found)}: the best {metric} on the validation split, "
-        f"{number(found[metric])}, {what}",
+        "; ".join([why, *_early(found), f"{reason}: gensweep confirm {table.to_confirm} does that"]),
     )
 
 
-def _early(row: Row) -> str:
-    return f" (stopped early, at epoch {row['epoch']})" if row["outcome"] == "PRUNED" else ""
+def _early(row: Row) -> list[str]:
+    return [f"stopped early, at epoch {row['epoch']}"] if row["outcome"] == "PRUNED" else []

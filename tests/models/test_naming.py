@@ -88,17 +88,20 @@ def test_without_confirmation_it_is_the_best_on_validation_of_those_trained_to_t
     sweep.trial("vae", 0.125, outcome="")
     choice = winner(sweep.folder)
     assert choice.number == 1
-    assert choice.why == "trial 1: the best fid on the validation split, 2, of study, in which nothing is confirmed"
+    assert (
+        choice.why
+        == f"the best fid on the validation split, 2; nothing is confirmed: gensweep confirm study --runs {tmp_path} does that"
+    )
     assert best_of_arm(sweep.folder, "vae").number == 0
     assert [row["number"] for row in ranked(trials(sweep.folder))] == [1, 0, 2]
-    with pytest.raises(NoUsableTrial, match="no trial of arm gan, which is not confirmed, has a fid"):
+    with pytest.raises(NoUsableTrial, match="study: no such trial has a fid, and arm gan is not confirmed"):
         best_of_arm(sweep.folder, "gan")
 
 
 def test_trials_that_were_stopped_early_stand_for_a_sweep_that_has_no_others(tmp_path: Path) -> None:
     sweep = Writer(tmp_path / "study")
     sweep.trial("vae", 3.0, outcome="PRUNED")
-    assert winner(sweep.folder).why.startswith("trial 0 (stopped early, at epoch 15): the best fid")
+    assert "split, 3; stopped early, at epoch 15; nothing is confirmed" in winner(sweep.folder).why
 
 
 def test_more_is_better_where_the_objective_says_so(tmp_path: Path) -> None:
@@ -123,7 +126,7 @@ def test_the_confirmed_arm_wins_whatever_validation_said(tmp_path: Path, words: 
             sweep.trial(family, chosen, parent=parent, test=score)
     choice = winner(sweep.folder)
     assert choice.number == 0
-    assert choice.why == f"trial 0: arm vae {words} confirmed fid on the test split"
+    assert choice.why == f"arm vae {words} confirmed fid on the test split"
     assert best_of_arm(sweep.folder, "wae").why.endswith(
         "arm wae was confirmed with it, by confirmed fid on the test split"
     )
@@ -135,8 +138,8 @@ def test_confirmations_of_one_arm_alone_or_of_seeds_that_all_diverged_say_so(tmp
     one.trial("wae", 1.0)
     for score in (2.0, 3.0):
         one.trial("vae", 5.0, parent=parent, test=score)
-    assert (
-        winner(one.folder).why == "trial 0: arm vae is the only one that is ranked by confirmed fid on the test split"
+    assert winner(one.folder).why == (
+        "arm vae is the only one that is ranked by confirmed fid on the test split; not confirmed so far: wae"
     )
     lost = Writer(tmp_path / "lost")
     parent = lost.trial("vae", 5.0)
@@ -144,7 +147,9 @@ def test_confirmations_of_one_arm_alone_or_of_seeds_that_all_diverged_say_so(tmp
     for _ in range(2):
         lost.trial("vae", None, parent=parent, outcome="DIVERGED")
     assert winner(lost.folder).number == 1
-    assert winner(lost.folder).why.endswith("of lost, in which no arm has two confirmed seeds that ended with a score")
+    assert winner(lost.folder).why.startswith(
+        "the best fid on the validation split, 1; no arm has two confirmed seeds with a score: gensweep confirm lost"
+    )
 
 
 def test_a_sweep_without_a_score_has_no_winner(tmp_path: Path) -> None:
