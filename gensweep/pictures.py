@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 
 import torch
 from PIL import Image
+
+_SIDE = 64  # pixels of a small image, about
+_COMFORTABLE = 4_000_000  # pixels of all of them up to which they are enlarged
 
 
 def png(items: torch.Tensor, bounds: tuple[float, float] | None, columns: int | None = None) -> bytes | None:
@@ -22,6 +26,21 @@ def png(items: torch.Tensor, bounds: tuple[float, float] | None, columns: int | 
     if items.ndim == 2 and items.shape[1] == 1:
         return _encode(_bars(items[:, 0]))
     return None
+
+
+def image(item: torch.Tensor, bounds: tuple[float, float] | None) -> bytes:
+    """One image [c, h, w] as a PNG of its own size and 8 bits; `bounds` are black and white, or its least and largest value."""
+    item = item.detach().float().cpu()
+    low, high = bounds or (float(item.min()), float(item.max()) + 1e-12)
+    return _encode(((item - low) / (high - low)).clamp(0, 1))
+
+
+def enlarged(items: torch.Tensor) -> torch.Tensor:
+    """Small images [n, c, h, w] with each pixel as a square of pixels, to be looked at; what is large or no image as it is."""
+    if items.ndim != 4:
+        return items
+    times = min(_SIDE // max(items.shape[-2:]), math.isqrt(_COMFORTABLE // max(1, items[:, 0].numel())))
+    return items.repeat_interleave(times, -1).repeat_interleave(times, -2) if times > 1 else items
 
 
 def side_by_side(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
