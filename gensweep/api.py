@@ -14,6 +14,7 @@ from gensweep.campaign import Where, conduct
 from gensweep.errors import ConfigError, Stopped
 from gensweep.file_modes import private
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.shipped import found
 from gensweep.spaces.check import load_and_check
 from gensweep.spaces.sources import trust_as_said
 from gensweep.spaces.sweep import Sweep
@@ -22,6 +23,8 @@ from gensweep.verdict import Verdict, judge
 
 def load(file: str | Path, overrides: str | Sequence[str] = ()) -> Sweep:
     """The sweep of a search-space file and overrides in Hydra's grammar, known to be sound. A text is one override.
+
+    `file` may be the name of a search space that ships, as in `load("wae")`.
 
     Raises:
         ConfigError: with every mistake in them.
@@ -32,7 +35,7 @@ def load(file: str | Path, overrides: str | Sequence[str] = ()) -> Sweep:
     if strange := [word for word in words if not isinstance(word, str)]:
         raise ConfigError(f'load: {strange[0]!r} is no override. Give texts, as in ["search.samples=4"].')
     with private():
-        sweep = load_and_check(Path(file), words)
+        sweep = load_and_check(found(Path(file)), words)
         trust_as_said(sweep)
     return sweep
 

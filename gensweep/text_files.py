@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gensweep.errors import nearest
+from gensweep import shipped
+from gensweep.errors import nearest, suggest
 
 _KINDS = (".yaml", ".yml", ".json")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -66,11 +67,17 @@ def _missing(file: Path) -> str:
         return f"is an address, and a file on this machine is wanted. Download it first, and name {file.name}"
     if "=" in file.name:
         return "looks like an override. The search-space file comes first, then overrides"
+    if file.stem in shipped.names():
+        return f"there is no such file. One of this name ships with gensweep: write {file.stem} for it"
     if not file.parent.exists():
         near = nearest(file.parent.name, [f.name for f in file.parent.absolute().parent.glob("*/")])
         return f"there is no folder {file.parent}." + (
             f" Did you mean '{file.parent.with_name(near)}'?" if near else ""
         )
+    if not file.suffix and len(file.parts) == 1:
+        names = {file.stem for file in map(Path, _search_spaces(Path())) if len(file.parts) == 1}
+        known = {*names, *shipped.names()}
+        return f"there is no such file here, and no search space of this name ships. {suggest(file.name, known)}"
     beside = list(_search_spaces(file.parent))
     stems = {Path(name).stem: name for name in reversed(beside)}
     near = nearest(file.stem, stems)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from gensweep import shipped
 from gensweep.errors import ConfigError, suggest
 from gensweep.extractors.trust import trust
 from gensweep.file_modes import SHARED, share
@@ -21,7 +22,14 @@ def _share(value: bool) -> bool:
     return value
 
 
-File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="a search-space file (YAML), or the name of one that ships (gensweep list search-spaces)",
+        show_default=False,
+        callback=shipped.found,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
