@@ -10,7 +10,6 @@ from gensweep import registry, shipped
 from gensweep.cli.options import AsJson
 from gensweep.errors import ConfigError, suggest
 
-
 SEARCH_SPACES = "search-spaces"
 LISTED = (*registry.KINDS, SEARCH_SPACES)
 
