@@ -19,6 +19,7 @@ from gensweep.cli import (
     following,
     listing,
     removing,
+    repeating,
     reporting,
     running,
     showing,
@@ -45,7 +46,7 @@ app = typer.Typer(
 for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
     showing.ls, showing.show, showing.compare, evaluating.evaluate, reporting.report, extracting.train_extractor,
-    doctoring.doctor, following.ui, following.sync, removing.rm,
+    doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun,
 ):  # fmt: skip
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 app.command(name="list")(listing.list_)
