@@ -11,7 +11,7 @@ from gensweep.reading import YamlError, plain, read_text
 
 def yaml_of(tree: Any) -> str:
     """The tree as a block of YAML. PyYAML leaves `1e5` without quotes, which is a number in YAML 1.2."""
-    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -13,6 +13,7 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import (
+    beginning,
     doctoring,
     evaluating,
     extracting,
@@ -46,7 +47,7 @@ app = typer.Typer(
 for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
     showing.ls, showing.show, showing.compare, evaluating.evaluate, reporting.report, extracting.train_extractor,
-    doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun,
+    doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun, beginning.init,
 ):  # fmt: skip
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 app.command(name="list")(listing.list_)
