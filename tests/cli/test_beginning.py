@@ -21,7 +21,7 @@ def _data(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("given", ["x.npy", "ring,n_train=200,n_validation=30,n_test=30"])
-def test_a_search_space_for_these_data_passes_check_and_runs(gensweep: Command, tmp_path: Path, given: str) -> None:
+def test_a_search_space_for_these_data_passes_check(gensweep: Command, tmp_path: Path, given: str) -> None:
     written = gensweep("init", "--data", given, "-o", "mine.yaml")
     assert written.code == 0, written.err
     assert (
@@ -29,6 +29,10 @@ def test_a_search_space_for_these_data_passes_check_and_runs(gensweep: Command, 
     )
     assert sorted(file.name for file in tmp_path.iterdir()) == ["mine.yaml", "space.yaml", "x.npy"]
     assert gensweep("check", "mine.yaml").code == 0
+
+
+def test_its_trials_train(gensweep: Command) -> None:
+    gensweep("init", "--data", "x.npy", "-o", "mine.yaml")
     ended = gensweep("run", "mine.yaml", *TINY, "--in-process")
     assert ended.code == 0, ended.err
     assert ended.err.count("completed at epoch 1") == 3

@@ -79,7 +79,7 @@ def test_images(here: Path, size: tuple[int, int], mode: str, fields: dict[str, 
         (random.integers(0, 255, (60, 12, 12, 3), dtype="uint8"), {}),
         (np.ones((60, 2)), {}),
     ],
-    ids=["fine", "units", "narrow", "unit", "bytes", "numbers", "images", "grey levels", "unbounded", "channels last", "constant"],
+    ids=["fine", "units", "narrow", "unit", "bytes", "numbers", "images", "grey levels", "unbounded", "last", "constant"],
 )  # fmt: skip
 def test_arrays(here: Path, values: np.ndarray[Any, Any], fields: dict[str, Any]) -> None:
     np.save("x.npy", values)
@@ -136,7 +136,7 @@ def test_every_dataset_that_is_known_by_name(here: Path, name: str) -> None:
         pytest.skip(problem)
     Path("out.yaml").write_text(proposed(Data.of(dataset), Path("out.yaml")))
     sweep = load_and_check(Path("out.yaml"))
-    assert len(sweep.arms) == 3
+    assert len(sweep.arms) == (3 if math.prod(dataset.shape) > 1 else 2), "a flow needs two dimensions"
     metrics = sweep.space["evaluation"]["metrics"]
     assert ("mode_coverage" in metrics) == (dataset.modes() is not None)
     assert (
@@ -198,7 +198,7 @@ def test_what_is_a_path(here: Path, text: str, is_one: bool) -> None:
 @pytest.mark.parametrize("given", ["nothing.npy", "./nothing", "x.csv"])
 def test_what_holds_no_data_is_refused(here: Path, given: str) -> None:
     Path("x.csv").write_text("1,2\n")
-    with pytest.raises(ConfigError, match="Name a folder of images, a .npy or .npz, or a dataset|Convert it"):
+    with pytest.raises(ConfigError, match=r"Name a folder of images, a \.npy or \.npz, or a dataset|Convert it"):
         dataset_at(given)
 
 
