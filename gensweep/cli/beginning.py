@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gensweep import registry, shipped
+from gensweep.cli import completing
 from gensweep.errors import CannotRun, ConfigError, suggest
 from gensweep.file_modes import unfinished
 from gensweep.home import expanded
@@ -18,7 +19,12 @@ _ENDINGS = (".yaml", ".yml")
 
 def init(
     name: Annotated[
-        str | None, typer.Argument(help="of a search space that ships: a copy to change", show_default=False)
+        str | None,
+        typer.Argument(
+            help="of a search space that ships: a copy to change",
+            show_default=False,
+            autocompletion=completing.shipped_names,
+        ),
     ] = None,
     data: Annotated[
         str | None,

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gensweep import registry, shipped
+from gensweep.cli import completing
 from gensweep.cli.options import AsJson
 from gensweep.errors import ConfigError, suggest
 
@@ -15,7 +16,9 @@ LISTED = (*registry.KINDS, SEARCH_SPACES)
 
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help=" | ".join(LISTED), show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help=" | ".join(LISTED), show_default=False, autocompletion=completing.kinds)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the members of a kind, each with one line; without a kind, the kinds.

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gensweep import shipped
+from gensweep.cli import completing
 from gensweep.errors import ConfigError, suggest
 from gensweep.extractors.trust import trust
 from gensweep.file_modes import SHARED, share
@@ -28,12 +29,15 @@ File = Annotated[
         help="a search-space file (YAML), or the name of one that ships (gensweep list search-spaces)",
         show_default=False,
         callback=shipped.found,
+        autocompletion=completing.search_spaces,
     ),
 ]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10", show_default=False
+        help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10",
+        show_default=False,
+        autocompletion=completing.overrides,
     ),
 ]
 Runs = Annotated[
@@ -46,7 +50,12 @@ Runs = Annotated[
         callback=lambda runs: expanded(runs, "--runs"),
     ),
 ]
-Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="a sweep's name, as `gensweep ls` shows it", show_default=False, autocompletion=completing.sweeps
+    ),
+]
 Address = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")
 ]

@@ -38,7 +38,6 @@ app = typer.Typer(
     name="gensweep",
     no_args_is_help=True,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Sweep families of generative models, and learn which is best, how sure that is, and at what cost.\n\n"
     "Begin with:  gensweep run search_spaces/wae.yaml",
@@ -78,7 +77,10 @@ def _run() -> int:
     """The exit code of the command."""
     try:
         _refuse_no_place(sys.argv[1:])
-        code = int(app(standalone_mode=False) or 0)  # typer hands back the code of Exit, and makes Ctrl-C one
+        # by its name however it was called: shells ask for completion by it
+        code = int(
+            app(prog_name=app.info.name, standalone_mode=False) or 0
+        )  # typer hands back the code of Exit, and makes Ctrl-C one
         if code == Interrupted.exit_code:
             _complain("stopped by Ctrl-C")
     except GensweepError as error:

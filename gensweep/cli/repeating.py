@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gensweep.cli import completing
 from gensweep.cli.options import RUNS, AsJson, Runs, Trust, sweep_named, trust_these
 from gensweep.errors import ConfigError
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
 
 
 def rerun(
-    trial: Annotated[str, typer.Argument(help="NAME/NUMBER, as in wae/7", show_default=False)],
+    trial: Annotated[
+        str, typer.Argument(help="NAME/NUMBER, as in wae/7", show_default=False, autocompletion=completing.trials)
+    ],
     device: Annotated[
         str | None, typer.Option(help="cpu, cuda, cuda:1, ...; default: as in the sweep", show_default=False)
     ] = None,
