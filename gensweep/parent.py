@@ -133,8 +133,10 @@ class Parent:
         if self._sweep is None:
             tell(f"{request.reason}: nothing was begun. The same command starts it.")
             return request.code
-        from gensweep.ledger.last_words import note_end, way_on  # not before: most drivers end by themselves
+        from gensweep.journal import append  # not before: most drivers end by themselves
+        from gensweep.ledger.last_words import note_end, way_on
 
+        append(self._sweep, f"the driver ended: {request.reason}")
         try:
             note_end(self._sweep, request.reason, request.code)
         except (GensweepError, OSError) as error:

@@ -30,7 +30,7 @@ FLOORS = {
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
     "component": 2, "devices": 2, "reading": 2, "cache": 2,
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
-    "tables": 1, "home": 1, "writing": 3,
+    "tables": 1, "home": 1, "journal": 1, "writing": 3,
     "errors": 0, "stopping": 1, "faults": 1, "led": 2, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
     "orphans": 0, "file_modes": 0, "pictures": 0, "text": 0, "collection": 0, "shipped": 0,
 }  # fmt: skip

@@ -15,6 +15,7 @@ from pathlib import Path
 import typer
 
 from gensweep import registry, shipped
+from gensweep.cli.defaults import defaults
 from gensweep.ledger.sweep_folder import sweeps as sweeps_in
 
 _TRIAL = re.compile(r"(\d+)-")
@@ -128,4 +129,6 @@ def _numbers(runs: Path, name: str) -> list[str]:
 
 def _runs(ctx: typer.Context) -> Path:
     """The folder of sweeps that was typed, or is meant where none was."""
-    return Path(ctx.params.get("runs") or os.environ.get("GENSWEEP_RUNS") or "runs").expanduser()
+    source = ctx.get_parameter_source("runs")
+    typed = ctx.params.get("runs") if source is not None and source.name == "COMMANDLINE" else None
+    return Path(typed or os.environ.get("GENSWEEP_RUNS") or defaults().get("runs", "runs")).expanduser()

@@ -15,11 +15,20 @@ from gensweep.extractors.trust import trust
 from gensweep.file_modes import SHARED, share
 from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+from gensweep.progress import Loudness, loudness, speak
 
 
 def _share(value: bool) -> bool:
     if value and (reason := share()):
         print(f"gensweep: --shared: {reason}", file=sys.stderr)
+    return value
+
+
+def _speak(value: bool, how: Loudness) -> bool:
+    if value and loudness() is not Loudness.USUAL:
+        raise ConfigError("--quiet and --verbose say two things. Give one of them.")
+    if value:
+        speak(how)
     return value
 
 
@@ -57,13 +66,22 @@ Name = Annotated[
     ),
 ]
 Address = Annotated[
-    str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")
+    str | None,
+    typer.Option(envvar=["GENSWEEP_ADDRESS", "RAY_ADDRESS"], help="of a running Ray cluster; default: this machine"),
 ]
 TrackingUri = Annotated[
     str | None,
-    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's store; default: sqlite:///mlflow.db in this folder"),
+    typer.Option(
+        envvar=["GENSWEEP_TRACKING_URI", "MLFLOW_TRACKING_URI"],
+        help="MLflow's store; default: sqlite:///mlflow.db in this folder",
+    ),
 ]
-InProcess = Annotated[bool, typer.Option("--in-process", help="one trial after another in this process, without Ray")]
+InProcess = Annotated[
+    bool,
+    typer.Option(
+        "--in-process", envvar="GENSWEEP_IN_PROCESS", help="one trial after another in this process, without Ray"
+    ),
+]
 Shared = Annotated[
     bool,
     typer.Option(
@@ -71,6 +89,24 @@ Shared = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="errors and results alone; the rest is in the sweep's gensweep.log",
+        callback=lambda value: _speak(value, Loudness.QUIET),
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="a line for every report of every trial",
+        callback=lambda value: _speak(value, Loudness.VERBOSE),
+    ),
+]
 Trust = Annotated[
     list[Path] | None,
     typer.Option("--trust", help="an extractor's file that may run code of its own; remembered by its hash"),

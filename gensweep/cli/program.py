@@ -26,12 +26,14 @@ from gensweep.cli import (
     showing,
     stopping,
 )
+from gensweep.cli.defaults import defaults
 from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, GensweepError, Interrupted
 from gensweep.faults import Fault, fault_of, memory_limit
 from gensweep.file_modes import private
+from gensweep.progress import Loudness, speak
 from gensweep.text import printable
 
 app = typer.Typer(
@@ -59,14 +61,19 @@ _CURES = {2: "Give another path.", 4: "Make it accessible to this account, or gi
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+def _root(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if not {"-h", "--help"} & set(sys.argv):  # which is how to mend a mistake
+        ctx.default_map = dict.fromkeys(_names(), defaults())
 
 
 def main() -> NoReturn:
     """Run a command; an error of ours is its message on stderr and its exit code, and any other one its traceback and 1."""
+    speak(Loudness.USUAL)
     sys.excepthook = _unforeseen  # for what fails outside of the command, or in its last moments
     with streams(), private():
         code = _written(_run())

@@ -16,10 +16,12 @@ from gensweep.cli.options import (
     InProcess,
     Name,
     Overrides,
+    Quiet,
     Runs,
     Shared,
     TrackingUri,
     Trust,
+    Verbose,
     sweep_named,
     trust_these,
 )
@@ -53,6 +55,8 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
         ),
     ] = None,
     shared: Shared = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run a sweep, or go on with it if it was begun; ends with a comparison table.
 
@@ -108,6 +112,8 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     ] = None,
     trust: Trust = None,
     shared: Shared = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
 
@@ -138,6 +144,8 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     seeds: Annotated[int, typer.Option(min=2, max=1000, help="fresh seeds for each of them")] = 5,
     trust: Trust = None,
     shared: Shared = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train each arm's best configurations again on fresh seeds, for all epochs, and score them once on the test split.
 
