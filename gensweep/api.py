@@ -17,6 +17,7 @@ from gensweep.errors import ConfigError, Stopped, suggest
 from gensweep.file_modes import private
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 from gensweep.results import SweepResults
+from gensweep.shipped import found
 from gensweep.spaces.check import load_and_check
 from gensweep.spaces.mapping import check_mapping
 from gensweep.spaces.sources import trust_as_said
@@ -30,7 +31,7 @@ def check(space: Space, overrides: Overrides = ()) -> Sweep:
     """The sweep of a search space and overrides, known to be sound.
 
     Args:
-        space: a file, or a mapping with what such a file says; without `defaults` it lies over base.
+        space: a file, the name of one that ships, as in `check("wae")`, or a mapping with what such a file says; without `defaults` it lies over base.
         overrides: in Hydra's grammar; a text is one override.
 
     Raises:
@@ -44,7 +45,7 @@ def check(space: Space, overrides: Overrides = ()) -> Sweep:
         raise ConfigError(f"check takes a search-space file or a mapping, and {type(space).__name__} is neither.")
     words = _words(overrides)
     with private():
-        sweep = check_mapping(space, words) if isinstance(space, Mapping) else load_and_check(Path(space), words)
+        sweep = check_mapping(space, words) if isinstance(space, Mapping) else load_and_check(found(Path(space)), words)
         trust_as_said(sweep)
     return sweep
 

@@ -20,6 +20,7 @@ from gensweep.drive import cut_short, drive, judged, leave
 from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
+from gensweep.journal import kept, note
 from gensweep.led import led
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
@@ -116,9 +117,11 @@ def _conducted(
         surroundings = executor.surroundings()
         stops.refuse()
         folder = found or _folder(sweep, path, surroundings)
-        with folder.hold():
+        with folder.hold(), kept(folder.path):
             _bring_level(folder, sweep, surroundings, allowed)
-            return drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
+            verdict = drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
+            note(f"ended: {verdict.problem or 'done'}")
+            return verdict
 
 
 def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:

@@ -17,6 +17,7 @@ from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, Stopped
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
+from gensweep.journal import note
 from gensweep.led import led
 from gensweep.ledger import environment
 from gensweep.ledger.history import TrialRecord
@@ -171,6 +172,7 @@ def _heeding(folder: SweepFolder, stops: Stops) -> Iterator[None]:
 
 def leave(stops: Stops, request: Request, name: str) -> NoReturn:
     """End this process at once, for a reason that its parent enters and tells, or that is told here."""
+    note(f"ended at once: {request.reason}")
     if parent := led():
         parent.dying(request)
     else:

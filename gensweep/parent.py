@@ -24,7 +24,7 @@ from gensweep.orphans import adopt, end_them
 from gensweep.stopping import AT_ONCE, STOPPING, Request, listened_to, tell
 
 COMMANDS = ("run", "resume", "confirm")
-_NO_RUN = {"-h", "--help", "--dry-run"}
+_NO_RUN = {"-h", "--help", "--dry-run", "--cfg"}
 _GRACE = 5.0  # seconds from the request to leave at once to the kill
 _LEAVING = 20.0  # seconds from the driver's last word to its end
 _PATIENCE = 3.0  # seconds in which what the driver started may end by itself
@@ -133,8 +133,10 @@ class Parent:
         if self._sweep is None:
             tell(f"{request.reason}: nothing was begun. The same command starts it.")
             return request.code
-        from gensweep.ledger.last_words import note_end, way_on  # not before: most drivers end by themselves
+        from gensweep.journal import append  # not before: most drivers end by themselves
+        from gensweep.ledger.last_words import note_end, way_on
 
+        append(self._sweep, f"the driver ended: {request.reason}")
         try:
             note_end(self._sweep, request.reason, request.code)
         except (GensweepError, OSError) as error:

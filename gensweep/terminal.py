@@ -19,8 +19,10 @@ from rich.text import Text
 
 from gensweep.axes.axis import AxisPath
 from gensweep.errors import Outcome
+from gensweep.journal import note
 from gensweep.ledger.history import TrialRecord
 from gensweep.objective import Objective
+from gensweep.progress import Loudness, loudness
 from gensweep.tables import Layout, cells_of, natural_width, table
 from gensweep.text import duration, number, printable
 
@@ -49,7 +51,8 @@ class Display:
     """The progress of one sweep. Give `changed` to the driver, and use it around the run.
 
     A terminal has a table that is drawn anew, with how far all trials are; one that takes lines only (TERM=dumb) a line
-    from time to time; and what is no terminal a line a trial that ended.
+    from time to time; and what is no terminal a line a trial that ended. A verbose one has lines alone, of every report too,
+    and a quiet one nothing. Every trial that ended, and every sentence, is in the sweep's log.
     """
 
     def __init__(
@@ -58,11 +61,12 @@ class Display:
         self.name, self.total, self.objective, self.epochs = name, total, objective, epochs
         self.console = console or _stderr()
         self.records: dict[int, TrialRecord] = {}
+        self._reported: dict[int, int] = {}  # the epoch of which a line was printed, by the trial's number
         self._began = self._heard = time.monotonic()
         self._before = (0, 0.0)  # trials that had ended, and shares of all that were done, when this start began
         self._live = (
             Live(self.drawn(), console=self.console, refresh_per_second=4, transient=True, get_renderable=self.drawn)
-            if self.console.is_terminal and not self.console.is_dumb_terminal
+            if self.console.is_terminal and not self.console.is_dumb_terminal and loudness() is Loudness.USUAL
             else None
         )
 
@@ -85,16 +89,22 @@ class Display:
     def changed(self, record: TrialRecord) -> None:
         """A trial was issued, reported or ended."""
         self.records[record.number] = record
+        if record.outcome is not None:
+            note(line := self._line(record))
         if self._live is not None:
             return
         if record.outcome is not None:
-            self._print(self._line(record))
+            self._print(line)
+        elif loudness() is Loudness.VERBOSE and record.reports and self._reported.get(record.number) != record.epoch:
+            self._reported[record.number] = record.epoch
+            self._print(self._report(record))
         elif self.console.is_terminal and time.monotonic() - self._heard > _EVERY_LINE:
             self._print(f"{self._count()} {record.number:04d} {record.arm} at epoch {self._epoch(record)}")
 
     def say(self, message: str) -> None:
         """A sentence above the table."""
-        _print_line(self.console, message)
+        note(message)
+        self._print(message)
 
     def drawn(self) -> Group:
         """What a terminal shows now: how far all is, and as many trials as fit, the running and the best ones first."""
@@ -122,7 +132,8 @@ class Display:
         return (time.monotonic() - self._began) * (self.total - self._done()) / gained
 
     def _print(self, line: str) -> None:
-        _print_line(self.console, line)
+        if loudness() > Loudness.QUIET:
+            _print_line(self.console, line)
         self._heard = time.monotonic()
 
     def _n_ended(self) -> int:
@@ -148,6 +159,12 @@ class Display:
             f"{self._count()} {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
             f"{record.epoch}, {score}, {record.seconds:.1f} s: {_what(record)}{why}"
         )
+
+    def _report(self, record: TrialRecord) -> str:
+        scores = ", ".join(
+            f"{name} {number(value)}" for name, value in record.reports[-1].scores.items() if "." not in name
+        )
+        return f"{self._count()} {record.number:04d} {record.arm} at epoch {self._epoch(record)}: {scores}"
 
     def _counts(self, ended: Sequence[TrialRecord], n_running: int) -> Text:
         counts = Text(
@@ -226,6 +243,9 @@ def waiting(what: str) -> Iterator[None]:
     Print nothing meanwhile: rich would send it to stderr, above the line.
     """
     console = _stderr()
+    if loudness() is Loudness.QUIET:
+        yield
+        return
     if console.is_terminal and not console.is_dumb_terminal:
         with console.status(Text(what), spinner="line"):
             yield
@@ -236,8 +256,10 @@ def waiting(what: str) -> Iterator[None]:
 
 
 def say(what: str) -> None:
-    """A line on stderr about what begins now and takes seconds."""
-    _print_line(_stderr(), f"gensweep: {what}")
+    """A line on stderr about what begins now and takes seconds; in the sweep's log too."""
+    note(what)
+    if loudness() > Loudness.QUIET:
+        _print_line(_stderr(), f"gensweep: {what}")
 
 
 def _print_line(console: Console, line: str) -> None:

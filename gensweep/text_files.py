@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from gensweep import shipped
 from gensweep.errors import nearest
+from gensweep.text import listed
 
 _KINDS = (".yaml", ".yml", ".json")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -68,14 +70,24 @@ def _missing(file: Path) -> str:
         return "looks like an override. The search-space file comes first, then overrides"
     if not file.parent.exists():
         near = nearest(file.parent.name, [f.name for f in file.parent.absolute().parent.glob("*/")])
-        return f"there is no folder {file.parent}." + (
-            f" Did you mean '{file.parent.with_name(near)}'?" if near else ""
-        )
+        hint = f" Did you mean '{file.parent.with_name(near)}'?" if near else ""
+        return f"there is no folder {file.parent}.{hint}{_shipped(file)}"
     beside = list(_search_spaces(file.parent))
     stems = {Path(name).stem: name for name in reversed(beside)}
     near = nearest(file.stem, stems)
     hint = f"Did you mean '{file.parent / stems[near]}'? " if near else ""
-    return f"there is no such file. {hint}Known: {', '.join(beside[:_MOST]) or 'none'}."
+    return f"there is no such file. {hint}Known: {', '.join(beside[:_MOST]) or 'none'}.{_shipped(file)}"
+
+
+def _shipped(file: Path) -> str:
+    """Which search space of gensweep's own may be meant; all of them where a name was given that is no path."""
+    names = shipped.names()
+    if file.stem in names:
+        return f" One of this name ships with gensweep: write {file.stem} for it"
+    if file.suffix or len(file.parts) != 1:
+        return ""
+    near = nearest(file.name, names)
+    return f" With gensweep come {f'{near}, which may be meant, and ' if near else ''}{listed([n for n in names if n != near])}."
 
 
 def _search_spaces(folder: Path) -> Iterator[str]:

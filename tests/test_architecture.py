@@ -21,8 +21,8 @@ FLOORS = {
     "campaign": 13, "drive": 12, "changes": 12,
     "results": 12, "verdict": 11,
     "report": 10,
-    "orchestration": 9, "evaluation": 9, "studies": 9,
-    "executors": 8, "spaces": 8, "models": 8,
+    "orchestration": 9, "evaluation": 9, "studies": 9, "repetition": 9,
+    "executors": 8, "spaces": 8, "models": 8, "agreement": 8,
     "trial": 7, "searchers": 7, "early_stopping": 7,
     "configuration": 6, "trainers": 6,
     "families": 5, "metrics": 5, "comparison": 5, "terminal": 5,
@@ -30,9 +30,9 @@ FLOORS = {
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
     "component": 2, "devices": 2, "reading": 2, "cache": 2,
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
-    "tables": 1, "home": 1,
+    "tables": 1, "home": 1, "journal": 1, "writing": 3,
     "errors": 0, "stopping": 1, "faults": 1, "led": 2, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
-    "orphans": 0, "file_modes": 0, "pictures": 0, "text": 0, "collection": 0,
+    "orphans": 0, "file_modes": 0, "pictures": 0, "text": 0, "collection": 0, "shipped": 0,
 }  # fmt: skip
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
@@ -49,7 +49,7 @@ THIRD_PARTY = {
     "datasets": {"torch", "pydantic", "datasets"}, "optimizers": {"torch", "pydantic"},
     "lr_schedules": {"pydantic"},
     "component": {"pydantic", "pydantic_core"}, "nodes": {"pydantic", "pydantic_core"},
-    "reading": {"yaml"}, "yaml_mistakes": {"yaml"},
+    "reading": {"yaml"}, "writing": {"yaml"}, "repetition": {"torch"}, "yaml_mistakes": {"yaml"},
     "mathematics": {"torch"}, "files": {"torch", "numpy", "PIL"}, "ledger": {"yaml"},
     "devices": {"torch"}, "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},
 }  # fmt: skip

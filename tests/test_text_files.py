@@ -39,6 +39,10 @@ def told(name: str) -> str:
         ("spaces/wea.yml", "Did you mean 'spaces/wae.yml'?"),
         ("space/wae.yaml", "space/wae.yaml there is no folder space. Did you mean 'spaces'?"),
         ("other", "other there is no such file. Known: study.yaml, spaces/wae.yml."),
+        ("other", "With gensweep come autoencoder, autoregressive, "),
+        ("familes", "With gensweep come families, which may be meant, and "),
+        ("vae.yaml", "One of this name ships with gensweep: write vae for it"),
+        ("search_spaces/vae.yaml", "One of this name ships with gensweep: write vae for it"),
         ("spaces", "spaces is a folder. Name a file in it, as in spaces/wae.yml"),
         (".", ". is a folder. Name a file in it, as in study.yaml"),
         (

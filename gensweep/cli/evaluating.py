@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gensweep.cli import completing
 from gensweep.cli.options import RUNS, AsJson, Runs, Shared, Trust, trust_these
 from gensweep.errors import ConfigError, gathered, suggest
 
@@ -19,13 +20,19 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
             help="a trial (NAME/NUMBER), a sweep (its winner), NAME/ARM, a checkpoint's folder, a folder of images, or samples "
             "as .npy, .npz or .npz:KEY",
             show_default=False,
+            autocompletion=completing.trials,
         ),
     ] = None,
     reference: Annotated[
         str | None,
-        typer.Option(help="the data to compare with: a dataset, or name,key=value; default: a trial's own"),
+        typer.Option(
+            help="the data to compare with: a dataset, or name,key=value; default: a trial's own",
+            autocompletion=completing.datasets,
+        ),
     ] = None,
-    metrics: Annotated[str, typer.Option(help="as in fid,kid,n=1000,precision_recall")] = "fid,sliced_wasserstein",
+    metrics: Annotated[
+        str, typer.Option(help="as in fid,kid,n=1000,precision_recall", autocompletion=completing.metrics)
+    ] = "fid,sliced_wasserstein",
     split: Annotated[str, typer.Option(help="train | validation | test")] = "test",
     latest: Annotated[bool, typer.Option("--latest", help="a trial's newest checkpoint, not its best")] = False,
     resize: Annotated[bool, typer.Option("--resize", help="images of another size to the reference's")] = False,

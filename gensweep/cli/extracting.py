@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gensweep import shipped
 from gensweep.cli.options import AsJson, Shared
 from gensweep.errors import CannotRun, ConfigError, gathered, suggest
 from gensweep.file_modes import unfinished
@@ -90,7 +91,7 @@ def _dataset(line: str | None, file: Path | None) -> Dataset:
         if (line or "").endswith((".yaml", ".yml")):
             raise ConfigError(f"{line}: is a file. For the dataset of a search-space file give --of {line}")
         return dataset_of(line or "", "DATASET")
-    named = datasets_of(load(file))
+    named = datasets_of(load(shipped.found(file)))
     if len(named) != 1:
         several = f"{len(named)} datasets" if named else "no dataset that can be built (gensweep check says why)"
         raise ConfigError(f"--of {file}: has {several}. Name one in place of the file, as in digits.")

@@ -6,13 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from gensweep import registry
+from gensweep import registry, shipped
+from gensweep.cli import completing
 from gensweep.cli.options import AsJson
 from gensweep.errors import ConfigError, suggest
 
+SEARCH_SPACES = "search-spaces"
+LISTED = (*registry.KINDS, SEARCH_SPACES)
+
 
 def list_(
-    kind: Annotated[str | None, typer.Argument(help=" | ".join(registry.KINDS), show_default=False)] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help=" | ".join(LISTED), show_default=False, autocompletion=completing.kinds)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the members of a kind, each with one line; without a kind, the kinds.
@@ -21,15 +27,19 @@ def list_(
       gensweep list
       gensweep list families
       gensweep list searchers
+      gensweep list search-spaces
     """
-    if kind is not None and kind not in registry.KINDS:
-        raise ConfigError(f"unknown kind '{kind}'. {suggest(kind, registry.KINDS)}")
+    kind = SEARCH_SPACES if kind in ("search_spaces", "search-space") else kind
+    if kind is not None and kind not in LISTED:
+        raise ConfigError(f"unknown kind '{kind}'. {suggest(kind, LISTED)}")
     from gensweep.cli.output import print_rows
     from gensweep.tables import Layout
     from gensweep.terminal import waiting
 
     if kind is None:
-        rows, words = [_kind(each) for each in registry.KINDS], ["names"]
+        rows, words = [_kind(each) for each in LISTED], ["names"]
+    elif kind == SEARCH_SPACES:
+        rows, words = [{"name": name, "question": shipped.question(name)} for name in shipped.names()], ["question"]
     else:
         with waiting(f"reading the {kind}"):
             rows, words = [_member(kind, name) for name in registry.names(kind)], ["what", "paper"]
@@ -51,7 +61,7 @@ def schema() -> None:
 
 
 def _kind(kind: str) -> dict[str, Any]:
-    names = registry.names(kind)
+    names = shipped.names() if kind == SEARCH_SPACES else registry.names(kind)
     return {"kind": kind, "members": len(names), "names": ", ".join(names)}
 
 

@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from gensweep import shipped
+from gensweep.cli import completing
 from gensweep.errors import ConfigError, suggest
 from gensweep.extractors.trust import trust
 from gensweep.file_modes import SHARED, share
 from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+from gensweep.progress import Loudness, loudness, speak
 
 
 def _share(value: bool) -> bool:
@@ -21,11 +24,29 @@ def _share(value: bool) -> bool:
     return value
 
 
-File = Annotated[Path, typer.Argument(help="a search-space file (YAML)", show_default=False)]
+def _speak(value: bool, how: Loudness) -> bool:
+    if value and loudness() is not Loudness.USUAL:
+        raise ConfigError("--quiet and --verbose say two things. Give one of them.")
+    if value:
+        speak(how)
+    return value
+
+
+File = Annotated[
+    Path,
+    typer.Argument(
+        help="a search-space file (YAML), or the name of one that ships (gensweep list search-spaces)",
+        show_default=False,
+        callback=shipped.found,
+        autocompletion=completing.search_spaces,
+    ),
+]
 Overrides = Annotated[
     list[str] | None,
     typer.Argument(
-        help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10", show_default=False
+        help="overrides in Hydra's grammar, as in dataset=fashion_mnist trial.family.lambda=10",
+        show_default=False,
+        autocompletion=completing.overrides,
     ),
 ]
 Runs = Annotated[
@@ -57,15 +78,29 @@ Seed = Annotated[int, typer.Option(help="of what is drawn")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
 SplitOf = Annotated[str, typer.Option("--split", help="train | validation | test")]
-Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="a sweep's name, as `gensweep ls` shows it", show_default=False, autocompletion=completing.sweeps
+    ),
+]
 Address = Annotated[
-    str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")
+    str | None,
+    typer.Option(envvar=["GENSWEEP_ADDRESS", "RAY_ADDRESS"], help="of a running Ray cluster; default: this machine"),
 ]
 TrackingUri = Annotated[
     str | None,
-    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow's store; default: sqlite:///mlflow.db in this folder"),
+    typer.Option(
+        envvar=["GENSWEEP_TRACKING_URI", "MLFLOW_TRACKING_URI"],
+        help="MLflow's store; default: sqlite:///mlflow.db in this folder",
+    ),
 ]
-InProcess = Annotated[bool, typer.Option("--in-process", help="one trial after another in this process, without Ray")]
+InProcess = Annotated[
+    bool,
+    typer.Option(
+        "--in-process", envvar="GENSWEEP_IN_PROCESS", help="one trial after another in this process, without Ray"
+    ),
+]
 Shared = Annotated[
     bool,
     typer.Option(
@@ -73,6 +108,24 @@ Shared = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet",
+        "-q",
+        help="errors and results alone; the rest is in the sweep's gensweep.log",
+        callback=lambda value: _speak(value, Loudness.QUIET),
+    ),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option(
+        "--verbose",
+        "-v",
+        help="a line for every report of every trial",
+        callback=lambda value: _speak(value, Loudness.VERBOSE),
+    ),
+]
 Trust = Annotated[
     list[Path] | None,
     typer.Option("--trust", help="an extractor's file that may run code of its own; remembered by its hash"),

@@ -13,31 +13,35 @@ import typer
 
 from gensweep import __version__
 from gensweep.cli import (
+    beginning,
     doctoring,
     evaluating,
     extracting,
     following,
     latent,
     listing,
+    removing,
+    repeating,
     reporting,
     running,
     showing,
     stopping,
     using,
 )
+from gensweep.cli.defaults import defaults
 from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, GensweepError, Interrupted
 from gensweep.faults import Fault, fault_of, memory_limit
 from gensweep.file_modes import private
+from gensweep.progress import Loudness, speak
 from gensweep.text import printable
 
 app = typer.Typer(
     name="gensweep",
     no_args_is_help=True,
     rich_markup_mode=None,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Sweep families of generative models, and learn which is best, how sure that is, and at what cost.\n\n"
     "Begin with:  gensweep run search_spaces/wae.yaml",
@@ -47,7 +51,7 @@ for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
     showing.ls, showing.show, showing.compare, using.best, using.sample, using.reconstruct, latent.interpolate, latent.traverse,
     evaluating.evaluate, reporting.report, extracting.train_extractor,
-    doctoring.doctor, following.ui, following.sync,
+    doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun, beginning.init,
 ):  # fmt: skip
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 app.command(name="list")(listing.list_)
@@ -60,14 +64,19 @@ _CURES = {2: "Give another path.", 4: "Make it accessible to this account, or gi
 
 
 @app.callback(invoke_without_command=True)
-def _root(version: Annotated[bool, typer.Option("--version", help="print the version")] = False) -> None:
+def _root(
+    ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
+) -> None:
     if version:
         print(__version__)
         raise typer.Exit
+    if not {"-h", "--help"} & set(sys.argv):  # which is how to mend a mistake
+        ctx.default_map = dict.fromkeys(_names(), defaults())
 
 
 def main() -> NoReturn:
     """Run a command; an error of ours is its message on stderr and its exit code, and any other one its traceback and 1."""
+    speak(Loudness.USUAL)
     sys.excepthook = _unforeseen  # for what fails outside of the command, or in its last moments
     with streams(), private():
         code = _written(_run())
@@ -78,7 +87,10 @@ def _run() -> int:
     """The exit code of the command."""
     try:
         _refuse_no_place(sys.argv[1:])
-        code = int(app(standalone_mode=False) or 0)  # typer hands back the code of Exit, and makes Ctrl-C one
+        # by its name however it was called: shells ask for completion by it
+        code = int(
+            app(prog_name=app.info.name, standalone_mode=False) or 0
+        )  # typer hands back the code of Exit, and makes Ctrl-C one
         if code == Interrupted.exit_code:
             _complain("stopped by Ctrl-C")
     except GensweepError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,10 +16,12 @@ from gensweep.cli.options import (
     InProcess,
     Name,
     Overrides,
+    Quiet,
     Runs,
     Shared,
     TrackingUri,
     Trust,
+    Verbose,
     sweep_named,
     trust_these,
 )
@@ -38,6 +41,10 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     in_process: InProcess = False,
     trust: Trust = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
+    cfg: Annotated[
+        bool,
+        typer.Option("--cfg", help="print the file with all that it leaves to others, as YAML; nothing is started"),
+    ] = False,
     allow_changed: Annotated[
         str | None,
         typer.Option(
@@ -48,6 +55,8 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
         ),
     ] = None,
     shared: Shared = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Run a sweep, or go on with it if it was begun; ends with a comparison table.
 
@@ -56,7 +65,11 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep run search_spaces/wae.yaml dataset=fashion_mnist trial.training.epochs=1 search.samples=4
       gensweep run search_spaces/families.yaml name=big search.samples=20 --address ray://head:10001
       gensweep run search_spaces/wae.yaml early_stopping=none --allow-changed early_stopping
+      gensweep run wae dataset=fashion_mnist --cfg > fashion.yaml
     """
+    if cfg:
+        _print_resolved(file, overrides, also=dry_run)
+        return
     if dry_run:
         plan(file, overrides, trust)
         return
@@ -99,6 +112,8 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     ] = None,
     trust: Trust = None,
     shared: Shared = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Go on with a sweep after Ctrl-C, a crash or a time budget: the same trials, the same search, the same MLflow runs.
 
@@ -129,6 +144,8 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     seeds: Annotated[int, typer.Option(min=2, max=1000, help="fresh seeds for each of them")] = 5,
     trust: Trust = None,
     shared: Shared = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Train each arm's best configurations again on fresh seeds, for all epochs, and score them once on the test split.
 
@@ -201,6 +218,20 @@ def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) ->
     if problems:
         raise ConfigError(problems)
     return sweep, left
+
+
+def _print_resolved(file: Path, overrides: list[str] | None, *, also: bool) -> None:
+    """The sweep as a file that needs no other, and gives the same trials."""
+    if also:
+        raise ConfigError("--cfg and --dry-run say two things. Give one of them.")
+    from gensweep.credentials import redacted
+    from gensweep.spaces.check import load_and_check
+    from gensweep.writing import yaml_of
+
+    sweep = load_and_check(file, overrides or [])
+    said = redacted(shlex.join(["gensweep", "run", str(file), *(overrides or [])]))
+    print(f"# What this is, resolved: {' '.join(said.split())}")
+    print(yaml_of(sweep.definition()), end="")
 
 
 def _conduct(sweep: Sweep, where: Where, retry: Sequence[int] = (), allowed: Sequence[str] = ()) -> None:

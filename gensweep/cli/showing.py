@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gensweep.cli import completing
 from gensweep.cli.options import RUNS, AsJson, Name, Runs, sweep_named
 from gensweep.errors import ConfigError, DamagedSweep, suggest
 
@@ -37,7 +38,7 @@ def ls(runs: Runs = RUNS, as_json: AsJson = False) -> None:
 
 def show(
     name: Name,
-    trial: Annotated[int | None, typer.Argument(help="a trial's number")] = None,
+    trial: Annotated[int | None, typer.Argument(help="a trial's number", autocompletion=completing.numbers)] = None,
     runs: Runs = RUNS,
     as_json: AsJson = False,
 ) -> None:
@@ -58,7 +59,9 @@ def show(
 
 
 def compare(  # noqa: PLR0913 -- the options of a command are its interface
-    names: Annotated[list[str], typer.Argument(help="one or more sweeps", show_default=False)],
+    names: Annotated[
+        list[str], typer.Argument(help="one or more sweeps", show_default=False, autocompletion=completing.sweeps)
+    ],
     runs: Runs = RUNS,
     metric: Annotated[str | None, typer.Option(help="compare by this score instead of the objective")] = None,
     by: Annotated[str, typer.Option(help="group by this column: arm, family, divergence, latent_size, ...")] = "arm",

@@ -19,7 +19,16 @@ from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import TrialFolder
 
-_FILES = ("sweep.yaml", "environment.json", "results.csv", "costs.csv", "study.db", "tracking.jsonl", "tracking.json")
+_FILES = (
+    "sweep.yaml",
+    "environment.json",
+    "results.csv",
+    "costs.csv",
+    "study.db",
+    "tracking.jsonl",
+    "tracking.json",
+    "gensweep.log",
+)
 _FOLDERS = ("trials", "report")
 _OF_THE_LEDGER = ("lock", "lease.json", "stop.json")
 FILES_OF_A_TRIAL = ("configuration.json", "outcome.json", "protocol.json", "results.jsonl")

@@ -320,11 +320,11 @@ class Following:
 
 
 def sweeps(root: Path) -> list[SweepFolder]:
-    """Every sweep directly in `root`, by name; none if there is no such folder."""
+    """Every sweep directly in `root`, by name; none if there is no such folder. A removal hides what it deletes."""
     root = Path(root)
     if not root.is_dir():
         return []
-    return [SweepFolder(path) for path in sorted(root.iterdir()) if holds_sweep(path)]
+    return [SweepFolder(path) for path in sorted(root.glob("[!.]*")) if holds_sweep(path)]
 
 
 def _refuse_existing(path: Path) -> None:

@@ -45,10 +45,15 @@ def remember(sweep: Path, uri: str, sweep_id: str) -> None:
         with _opened(os.O_RDWR | os.O_CREAT) as descriptor:
             known = _read(descriptor)
             known.pop(place := str(sweep.resolve()), None)
-            newest = [*known.items(), (place, (uri, sweep_id))][-_MOST:]
-            data = json.dumps(dict(newest), indent=1).encode()
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, data, 0)
+            _write(descriptor, dict([*known.items(), (place, (uri, sweep_id))][-_MOST:]))
+
+
+def forget(sweep: Path) -> None:
+    """What becomes of this place later is another sweep. Where nothing can be kept, nothing is."""
+    with contextlib.suppress(OSError), _opened(os.O_RDWR) as descriptor:
+        known = _read(descriptor)
+        if known.pop(str(sweep.resolve()), None) is not None:
+            _write(descriptor, known)
 
 
 @contextlib.contextmanager
@@ -68,6 +73,12 @@ def _opened(flags: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, known: dict[str, tuple[str, str]]) -> None:
+    data = json.dumps(known, indent=1).encode()
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, data, 0)
 
 
 def _read(descriptor: int) -> dict[str, tuple[str, str]]:

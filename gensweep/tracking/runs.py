@@ -136,14 +136,23 @@ class Runs:
 
         The driver of a copy of it that did not notice, on a disk that was copied as a whole, has the same id.
         """
-        own = {
-            run_id
-            for driver in (self.drivers if run_ids else ())
-            for run_id in self.store.find({**tags, DRIVER: driver})
-        }
+        own = self._made_here(tags) if run_ids else set()
         for run_id in run_ids:
             if run_id in own:
                 self.store.delete(run_id)
+
+    def _made_here(self, tags: Mapping[str, str]) -> set[str]:
+        """The ids of the runs with these `tags` that a driver of this ledger made."""
+        return {run_id for driver in self.drivers for run_id in self.store.find({**tags, DRIVER: driver})}
+
+    def all_of_it(self) -> tuple[list[str], int]:
+        """The ids of all runs of this sweep, its own last; and how many more carry its id, which somebody else made."""
+        tags = {"gensweep.sweep_id": self.cursor.sweep_id}
+        found = self.store.find(tags)
+        made_here = self._made_here(tags) if self._are_own() else set()
+        parents = set(self.store.find({**tags, "gensweep.kind": "sweep"}))
+        own = [run_id for run_id in found if run_id in made_here]
+        return sorted(own, key=parents.__contains__), len(found) - len(own)
 
     def changed(self, key: str) -> None:
         """Note that a run's cursor is to be written; that happens every second, and at `save`."""

@@ -59,6 +59,7 @@ def call(
 def gensweep(tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
     """Runs a command of gensweep in a folder that holds `space.yaml`."""
     (tmp_path / "space.yaml").write_text(SPACE)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))  # not that of whoever runs the tests
     for name in ("RAY_ADDRESS", "GENSWEEP_RUNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
