@@ -31,7 +31,8 @@ def check(space: Space, overrides: Overrides = ()) -> Sweep:
     """The sweep of a search space and overrides, known to be sound.
 
     Args:
-        space: a file, the name of one that ships, as in `check("wae")`, or a mapping with what such a file says; without `defaults` it lies over base.
+        space: a file, the name of one that ships, as in `check("wae")`, or a mapping with what such a file says; without
+            `defaults` it lies over base.
         overrides: in Hydra's grammar; a text is one override.
 
     Raises:
