@@ -21,7 +21,7 @@ FLOORS = {
     "campaign": 13, "drive": 12, "changes": 12,
     "results": 12, "verdict": 11,
     "report": 10,
-    "orchestration": 9, "evaluation": 9, "studies": 9, "repetition": 9,
+    "orchestration": 9, "evaluation": 9, "studies": 9, "repetition": 9, "proposals": 9,
     "executors": 8, "spaces": 8, "models": 8, "agreement": 8,
     "trial": 7, "searchers": 7, "early_stopping": 7,
     "configuration": 6, "trainers": 6,
@@ -49,7 +49,8 @@ THIRD_PARTY = {
     "datasets": {"torch", "pydantic", "datasets"}, "optimizers": {"torch", "pydantic"},
     "lr_schedules": {"pydantic"},
     "component": {"pydantic", "pydantic_core"}, "nodes": {"pydantic", "pydantic_core"},
-    "reading": {"yaml"}, "writing": {"yaml"}, "repetition": {"torch"}, "yaml_mistakes": {"yaml"},
+    "reading": {"yaml"}, "writing": {"yaml"}, "yaml_mistakes": {"yaml"},
+    "repetition": {"torch"}, "proposals": {"torch", "pydantic"},
     "mathematics": {"torch"}, "files": {"torch", "numpy", "PIL"}, "ledger": {"yaml"},
     "devices": {"torch"}, "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},
 }  # fmt: skip

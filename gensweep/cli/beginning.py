@@ -82,9 +82,9 @@ def _for_data(data: str, output: Path | None) -> tuple[Path, str]:
 
     with waiting(f"looking at {data}"):
         from gensweep.evaluation.words import dataset_of
+        from gensweep.proposals.looked_at import dataset_at, is_path
+        from gensweep.proposals.search_space import Data, name_for, proposed
         from gensweep.spaces.check import load_and_check
-        from gensweep.spaces.looked_at import dataset_at, is_path
-        from gensweep.spaces.proposal import Data, name_for, proposed
 
         found = dataset_at(data) if is_path(data) else dataset_of(data, "--data")
         given = getattr(found, "path", None)

@@ -13,8 +13,8 @@ from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
 KNOWN = (
-    "Known: check, compare, confirm, doctor, evaluate, list, ls, plan, report, resume, run, schema, show, stop, sync, "
-    "train-extractor, ui."
+    "Known: check, compare, confirm, doctor, evaluate, init, list, ls, plan, report, rerun, resume, rm, run, schema, show, "
+    "stop, sync, train-extractor, ui."
 )
 
 

@@ -15,10 +15,10 @@ from PIL import Image
 from gensweep import registry
 from gensweep.component import build
 from gensweep.errors import ConfigError
+from gensweep.proposals.looked_at import dataset_at, is_path
+from gensweep.proposals.search_space import Data, name_for, proposed
 from gensweep.reading import plain, read_file
 from gensweep.spaces.check import load_and_check
-from gensweep.spaces.looked_at import dataset_at, is_path
-from gensweep.spaces.proposal import Data, name_for, proposed
 from gensweep.spaces.sources import opened_at_once
 
 random = np.random.default_rng(0)

@@ -1,0 +1,1 @@
+"""A search space to begin with, from a look at the data."""
