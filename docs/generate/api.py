@@ -21,8 +21,8 @@ def page() -> str:
     functions = [getattr(gensweep, name) for name in gensweep.__all__]
     given = dict.fromkeys(cls for function in functions for cls in _classes_of(function) if cls not in functions)
     return (
-        "# Python\n\n`import gensweep` loads nothing; what is used is imported when it is first asked for. What is not on this page "
-        "may change from one release to the next.\n\n## What `import gensweep` offers\n\n"
+        "# Python\n\n`import gensweep` loads nothing; what is used is imported when it is first asked for. What is not on "
+        "this page may change from one release to the next.\n\n## What `import gensweep` offers\n\n"
         + "".join(map(_directive, functions))
         + "## What it gives back\n\n"
         + "".join(map(_directive, given))

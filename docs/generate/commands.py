@@ -25,11 +25,15 @@ def commands() -> dict[str, Any]:
 def page() -> str:
     """All commands, as Markdown."""
     found = commands()
-    rows = "\n".join(f"| [`gensweep {name}`](#{name}) | {inline(_first(command.help))} |" for name, command in found.items())
+    rows = "\n".join(
+        f"| [`gensweep {name}`](#{name}) | {inline(_first(command.help))} |" for name, command in found.items()
+    )
     return (
         "# Commands\n\n`gensweep COMMAND --help` says the same on a terminal. Options may stand before or behind what a command "
         "takes; `--json` gives programs all that a table shows, uncut.\n\n"
-        f"| command | what it does |\n|---|---|\n{rows}\n\n" + "\n\n".join(_section(*item) for item in found.items()) + "\n"
+        f"| command | what it does |\n|---|---|\n{rows}\n\n"
+        + "\n\n".join(_section(*item) for item in found.items())
+        + "\n"
     )
 
 
@@ -38,7 +42,7 @@ def _first(text: str) -> str:
 
 
 def _section(name: str, command: Any) -> str:
-    text, _, examples = re.split(r"\n(Examples?):\n", command.help.strip() + "\n", maxsplit=1) if "Example" in command.help else (command.help, "", "")
+    text, examples, *_ = [*re.split(r"\nExamples?:\n", command.help, maxsplit=1), ""]
     parts = [
         f"## `{name}` {{ #{name} }}",
         f"```text\n{usage(name, command)}\n```",

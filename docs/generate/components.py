@@ -48,8 +48,7 @@ def page(kind: str) -> str:
 
 
 def _contract(cls: type) -> Iterator[str]:
-    for part in inspect.cleandoc(cls.__doc__ or "").split("\n\n"):
-        yield part
+    yield from inspect.cleandoc(cls.__doc__ or "").split("\n\n")
 
 
 def section(kind: str, name: str, cls: type[Component]) -> str:
@@ -99,7 +98,7 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-def _default(node: Mapping[str, Any], is_required: bool) -> str:  # noqa: FBT001 -- of a field, as the schema says
+def _default(node: Mapping[str, Any], is_required: bool) -> str:
     if is_required:
         return "*must be given*"
     return f"`{yaml_of(_short(node.get('default')))}`"

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from docs.generate.text import inline
-from gensweep import errors, verdict
-from gensweep.errors import GensweepError
+from gensweep.errors import Diverged, GensweepError
+from gensweep.verdict import SomeTrialsFailed
 
 _WHAT_TO_DO = {  # for whoever reads the code: a script, a scheduler
     0: "Read the verdict.",
@@ -25,8 +25,9 @@ _WHAT_TO_DO = {  # for whoever reads the code: a script, a scheduler
 def page() -> str:
     """The page, as Markdown."""
     found = defaultdict[int, list[str]](list)
+    assert SomeTrialsFailed.exit_code in _WHAT_TO_DO  # it is imported so that it is among the subclasses
     for kind in _kinds(GensweepError):
-        if kind is not GensweepError and kind.__name__ != "Diverged" and kind.__module__.startswith("gensweep."):
+        if kind not in (GensweepError, Diverged) and kind.__module__.startswith("gensweep."):
             found[kind.exit_code].append(inline((kind.__doc__ or "").strip().split("\n\n")[0]))
     rows = [
         f"| **{code}** | {'<br>'.join(found[code]) or 'Done. Trials that diverged are results.'} | {_WHAT_TO_DO[code]} |"
@@ -41,14 +42,12 @@ def _kinds(kind: type[GensweepError]) -> Iterator[type[GensweepError]]:
         yield from _kinds(each)
 
 
-assert errors and verdict  # they define the errors  # noqa: S101
-
 _PAGE = """# Exit codes
 
 | code | what it says | what to do |
 |---|---|---|
 {rows}
 
-It is never 0 after an interruption. [`gensweep ui`](commands.md#ui) is ended by Ctrl-C, which is 0 there; SIGTERM is 143 and SIGHUP
-129. [`gensweep doctor`](commands.md#doctor) is 0 where all is whole, and 5 where not.
+It is never 0 after an interruption. [`gensweep ui`](commands.md#ui) is ended by Ctrl-C, which is 0 there; SIGTERM is 143 and
+SIGHUP 129. [`gensweep doctor`](commands.md#doctor) is 0 where all is whole, and 5 where not.
 """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 OWN = {
     "GENSWEEP_RUNS": "The folder that holds the sweeps, as `--runs` says it; `runs` by default.",
-    "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or decoded, "
-    "what you trust, where you sent a sweep. By default `~/.cache/gensweep`; without a home that can be written, the temporary folder.",
+    "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or "
+    "decoded, what you trust, where you sent a sweep. By default `~/.cache/gensweep`; without a home that can be written, the "
+    "temporary folder.",
     "GENSWEEP_DATA": "A folder with datasets that are files (MNIST, Fashion-MNIST, CIFAR-10), looked into first.",
     "GENSWEEP_INCEPTION": "The file of the Inception network for `extractor: inception`.",
     "GENSWEEP_SHARED": "1 is `--shared`: the group may write what is made, as far as the umask allows.",
@@ -19,8 +20,8 @@ OTHERS = {
     "MLFLOW_TRACKING_CLIENT_CERT_PATH": "Your own certificate.",
     "MLFLOW_TRACKING_INSECURE_TLS": "`true` does not check the server's certificate.",
     "RAY_ADDRESS": "Of a running Ray cluster, as `--address` says it. Without, gensweep starts a Ray of its own.",
-    "RAY_AUTH_MODE": "`token` wherever you do not say otherwise; `disabled` lets every account of the machine run code as you, and "
-    "gensweep says so.",
+    "RAY_AUTH_MODE": "`token` wherever you do not say otherwise; `disabled` lets every account of the machine run code as "
+    "you, and gensweep says so.",
     "RAY_AUTH_TOKEN": "The token of a cluster; a Ray that gensweep starts makes its own.",
     "RAY_AUTH_TOKEN_PATH": "A file that holds it.",
     "RAY_TMPDIR": "Below which folder the sockets, logs and token of a Ray of gensweep's own lie; else `TMPDIR`, else `/tmp`.",
@@ -46,4 +47,6 @@ def page() -> str:
 
 
 def _table(said: dict[str, str]) -> str:
-    return "| variable | what it does |\n|---|---|\n" + "\n".join(f"| `{name}` | {what} |" for name, what in said.items())
+    return "| variable | what it does |\n|---|---|\n" + "\n".join(
+        f"| `{name}` | {what} |" for name, what in said.items()
+    )

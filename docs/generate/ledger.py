@@ -14,14 +14,19 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "defined": ("The definition that holds from here on: the text of `sweep.yaml`.", ("definition",)),
     "started": (
         "A driver took the sweep. Trials that the last one had in hand wait to be handed out again.",
-        ("host", "pid", "versions", "trial_schema"),
+        ("pid", "at_once", "versions", "trial_schema"),
     ),
     "issued": (
         "A trial exists: of the search, or, with a `parent`, a confirmation of that trial on fresh seed number `repeat`.",
         ("number", "arm", "position", "key", "parameters", "configuration", "parent", "repeat"),
     ),
-    "continued": ("A trial that waited is handed out again, and goes on from its newest checkpoint that verifies.", ("number",)),
-    "lost": ("The machine took the process of a trial: what kind of `fault` it was, and what is known of why.", ("number", "reason", "fault")),
+    "continued": (
+        "A trial that waited is handed out again, and goes on from its newest checkpoint that verifies.", ("number",),
+    ),
+    "lost": (
+        "The machine took the process of a trial: what kind of `fault` it was, and what is known of why.",
+        ("number", "reason", "fault"),
+    ),
     "reported": (
         "A trial reached an epoch at which it is scored. The checkpoint of it is durable before this is written.",
         ("number", "epoch", "step", "scores", "best", "best_epoch", "seconds", "evaluation_seconds", "items", "protocol", "test",
@@ -58,8 +63,8 @@ def _fields(fields: tuple[str, ...]) -> str:
 _PAGE = """# Events of the ledger
 
 `runs/NAME/ledger/events.jsonl` is the sweep's memory. Each line is one event as JSON; the state of a sweep is what
-`SweepState.apply` in `gensweep/ledger/state.py` makes of them in order, while it runs and when it is rebuilt. One driver writes at
-a time, under a lease. The line is durable before what it says is acted on.
+`SweepState.apply` in `gensweep/ledger/state.py` makes of them in order, while it runs and when it is rebuilt. One driver
+writes at a time, under a lease. The line is durable before what it says is acted on.
 
 Every event has, besides its own fields:
 
@@ -80,6 +85,6 @@ from anybody. Of an event of an unknown kind nothing is made: a newer gensweep m
 |---|---|---|
 {rows}
 
-`outcome` is one of `COMPLETED`, `PRUNED`, `DIVERGED`, `FAILED`; see [what a comparison may claim](../statistics.md). `fault` is one
-of the machine's, in [stop, resume and repair](../how-to/stop-resume-repair.md).
+`outcome` is one of `COMPLETED`, `PRUNED`, `DIVERGED`, `FAILED`; see [what a comparison may claim](../statistics.md). `fault` is
+one of the machine's, in [stop, resume and repair](../how-to/stop-resume-repair.md).
 """

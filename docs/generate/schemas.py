@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from gensweep import registry
 Schema = Mapping[str, Any]
 _TYPES = {"integer": "whole number", "number": "number", "string": "text", "boolean": "true or false", "null": "null",
           "object": "mapping", "array": "list"}  # fmt: skip
-_RANGES = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+_PLAIN = re.compile(r"[A-Za-z][\w./-]*")
+_RANGES = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "&lt;"}
 
 
 def kind_of(schema: Schema) -> str:
@@ -23,22 +25,26 @@ def kind_of(schema: Schema) -> str:
 
 def type_of(schema: Schema, definitions: Schema, *, link: str = "{}.md") -> str:
     """The type as Markdown; a member of a kind is a link to the kind's page."""
+
+    def written(inner: Schema) -> str:
+        return type_of(inner, definitions, link=link)
+
     if kind := kind_of(schema):
         return f"[{kind}]({link.format(kind)})"
     if "$ref" in schema:
-        return type_of(definitions[schema["$ref"].rpartition("/")[2]], definitions, link=link)
-    if "const" in schema:
-        return f"`{yaml_of(schema['const'])}`"
-    if "enum" in schema:
-        return ", ".join(f"`{yaml_of(value)}`" for value in schema["enum"])
+        return written(_referred(schema, definitions))
+    if values := schema.get("enum") or ([schema["const"]] if "const" in schema else []):
+        return ", ".join(f"`{yaml_of(value)}`" for value in values)
     if "anyOf" in schema:
-        return " or ".join(dict.fromkeys(type_of(each, definitions, link=link) for each in schema["anyOf"]))
-    if "items" in schema:
-        return f"list of {type_of(schema['items'], definitions, link=link)}"
-    if "prefixItems" in schema:
-        inner = ", ".join(type_of(each, definitions, link=link) for each in schema["prefixItems"])
-        return f"list of {inner}"
+        return " or ".join(dict.fromkeys(map(written, schema["anyOf"])))
+    if inner := schema.get("prefixItems") or ([schema["items"]] if "items" in schema else []):
+        return f"list of {', '.join(map(written, inner))}"
     return _TYPES.get(schema.get("type", ""), "anything")
+
+
+def _referred(schema: Schema, definitions: Schema) -> Schema:
+    found: Schema = definitions[schema["$ref"].rpartition("/")[2]]
+    return found
 
 
 def range_of(schema: Schema, definitions: Schema) -> str:
@@ -46,7 +52,7 @@ def range_of(schema: Schema, definitions: Schema) -> str:
     if kind_of(schema):
         return ""
     if "$ref" in schema:
-        return range_of(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+        return range_of(_referred(schema, definitions), definitions)
     if "anyOf" in schema:
         return ", ".join(dict.fromkeys(found for each in schema["anyOf"] if (found := range_of(each, definitions))))
     own = [f"{sign} {_number(schema[key])}" for key, sign in _RANGES.items() if key in schema]
@@ -64,8 +70,7 @@ def _number(value: float) -> str:
 def yaml_of(value: object) -> str:
     """A value as a flow of YAML: text without quotes where it needs none."""
     if isinstance(value, str):
-        plain = value and value.replace("_", "").replace("-", "").replace(".", "").replace("/", "").isalnum()
-        return value if plain and value not in ("null", "true", "false", "none") or value == "none" else json.dumps(value)
+        return value if _PLAIN.fullmatch(value) and value not in ("null", "true", "false") else json.dumps(value)
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {yaml_of(inner)}" for key, inner in value.items()) + "}"
     if isinstance(value, list | tuple):

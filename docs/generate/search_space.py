@@ -24,7 +24,7 @@ _SECTIONS: dict[str, type[Node]] = {
     "trial.training": Training, "trial.evaluation": Evaluation,
 }  # fmt: skip
 _ELSEWHERE = {
-    "search": "The fields of the searcher that `sampler` names ([searchers](components/searchers.md), `tpe` by default) stand here too.",
+    "search": "The fields of the [searcher](components/searchers.md) that `sampler` names, `tpe` by default, stand here too.",
     "objective": "`objective: fid` is short for this; the direction is then the metric's own.",
     "confirm": "`confirm: none` leaves it out.",
 }
@@ -57,14 +57,16 @@ def _section(place: str, model: type[Node]) -> str:
         else:
             kind = type_of(node, definitions, link="components/{}.md").replace("|", "\\|")
             default = "*must be given*" if label in required(schema) else f"`{yaml_of(node.get('default'))}`"
-        rows.append(f"| `{label}` | {kind} | {range_of(node, definitions)} | {default} | {inline(node.get('description', ''))} |")
+        rows.append(
+            f"| `{label}` | {kind} | {range_of(node, definitions)} | {default} | {inline(node.get('description', ''))} |"
+        )
     told = " ".join(filter(None, [inline(inspect.getdoc(model) or ""), _ELSEWHERE.get(place, "")]))
     table = "| field | type | range | default | |\n|---|---|---|---|---|\n" + "\n".join(rows)
     return f"### `{place}` {{ #{place.replace('.', '')} }}\n\n{told}\n\n{table}"
 
 
 def _base() -> str:
-    return f"```yaml title=\"base\"\n{(_DEFAULTS / 'base.yaml').read_text().strip()}\n```"
+    return f'```yaml title="base"\n{(_DEFAULTS / "base.yaml").read_text().strip()}\n```'
 
 
 def _groups() -> str:
@@ -81,13 +83,19 @@ def studies() -> str:
     rows = []
     for file in sorted((ROOT / "search_spaces").glob("*.yaml")):
         comments = itertools.takewhile(lambda line: line.startswith("#"), file.read_text().splitlines())
-        said = itertools.takewhile(lambda line: "gensweep run" not in line, (line.lstrip("# ").strip() for line in comments))
+        said = itertools.takewhile(
+            lambda line: "gensweep run" not in line, (line.lstrip("# ").strip() for line in comments)
+        )
         rows.append(f"| [`{file.stem}`](#{file.stem}) | {inline(' '.join(filter(None, said)))} |")
     sections = [
-        f"## `{file.stem}` {{ #{file.stem} }}\n\n```yaml title=\"search_spaces/{file.name}\"\n{file.read_text().strip()}\n```"
+        f'## `{file.stem}` {{ #{file.stem} }}\n\n```yaml title="search_spaces/{file.name}"\n{file.read_text().strip()}\n```'
         for file in sorted((ROOT / "search_spaces").glob("*.yaml"))
     ]
     return (
         "# Studies that ship\n\nEach file begins with its question and the command that runs it. What came of some of them is in "
-        "[the numbers](../numbers.md).\n\n| file | question |\n|---|---|\n" + "\n".join(rows) + "\n\n" + "\n\n".join(sections) + "\n"
+        "[the numbers](../numbers.md).\n\n| file | question |\n|---|---|\n"
+        + "\n".join(rows)
+        + "\n\n"
+        + "\n\n".join(sections)
+        + "\n"
     )

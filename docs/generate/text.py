@@ -15,10 +15,12 @@ _WRAPPED = 92  # a line that is shorter was ended on purpose, as a formula is
 _CODE = re.compile(r"`([^`]+)`")
 _ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 _DOI = re.compile(r"doi:(10\.\d{4,}/[\w.()/-]*\w)")
-# a letter of a formula, or a few that stand for one thing, and its index: x_1, q_Z, W_2, C_ij, S_eps, x_(i-1); names of fields and logs are longer
-_INDEX = re.compile(r"(?<![\w<>/])((?:[A-Za-zα-ωΑ-Ω]|[A-Z]{2,3}|max|sum|int|beta)[')]?)_(\w{1,2}|eps|mu|mix|\([^()]+\)|\{[^{}]+\})(?!\w)")
+# a letter of a formula, or a few that stand for one thing, and its index: x_1, W_2, S_eps, x_(i-1); names have longer parts
+_LETTER = r"(?<![\w<>/])((?:[A-Za-zα-ωΑ-Ω]|[A-Z]{2,3}|max|sum|int|beta)[')]?)"
+_INDEX = re.compile(_LETTER + r"_(\w{1,2}|eps|mu|mix|\([^()]+\)|\{[^{}]+\})(?!\w)")
 _POWER = re.compile(r"\^(-?\w+|\([^()]*\)|\{[^{}]*\})")
 _SECTION = re.compile(r"^(Fields|Source|Differs):[ \t]*", re.MULTILINE)
+_QUIET = {ord(sign): f"&#{ord(sign)};" for sign in "*_[|`"}
 _NAMED = re.compile(r"^(\s+)([\w`, ]+?): (.*)$")
 
 
@@ -92,7 +94,7 @@ def _piece(text: str, *, is_code: bool) -> str:
 
 def _quiet(text: str) -> str:
     """HTML in which Markdown finds nothing of its own."""
-    return text.replace("*", "&#42;").replace("_", "&#95;").replace("[", "&#91;").replace("|", "&#124;").replace("`", "&#96;")
+    return text.translate(_QUIET)
 
 
 def paragraph(text: str) -> str:
@@ -105,7 +107,9 @@ def lines(text: str) -> str:
     parts, before = list[str](), ""
     for line in text.split("\n"):
         is_indented = line.startswith("  ") and bool(re.match(r"\s+[\w, ]+:\s|\s{2,}[a-z\d].*[;.]$", line))
-        begins = not before or is_indented or (len(before) < _WRAPPED and before.rstrip().endswith((".", ",", ";", ":")))
+        begins = (
+            not before or is_indented or (len(before) < _WRAPPED and before.rstrip().endswith((".", ",", ";", ":")))
+        )
         if begins:
             parts.append(line)
         else:
