@@ -200,6 +200,7 @@ def main() -> int:
     parser.add_argument("paths", nargs="*", type=Path, default=[Path(part) for part in PARTS])
     parser.add_argument("-n", type=int, default=100, help="how many mutations")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--first", type=int, default=1, metavar="K", help="begin with the K-th of them")
     parser.add_argument("--again", type=Path, metavar="LOG", help="only the survivors of the run that printed this")
     parser.add_argument("--limit", type=float, default=600, help="seconds after which a run counts as hanging")
     options = parser.parse_args()
@@ -210,17 +211,18 @@ def main() -> int:
         for name in COPIED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, place / name)
-        survivors = _run(chosen, place, options.limit)
-    killed = len(chosen) - len(survivors)
-    print(f"\n{killed} of {len(chosen)} mutations killed ({killed / max(len(chosen), 1):.0%}). Survivors:")
+        survivors = _run(chosen, place, options.limit, options.first)
+    tried = len(chosen) - options.first + 1
+    killed = tried - len(survivors)
+    print(f"\n{killed} of {tried} mutations killed ({killed / max(tried, 1):.0%}). Survivors:")
     for mutant in survivors:
         print(f"  {mutant.file.relative_to(ROOT)}:{mutant.line} {mutant.what}")
-    return 0 if killed >= 0.9 * len(chosen) else 1
+    return 0 if killed >= 0.9 * tried else 1
 
 
-def _run(chosen: list[Mutant], place: Path, limit: float) -> list[Mutant]:
+def _run(chosen: list[Mutant], place: Path, limit: float, first: int) -> list[Mutant]:
     survivors = []
-    for number, mutant in enumerate(chosen, start=1):
+    for number, mutant in enumerate(chosen[first - 1 :], start=first):
         began = time.monotonic()
         killed = is_killed(mutant, place, limit)
         survivors += [] if killed else [mutant]
