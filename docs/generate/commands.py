@@ -84,10 +84,10 @@ def _row(parameter: Any) -> str:
         shown = _argument(parameter)
     told = [inline(parameter.help or "")]
     if parameter.multiple:
-        told.append("May be given several times.")
+        told.append("may be given several times")
     if parameter.envvar:
-        told.append(f"Also `{parameter.envvar}`.")
-    return f"| <code>{_nowrap(html.escape(shown))}</code> | {_default(parameter)} | {' '.join(filter(None, told))} |"
+        told.append(f"also `{parameter.envvar}`")
+    return f"| <code>{_nowrap(html.escape(shown))}</code> | {_default(parameter)} | {'; '.join(filter(None, told))} |"
 
 
 def _nowrap(text: str) -> str:

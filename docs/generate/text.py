@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator
+from textwrap import dedent
 from typing import NamedTuple
 
 _WRAPPED = 92  # a line that is shorter was ended on purpose, as a formula is
@@ -21,6 +22,7 @@ _INDEX = re.compile(_LETTER + r"_(\w{1,2}|eps|mu|mix|\([^()]+\)|\{[^{}]+\})(?!\w
 _POWER = re.compile(r"\^(-?\w+|\([^()]*\)|\{[^{}]*\})")
 _SECTION = re.compile(r"^(Fields|Source|Differs):[ \t]*", re.MULTILINE)
 _QUIET = {ord(sign): f"&#{ord(sign)};" for sign in "*_[|`"}
+_ENTRY = re.compile(r"\s*\w[\w, ]{1,30}:\s")
 _NAMED = re.compile(r"^(\s+)([\w`, ]+?): (.*)$")
 
 
@@ -73,7 +75,10 @@ def _fields(block: str) -> Iterator[Field]:
 
 
 def _field(names: str, lines: list[str]) -> Field:
-    return Field(tuple(name.strip(" `") for name in names.split(",")), "\n".join(lines).rstrip())
+    first, *rest = lines
+    return Field(
+        tuple(name.strip(" `") for name in names.split(",")), f"{first}\n{dedent(chr(10).join(rest))}".rstrip()
+    )
 
 
 def inline(text: str) -> str:
@@ -103,19 +108,23 @@ def paragraph(text: str) -> str:
 
 
 def lines(text: str) -> str:
-    """Text as HTML whose deliberate line ends are kept, and whose indented lines are a list."""
+    """Text as HTML that keeps the line ends which its author set: of formulas, and of entries `name: text` of a list."""
     parts, before = list[str](), ""
     for line in text.split("\n"):
-        is_indented = line.startswith("  ") and bool(re.match(r"\s+[\w, ]+:\s|\s{2,}[a-z\d].*[;.]$", line))
-        begins = (
-            not before or is_indented or (len(before) < _WRAPPED and before.rstrip().endswith((".", ",", ";", ":")))
-        )
-        if begins:
+        if not parts or _begins(line, before):
             parts.append(line)
         else:
             parts[-1] += f" {line.strip()}"
         before = line
     return "<br>".join(("&emsp;" if part.startswith("  ") else "") + inline(part) for part in parts)
+
+
+def _begins(line: str, before: str) -> bool:
+    """Whether a line goes on with nothing: its author ended the one before, or it is an entry of a list, or behind one."""
+    is_entry = bool(_ENTRY.match(line))
+    if (line.startswith("  ") and is_entry) or (before.startswith("  ") and not line.startswith("  ")):
+        return True
+    return before.rstrip().endswith((".", ",", ";", ":")) and (len(before) < _WRAPPED or is_entry)
 
 
 def _begins_with_formula(text: str) -> bool:
