@@ -24,6 +24,13 @@ def png(items: torch.Tensor, bounds: tuple[float, float] | None, columns: int | 
     return None
 
 
+def image(item: torch.Tensor, bounds: tuple[float, float] | None) -> bytes:
+    """One image [c, h, w] as a PNG of its own size and 8 bits; `bounds` are black and white, or its least and largest value."""
+    item = item.detach().float().cpu()
+    low, high = bounds or (float(item.min()), float(item.max()) + 1e-12)
+    return _encode(((item - low) / (high - low)).clamp(0, 1))
+
+
 def side_by_side(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Images of two stacks [n, c, h, w] in turns: each original before its reconstruction, [2n, c, h, w]."""
     return torch.stack([left, right], dim=1).flatten(0, 1)

@@ -35,7 +35,7 @@ from gensweep.layers import Undrawn
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
-from gensweep.losses import Draw
+from gensweep.losses import Draw, Noise
 from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
 from gensweep.seeding import derive
@@ -389,9 +389,14 @@ class TrainedModel:
     def samples(self, n: int) -> torch.Tensor:
         """The first n samples of the trial's evaluation stream, [n, *shape]."""
         while len(self._chunks) * _SAMPLED_AT_ONCE < n:
-            noise = self._draws(self.game.sample_noise, "evaluation", len(self._chunks), _SAMPLED_AT_ONCE)
-            self._chunks.append(self._fitted.sample(self.game.networks, noise))
+            noise = self.draws(self.game.sample_noise, "evaluation", len(self._chunks), _SAMPLED_AT_ONCE)
+            self._chunks.append(self.drawn(noise))
         return torch.cat(self._chunks)[:n]
+
+    @torch.no_grad()
+    def drawn(self, noise: Noise) -> torch.Tensor:
+        """The samples [n, *shape] that the game's sampler makes of these draws, each [n, *its shape]."""
+        return self._fitted.sample(self.game.networks, noise)
 
     @cached_property
     @torch.no_grad()
@@ -408,23 +413,33 @@ class TrainedModel:
         return torch.cat([reconstruct(self.game.networks, part) for _, part in self._parts(x)])
 
     @torch.no_grad()
-    def codes(self, x: torch.Tensor) -> torch.Tensor | None:
-        """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
+    def decodings(self, z: torch.Tensor) -> torch.Tensor | None:
+        """Codes z [n, k] as items [n, *shape], without noise of the observation; None where nothing is latent."""
+        if (decode := self.game.decode) is None:
+            return None
+        return torch.cat([decode(self.game.networks, part) for _, part in self._parts(z)])
+
+    @torch.no_grad()
+    def codes(self, x: torch.Tensor, seed: int | None = None) -> torch.Tensor | None:
+        """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder.
+
+        `seed` is of these draws; by default the trial's.
+        """
         if (encode := self.game.encode) is None:
             return None
         values = []
         for number, part in self._parts(x):
-            noise = self._draws(self.game.encode_noise, "codes", number, len(part))
+            noise = self.draws(self.game.encode_noise, "codes", number, len(part), seed)
             values.append(encode(self.game.networks, part, noise))
         return torch.cat(values)
 
     @torch.no_grad()
-    def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
+    def log_likelihood(self, x: torch.Tensor, seed: int | None = None) -> tuple[torch.Tensor, bool] | None:
         """log p(x) in nats [n] for x [n, *shape], and whether it is exact; None where the family has no likelihood.
 
         Of data on a grid it is a lower bound of log P(cell of x) / volume for families whose p is a density at points:
         log p at one uniform draw from the cell around x (Theis, van den Oord, Bethge, "A note on the evaluation of
-        generative models", 2016, arXiv:1511.01844, section 3.1).
+        generative models", 2016, arXiv:1511.01844, section 3.1). `seed` is of what is drawn; by default the trial's.
         """
         if (likelihood := self._fitted.likelihood) is None:
             return None
@@ -432,7 +447,7 @@ class TrainedModel:
         spread = {"spread": Draw(self.dataset.shape, "uniform")} if cell else {}
         values = []
         for number, part in self._parts(x):
-            noise = self._draws({**likelihood.noise, **spread}, "likelihood", number, len(part))
+            noise = self.draws({**likelihood.noise, **spread}, "likelihood", number, len(part), seed)
             items = part + cell * (noise["spread"] - 0.5) if cell else part
             values.append(likelihood.evaluate(self.game.networks, items, noise))
         return torch.cat(values), likelihood.is_exact and not cell
@@ -440,10 +455,12 @@ class TrainedModel:
     def _parts(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         return enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE))
 
-    def _draws(self, wanted: Mapping[str, Draw], stream: str, number: int, n: int) -> dict[str, torch.Tensor]:
-        return {
-            name: draw(one, derive(self.seed, stream, name, number), n).to(self.device) for name, one in wanted.items()
-        }
+    def draws(
+        self, wanted: Mapping[str, Draw], stream: str, number: int, n: int, seed: int | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Part `number` of a stream of random numbers by its name, each [n, *its shape]: of `seed`, by default the trial's."""
+        seed = self.seed if seed is None else seed
+        return {name: draw(one, derive(seed, stream, name, number), n).to(self.device) for name, one in wanted.items()}
 
 
 def build_game(configuration: TrialConfiguration) -> Game:
@@ -456,14 +473,20 @@ def build_game(configuration: TrialConfiguration) -> Game:
 
 def size_of_networks(configuration: TrialConfiguration) -> int:
     """How many bytes a checkpoint holds of the networks of a configuration at least, without taking them; 0 where untold."""
+    game = outline(configuration)
+    networks = game.networks.values() if game else ()
+    tensors = {id(t): t for network in networks for t in network.state_dict(keep_vars=True).values()}
+    return sum(t.nbytes for t in tensors.values())
+
+
+def outline(configuration: TrialConfiguration) -> Game | None:
+    """The game of a configuration, with networks that have shapes and no values; None where it cannot be without these."""
     setting = _setting(configuration)  # outside: what is read of the data is real
     try:
         with torch.device("meta"), Undrawn():
-            networks = configuration.family.game(setting).networks.values()
+            return configuration.family.game(setting)
     except NotImplementedError:  # a plug-in's masks may be computed from values
-        return 0
-    tensors = {id(t): t for network in networks for t in network.state_dict(keep_vars=True).values()}
-    return sum(t.nbytes for t in tensors.values())
+        return None
 
 
 def _setting(configuration: TrialConfiguration) -> Setting:

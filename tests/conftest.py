@@ -79,6 +79,14 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of sweeps with the sweep `used`, trained and confirmed. Tests read it."""
+    from tests.used_sweep import train_used
+
+    return train_used(tmp_path_factory.mktemp("used") / "runs")
+
+
 @pytest.fixture
 def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Writes a file into the working folder and gives its path as a user would type it."""

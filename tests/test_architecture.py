@@ -22,7 +22,7 @@ FLOORS = {
     "verdict": 11,
     "report": 10,
     "orchestration": 9, "evaluation": 9, "studies": 9,
-    "executors": 8, "spaces": 8,
+    "executors": 8, "spaces": 8, "models": 8,
     "trial": 7, "searchers": 7, "early_stopping": 7,
     "configuration": 6, "trainers": 6,
     "families": 5, "metrics": 5, "comparison": 5, "terminal": 5,
@@ -37,7 +37,7 @@ FLOORS = {
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
-    "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"},
+    "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"}, "models": {"torch", "numpy"},
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},

@@ -213,6 +213,18 @@ def test_a_failure_has_no_password() -> None:
     assert failure.details.endswith("OSError: no answer from http://host/data\n")
 
 
+@pytest.mark.parametrize(("family", "latent"), [("vae", 4), ("gan", 4), ("flow", 64), ("parzen", None)])
+def test_a_model_decodes_codes_to_what_it_samples_of_them(family: str, latent: int | None) -> None:
+    described = TrialConfiguration.model_validate({**small_configuration(family), "seed": 0})
+    model = TrainedModel(build_game(described), described, torch.device("cpu"))
+    z = torch.randn(7, latent or 4)
+    found = model.decodings(z)
+    assert (found is None) == (latent is None)
+    if found is not None:
+        assert torch.equal(found, model.drawn({"latent": z}))
+        assert not found.requires_grad
+
+
 @pytest.mark.parametrize("sigma", [1e-2, 1e-3, 1e-4])
 def test_a_density_at_the_points_of_a_grid_is_asked_over_their_cells(sigma: float) -> None:
     """Narrow peaks on training images have no ceiling at these images, and no merit over the cells around them."""

@@ -4,6 +4,8 @@ program     the application and `main`
 running     run, resume, confirm, check, plan
 stopping    stop
 showing     ls, show, compare
+using       best, sample, reconstruct
+latent      interpolate, traverse
 evaluating  evaluate
 following   ui, sync
 listing     list, schema

@@ -38,6 +38,25 @@ Runs = Annotated[
         callback=lambda runs: expanded(runs, "--runs"),
     ),
 ]
+RunsOnly = Annotated[  # of commands whose -o is what they write
+    Path,
+    typer.Option(
+        "--runs",
+        envvar="GENSWEEP_RUNS",
+        help="the folder that holds the sweeps",
+        callback=lambda runs: expanded(runs, "--runs"),
+    ),
+]
+What = Annotated[
+    str,
+    typer.Argument(
+        help="a sweep (its winner), NAME/TRIAL, NAME/ARM, or a trial's or a checkpoint's folder", show_default=False
+    ),
+]
+Seed = Annotated[int, typer.Option(help="of what is drawn")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+Force = Annotated[bool, typer.Option("--force", help="overwrite what is there")]
+SplitOf = Annotated[str, typer.Option("--split", help="train | validation | test")]
 Name = Annotated[str, typer.Argument(help="a sweep's name, as `gensweep ls` shows it", show_default=False)]
 Address = Annotated[
     str | None, typer.Option(envvar="RAY_ADDRESS", help="of a running Ray cluster; default: this machine")

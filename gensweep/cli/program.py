@@ -12,7 +12,19 @@ from typing import Annotated, NoReturn
 import typer
 
 from gensweep import __version__
-from gensweep.cli import doctoring, evaluating, extracting, following, listing, reporting, running, showing, stopping
+from gensweep.cli import (
+    doctoring,
+    evaluating,
+    extracting,
+    following,
+    latent,
+    listing,
+    reporting,
+    running,
+    showing,
+    stopping,
+    using,
+)
 from gensweep.cli.mistyped import told
 from gensweep.cli.streams import OutputLost, discard, reader_has_left, streams, takes_more
 from gensweep.credentials import redacted
@@ -33,7 +45,8 @@ app = typer.Typer(
 )
 for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
-    showing.ls, showing.show, showing.compare, evaluating.evaluate, reporting.report, extracting.train_extractor,
+    showing.ls, showing.show, showing.compare, using.best, using.sample, using.reconstruct, latent.interpolate, latent.traverse,
+    evaluating.evaluate, reporting.report, extracting.train_extractor,
     doctoring.doctor, following.ui, following.sync,
 ):  # fmt: skip
     app.command(name=_command.__name__.replace("_", "-"))(_command)

@@ -8,22 +8,15 @@ from pathlib import Path
 
 import torch
 
-from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.base import Dataset
-from gensweep.errors import ConfigError, suggest
+from gensweep.errors import ConfigError
 from gensweep.evaluation.given import array_in, images_in
-from gensweep.ledger import checkpoints
-from gensweep.ledger.checkpoints import Checkpoint
-from gensweep.ledger.sweep_folder import SweepFolder, sweeps
-from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.metrics.base import Model
-from gensweep.trainers.checkpoint import believed, from_bytes
-from gensweep.trial import STATE, TrainedModel, build_game, build_trainee, size_of_networks
+from gensweep.models.checkpoint import restored
+from gensweep.models.naming import holds_model, named
+from gensweep.progress import tell_once
 
-_ACCEPTED = (
-    "a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or samples in a file .npy, .npz or "
-    ".npz:KEY"
-)
+_ALSO = ", a folder of images, or samples in a file .npy, .npz or .npz:KEY"
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = 
     """What `what` names, as something that can be evaluated.
 
     Args:
-        what: a trial (NAME/NUMBER), a trial's or a checkpoint's folder, a folder of images, or a .npy or .npz file.
+        what: a model as models/naming.py has it, a folder of images, or a .npy or .npz file.
         runs: the folder of sweeps.
         reference: the dataset that samples made elsewhere have the shape and range of, and a model's items the shape.
         latest: a trial's newest checkpoint instead of its best.
@@ -48,16 +41,16 @@ def subject(what: str, runs: Path, reference: Dataset | None, *, latest: bool = 
         ConfigError: there is no such thing, it cannot be read, or it makes items of another shape; the message names it.
     """
     path = Path(what).expanduser()
-    if (path / checkpoints.MANIFEST).is_file():
-        return _comparable(what, _of_checkpoint(path.parent.parent, _whole(path)), reference)
-    if (path / "configuration.json").is_file():
-        return _comparable(what, _of_trial(path, latest=latest), reference)
-    if path.exists() or re.search(r"\.npz(:.*)?$|\.npy$", what):
+    if not holds_model(path) and (path.exists() or re.search(r"\.npz(:.*)?$|\.npy$", what)):
         if reference is None:
             raise ConfigError(f"{what}: name the data to compare it with, as in --reference fashion_mnist.")
-        found = images_in(path, reference, resize=resize) if path.is_dir() else array_in(what, reference)
-        return Subject(found, reference)
-    return _comparable(what, _of_trial(_trial_path(what, runs), latest=latest), reference)
+        given = images_in(path, reference, resize=resize) if path.is_dir() else array_in(what, reference)
+        return Subject(given, reference)
+    found = named(what, runs, latest=latest, also=_ALSO)
+    if found.why:
+        tell_once(f"{what} is {found.name}: {found.why}.")
+    model = restored(found.trial, found.checkpoint, torch.device("cpu"))
+    return _comparable(what, Subject(model.trained, model.configuration.dataset), reference)
 
 
 def _comparable(what: str, found: Subject, reference: Dataset | None) -> Subject:
@@ -68,47 +61,3 @@ def _comparable(what: str, found: Subject, reference: Dataset | None) -> Subject
             f"as in {own.name}, which it was trained on, or none: it is then compared with those."
         )
     return found
-
-
-def _of_trial(path: Path, *, latest: bool) -> Subject:
-    folder = TrialFolder(path)
-    checkpoint = folder.newest() if latest else folder.best() or folder.newest()
-    if checkpoint is None:
-        raise ConfigError(f"{path}: the trial has no checkpoint that verifies. It ended before its first evaluation.")
-    return _of_checkpoint(path, checkpoint)
-
-
-def _of_checkpoint(trial: Path, checkpoint: Checkpoint) -> Subject:
-    described = TrialFolder(trial).configuration()
-    if described is None:
-        raise ConfigError(f"{checkpoint.path}: {trial / 'configuration.json'} is missing, so its networks are unknown.")
-    with believed(trial / "configuration.json"):
-        configuration = TrialConfiguration.model_validate(described)
-    device = torch.device("cpu")
-    with believed(checkpoint.path):
-        data = checkpoint.read(STATE)
-        if (least := size_of_networks(configuration)) > len(data):
-            raise ValueError(f"its {len(data):,} bytes are not the {least:,} of the networks in configuration.json")
-        trainee = build_trainee(configuration, build_game(configuration), device)
-        trainee.restore(from_bytes(data, device)["trainee"])
-    return Subject(TrainedModel(trainee.averaged(), configuration, device), configuration.dataset)
-
-
-def _whole(path: Path) -> Checkpoint:
-    checkpoint = checkpoints.at(path)
-    if checkpoint is None:
-        raise ConfigError(f"{path}: a torn or altered checkpoint: its files do not have the digests of its manifest.")
-    return checkpoint
-
-
-def _trial_path(what: str, runs: Path) -> Path:
-    name, _, number = what.rpartition("/")
-    if not name or not number.isdecimal():
-        raise ConfigError(f"'{what}': no such file or folder. Accepted: {_ACCEPTED}.")
-    if not (runs / name / "sweep.yaml").exists():
-        raise ConfigError(f"there is no sweep '{name}' in {runs}. {suggest(name, [f.name for f in sweeps(runs)])}")
-    folder = SweepFolder.open(runs / name)
-    trials = folder.state().trials
-    if int(number) not in trials:
-        raise ConfigError(f"{name} has no trial {number}. It has {len(trials)} trials, from 0 on.")
-    return folder.path / "trials" / trials[int(number)].folder_name

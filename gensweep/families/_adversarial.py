@@ -9,7 +9,7 @@ from typing import TypeAlias
 import torch
 
 from gensweep.constraints.base import Bounds, Constraint, constrained
-from gensweep.families.base import Game, Limit, Player, Setting, WarmUp
+from gensweep.families.base import Decoder, Game, Limit, Player, Setting, WarmUp, decoding
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, prefixed, scoped
 
 Critic: TypeAlias = Callable[..., torch.Tensor]
@@ -40,10 +40,10 @@ class Adversarial:
 
     def game(self, setting: Setting) -> Game:
         """The critic's moves, then one of the generator, with fresh latents for each."""
-        latent = Draw((setting.batch_size, setting.latent_size))
+        latent, decode = Draw((setting.batch_size, setting.latent_size)), generator_of(setting)
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            fake = generate(setting, nets, noise["latent"])
+            fake = decode(nets, noise["latent"])
             return Loss(self.generator_loss(nets["critic"], batch, fake, knobs), {})
 
         return Game(
@@ -53,8 +53,9 @@ class Adversarial:
                 **self.constraint.state(),
             },
             players=(self._critic(setting), Player("generator", ("generator",), generator, {"latent": latent})),
-            sample=lambda nets, noise: generate(setting, nets, noise["latent"]),
+            sample=decoding(decode),
             sample_noise={"latent": Draw((setting.latent_size,))},
+            decode=decode,
             warm_up=self._warm_up(setting) if self.critic_warm_up else None,
             limits={"loss.critic": _EXPLODED, f"loss.{_WARM_UP}": _EXPLODED, **self.limits},
         )
@@ -82,8 +83,10 @@ class Adversarial:
         )
 
     def _loss(self, setting: Setting) -> Callable[[Nets, torch.Tensor, Noise, Knobs], Loss]:
+        decode = generator_of(setting)
+
         def critic(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            fake = generate(setting, nets, noise["latent"]).detach()
+            fake = decode(nets, noise["latent"]).detach()
             loss = self.critic_loss(nets["critic"], batch, fake, knobs)
             held = {**nets, "critic": self.witness(nets["critic"], batch, fake, knobs)}
             penalty = self.constraint.penalty(
@@ -98,9 +101,9 @@ _WARM_UP = "critic_warm_up"
 _EXPLODED = Limit(1e10, "the critic has exploded. Lower the learning rate, or bound the critic more tightly")
 
 
-def generate(setting: Setting, nets: Nets, latent: torch.Tensor) -> torch.Tensor:
-    """Samples [n, *shape] from latents [n, latent_size], in the range of the data."""
-    return setting.into_bounds(nets["generator"](latent))
+def generator_of(setting: Setting) -> Decoder:
+    """Latents [n, latent_size] to samples [n, *shape] in the range of the data, by the network `generator`."""
+    return lambda nets, latent: setting.into_bounds(nets["generator"](latent))
 
 
 EQUALITY = (

@@ -82,18 +82,22 @@ class Variational:
             (player,),
             self._sample,
             noise,
-            reconstruct=lambda nets, x: self.setting.into_bounds(nets["decoder"](self.posterior(nets, x)[0])),
+            decode=self._decode,
+            reconstruct=lambda nets, x: self._decode(nets, self.posterior(nets, x)[0]),
             encode=self._draw,
             encode_noise={"posterior": Draw((self.setting.latent_size,))},
             likelihood=self.bound(),
         )
+
+    def _decode(self, nets: Nets, z: torch.Tensor) -> torch.Tensor:
+        return self.setting.into_bounds(nets["decoder"](z))
 
     def _draw(self, nets: Nets, x: torch.Tensor, noise: Noise) -> torch.Tensor:
         mean, log_variance = self.posterior(nets, x)
         return mean + torch.exp(0.5 * log_variance) * noise["posterior"]
 
     def _sample(self, nets: Nets, noise: Noise) -> torch.Tensor:
-        x = self.setting.into_bounds(nets["decoder"](noise["latent"]))
+        x = self._decode(nets, noise["latent"])
         if "observation" not in noise:
             return x
         if self.likelihood == "bernoulli":

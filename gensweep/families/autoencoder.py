@@ -8,7 +8,7 @@ import torch
 from pydantic import Field
 
 from gensweep.families._mixture import fit_mixture
-from gensweep.families.base import Family, Fitted, Game, Player, Setting
+from gensweep.families.base import Family, Fitted, Game, Player, Setting, decoding
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 
 _CODED_AT_ONCE = 1000
@@ -62,8 +62,9 @@ class Autoencoder(Family):
         return Game(
             networks,
             (Player("autoencoder", tuple(networks), loss),),
-            lambda nets, noise: decode(nets, noise["latent"]),
+            decoding(decode),
             {"latent": Draw((setting.latent_size,)), "component": Draw((), "uniform")},
+            decode=decode,
             reconstruct=lambda nets, x: decode(nets, nets["encoder"](x)),
             encode=lambda nets, x, _noise: nets["encoder"](x),
             fit=fit,

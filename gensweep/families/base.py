@@ -91,6 +91,13 @@ class Limit(NamedTuple):
 
 
 Sampler: TypeAlias = Callable[[Nets, Noise], torch.Tensor]
+Decoder: TypeAlias = Callable[[Nets, torch.Tensor], torch.Tensor]
+LATENT = "latent"  # among the draws of a sample, the code that is decoded; and of a sampler without one, nothing is
+
+
+def decoding(decode: Decoder) -> Sampler:
+    """The sampler whose samples are decoded draws of the prior, and nothing else is drawn."""
+    return lambda nets, noise: decode(nets, noise[LATENT])
 
 
 @dataclass(frozen=True)
@@ -124,6 +131,10 @@ class Game:
     batch of data. `sample(nets, noise)` maps the draws that `sample_noise` asks for, each [n, *its shape], to samples
     [n, *shape]; item i depends on row i of the noise alone.
 
+    `decode(nets, z)` maps codes z [n, k], k being the length of the draw `latent` of a sample, to items [n, *shape]: the
+    mean of a decoder that is stochastic, without noise of the observation. Where `latent` is all that a sample is drawn
+    from, and nothing is fitted, the sample is its decoding. None where nothing is latent.
+
     `encode(nets, x, noise)` maps items x [n, *shape] to codes [n, latent_size]: draws from q(z|x), by what `encode_noise`
     asks for, each [n, *its shape]; a deterministic encoder asks for nothing. `reconstruct(nets, x)` decodes the code of
     x, and where the encoder is stochastic the mean of q(z|x).
@@ -145,6 +156,7 @@ class Game:
     players: tuple[Player, ...]
     sample: Sampler
     sample_noise: Mapping[str, Draw]
+    decode: Decoder | None = None
     reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
     encode: Callable[[Nets, torch.Tensor, Noise], torch.Tensor] | None = None
     encode_noise: Mapping[str, Draw] = field(default_factory=dict)

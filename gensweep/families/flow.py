@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import nn
 
 from gensweep.families._unbounded import Unbounded
-from gensweep.families.base import Family, Game, Likelihood, Player, Setting
+from gensweep.families.base import Family, Game, Likelihood, Player, Setting, decoding
 from gensweep.layers import Perceptron
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 from gensweep.networks.base import Activation
@@ -87,6 +87,9 @@ class Flow(Family):
             log_p: torch.Tensor = normal + log_determinant + log_slope
             return log_p
 
+        def decode(nets: Nets, z: torch.Tensor) -> torch.Tensor:
+            return space.inverse(nets["flow"](z, invert=True)[0])
+
         def loss(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             return Loss(-log_likelihood(nets, batch, noise).mean(), {})
 
@@ -96,8 +99,9 @@ class Flow(Family):
         return Game(
             {"flow": Couplings(d, self.couplings, self.hidden, self.activation, self.log_scale_bound)},
             (Player("flow", ("flow",), loss, cell(setting.batch_size)),),
-            lambda nets, noise: space.inverse(nets["flow"](noise["latent"], invert=True)[0]),
+            decoding(decode),
             {"latent": Draw((d,))},
+            decode=decode,
             likelihood=Likelihood(log_likelihood, is_exact=not space.takes_noise, over_cells=True, noise=cell()),
         )
 

@@ -10,8 +10,8 @@ from pydantic import Field
 from gensweep.component import Knob, Member
 from gensweep.constraints.base import Constraint
 from gensweep.constraints.gradient_penalty import GradientPenalty
-from gensweep.families._adversarial import Adversarial, Critic, generate, misfit_of
-from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.families._adversarial import Adversarial, Critic, generator_of, misfit_of
+from gensweep.families.base import Family, Game, Player, Setting, decoding
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 from gensweep.mathematics.kernels import (
     Kernel,
@@ -77,8 +77,10 @@ class MMDGAN(Family):
         return self._on_data(setting) if self.space == "data" else self._on_features(setting)
 
     def _on_data(self, setting: Setting) -> Game:
+        decode = generator_of(setting)
+
         def loss(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
-            fake = generate(setting, nets, noise["latent"])
+            fake = decode(nets, noise["latent"])
             squared = mmd_squared(self.kernel, batch.flatten(1), fake.flatten(1), knobs["bandwidth"])
             return Loss(squared, {"mmd_squared": squared})
 
@@ -86,8 +88,9 @@ class MMDGAN(Family):
         return Game(
             networks={"generator": setting.network.decoder(setting.latent_size, setting.shape)},
             players=(Player("generator", ("generator",), loss, {"latent": latent}),),
-            sample=lambda nets, noise: generate(setting, nets, noise["latent"]),
+            sample=decoding(decode),
             sample_noise={"latent": Draw((setting.latent_size,))},
+            decode=decode,
         )
 
     def _on_features(self, setting: Setting) -> Game:

@@ -9,8 +9,9 @@ import torch
 from gensweep.component import Member
 from gensweep.divergences.base import Divergence
 from gensweep.divergences.sinkhorn import Sinkhorn
+from gensweep.families._adversarial import generator_of
 from gensweep.families._divergence_critic import critic_of
-from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.families.base import Family, Game, Player, Setting, decoding
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective, prefixed, scoped
 
 
@@ -45,9 +46,7 @@ class SinkhornGenerator(Family):
         """The generator, and the divergence's critic where it has one."""
         n, d = setting.batch_size, setting.n_dimensions
         draws = {"latent": Draw((n, setting.latent_size)), **prefixed("divergence", self.divergence.noise(n, d))}
-
-        def generate(nets: Nets, latent: torch.Tensor) -> torch.Tensor:
-            return setting.into_bounds(nets["generator"](latent))
+        decode = generator_of(setting)
 
         def generator(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             x, y = samples(nets, batch, noise)
@@ -56,13 +55,14 @@ class SinkhornGenerator(Family):
             return Loss(found.total, prefixed("divergence", found.parts))
 
         def samples(nets: Nets, batch: torch.Tensor, noise: Noise) -> tuple[torch.Tensor, torch.Tensor]:
-            return generate(nets, noise["latent"]).flatten(1), batch.flatten(1)
+            return decode(nets, noise["latent"]).flatten(1), batch.flatten(1)
 
         critics, learners = critic_of(self.divergence, d, samples, draws)
         return Game(
             {"generator": setting.network.decoder(setting.latent_size, setting.shape), **critics},
             (*learners, Player("generator", ("generator",), generator, draws)),
-            lambda nets, noise: generate(nets, noise["latent"]),
+            decoding(decode),
             {"latent": Draw((setting.latent_size,))},
+            decode=decode,
             notes=prefixed("generator.divergence", self.divergence.notes()),
         )

@@ -11,7 +11,7 @@ from gensweep.component import Knob, Member
 from gensweep.divergences.base import Divergence
 from gensweep.divergences.mmd import MMD
 from gensweep.families._divergence_critic import critic_of
-from gensweep.families.base import Family, Game, Player, Setting, WarmUp
+from gensweep.families.base import Family, Game, Player, Setting, WarmUp, decoding
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective, prefixed, scoped
 
 _PRETRAINING_ITEMS = 1000
@@ -66,9 +66,12 @@ class WAE(Family):
         n, d = setting.batch_size, setting.latent_size
         draws = {"prior": Draw((n, d)), **self._posterior(n, d), **prefixed("divergence", self.divergence.noise(n, d))}
 
+        def decode(nets: Nets, z: torch.Tensor) -> torch.Tensor:
+            return setting.into_bounds(nets["decoder"](z))
+
         def autoencoder(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             z = self._codes(nets, batch, noise)
-            cost = (batch - setting.into_bounds(nets["decoder"](z))).square().flatten(1).sum(-1).mean()
+            cost = (batch - decode(nets, z)).square().flatten(1).sum(-1).mean()
             divergence = self.divergence.measured(
                 z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
             )
@@ -94,9 +97,10 @@ class WAE(Family):
                 **critics,
             },
             (*learners, Player("autoencoder", ("encoder", "decoder"), autoencoder, draws)),
-            sample=lambda nets, noise: setting.into_bounds(nets["decoder"](noise["latent"])),
+            sample=decoding(decode),
             sample_noise={"latent": Draw((d,))},
-            reconstruct=lambda nets, x: setting.into_bounds(nets["decoder"](self._codes(nets, x, {}))),
+            decode=decode,
+            reconstruct=lambda nets, x: decode(nets, self._codes(nets, x, {})),
             encode=self._codes,
             encode_noise=self._posterior(d),
             warm_up=self._warm_up(d),

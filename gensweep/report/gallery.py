@@ -10,7 +10,9 @@ import torch
 
 from gensweep import pictures
 from gensweep.errors import GensweepError
-from gensweep.report.subjects import LATENT, Best, same_noise
+from gensweep.families.base import LATENT
+from gensweep.models.interpolation import spherical
+from gensweep.report.subjects import Best, same_noise
 from gensweep.text import printable
 
 _SIDE = 6  # a grid of so many samples by so many
@@ -69,24 +71,6 @@ def gallery(models: Sequence[Best]) -> tuple[list[Strip], list[str]]:
         ),
     ]
     return strips, []
-
-
-def interpolated(ends: torch.Tensor, others: torch.Tensor, steps: int) -> torch.Tensor:
-    """Latents on the great circle from each of `ends` to each of `others` [n, d], their lengths mixed evenly: [n, steps, d].
-
-    Source: White, "Sampling generative networks", 2016, arXiv:1609.04468, section 3.1.
-    """
-    share = torch.linspace(0, 1, steps)[None, :, None]
-    cosine = torch.nn.functional.cosine_similarity(ends, others, dim=1).clamp(-1, 1)
-    angle = torch.acos(cosine)[:, None, None]
-    line = (1 - share) * ends[:, None] + share * others[:, None]
-    if ends.shape[1] == 1:
-        return line
-    length = (1 - share) * ends.norm(dim=1)[:, None, None] + share * others.norm(dim=1)[:, None, None]
-    from_here = torch.sin((1 - share) * angle) * torch.nn.functional.normalize(ends, dim=1)[:, None]
-    to_there = torch.sin(share * angle) * torch.nn.functional.normalize(others, dim=1)[:, None]
-    is_straight = torch.sin(angle) < 1e-6
-    return torch.where(is_straight, line, length * (from_here + to_there) / torch.sin(angle).clamp(min=1e-6))
 
 
 def _latents_said(models: Sequence[Best]) -> str:
@@ -153,7 +137,7 @@ def _interpolations(model: Best) -> tuple[torch.Tensor, int, str]:
     if model.game.fit is not None:
         _need_data(model)
     noise = same_noise(model.game.sample_noise, 2 * _PAIRS)
-    ways = interpolated(noise[LATENT][:_PAIRS], noise[LATENT][_PAIRS:], _STEPS).flatten(0, 1)
+    ways = spherical(noise[LATENT][:_PAIRS], noise[LATENT][_PAIRS:], _STEPS).flatten(0, 1)
     still = {name: values[:1].expand(len(ways), *values.shape[1:]) for name, values in noise.items()}
     return model.sample({**still, LATENT: ways}), _STEPS, f"{_PAIRS} ways of {_STEPS} steps"
 

@@ -14,14 +14,12 @@ from gensweep.comparison.confirmation import Confirmation
 from gensweep.datasets.base import Dataset, Splits, load
 from gensweep.errors import GensweepError
 from gensweep.evaluation.subjects import subject
-from gensweep.families.base import Game
+from gensweep.families.base import LATENT, Game
 from gensweep.losses import Draw, Noise
 from gensweep.report.series import arms_of, best_of
 from gensweep.seeding import derive
 from gensweep.trainers.streams import draw
 from gensweep.trial import TrainedModel
-
-LATENT = "latent"  # as families name what stands for a sample
 
 
 @dataclass(frozen=True, eq=False)

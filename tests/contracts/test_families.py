@@ -12,7 +12,7 @@ from torch.func import functional_call, grad, vmap
 from gensweep import registry
 from gensweep.component import build
 from gensweep.configuration import TrialConfiguration
-from gensweep.families.base import Family, Game, Player, Setting
+from gensweep.families.base import LATENT, Family, Game, Player, Setting
 from gensweep.losses import Loss
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
@@ -185,6 +185,39 @@ def test_samples_have_the_datas_shape_and_range_and_depend_on_their_own_noise_al
         assert samples.max() <= data.bounds[1]
     first = sample(game.networks, {name: values[:4] for name, values in noise.items()})
     torch.testing.assert_close(first, samples[:4])
+
+
+@everywhere
+def test_a_code_is_decoded_to_an_item_by_itself_and_a_sample_is_a_decoded_draw_where_it_is_made_of_nothing_else(
+    node: dict[str, Any], data: Data
+) -> None:
+    _, game = make_game(node, 0, data)
+    if game.decode is None:
+        assert game.encode is None, "what encodes can decode"
+        assert not game.players or LATENT not in game.sample_noise, "a trained model with a latent space"
+        return
+    wanted = game.sample_noise[LATENT]
+    z = draw(wanted, 5, 9).double()
+    items = game.decode(game.networks, z)
+    assert items.shape == (9, *data.shape)
+    assert torch.isfinite(items).all()
+    if data.bounds is not None:
+        assert data.bounds[0] <= items.min() <= items.max() <= data.bounds[1]
+    torch.testing.assert_close(game.decode(game.networks, z[:4]), items[:4])
+    assert not torch.equal(game.decode(game.networks, -z), items)
+    if game.fit is None and set(game.sample_noise) == {LATENT}:
+        torch.testing.assert_close(game.sample(game.networks, {LATENT: z}), items, rtol=0, atol=0)
+
+
+@everywhere
+def test_a_reconstruction_is_the_decoded_code_at_the_mean_of_the_posterior(node: dict[str, Any], data: Data) -> None:
+    _, game = make_game(node, 0, data)
+    if game.encode is None or game.decode is None or game.reconstruct is None:
+        return
+    x = data.items(9, torch.Generator().manual_seed(2))
+    at_the_mean = {name: torch.zeros(9, *wanted.shape).double() for name, wanted in game.encode_noise.items()}
+    code = game.encode(game.networks, x, at_the_mean)
+    torch.testing.assert_close(game.decode(game.networks, code), game.reconstruct(game.networks, x))
 
 
 @every_variant

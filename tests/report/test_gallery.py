@@ -15,7 +15,7 @@ from PIL import Image
 from gensweep.comparison.collect import trials
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.losses import Draw
-from gensweep.report.gallery import Cell, gallery, interpolated
+from gensweep.report.gallery import Cell, gallery
 from gensweep.report.latents import latent_maps, plane, point_samples
 from gensweep.report.subjects import Best, bests, same_noise
 from tests.written_sweep import Writer
@@ -87,17 +87,6 @@ def test_a_plane_is_that_of_the_largest_spread_and_two_coordinates_stay() -> Non
     assert directions[3, 1].abs() > 0.99
     centre, same = plane(codes[:, :2] + 3)
     assert torch.equal((codes[:, :2] - centre) @ same, codes[:, :2])
-
-
-def test_an_interpolation_keeps_its_ends_and_its_distance_from_the_centre() -> None:
-    ends, others = torch.tensor([[3.0, 0.0], [1.0, 1.0]]), torch.tensor([[0.0, 3.0], [1.0, 1.0]])
-    ways = interpolated(ends, others, 5)
-    torch.testing.assert_close(ways[:, 0], ends)
-    torch.testing.assert_close(ways[:, -1], others)
-    torch.testing.assert_close(ways[0].norm(dim=1), torch.full((5,), 3.0))
-    torch.testing.assert_close(ways[0, 2], torch.full((2,), 3 / 2**0.5))
-    torch.testing.assert_close(ways[1], ends[1].expand(5, 2))  # from a latent to itself
-    assert interpolated(torch.tensor([[1.0]]), torch.tensor([[-1.0]]), 3)[0, 1].item() == 0
 
 
 def copy(trained: SweepFolder, to: Path) -> SweepFolder:
