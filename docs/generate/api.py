@@ -11,7 +11,9 @@ from gensweep.datasets.base import Dataset
 from gensweep.families.base import Family, Game, Player, Setting
 from gensweep.losses import Draw, Loss
 from gensweep.metrics.base import Metric, Model, Score
+from gensweep.models.generative import GenerativeModel, load_model
 
+_MODELS = (load_model, GenerativeModel)
 _CONTRACTS = (Family, Setting, Game, Player, Draw, Loss, Dataset, Metric, Model, Score)
 _OPTIONS = "    options:\n      heading_level: 3\n      show_root_heading: true\n      show_root_full_path: false\n"
 
@@ -26,6 +28,8 @@ def page() -> str:
         + "".join(map(_directive, functions))
         + "## What it gives back\n\n"
         + "".join(map(_directive, given))
+        + "## A model that was trained\n\n"
+        + "".join(map(_directive, _MODELS))
         + "## For components of your own\n\n"
         "[How to add each kind](../how-to/add/index.md) has an example of each; these are the words in which they speak.\n\n"
         + "".join(map(_directive, _CONTRACTS))

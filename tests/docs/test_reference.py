@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import gensweep
 from docs.generate import commands, components, ends, environment, ledger, search_space
@@ -200,3 +201,11 @@ def test_what_makes_the_pages_says_what_it_does() -> None:
         [sys.executable, "-m", "doctest", "docs/generate/text.py"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_the_citation_and_the_changelog_are_of_this_version() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["version"] == gensweep.__version__
+    assert citation["license"] == "Apache-2.0"
+    assert f"\n## {gensweep.__version__} - " in (ROOT / "CHANGELOG.md").read_text()

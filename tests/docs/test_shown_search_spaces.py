@@ -82,3 +82,12 @@ def test_the_judge_says_what_the_page_on_statistics_lets_expect(capsys: pytest.C
     (program,) = (block.text for block in blocks("python") if block.page == "docs/statistics.md")
     exec(program, {})
     assert "wae is best" in capsys.readouterr().out
+
+
+def test_the_model_that_won_is_used_as_it_is_printed(
+    used: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = (block.text for block in blocks("python") if block.page == "docs/tutorial/use-the-winner.md")
+    monkeypatch.chdir(used.parent)
+    exec(program.replace('load_model("wae")', 'load_model("used/vae")').replace('"fid"', '"sliced_wasserstein"'), {})
+    assert "vae 3 " in capsys.readouterr().out
