@@ -160,4 +160,4 @@ def _write(place: Output, model: GenerativeModel, found: Any) -> None:
         outputs.write_array(place, [found], found.shape)
         return
     place.refuse_crowd(rows * steps, steps, model.shape)
-    outputs.write_picture(place, found.reshape(-1, *model.shape), model.bounds, steps)
+    outputs.write_picture(place, [found.reshape(-1, *model.shape)], model.bounds, steps)

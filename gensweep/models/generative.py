@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from gensweep import pictures
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.families.base import LATENT, Game
 from gensweep.models import checkpoint as saved
 from gensweep.models.naming import Named, named, others
-from gensweep.text import listed
+from gensweep.text import listed, printable
 from gensweep.trial import TrainedModel
 
 Array: TypeAlias = NDArray[np.float32]
 BLOCK = 1000
+_PICTURED = 16
 _AT_ONCE = 100  # always as many: what a product of matrices rounds to depends on how many rows it has
 _STREAM = "use"  # of random numbers, apart from those by which a trial was trained and scored
 _SLACK = 1e-4  # of the range, by which rounding may carry a value across a bound
@@ -197,6 +201,15 @@ class GenerativeModel:
             ConfigError: the data are not here.
         """
         return _array(load(self.dataset).split(split)[:n])
+
+    def _repr_html_(self) -> str:
+        """What it is, and a picture of its first samples."""
+        n = _PICTURED if len(self.shape) == 3 else BLOCK
+        picture = pictures.png(pictures.enlarged(torch.from_numpy(self.sample(n))), self.bounds)
+        drawn = (
+            f'<img alt="samples" src="data:image/png;base64,{base64.b64encode(picture).decode()}">' if picture else ""
+        )
+        return f"<p>{html.escape(printable(f'{self.name}: {self.family} of {self.dataset.name}, {list(self.shape)}'))}</p>{drawn}"
 
     def need_encoder(self) -> None:
         """Raise ConfigError where its family has no encoder, with what has one in its sweep."""

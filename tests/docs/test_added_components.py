@@ -87,17 +87,17 @@ def test_its_own_test_passes(kind: str, added: dict[str, str]) -> None:
 @each_kind
 def test_its_search_space_is_sound_and_searches_it(kind: str, added: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(parts(kind)[1])
-    sweep = gensweep.load("space.yaml")
+    sweep = gensweep.check("space.yaml")
     assert sweep.name == f"with_{added[kind]}"
     assert f"'{added[kind]}'" in str(sweep.definition())
 
 
 def test_a_sweep_trains_with_all_of_them(added: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(ALL)
-    sweep = gensweep.load("space.yaml", SMALL)
+    sweep = gensweep.check("space.yaml", SMALL)
     definition = str(sweep.definition())
     assert [name for name in added.values() if f"'{name}'" not in definition] == []
-    verdict = gensweep.run(sweep, in_process=True)
+    verdict = gensweep.run(sweep, in_process=True).verdict()
     assert len(verdict.trials.rows) == 6
     assert {row["outcome"] for row in verdict.trials.rows} <= {"COMPLETED", "PRUNED"}
 
@@ -107,6 +107,6 @@ def test_a_sweep_trains_with_all_of_them(added: dict[str, str], tmp_path: Path) 
 def test_a_sweep_trains_as_its_page_says(kind: str, added: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "space.yaml").write_text(parts(kind)[1])
     small = [word for word in SMALL if kind not in ("datasets", "networks") or "n_train" not in word]
-    verdict = gensweep.run(gensweep.load("space.yaml", small), in_process=True)
+    verdict = gensweep.run("space.yaml", small, in_process=True).verdict()
     assert verdict.comparison is not None
     assert {row["outcome"] for row in verdict.trials.rows} <= {"COMPLETED", "PRUNED"}

@@ -30,7 +30,7 @@ def place(block: Block) -> str:
 @pytest.mark.parametrize("block", SHOWN, ids=place)
 def test_each_search_space_is_sound(block: Block, at_home: Path) -> None:
     (at_home / "space.yaml").write_text(block.text)
-    sweep = gensweep.load("space.yaml")
+    sweep = gensweep.check("space.yaml")
     assert sweep.name == block.name
     assert sweep.n_trials > 1
 
@@ -43,7 +43,7 @@ def test_nothing_that_is_shown_is_a_part_of_a_file_alone() -> None:
 @pytest.mark.parametrize("block", {block.name: block for block in SHOWN if block.name in RUN}.values(), ids=place)
 def test_it_runs_as_it_is_printed(block: Block, at_home: Path) -> None:
     (at_home / "space.yaml").write_text(block.text)
-    verdict = gensweep.run(gensweep.load("space.yaml", [*TINY, *RUN[block.name]]), in_process=True)
+    verdict = gensweep.run("space.yaml", [*TINY, *RUN[block.name]], in_process=True).verdict()
     assert verdict.problem is None, verdict.problem
     assert {row["outcome"] for row in verdict.trials.rows} == {"COMPLETED"}
     assert len({row["arm"] for row in verdict.trials.rows}) == 2
@@ -56,7 +56,7 @@ def test_all_of_them_are_found() -> None:
 def test_the_front_page_shows_the_file_that_it_names(at_home: Path) -> None:
     (front,) = (block for block in SHOWN if block.page == "docs/index.md")
     (at_home / "front.yaml").write_text(front.text)
-    shown, whole = (gensweep.load(file).definition() for file in ("front.yaml", ROOT / "search_spaces" / "wae.yaml"))
+    shown, whole = (gensweep.check(file).definition() for file in ("front.yaml", ROOT / "search_spaces" / "wae.yaml"))
     same = ("family", "latent_size", "dataset")
     assert {key: shown["trial"][key] for key in same} == {key: whole["trial"][key] for key in same}
     for key in ("objective", "search", "early_stopping", "confirm"):
@@ -75,7 +75,10 @@ def test_the_program_runs_as_it_is_printed(at_home: Path, capsys: pytest.Capture
     said: dict[str, object] = {}
     exec(program.replace("samples=4", "samples=1"), said)
     assert " on the test split: " in capsys.readouterr().out
-    assert len(said["table"]) == len(said["earlier"].trials.rows) == 2 + 2 * 5  # type: ignore[attr-defined, arg-type]
+    assert len(said["table"]) == len(said["earlier"].trials()) == 2 + 2 * 5  # type: ignore[attr-defined, arg-type]
+    assert len(said["arms"]) == 2  # type: ignore[arg-type]
+    assert said["items"].shape == (1000, 3)  # type: ignore[attr-defined]
+    assert said["again"].shape == (16, 3)  # type: ignore[attr-defined]
 
 
 def test_the_judge_says_what_the_page_on_statistics_lets_expect(capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,10 +87,17 @@ def test_the_judge_says_what_the_page_on_statistics_lets_expect(capsys: pytest.C
     assert "wae is best" in capsys.readouterr().out
 
 
-def test_the_model_that_won_is_used_as_it_is_printed(
-    used: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (program,) = (block.text for block in blocks("python") if block.page == "docs/tutorial/use-the-winner.md")
+def test_what_won_is_used_as_it_is_printed(used: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, _ = (block.text for block in blocks("python") if block.page == "docs/tutorial/use-the-winner.md")
     monkeypatch.chdir(used.parent)
-    exec(program.replace('load_model("wae")', 'load_model("used/vae")').replace('"fid"', '"sliced_wasserstein"'), {})
-    assert "vae 3 " in capsys.readouterr().out
+    said: dict[str, object] = {}
+    exec(program.replace('load("wae")', 'load("used")').replace("wae.best()", 'wae.best("vae")'), said)
+    assert said["samples"].shape == (1000, 1, 8, 8)  # type: ignore[attr-defined]
+    assert said["codes"].shape == (8, 3)  # type: ignore[attr-defined]
+    assert said["decoded"].shape == (8, 1, 8, 8)  # type: ignore[attr-defined]
+
+
+def test_a_sweep_runs_from_a_mapping_as_it_is_printed(at_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, program = (block.text for block in blocks("python") if block.page == "docs/tutorial/use-the-winner.md")
+    exec(program.replace('"epochs": 2', '"epochs": 1').replace('["search', '["confirm={seeds: 2}", "search'), {})
+    assert "'fid': " in capsys.readouterr().out
