@@ -43,11 +43,6 @@ def test_a_command_that_is_shown_parses(line: str, program: Any, monkeypatch: py
     parse(program, words)
 
 
-def test_every_command_is_shown_somewhere_by_hand(program: Any) -> None:
-    by_hand = {words[1] for _, words in command_lines(PAGES) if len(words) > 1}
-    assert set(program.commands) - by_hand == set()
-
-
 @pytest.mark.parametrize("line", ["run", "stop wae --noww", "ui --port many", "confirm wae --top many", "shw wae"])
 def test_a_wrong_line_would_be_noticed(line: str, program: Any) -> None:
     with pytest.raises(typer.TyperException):
