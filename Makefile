@@ -77,7 +77,7 @@ lint: $(VENV)/.ready-to-test
 
 # the variable silences what mkdocs-material says of its successor
 docs: $(VENV)/.ready-to-test
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -q
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	@echo "Open build/docs/index.html"
 
 $(VENV)/bin/python:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,7 @@ def taken() -> dict[str, str]:
 def _relinked(text: str) -> str:
     for link, here in _LINKS.items():
         text = text.replace(link, here)
+    text = re.sub(r"\[[^\]]+\]\((gensweep/[\w/.]+)\)", r"`\1`", text)  # code is no page
     return text.replace("](docs/", "](")
 
 
