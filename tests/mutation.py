@@ -29,6 +29,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+COPIED = (  # what the tests read besides
+    "gensweep", "tests", "search_spaces", "deploy", "docs", "mkdocs.yml", "pyproject.toml", "README.md", "SECURITY.md",
+    "CONTRIBUTING.md", "CHANGELOG.md",
+)  # fmt: skip
 # the tests that a part has to answer to, the quick ones first
 PARTS = {
     "gensweep/orchestration/decide.py": ["tests/orchestration/test_driver.py"],
@@ -227,7 +231,7 @@ def main() -> int:
     chosen = survivors_of(options.again) if options.again else sample(paths, options.n, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        for name in ("gensweep", "tests", "search_spaces", "deploy", "pyproject.toml", "README.md"):
+        for name in COPIED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, place / name)
         survivors = _run(chosen, place, options.limit, options.first)

@@ -48,7 +48,8 @@ def test_no_package_is_in_two_locks_that_are_installed_together(lock: str) -> No
 
 def test_what_the_project_asks_for_is_locked() -> None:
     run = {plain(name) for name in PROJECT["project"]["dependencies"]} - {BY_ITSELF}
-    test = {plain(name) for name in PROJECT["project"]["optional-dependencies"]["test"]}
+    extras = PROJECT["project"]["optional-dependencies"]
+    test = {plain(name) for name in extras["test"] + extras["docs"]}
     assert run - set(pins("run")) == set(), "make lock"
     assert test - set(pins("run")) - set(pins("test")) == set(), "make lock"
     assert {plain(name) for name in PROJECT["build-system"]["requires"]} == set(pins("build"))

@@ -21,6 +21,11 @@ def mistake(event: Mapping[str, Any]) -> str | None:
     return None
 
 
+def kind_of_field(name: str) -> str:
+    """What a field of this name holds, in words; empty where it may hold anything."""
+    return _FIELDS[name][0] if name in _FIELDS else ""
+
+
 def is_folder_name(number: int, arm: str, key: str) -> bool:
     """Whether these name a folder directly in trials/, on every file system."""
     name = folder_name(number, arm, key)

@@ -78,7 +78,7 @@ class SweepState:
         kind = event.get("event")
         if not isinstance(kind, str):
             raise _damaged(event, "is of no kind")
-        if kind not in _OF_THE_SWEEP and kind not in _OF_A_TRIAL and kind != "retried":
+        if kind not in KINDS:
             return
         if wrong := mistake(event):
             raise _damaged(event, wrong)
@@ -258,6 +258,7 @@ _OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
     "copied": _copied,
     "ended": _ended,
 }
+KINDS = frozenset({*_OF_THE_SWEEP, *_OF_A_TRIAL, "retried"})  # of events
 
 
 def _damaged(event: Event, what: str) -> DamagedSweep:

@@ -1,0 +1,52 @@
+"""The page of environment variables. tests/docs/test_environment.py finds those that the code reads and that are not here."""
+
+from __future__ import annotations
+
+OWN = {
+    "GENSWEEP_RUNS": "The folder that holds the sweeps, as `--runs` says it; `runs` by default.",
+    "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or "
+    "decoded, what you trust, where you sent a sweep. By default `~/.cache/gensweep`; without a home that can be written, the "
+    "temporary folder.",
+    "GENSWEEP_DATA": "A folder with datasets that are files (MNIST, Fashion-MNIST, CIFAR-10), looked into first.",
+    "GENSWEEP_INCEPTION": "The file of the Inception network for `extractor: inception`.",
+    "GENSWEEP_SHARED": "1 is `--shared`: the group may write what is made, as far as the umask allows.",
+}
+OTHERS = {
+    "MLFLOW_TRACKING_URI": "MLflow's store, as `--tracking-uri` says it; `sqlite:///mlflow.db` here by default.",
+    "MLFLOW_TRACKING_USERNAME": "With the next: who you are on a server that asks; of `gensweep ui`, what it prints.",
+    "MLFLOW_TRACKING_PASSWORD": "See above. It is never written into a sweep's folder, a log or a message.",
+    "MLFLOW_TRACKING_TOKEN": "In the place of the two: a bearer token.",
+    "MLFLOW_TRACKING_SERVER_CERT_PATH": "The certificate of the authority that signed the server's.",
+    "MLFLOW_TRACKING_CLIENT_CERT_PATH": "Your own certificate.",
+    "MLFLOW_TRACKING_INSECURE_TLS": "`true` does not check the server's certificate.",
+    "RAY_ADDRESS": "Of a running Ray cluster, as `--address` says it. Without, gensweep starts a Ray of its own.",
+    "RAY_AUTH_MODE": "`token` wherever you do not say otherwise; `disabled` lets every account of the machine run code as "
+    "you, and gensweep says so.",
+    "RAY_AUTH_TOKEN": "The token of a cluster; a Ray that gensweep starts makes its own.",
+    "RAY_AUTH_TOKEN_PATH": "A file that holds it.",
+    "RAY_TMPDIR": "Below which folder the sockets, logs and token of a Ray of gensweep's own lie; else `TMPDIR`, else `/tmp`.",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1 has a Ray of gensweep's own listen on all interfaces, as other nodes need it.",
+    "TMPDIR": "Where temporary files go.",
+    "NO_PROXY": "Hosts that are reached without a proxy; a server on this machine is among them by itself.",
+}
+INTERNAL = frozenset({  # what one process of gensweep tells another; no user sets them
+    "GENSWEEP_ARTIFACT_ROOTS", "GENSWEEP_TRUSTED", "GENSWEEP_UMASK", "GENSWEEP_WORKING_FOLDER",
+})  # fmt: skip
+
+
+def page() -> str:
+    """The page, as Markdown."""
+    return (
+        "# Environment variables\n\nAn option on the command line goes before its variable.\n\n"
+        f"## gensweep's own\n\n{_table(OWN)}\n\n"
+        "## Of MLflow, Ray and the system\n\ngensweep reads these itself; MLflow and Ray read others, which reach them "
+        f"unchanged.\n\n{_table(OTHERS)}\n\n"
+        "gensweep sends no usage statistics, and switches off those of Ray and MLflow. [What listens where, and what it asks "
+        "for](../how-to/strangers.md) is a page of its own.\n"
+    )
+
+
+def _table(said: dict[str, str]) -> str:
+    return "| variable | what it does |\n|---|---|\n" + "\n".join(
+        f"| `{name}` | {what} |" for name, what in said.items()
+    )
