@@ -47,9 +47,9 @@ def test_a_component_has_its_name_however_it_is_written(named: object, name: str
 
 def test_a_row_is_points_at_its_epoch_and_time_without_infinite_values() -> None:
     points = list(describe.row_points(row(0, 3, up=math.inf, down=-math.inf, nan=math.nan)))
-    assert {point.name for point in points} == {"loss.model", "fid", "nan", "epoch.seconds"}
+    assert {point.name for point in points} == {"train/loss.model", "fid", "nan", "train/epoch.seconds"}
     assert {(point.time, point.step) for point in points} == {(START + 30, 3)}
-    assert Point("epoch.seconds", 1.0, START + 30, 3) in points
+    assert Point("train/epoch.seconds", 1.0, START + 30, 3) in points
 
 
 def test_an_ending_has_its_best_and_what_it_cost() -> None:
