@@ -39,10 +39,10 @@ class Front:
         if runs.sweep.said == said:
             return
         with suppress(Refused):  # by a store of other limits: no number depends on it, and the next one may fit
-            runs.store.log(table.parent, (), {}, {NOTE: text})
             runs.store.show(table)
-        runs.sweep.said = said
-        runs.changed(SWEEP)
+            runs.store.log(table.parent, (), {}, {NOTE: text})
+            runs.sweep.said = said
+            runs.changed(SWEEP)
 
     def _view(self, runs: Runs, state: SweepState, objective: Objective | None) -> View:
         best = view.metric(clean(f"best.{objective.metric}")) if objective else view.CREATED

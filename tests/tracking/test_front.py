@@ -104,14 +104,16 @@ def test_the_verdict_is_there_once_it_is_written(driver: Driver, memory: MemoryS
 
 def test_a_store_that_refuses_a_table_gets_all_else(driver: Driver, memory: MemoryStore, remember: Remember) -> None:
     projection = remember()
-    refuses = memory.refuses
     memory.refuses = {"study"}
     driver.issue(0)
     driver.rows(0, range(1, 3))
     assert projection.sync().is_done
     assert memory.views == {}
     assert memory.runs()["0 wae/mmd"].series("fid") == [(1, 31.0), (2, 32.0)]
-    memory.refuses = refuses
+    memory.refuses = set()
+    driver.end(0)
+    projection.close(final=True)
+    assert "It is done" in memory.runs("sweep")["study"].tags[NOTE]
 
 
 def test_a_store_that_is_away_gets_the_table_when_it_is_back(
