@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, request
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow.server import app as flask_app
@@ -29,7 +30,9 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import get_uri_scheme
 
-from gensweep.tracking.access import ENTRY, ROOTS
+from gensweep.tracking.access import ENTRY, ROOTS, VIEW
+from gensweep.tracking.schema import EXPERIMENT
+from gensweep.tracking.view import opening
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -39,6 +42,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LOCAL = ("", "file")
 # MLflow's assistant runs programs, and its gateway asks other hosts, for whoever asks: not for everybody
 _FOR_THE_USER = ("/mlflow/assistant", "/mlflow/gateway", "/gateway/")
+# what every page of runs asks the gateway for first, and shows an error where it is refused: there are none
+_ENDPOINTS = "/mlflow/gateway-proxy"
 _TRACES = "traces.json"  # MLflow reads this one beside an artifact folder without a look at links
 
 
@@ -91,6 +96,8 @@ def _of_one_origin(app: App, closed: Sequence[str] = ()) -> App:
         origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
         if origin and urlsplit(origin).netloc != host:
             await _refuse(send, b"Pages of another origin get no answer here.")
+        elif closed and scope.get("path", "").endswith(_ENDPOINTS) and scope.get("method") == "GET":
+            await _answer(send, 200, b"application/json", b'{"endpoints": []}')
         elif any(part in scope.get("path", "") for part in closed):
             await _refuse(send, b"Not where everybody may ask: start gensweep ui without --no-auth.")
         else:
@@ -100,8 +107,12 @@ def _of_one_origin(app: App, closed: Sequence[str] = ()) -> App:
 
 
 async def _refuse(send: Send, why: bytes) -> None:
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": why})
+    await _answer(send, 403, b"text/plain", why)
+
+
+async def _answer(send: Send, status: int, kind: bytes, text: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+    await send({"type": "http.response.body", "body": text})
 
 
 def _ask_for_basic() -> Response | None:
@@ -114,5 +125,16 @@ def _ask_for_basic() -> Response | None:
 
 
 def _enter() -> tuple[str, int, dict[str, str]]:
-    """From a link that holds the password to an address without it, from which alone a page may ask for anything."""
-    return "", 303, {"Location": request.host_url, "Cache-Control": "no-store"}
+    """From a link that holds the password to an address without it, from which alone a page may ask for anything.
+
+    It is that of a sweep's trials: MLflow itself would open on pages for language models.
+    """
+    return "", 303, {"Location": request.host_url + _page(request.args.get(VIEW)), "Cache-Control": "no-store"}
+
+
+def _page(view: str | None) -> str:
+    try:
+        found = MlflowClient(tracking_uri=os.environ["MLFLOW_BACKEND_STORE_URI"]).get_experiment_by_name(EXPERIMENT)
+    except MlflowException:  # the page itself then says what is wrong with the store
+        return ""
+    return opening(found.experiment_id, found.tags, view) if found is not None else ""
