@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.simulation.choices import Choices
-from tests.simulation.disk import Disk
+from tests.simulation.disk import ROOT, Disk
 from tests.simulation.store import BadLine
 
+PATH = Path(ROOT) / "runs" / "simulated"  # of the sweep
 _MOST_INCIDENTS = 14
 _NEVER = 10**9
 _MOMENTS = ("", "", "fsync", "rename", "write")  # what goes wrong waits for such an operation; "": for none
@@ -65,10 +66,10 @@ class Running(Protocol):
 
 
 class World:
-    """Everything that outlives a process. `trouble` counts what went wrong, by kind."""
+    """Everything that outlives a process. `trouble` counts what went wrong, by kind; `cache` is a real folder of the user's."""
 
-    def __init__(self, choices: Choices, folder: Path, *, is_calm: bool = False) -> None:
-        self.choices, self.path = choices, folder / "disk" / "simulated"
+    def __init__(self, choices: Choices, cache: Path, *, is_calm: bool = False) -> None:
+        self.choices, self.path, self.cache = choices, PATH, cache
         self.clock, self.operations, self.counter = 1.7e9, 0, 0
         self.trouble: Counter[str] = Counter()
         self.stack: list[tuple[Process, object]] = []
@@ -78,8 +79,7 @@ class World:
         self._space: int | None = None
         self._is_short = False
         self._turn_at: int | None = None
-        (folder / "disk").mkdir(parents=True)
-        self.disk = Disk(folder / "disk", self._before, self._room, lambda: self.stack[-1][0] if self.stack else None)
+        self.disk = Disk(self._before, self._room, lambda: self.stack[-1][0] if self.stack else None)
         self.store = BadLine(lambda call: self._before("store", call))
         self._in_container = choices.below(2, "trouble") == 1
         self._left = 0 if is_calm else choices.below(_MOST_INCIDENTS, "trouble")
