@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import errno
 import fcntl
 import io
@@ -11,9 +12,9 @@ import shutil
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import TracebackType
 from functools import cache
 from pathlib import Path, PosixPath
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from tests.simulation.tree import Below, Change, File, Folder
@@ -99,8 +100,11 @@ class Disk:
         self.tree = Folder()
         self._before, self._room, self._owner = before, room, owner
         self._opened: dict[int, Opened] = {}
-        self._locks: dict[int, tuple[File | Folder, bool]] = {}  # of open files: what they lock, and whether for themselves alone
+        self._locks: dict[
+            int, tuple[File | Folder, bool]
+        ] = {}  # of open files: what they lock, and whether for themselves alone
         self._next = _FIRST
+        self._nodes = 0
 
     def functions(self) -> dict[tuple[object, str], Callable[..., Any]]:
         """What takes the place of the functions of Python."""
@@ -135,7 +139,7 @@ class Disk:
         node = self.tree if parent is None else parent.now.get(last)
         if node is None and flags & os.O_CREAT:
             assert parent is not None
-            node = File()
+            node = File(number=self._number())
             parent.change(Change("put", last, node))
         elif node is None:
             raise _error(errno.ENOENT, name)
@@ -237,6 +241,13 @@ class Disk:
             raise _error(errno.EISDIR, name)
         return node.now
 
+    def peek(self, name: str) -> bytes | None:
+        """What a file holds that is there; nobody notices."""
+        with contextlib.suppress(OSError):
+            node = self._node(name)
+            return node.now if isinstance(node, File) else None
+        return None
+
     # --- names
 
     def rename(self, source: Any, target: Any, **more: Any) -> None:
@@ -285,7 +296,7 @@ class Disk:
         parent, last = self._parent(name)
         if parent is None or last in parent.now:
             raise _error(errno.EEXIST, name)
-        parent.change(Change("put", last, Folder()))
+        parent.change(Change("put", last, Folder(number=self._number())))
 
     def rmtree(self, path: Any, ignore_errors: bool = False, **more: Any) -> None:
         if self._inside(path) is None:
@@ -311,7 +322,9 @@ class Disk:
         return _real("lstat")(path, **more) if name is None else _status(self._node(name))
 
     def listdir(self, path: Any = ".") -> list[str]:
-        return list(_real("listdir")(path)) if self._inside(path) is None else [entry.name for entry in self.scandir(path)]
+        return (
+            list(_real("listdir")(path)) if self._inside(path) is None else [entry.name for entry in self.scandir(path)]
+        )
 
     def scandir(self, path: Any = ".") -> Any:
         """The newest first, as Linux does in memory."""
@@ -343,6 +356,10 @@ class Disk:
         self._opened.clear()
         self._locks.clear()
         self.tree = self.tree.left(below)
+
+    def _number(self) -> int:
+        self._nodes += 1
+        return self._nodes
 
     def _of(self, descriptor: int) -> Opened:
         if (opened := self._opened.get(descriptor)) is None:

@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from gensweep import campaign, changes
 from gensweep.axes import distributions
 from gensweep.early_stopping import pbt
 from gensweep.ledger import environment, events, foreign, lease, sweep_folder
 from gensweep.orchestration import driver
 from gensweep.spaces import sweep
 from gensweep.tracking import describe
-from tests.simulation import life, workers
+from tests.simulation import workers
 from tests.simulation.disk import ROOT
 from tests.simulation.world import World
 
@@ -76,6 +77,7 @@ def _of(world: World) -> Mapping[tuple[Any, str], Any]:
         (lease, "datetime"): Now,
         (os, "getpid"): lambda: world.stack[-1][0].pid if world.stack else 1,
         (secrets, "token_hex"): lambda n: f"{world.unique():0{2 * n}x}",
+        (workers, "is_mended"): lambda: world.is_mended,
         (uuid, "uuid4"): lambda: uuid.UUID(int=world.unique()),
     }
 
@@ -89,7 +91,8 @@ def _fixed() -> dict[tuple[object, str], Callable[..., Any]]:
         **_everywhere(foreign.refuse_links, lambda folder: None),  # there are none
         **_everywhere(distributions.parse, cache(distributions.parse)),
         **_everywhere(sweep.difference, _by_content(sweep.difference)),
-        (life, "difference"): _by_content(sweep.difference),
+        (changes, "from_definition"): _by_content(sweep.from_definition),
+        (campaign, "say"): lambda text: None,
         (pbt, "knob_axes"): _by_identity(pbt.knob_axes),
         (json, "dumps"): _without_indent,
         (Path, "__truediv__"): _joined,

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, Literal, NamedTuple
 
 Below = Callable[[int], int]
-_numbers = count(1)
 
 
 class Change(NamedTuple):
@@ -34,19 +32,19 @@ class Written(NamedTuple):
 
 @dataclass(eq=False)
 class File:
-    """What of a file is durable, what was done to it since, and what processes see; `changed` counts instead of a clock."""
+    """What of a file is durable, what was done to it since, and what processes see; `changed` is how often that was."""
 
     data: bytes = b""
     pending: list[Written] = field(default_factory=list)
     now: bytes = b""
-    number: int = field(default_factory=lambda: next(_numbers))
+    number: int = 0
     changed: int = 0
 
     def write(self, at: int, data: bytes | None) -> None:
         """Bytes at an offset; without bytes a new end."""
         one = Written(at, data)
         self.pending.append(one)
-        self.now, self.changed = _with(self.now, one), next(_numbers)
+        self.now, self.changed = _with(self.now, one), self.changed + 1
 
     def sync(self) -> None:
         self.data = self.now
@@ -55,7 +53,7 @@ class File:
     def left(self, below: Below) -> File:
         """What a power cut leaves of it."""
         data = self._left(below) if self.pending else self.data
-        return File(data, [], data)
+        return File(data, [], data, self.number)
 
     def _left(self, below: Below) -> bytes:
         lost = below(2 * len(self.pending) + 1)
@@ -76,13 +74,13 @@ class Folder:
     now: dict[str, File | Folder] = field(default_factory=dict)
     kept: dict[str, File | Folder] = field(default_factory=dict)
     pending: list[Change] = field(default_factory=list)
-    number: int = field(default_factory=lambda: next(_numbers))
+    number: int = 0
     changed: int = 0
 
     def change(self, change: Change) -> None:
         self.pending.append(change)
         _apply(self.now, change)
-        self.changed = next(_numbers)
+        self.changed += 1
 
     def sync(self) -> None:
         self.kept = dict(self.now)
@@ -95,13 +93,11 @@ class Folder:
             for change in self.pending[:n]:
                 _apply(self.kept, change)
         names = {name: node.left(below) for name, node in self.kept.items()}
-        return Folder(names, dict(names))
+        return Folder(names, dict(names), [], self.number)
 
     def plain(self) -> dict[str, Any]:
         """What processes see, as a tree of bytes."""
-        return {
-            name: node.plain() if isinstance(node, Folder) else node.now for name, node in sorted(self.now.items())
-        }
+        return {name: node.plain() if isinstance(node, Folder) else node.now for name, node in sorted(self.now.items())}
 
 
 def _apply(names: dict[str, File | Folder], change: Change) -> None:

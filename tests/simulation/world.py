@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ _MOMENTS = ("", "", "fsync", "rename", "write")  # what goes wrong waits for suc
 _WRITING = ("write", "fsync", "rename", "ftruncate", "mkdir")
 KINDS = (
     *["turn"] * 8, *["kill"] * 4, *["power"] * 3, *["tear"] * 2, "stop", "full", "error", "rival", "away", "lost", "late",
-    "refused",
+    "refused", "stop NAME", "stop NAME --now",
 )  # fmt: skip
 
 
@@ -61,6 +62,9 @@ class Running(Protocol):
     def rival(self) -> None:
         """Somebody starts another driver."""
 
+    def ask_by_file(self, *, at_once: bool) -> None:
+        """`gensweep stop` leaves a request in the folder."""
+
     def may_lose(self, process: Process) -> bool:
         """Whether the machine may take this worker."""
 
@@ -75,7 +79,7 @@ class World:
         self.stack: list[tuple[Process, object]] = []
         self.life: Running | None = None
         self.has_power = True
-        self.had_error = False
+        self.had_error = self.is_mended = False
         self._space: int | None = None
         self._is_short = False
         self._turn_at: int | None = None
@@ -88,6 +92,7 @@ class World:
         self._kinds: dict[str, Callable[[Process, str], None]] = {
             "turn": self._turn, "kill": self._kill, "power": self._power, "tear": self._tear, "stop": self._stop,
             "full": self._full, "error": self._error, "rival": self._rival,
+            "stop NAME": self._stop_by_file, "stop NAME --now": self._stop_by_file_now,
         }  # fmt: skip
 
     @contextlib.contextmanager
@@ -111,6 +116,11 @@ class World:
         """One with a number of its own, unless numbers begin anew with every container."""
         self.counter += 1
         return Process(name, 7 if self._in_container else 100 + self.counter)
+
+    def generation(self) -> int:
+        """That of the newest driver, as its lease says; 0 before the first."""
+        found = self.disk.peek("runs/simulated/ledger/lease.json")
+        return int(json.loads(found)["generation"]) if found else 0
 
     def unique(self) -> int:
         self.counter += 1
@@ -207,6 +217,16 @@ class World:
         if self.life is not None:
             self.trouble["stop"] += 1
             self.life.ask_to_stop()
+
+    def _stop_by_file(self, process: Process, operation: str) -> None:
+        if self.life is not None:
+            self.trouble["stop NAME"] += 1
+            self.life.ask_by_file(at_once=False)
+
+    def _stop_by_file_now(self, process: Process, operation: str) -> None:
+        if self.life is not None:
+            self.trouble["stop NAME --now"] += 1
+            self.life.ask_by_file(at_once=True)
 
     def _full(self, process: Process, operation: str) -> None:
         if self.life is not None and process is self.life.process:
