@@ -24,7 +24,7 @@ from gensweep.orchestration import driver
 from gensweep.spaces import sweep
 from gensweep.tracking import describe
 from tests.simulation import workers
-from tests.simulation.disk import ROOT
+from tests.simulation.names import ROOT
 from tests.simulation.world import World
 
 

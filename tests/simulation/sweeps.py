@@ -98,7 +98,7 @@ def plan(choices: Choices) -> Plan:
         }
     found = Plan(
         json.dumps(definition), json.dumps(then), workers, max(1, samples), max(1, samples) + (number % 5 == 4 or is_changed),
-        retries=number % 7 in (1, 4), has_order=False, time_budget=8.0 if has_budget else None,
+        retries=number % 2 == 0, has_order=False, time_budget=8.0 if has_budget else None,
     )  # fmt: skip
     return replace(found, has_order=workers == 1 or not (found.ranks or is_confirmed))
 

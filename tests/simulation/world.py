@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Protocol
 
 from tests.simulation.choices import Choices
-from tests.simulation.disk import ROOT, Disk
+from tests.simulation.disk import Disk
+from tests.simulation.names import ROOT
 from tests.simulation.store import BadLine
 
 PATH = Path(ROOT) / "runs" / "simulated"  # of the sweep
