@@ -21,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
+_MOST_VALUES = 6
 TABLE = Path(__file__).with_name("FAULTS.md")
 ROWS: Mapping[str, tuple[str, ...]] = {
     "a worker is killed": (
@@ -102,12 +103,20 @@ class Row:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-    measured: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, Counter[str]] = field(default_factory=dict)
 
     def cells(self) -> str:
         """As cells of the table."""
         outcomes = ", ".join(f"{n} {outcome}" for outcome, n in self.outcomes.items()) or "not run"
-        return f"{outcomes} | {self.seconds:.0f} s | {', '.join(f'{name}: {said}' for name, said in self.measured.items())}"
+        measured = "; ".join(f"{name}: {_said(values)}" for name, values in self.measured.items())
+        return f"{outcomes} | {self.seconds:.0f} s | {measured}"
+
+
+def _said(values: Counter[str]) -> str:
+    """Each value, the most frequent first, with how often where several tests measured it."""
+    return " | ".join(f"{value} ({n} x)" if n > 1 else value for value, n in values.most_common(_MOST_VALUES)).replace(
+        "|", "/"
+    ) + ("" if len(values) <= _MOST_VALUES else f" / {len(values) - _MOST_VALUES} others")
 
 
 def run(*, slow: bool) -> list[ElementTree.Element]:
@@ -136,7 +145,8 @@ def _row(tests: tuple[str, ...], cases: list[ElementTree.Element]) -> Row:
         if any(place == test or place.startswith((f"{test}::", f"{test}[")) for test in tests):
             row.outcomes[_outcome(case)] += 1
             row.seconds += float(case.get("time", 0))
-            row.measured |= dict(_measured(case))
+            for name, value in _measured(case):
+                row.measured.setdefault(name, Counter())[value] += 1
     return row
 
 
