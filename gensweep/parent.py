@@ -19,6 +19,7 @@ from typing import NoReturn
 
 from gensweep.errors import GensweepError, Stopped
 from gensweep.faults import memory_limit
+from gensweep.held_signals import HeldSignals
 from gensweep.led import Led, Line, become
 from gensweep.orphans import adopt, end_them
 from gensweep.stopping import AT_ONCE, STOPPING, Request, listened_to, tell
@@ -72,7 +73,7 @@ class Parent:
     """Waits for the driver, and answers for it. The signals of `numbers`, and that of a child's end, are blocked."""
 
     def __init__(self, child: int, numbers: tuple[signal.Signals, ...], speaking: int, listening: int) -> None:
-        self._child, self._numbers = child, numbers
+        self._child, self._signals = child, HeldSignals({*numbers, signal.SIGCHLD})
         self._driver, self._from_driver = Line(speaking), Line(listening)
         os.set_blocking(listening, False)
         self._sweep: Path | None = None
@@ -87,9 +88,9 @@ class Parent:
             self._hear()
             if time.monotonic() > self._deadline:
                 os.kill(self._child, signal.SIGKILL)
-            found = signal.sigtimedwait({*self._numbers, signal.SIGCHLD}, 1.0)
-            if found is not None and found.si_signo != signal.SIGCHLD:
-                self._ask(Request.of(found.si_signo))
+            found = self._signals.next(1.0)
+            if found is not None and found != signal.SIGCHLD:
+                self._ask(Request.of(found))
         self._hear()
         if self._code is not None:
             return self._code

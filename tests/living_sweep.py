@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.counting import environment
+
 
 def gensweep(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
     return subprocess.Popen(
-        [sys.executable, "-m", "gensweep", *arguments], cwd=folder, text=True, env=environment, start_new_session=True,
+        [sys.executable, "-m", "gensweep", *arguments], cwd=folder, text=True, env=environment(folder), start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

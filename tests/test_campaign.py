@@ -370,6 +370,28 @@ def test_the_same_definition_goes_on_without_a_word(
     assert SweepFolder.open(folder.path).environment["nodes"] == ["there"]
 
 
+@pytest.mark.parametrize("what", ["more samples", "another definition", "another try"])
+def test_a_start_that_is_refused_because_another_driver_runs_changes_no_byte(
+    where: Where, scripted: Callable[[Script], Scripted], what: str, record_property: Callable[[str, object], None]
+) -> None:
+    scripted(completes)
+    folder = conduct(small("held"), where).folder
+    more = small("held", search={"sampler": "random", "samples": 3, "seed": 0})
+    asked: dict[str, Callable[[], object]] = {
+        "more samples": lambda: conduct(more, where),
+        "another definition": lambda: conduct(
+            small("held", search={"sampler": "random", "samples": 3, "seed": 9}), where, allowed=["search.seed"]
+        ),
+        "another try": lambda: conduct(small("held"), where, retry=[0]),
+    }
+    with folder.hold():
+        before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+        with pytest.raises(CannotRun, match="is locked by") as raised:
+            asked[what]()
+        assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
+    record_property("exit codes", raised.value.exit_code)
+
+
 def test_what_another_driver_began_meanwhile_is_not_replaced(
     where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
 ) -> None:

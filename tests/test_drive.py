@@ -209,13 +209,17 @@ def test_one_that_asks_for_now_ends_the_process_at_once_with_a_word(
 
 
 def test_a_full_disk_under_the_ledger_is_a_stop_with_what_to_do(
-    where: Where, follow: Callable[[Script], None], monkeypatch: pytest.MonkeyPatch
+    where: Where,
+    follow: Callable[[Script], None],
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
 ) -> None:
     follow(completes)
     monkeypatch.setattr("gensweep.ledger.events.append_at", full)
     with pytest.raises(Stopped, match=r"No space left on device; .* are free there.*gensweep resume small") as raised:
         conduct(small(), where)
     assert raised.value.exit_code == 75
+    record_property("exit codes", raised.value.exit_code)
 
 
 def full(*_: Any, **__: Any) -> int:

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ DRIVER = """
 import os, signal, sys, time
 from pathlib import Path
 sys.argv = ["gensweep", "run", "x.yaml"]
+if "WITHOUT" in os.environ: delattr(signal, os.environ["WITHOUT"])
 from gensweep import parent
 from gensweep.cli import program
 from gensweep.led import led
@@ -50,10 +51,14 @@ def sweep(tmp_path: Path) -> SweepFolder:
 
 
 @pytest.fixture
-def started(sweep: SweepFolder) -> Iterator[list[subprocess.Popen[str]]]:
+def started(
+    sweep: SweepFolder, record_property: Callable[[str, object], None]
+) -> Iterator[list[subprocess.Popen[str]]]:
     commands: list[subprocess.Popen[str]] = []
     yield commands
     for command in commands:
+        if command.returncode is not None:
+            record_property("exit codes", command.returncode)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(command.pid, signal.SIGKILL)
 
@@ -205,3 +210,32 @@ def test_commands_that_run_no_sweep_have_no_parent(words: list[str]) -> None:
         "parent.main()"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.fixture
+def _as_on_macos(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WITHOUT", "sigtimedwait")
+
+
+@pytest.mark.usefixtures("_as_on_macos")
+class TestWithoutSigtimedwait:
+    """Where a system lacks it."""
+
+    @pytest.mark.parametrize(("number", "reason", "code"), SIGNALS)
+    def test_a_driver_hears_of_a_signal(
+        self, sweep: SweepFolder, started: list[subprocess.Popen[str]], number: str, reason: str, code: int
+    ) -> None:
+        test_a_driver_hears_of_a_signal_and_ends_in_its_own_time(sweep, started, number, reason, code)
+
+    def test_a_second_signal_ends_it_at_once(self, sweep: SweepFolder, started: list[subprocess.Popen[str]]) -> None:
+        test_a_second_signal_ends_it_at_once_and_the_ledger_says_why(sweep, started)
+
+    def test_the_death_of_a_driver_is_in_the_ledger(
+        self, sweep: SweepFolder, started: list[subprocess.Popen[str]]
+    ) -> None:
+        test_whatever_the_driver_dies_of_is_in_the_ledger_with_the_way_on(sweep, started, "kill -9")
+
+    def test_under_nohup_a_lost_terminal_changes_nothing(
+        self, sweep: SweepFolder, started: list[subprocess.Popen[str]]
+    ) -> None:
+        test_under_nohup_a_lost_terminal_changes_nothing(sweep, started)

@@ -19,6 +19,7 @@ from ray import tune
 from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import Stopped
+from gensweep.executors._ray_losses import told_as_losses
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import Executor, T, Work
@@ -92,7 +93,7 @@ class RayTune(Executor):
         )
         watch = RayWatch(lambda dead: work.request_stop(dead, Stopped.exit_code), self._hung)
         try:
-            with watch:
+            with watch, told_as_losses():
                 tuner.fit()
         except Exception as error:  # Ray raises bare ones too
             if watch.found is None:

@@ -20,7 +20,7 @@ _WORDS = {  # the first that is found counts
         r"OutOfMemoryError|running low on memory|MemoryError|can't allocate memory|bad_alloc|out of memory \(OOM\)"
     ),
     Fault.DEVICE: re.compile(r"(?:CUDA|HIP|NCCL|cuDNN)\b.*\b[Ee]rror|AcceleratorError"),
-    Fault.STORAGE: re.compile(r"No space left on device|Disk quota exceeded"),
+    Fault.STORAGE: re.compile(r"No space left on device|Disk quota exceeded|OutOfDiskError"),
     Fault.CRASH: re.compile(
         r"Fatal Python error: (?!Aborted)|\*\*\* SIG(?:SEGV|BUS|ILL|FPE)|SystemExit|exit(?:ed with)? code (?!0\b)\d"
         r"|INTENDED_USER_EXIT|USER_ERROR"
@@ -29,6 +29,7 @@ _WORDS = {  # the first that is found counts
 
 
 _BY_KERNEL = "the kernel killed its process"
+_MONITOR = re.compile(r"running low on memory\..*?was ([\d.]+ ?[KMGT]?B) used / ([\d.]+ ?[KMGT]?B)", re.DOTALL)
 
 
 def fault(told: str, logs: Path | None, *, by_kernel: bool = False) -> Fault:
@@ -48,7 +49,7 @@ def reason(told: str, logs: Path | None, *, by_kernel: bool = False) -> str:
     """A line that says it in short; below it what Ray `told`, and the last lines of the process where `logs` has them."""
     written = _written(told, logs)
     detail = _BY_KERNEL if by_kernel else next(iter(_DETAIL.findall(told)), "")
-    short = _hang(written) or _short(written) or _short(told) or detail
+    short = _hang(written) or _short(written) or _by_monitor(told) or _short(told) or detail
     what = fault(told, logs, by_kernel=by_kernel).value
     line = f"{what}: {short}" if short else what
     parts = [told.strip(), f"The last lines of the process:\n{written}" if written else ""]
@@ -58,6 +59,12 @@ def reason(told: str, logs: Path | None, *, by_kernel: bool = False) -> str:
 def _without_guesses(told: str) -> str:
     """Ray lists what it might have been, whatever it was."""
     return told.partition("Some common causes include")[0]
+
+
+def _by_monitor(told: str) -> str:
+    """That it was Ray's memory monitor, which names every process of the node and a dozen settings."""
+    found = _MONITOR.search(told)
+    return f"Ray's memory monitor killed its process at {found[1]} of {found[2]} on its node" if found else ""
 
 
 def _hang(text: str) -> str:

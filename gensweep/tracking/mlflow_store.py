@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import mlflow
+import requests
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+from sqlalchemy.exc import DBAPIError
 
 from gensweep.credentials import redacted
 from gensweep.ledger.durable import make_directory, write_new
@@ -232,5 +234,20 @@ def _locked(path: Path) -> Iterator[bool]:
 
 
 def _short(error: BaseException, uri: str) -> str:
-    text = " ".join(redacted(str(error), uri).split()) or type(error).__name__
+    text = " ".join(redacted(_said(error), uri).split()) or type(error).__name__
     return text if len(text) <= 300 else text[:300] + "…"
+
+
+def _said(error: BaseException) -> str:
+    """What a database or a connection said itself: MLflow puts its statement, or the address of every try, around it."""
+    chain = [error]
+    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None and inner not in chain:
+        chain.append(inner)
+    of_database = next((one for one in chain if isinstance(one, DBAPIError)), None)
+    if of_database is not None:
+        return str(of_database.orig)
+    if any(
+        isinstance(one, requests.ConnectionError | requests.Timeout | requests.exceptions.RetryError) for one in chain
+    ):
+        return str(getattr(chain[-1], "strerror", None) or chain[-1])
+    return str(error)

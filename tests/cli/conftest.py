@@ -56,14 +56,26 @@ def call(
 
 
 @pytest.fixture
-def gensweep(tmp_path: Path, store: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command of gensweep in a folder that holds `space.yaml`."""
+def gensweep(
+    tmp_path: Path,
+    store: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
+) -> Command:
+    """Runs a command of gensweep in a folder that holds `space.yaml`; its exit code is in the report, for the table of faults."""
     (tmp_path / "space.yaml").write_text(SPACE)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "no-config"))  # not that of whoever runs the tests
     for name in ("RAY_ADDRESS", "GENSWEEP_RUNS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    return lambda *arguments, folder=tmp_path: call(folder, arguments, monkeypatch, capfd.readouterr)
+
+    def run(*arguments: str, folder: Path = tmp_path) -> Ended:
+        ended = call(folder, arguments, monkeypatch, capfd.readouterr)
+        record_property("exit codes", ended.code)
+        return ended
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -132,8 +132,8 @@ def test_a_link_to_nowhere_is_told(gensweep: Command, config: Callable[[str], Pa
     assert gensweep("ls").code == 2
 
 
-def test_the_readme_names_every_key_and_variable() -> None:
-    text = (Path(__file__).parents[2] / "README.md").read_text()
+def test_the_documentation_names_every_key_and_variable() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "how-to" / "settings.md").read_text()
     for key in KEYS:
         assert f"`{key}`" in text
         assert f"`GENSWEEP_{key.upper()}`" in text

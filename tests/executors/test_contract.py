@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun, Outcome
@@ -26,6 +27,11 @@ from gensweep.trial import STATE, Failure, Job, Report
 from tests.processes import descendants
 
 PLACES = 2
+MONITOR = (
+    "1 worker(s) were killed due to the node running low on memory. Memory on the node (IP: 127.0.0.1, ID: 2c01) was 22.80GB "
+    "used / 23.54GB limit (0.968565)\nOOM kill reason: Memory usage 24481436672B exceeded threshold of 24012684738B\n"
+    "Top 10 memory users: PID\tMEM(GB)\tCOMMAND\n4711\t0.40\tnot our ValueError: at all\n"
+)
 
 
 class Script:
@@ -188,7 +194,7 @@ def test_an_error_of_the_driver_ends_the_run_as_itself(executor: Executor, jobs:
 
 
 def test_a_killed_worker_is_told_once_and_its_trial_goes_on(
-    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]
+    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job], record_property: Callable[[str, object], None]
 ) -> None:
     class Retrying(Script):
         def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
@@ -208,7 +214,42 @@ def test_a_killed_worker_is_told_once_and_its_trial_goes_on(
     assert epochs[:2] == [1, 2]
     assert epochs[2:] == list(range(epochs[2], 6))
     assert 2 <= epochs[2] <= 3  # it was killed before or after the checkpoint of the third epoch
-    assert [row.epoch for row in TrialFolder(tmp_path / "trials" / "0").rows()] == [1, 2, 3, 4, 5]
+    rows = [row.epoch for row in TrialFolder(tmp_path / "trials" / "0").rows()]
+    assert rows == [1, 2, 3, 4, 5]
+    record_property("epochs lost, doubled", f"{5 - len(set(rows))}, {len(rows) - len(set(rows))}")
+
+
+def test_a_kill_of_rays_memory_monitor_is_a_loss_of_its_trial_and_the_others_go_on(
+    cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray's own error in place of an answer, as on a cluster whose monitor is on; tests/faults has a real one."""
+    told: list[Fault] = []
+    get = ray.get
+
+    class Retrying(Script):
+        def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
+            super().lost(number, reason, fault)
+            told.append(fault)
+            self.jobs.append(jobs(number, epochs=5))
+
+    def answered(future: object, **options: Any) -> object:
+        found = get(future, **options)
+        if script.heard and not told and isinstance(found, dict) and "said" in found:
+            raise ray.exceptions.OutOfMemoryError(MONITOR)
+        return found
+
+    script = Retrying(jobs(0, epochs=5), jobs(1))
+    cluster.ready()
+    monkeypatch.setattr(ray, "get", answered)
+    RayTune(cluster, tmp_path / ".ray").run(script)
+    assert told == [Fault.MEMORY]
+    ((number, reason),) = script.told_lost
+    assert reason.partition("\n")[0] == (
+        "the memory ran out: Ray's memory monitor killed its process at 22.80GB of 23.54GB on its node"
+    )
+    rows = {n: [row.epoch for row in TrialFolder(Path(jobs(n).folder)).rows()] for n in (0, 1)}
+    assert rows == {0: [1, 2, 3, 4, 5], 1: rows[1]}
+    assert rows[1] == list(range(1, 6 if number == 1 else 4))
 
 
 @pytest.mark.parametrize(("n_trials", "share"), [(6, 0.5), pytest.param(40, 0.8, marks=pytest.mark.slow)])

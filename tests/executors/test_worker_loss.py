@@ -72,6 +72,7 @@ SAID = {
     "a segmentation fault": (KILLED, "*** SIGSEGV received at time=1 ***", Fault.CRASH),
     "an exit of a library": ("Worker exit detail: Worker exits with exit code 3. pid: 4242", "", Fault.CRASH),
     "killed by Ray's monitor": ("Task was killed due to the node running low on memory.\npid: 4242", "", Fault.MEMORY),
+    "a full disk of Ray's": ("OutOfDiskError: The object cannot be created", "", Fault.STORAGE),
     "no room in the process": (KILLED, "MemoryError: no room", Fault.MEMORY),
     "no room on the accelerator": ("pid=4242\ntorch.OutOfMemoryError: CUDA out of memory. Tried 2 GiB", "", Fault.MEMORY),
     "an accelerator's error": ("pid=4242\nRuntimeError: CUDA error: an illegal memory access was encountered", "", Fault.DEVICE),

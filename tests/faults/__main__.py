@@ -21,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[2]
+_MOST_VALUES = 6
 TABLE = Path(__file__).with_name("FAULTS.md")
 ROWS: Mapping[str, tuple[str, ...]] = {
     "a worker is killed": (
@@ -45,6 +46,11 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         "tracking/test_background.py", "tracking/test_killed_writer.py",
         "tracking/test_store.py::test_a_server_that_never_answers_is_noticed_soon",
     ),
+    "a store of MLflow is locked, gone, full or damaged while it is written": ("tracking/test_disturbed.py",),
+    "the making of a store is cut short, or two make it at once": (
+        "tracking/test_run_store.py::test_a_making_that_was_cut_short_is_made_again",
+        "tracking/test_run_store.py::test_a_first_start_may_be_killed_at_any_time_and_two_may_come_at_once",
+    ),
     "an answer of MLflow's server is lost": ("tracking/test_projection.py", "tracking/test_runs.py"),
     "PostgreSQL is killed": ("deploy/test_tracking_stack.py",),
     "the disk is full": (
@@ -54,7 +60,7 @@ ROWS: Mapping[str, tuple[str, ...]] = {
     ),
     "a checkpoint is torn, or all are": ("ledger/test_trial_folder.py",),
     "any other file is torn, flipped, gone, or a folder": (
-        "fuzz/test_torn.py", "cli/test_doctoring.py", "ledger/test_events.py", "ledger/test_remains.py",
+        "fuzz/test_torn.py", "cli/test_doctoring.py", "ledger/test_events.py",
     ),
     "a loss that is not finite": (
         "orchestration/test_driver.py::test_a_divergence_between_evaluations_costs_what_it_cost",
@@ -69,19 +75,35 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         "orchestration/test_driver.py::test_errors_are_the_same_by_their_kind_and_place_whatever_they_say",
         "test_drive.py::test_what_failed_is_taken_up_again_and_then_counts_as_if_it_never_had",
     ),
+    "a kill by Ray's memory monitor": (
+        "executors/test_ray_losses.py",
+        "executors/test_contract.py::test_a_kill_of_rays_memory_monitor_is_a_loss_of_its_trial_and_the_others_go_on",
+        "faults/test_every_moment.py::test_a_worker_that_rays_monitor_killed_for_memory_is_told_from_others_and_goes_on",
+    ),
     "a search space that is wrong": ("contracts/test_refusals.py",),
     "another definition, another schema or other versions at a resume": (
         "cli/test_running.py::test_how_is_searched_may_change_where_that_is_allowed_and_the_comparison_knows_it",
         "cli/test_running.py::test_what_is_searched_cannot_be_allowed_to_change", "test_campaign.py",
     ),
     "two drivers at once": ("ledger/test_lease.py",),
+    "a command that is refused": (
+        "test_campaign.py::test_a_start_that_is_refused_because_another_driver_runs_changes_no_byte",
+        "cli/test_running.py::test_mistakes_are_exit_2_and_leave_nothing",
+    ),
+    "sweep.yaml is missing": ("ledger/test_remains.py",),
     "clocks that go back or differ": ("ledger/test_clock.py",),
     "signals at every moment, once and twice": (
         "test_stopping.py", "faults/test_every_moment.py::test_before_the_first_trial_a_signal_leaves_nothing",
         "faults/test_every_moment.py::test_from_the_first_trial_to_the_last_word_a_signal_stops_it_resumably",
+        "test_held_signals.py",
         "cli/test_processes.py::test_ctrl_c_is_exit_130_wherever_it_comes", "orchestration/test_survival.py",
     ),
     "resources that no node has": ("executors/test_resources.py",),
+    "thousands of trials": ("benchmarks/test_driver.py",),
+    "a mistake in a file of deploy/": tuple(
+        f"deploy/test_{name}.py::test_a_mutation_is_caught"
+        for name in ("compose", "dockerfile", "kubernetes", "ray_cluster")
+    ),
     "a trial that hangs": ("executors/test_worker_loss.py::test_a_hang_says_how_long_and_where",),
     "the time budget is used up": ("orchestration/test_driver.py::test_a_time_budget_stops_resumably",),
     "a death after the last trial": (
@@ -102,12 +124,20 @@ class Row:
 
     outcomes: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
-    measured: dict[str, str] = field(default_factory=dict)
+    measured: dict[str, Counter[str]] = field(default_factory=dict)
 
     def cells(self) -> str:
         """As cells of the table."""
         outcomes = ", ".join(f"{n} {outcome}" for outcome, n in self.outcomes.items()) or "not run"
-        return f"{outcomes} | {self.seconds:.0f} s | {', '.join(f'{name}: {said}' for name, said in self.measured.items())}"
+        measured = "; ".join(f"{name}: {_said(values)}" for name, values in self.measured.items())
+        return f"{outcomes} | {self.seconds:.0f} s | {measured}"
+
+
+def _said(values: Counter[str]) -> str:
+    """Each value, the most frequent first, with how often where several tests measured it."""
+    return " | ".join(f"{value} ({n} x)" if n > 1 else value for value, n in values.most_common(_MOST_VALUES)).replace(
+        "|", "/"
+    ) + ("" if len(values) <= _MOST_VALUES else f" / {len(values) - _MOST_VALUES} others")
 
 
 def run(*, slow: bool) -> list[ElementTree.Element]:
@@ -136,7 +166,8 @@ def _row(tests: tuple[str, ...], cases: list[ElementTree.Element]) -> Row:
         if any(place == test or place.startswith((f"{test}::", f"{test}[")) for test in tests):
             row.outcomes[_outcome(case)] += 1
             row.seconds += float(case.get("time", 0))
-            row.measured |= dict(_measured(case))
+            for name, value in _measured(case):
+                row.measured.setdefault(name, Counter())[value] += 1
     return row
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import mlflow
 
+from tests.counting import count_in, environment, steps
 from tests.living_sweep import events, results
 from tests.processes import descendants
 from tests.tracking.mlflow_server import Server
@@ -45,23 +46,6 @@ trial:
   training: {{epochs: {EPOCHS}, batch_size: 64, lr_schedule: counted}}
   evaluation: {{metrics: [sliced_wasserstein], every: 1}}
 """
-MODULE = '''
-import os
-from typing import Literal
-from gensweep.lr_schedules.base import LrSchedule
-
-
-class Counted(LrSchedule):
-    """A constant rate that counts the steps."""
-
-    name: Literal["counted"] = "counted"
-
-    def factor(self, progress):
-        file = os.open({path!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-        os.write(file, b".")
-        os.close(file)
-        return 1.0
-'''
 BETWEEN = 25  # reports from one fault to the next
 DISK = 256 << 20  # bytes
 
@@ -92,18 +76,10 @@ class Folder:
     """A working folder with the search space, the schedule that counts, and a store of MLflow."""
 
     def __init__(self, path: Path, uri: str) -> None:
-        self.path, self.uri, self.steps = path, uri, path / "steps"
-        site = path / "site"
-        (information := site / "counting-1.0.dist-info").mkdir(parents=True)
-        (information / "METADATA").write_text("Metadata-Version: 2.1\nName: counting\nVersion: 1.0\n")
-        (information / "entry_points.txt").write_text("[gensweep.lr_schedules]\ncounted = counting:Counted\n")
-        (site / "counting.py").write_text(MODULE.format(path=str(self.steps)))
+        self.path, self.uri = path, uri
+        count_in(path)
         (path / "space.yaml").write_text(SPACE)
-        outside = {
-            name: value for name, value in os.environ.items() if name not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")
-        }
-        searched = [str(site), *filter(None, [outside.get("PYTHONPATH")])]
-        self.environment = {**outside, "PYTHONPATH": os.pathsep.join(searched)}
+        self.environment = environment(path)
 
     def run(self, *where: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -124,7 +100,7 @@ class Folder:
             if name != "parent"
         )
         statuses = Counter((named[run.info.run_id], run.info.status) for run in runs)
-        return Outcome(pairs, results(self.path), statuses, points, self.steps.stat().st_size)
+        return Outcome(pairs, results(self.path), statuses, points, steps(self.path))
 
 
 class Chaos:

@@ -81,7 +81,7 @@ def refused(work: Callable[[], object], full: Callable[[], AbstractContextManage
     assert caught.value.errno in (errno.ENOSPC, errno.EFBIG)
 
 
-def test_nothing_is_lost_on_a_full_disk(disk: TinyDisk) -> None:
+def test_nothing_is_lost_on_a_full_disk(disk: TinyDisk, record_property: Callable[[str, object], None]) -> None:
     sweep = SweepFolder.create(disk.root / "study", {"name": "study"})
     with sweep.hold():
         sweep.events.append({"event": "issued", "number": 1, "key": "abcdef0123", "family": "wae"})
@@ -108,7 +108,9 @@ def test_nothing_is_lost_on_a_full_disk(disk: TinyDisk) -> None:
     assert newest is not None
     assert newest.step == 20
     assert len(trial.rows()) == n_rows + 1
-    assert [event["seq"] for event in sweep.events.read()] == list(range(1, n_events + 2))
+    seqs = [event["seq"] for event in sweep.events.read()]
+    assert seqs == list(range(1, n_events + 2))
+    record_property("events lost, doubled", f"{n_events + 1 - len(set(seqs))}, {len(seqs) - len(set(seqs))}")
     assert [path for path in disk.root.rglob("*tmp*")] == []
 
 

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 from gensweep.ledger.sweep_folder import SweepFolder
 
@@ -37,14 +38,17 @@ with folder.hold() as lease:
 """
 
 
-def test_ten_kills_lose_nothing_that_was_acknowledged(sweep: SweepFolder) -> None:
+def test_ten_kills_lose_nothing_that_was_acknowledged(
+    sweep: SweepFolder, record_property: Callable[[str, object], None]
+) -> None:
     draw = random.Random(0)
-    done = 0
+    done = redone = 0
     for kill in range(1, 11):
         driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(sweep.path)], stdout=subprocess.PIPE, text=True)
         assert driver.stdout is not None
         resumed = int(driver.stdout.readline().split()[1])
         assert done <= resumed <= done + 1  # at most the epoch that was not acknowledged yet
+        redone += max(0, done - resumed)
         done = resumed
         if kill % 2:
             done = int(driver.stdout.readline().split()[1])
@@ -75,3 +79,7 @@ def test_ten_kills_lose_nothing_that_was_acknowledged(sweep: SweepFolder) -> Non
         assert trial.torn() == []
         assert again.holder() is None
     assert done >= 5
+    record_property("epochs redone of those acknowledged", f"{redone} of {done}")
+    record_property(
+        "epochs lost, doubled", f"{done - len(set(rows) & set(range(1, done + 1)))}, {len(rows) - len(set(rows))}"
+    )

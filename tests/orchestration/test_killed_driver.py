@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.counting import count_in
+from tests.faults.figures import Record, figures
 from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results
 from tests.processes import driver_of
 
@@ -25,19 +27,20 @@ trial:
   network: {name: mlp, hidden: [64]}
   latent_size: choice(2, 4, 8)
   family: {one_of: [{name: vae}, {name: wae, lambda: loguniform(1, 10), divergence: mmd}]}
-  training: {epochs: 12, optimizer: {lr: loguniform(1e-4, 1e-3)}}
+  training: {epochs: 12, lr_schedule: counted, optimizer: {lr: loguniform(1e-4, 1e-3)}}
   evaluation: {metrics: [sliced_wasserstein], every: 1}
 """
 
 
 @pytest.mark.slow
 def test_a_driver_that_is_killed_goes_on_and_nothing_tells_it_from_one_that_was_not(
-    tmp_path: Path, empty_database: Path
+    tmp_path: Path, empty_database: Path, record_property: Record
 ) -> None:
     for name in ("undisturbed", "killed"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "space.yaml").write_text(SPACE)
         shutil.copy(empty_database, tmp_path / name / "mlflow.db")
+        count_in(tmp_path / name)
     code, _, err = finish(gensweep(tmp_path / "undisturbed", "run", "space.yaml", "--in-process"))
     assert code == 0, err
     killed = tmp_path / "killed"
@@ -55,3 +58,7 @@ def test_a_driver_that_is_killed_goes_on_and_nothing_tells_it_from_one_that_was_
     assert len(reported) == 24
     expected = {("parent", "FINISHED"): 1, ("0", "FINISHED"): 1, ("1", "FINISHED"): 1}
     assert Counter(mlflow_runs(killed)) == Counter(expected)
+    found = figures(killed, tmp_path / "undisturbed")
+    found.record(record_property, (75, code))
+    assert found.holds
+    assert 0 <= found.steps_redone <= found.steps / 24  # of the one trial that ran

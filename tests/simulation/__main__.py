@@ -9,11 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import multiprocessing
+import os
 import shlex
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -21,6 +23,7 @@ from tests.simulation.choices import Streams
 from tests.simulation.schedule import Finding, simulate
 from tests.simulation.shrinking import shrunk
 
+_TOO_FEW = 50  # for more processes than one
 _COMMAND = "python -m tests.simulation"
 
 
@@ -30,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-n", type=int, default=1000, help="how many")
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--choices", type=json.loads, help="those of one simulation, as JSON")
+    parser.add_argument(
+        "--jobs", type=int, default=os.cpu_count() or 1, help="how many processes, by default one a core"
+    )
     parser.add_argument("--no-shrink", action="store_true", help="only say which broke")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -39,8 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(finding.broken or "all holds", dict(finding.trouble), f"exit codes {finding.ends}", sep="\n")
         return int(finding.broken is not None)
     began, trouble, broken = time.perf_counter(), Counter[str](), list[int]()
-    for seed in range(given.seed, given.seed + given.n):
-        finding = simulate(seed)
+    for seed, finding in findings(range(given.seed, given.seed + given.n), given.jobs):
         trouble += finding.trouble
         if finding.broken:
             broken.append(seed)
@@ -51,6 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     print("what went wrong in them: " + ", ".join(f"{kind} {n:,}" for kind, n in trouble.most_common()))
     return int(bool(broken))
+
+
+def findings(seeds: Sequence[int], jobs: int) -> Iterator[tuple[int, Finding]]:
+    """What each came to, in their order."""
+    if jobs == 1 or len(seeds) < _TOO_FEW:
+        yield from zip(seeds, map(simulate, seeds), strict=True)
+        return
+    with multiprocessing.get_context("fork").Pool(jobs) as pool:  # what was imported and worked out is there
+        yield from zip(seeds, pool.imap(simulate, seeds, chunksize=10), strict=True)
 
 
 def _tell(seed: int, finding: Finding, *, shrinks: bool) -> None:

@@ -1,211 +1,188 @@
-"""A disk that forgets: a real folder, and beside it what of the folder a power cut would leave.
-
-A process that dies leaves all that it wrote. A power cut leaves what was synced, and of the rest, folder by folder and file
-by file, what came first: a file system keeps the order of names within a folder and of writes within a file, and nothing else.
-The last write that stays may be torn, or be there in length and not in content.
-"""
+"""A disk in memory that forgets: names, open files and their locks, and what a death or a power cut does to them."""
 
 from __future__ import annotations
 
+import builtins
+import contextlib
+import errno
 import fcntl
+import io
 import os
-import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-Below = Callable[[int], int]
-Before = Callable[[str, str], None]
+from tests.simulation.names import ROOT, Before, Names, error, status
+from tests.simulation.tree import Below, Change, File, Folder
+
 Room = Callable[[int], int]
-
-_open, _write, _fsync, _close, _ftruncate = os.open, os.write, os.fsync, os.close, os.ftruncate
-_rename, _unlink, _mkdir, _rmdir, _rmtree = os.rename, os.unlink, os.mkdir, os.rmdir, shutil.rmtree
-
-
-class Change(NamedTuple):
-    """Of a folder: a name that is new or gone, or a node that has another name."""
-
-    kind: Literal["put", "drop", "move"]
-    name: str
-    node: File | Folder | None = None
-    target: str = ""
-
-
-class Written(NamedTuple):
-    """Of a file: bytes at an offset; without bytes its new end."""
-
-    at: int
-    data: bytes | None
-
-
-@dataclass(eq=False)
-class File:
-    """What of a file is durable, and what was done to it since."""
-
-    data: bytes = b""
-    pending: list[Written] = field(default_factory=list)
-
-    def left(self, below: Below) -> bytes:
-        """What a power cut leaves of it."""
-        if not self.pending:
-            return self.data
-        lost = below(2 * len(self.pending) + 1)
-        n = len(self.pending) - (lost + 1) // 2
-        data = self.data
-        for one in self.pending[:n]:
-            data = _with(data, one)
-        if lost % 2 and (torn := self.pending[n]).data:
-            there = len(torn.data) * below(8) // 8
-            data = _with(data, Written(torn.at, torn.data[:there] + bytes(len(torn.data) - there) * below(2)))
-        return data
-
-
-@dataclass(eq=False)
-class Folder:
-    """The names in a folder as processes see them, and those that are durable; `pending` is what leads from these to those."""
-
-    now: dict[str, File | Folder] = field(default_factory=dict)
-    kept: dict[str, File | Folder] = field(default_factory=dict)
-    pending: list[Change] = field(default_factory=list)
-
-    def change(self, change: Change) -> None:
-        self.pending.append(change)
-        _apply(self.now, change)
-
-    def left(self, below: Below) -> dict[str, Any]:
-        """What a power cut leaves of it, as a tree of bytes."""
-        if self.pending:
-            n = len(self.pending) - below(len(self.pending) + 1)
-            for change in self.pending[:n]:
-                _apply(self.kept, change)
-        return {name: node.left(below) for name, node in self.kept.items()}
+_FIRST = 1_000_000  # beyond the numbers that the system gives to open files
+_REAL = {
+    name: getattr(os, name) for name in ("open", "write", "pread", "fsync", "close", "ftruncate", "lseek", "fstat")
+}
+_real_open, _real_flock = io.open, fcntl.flock
 
 
 @dataclass
 class Opened:
-    """An open file, of the process that closes it; one that is only read may have been closed without a word."""
+    """An open file, of the process that closes it when it dies; None of one that is only read."""
 
     node: File | Folder
     path: str
     owner: object | None
+    appends: bool
+    at: int = 0
 
 
-class Disk:
-    """The disk below `root`. `before(operation, path)` is called before each, and may raise; `room` says how much fits."""
+class Disk(Names):
+    """The disk below `root`. `before` is told each operation first, and may raise; `room` says how much fits."""
 
-    def __init__(self, root: Path, before: Before, room: Room, owner: Callable[[], object]) -> None:
-        self.root = str(root.resolve())
-        self.tree = Folder()
-        self._before, self._room, self._owner = before, room, owner
+    def __init__(self, before: Before, room: Room, owner: Callable[[], object], root: str = ROOT) -> None:
+        super().__init__(before, root)
+        self._room, self._owner = room, owner
         self._opened: dict[int, Opened] = {}
+        self._locks: dict[
+            int, tuple[File | Folder, bool]
+        ] = {}  # of open files: what they lock, and whether for themselves alone
+        self._next = _FIRST
 
     def functions(self) -> dict[tuple[object, str], Callable[..., Any]]:
-        """What takes the place of the functions of `os` and `shutil`."""
-        mine = {"open": self.open, "write": self.write, "fsync": self.fsync, "close": self.close, "rename": self.rename,
-                "ftruncate": self.ftruncate, "replace": self.rename, "unlink": self.unlink, "mkdir": self.mkdir,
-                "remove": self.unlink, "rmdir": self.rmdir}  # fmt: skip
-        return {(os, name): function for name, function in mine.items()} | {(shutil, "rmtree"): self.rmtree}
+        """What takes the place of the functions of Python."""
+        return {
+            **super().functions(),
+            **{(os, name): getattr(self, name) for name in _REAL},
+            (fcntl, "flock"): self.flock,
+            (io, "open"): self.file,
+            (builtins, "open"): self.file,
+        }
 
     def open(self, path: Any, flags: int, mode: int = 0o777, **more: Any) -> int:
-        name = self._inside(path)
+        name = self.inside(path)
         if name is None or more:
-            descriptor = _open(path, flags, mode, **more)
-            self._opened.pop(descriptor, None)  # its number may have been that of a file that Python closed by itself
-            return descriptor
+            return _REAL["open"](path, flags, mode, **more)
         self._before("open", name)
-        parent, last = self._parent(name) if name else (None, "")
-        descriptor = _open(path, flags, mode)
-        if parent is not None and last not in parent.now:
-            parent.change(Change("put", last, File()))
-        node = self.tree if parent is None else parent.now[last]
+        node = self._to_open(name, flags)
         is_kept = flags & (os.O_WRONLY | os.O_RDWR | os.O_DIRECTORY)
-        self._opened[descriptor] = Opened(node, name, self._owner() if is_kept else None)
-        return descriptor
+        self._next += 1
+        self._opened[self._next] = Opened(
+            node, name, self._owner() if is_kept else None, appends=bool(flags & os.O_APPEND)
+        )
+        return self._next
+
+    def _to_open(self, name: str, flags: int) -> File | Folder:
+        parent, last = self.parent(name)
+        node = self.tree if parent is None else parent.now.get(last)
+        if node is None and flags & os.O_CREAT:
+            assert parent is not None
+            node = File(number=self.number())
+            parent.change(Change("put", last, node))
+        elif node is None:
+            raise error(errno.ENOENT, name)
+        elif flags & os.O_CREAT and flags & os.O_EXCL:
+            raise error(errno.EEXIST, name)
+        if isinstance(node, Folder) and flags & (os.O_WRONLY | os.O_RDWR):
+            raise error(errno.EISDIR, name)
+        if isinstance(node, File) and flags & os.O_DIRECTORY:
+            raise error(errno.ENOTDIR, name)
+        return node
 
     def write(self, descriptor: int, data: Any) -> int:
-        if (opened := self._opened.get(descriptor)) is None:
-            return _write(descriptor, data)
+        if descriptor < _FIRST:
+            return int(_REAL["write"](descriptor, data))
+        opened, node = self._file(descriptor)
         self._before("write", opened.path)
-        assert isinstance(opened.node, File)
         data = bytes(data)[: self._room(len(data))]
-        at = os.fstat(descriptor).st_size if _appends(descriptor) else os.lseek(descriptor, 0, os.SEEK_CUR)
-        n = _write(descriptor, data)
-        opened.node.pending.append(Written(at, data[:n]))
-        return n
+        at = len(node.now) if opened.appends else opened.at
+        node.write(at, data)
+        opened.at = at + len(data)
+        return len(data)
+
+    def pread(self, descriptor: int, n: int, at: int) -> bytes:
+        if descriptor < _FIRST:
+            return bytes(_REAL["pread"](descriptor, n, at))
+        return self._file(descriptor)[1].now[at : at + n]
+
+    def lseek(self, descriptor: int, at: int, whence: int) -> int:
+        if descriptor < _FIRST:
+            return int(_REAL["lseek"](descriptor, at, whence))
+        assert whence == os.SEEK_SET, "this disk seeks from the beginning"
+        self._file(descriptor)[0].at = at
+        return at
 
     def fsync(self, descriptor: int) -> None:
-        if (opened := self._opened.get(descriptor)) is None:
-            _fsync(descriptor)
+        if descriptor < _FIRST:
+            _REAL["fsync"](descriptor)
             return
+        opened = self._of(descriptor)
         self._before("fsync", opened.path)
-        self.synced(opened)
-
-    def synced(self, opened: Opened) -> None:
-        """Make what was done to it durable."""
-        node = opened.node
-        if isinstance(node, Folder):
-            node.kept = dict(node.now)
-        else:
-            for one in node.pending:
-                node.data = _with(node.data, one)
-        node.pending.clear()
-
-    def close(self, descriptor: int) -> None:
-        self._opened.pop(descriptor, None)
-        _close(descriptor)
+        opened.node.sync()
 
     def ftruncate(self, descriptor: int, size: int) -> None:
-        if (opened := self._opened.get(descriptor)) is None:
-            _ftruncate(descriptor, size)
+        if descriptor < _FIRST:
+            _REAL["ftruncate"](descriptor, size)
             return
+        opened, node = self._file(descriptor)
         self._before("ftruncate", opened.path)
-        assert isinstance(opened.node, File)
-        _ftruncate(descriptor, size)
-        opened.node.pending.append(Written(size, None))
+        node.write(size, None)
 
-    def rename(self, source: Any, target: Any, **more: Any) -> None:
-        old = self._inside(source)
-        if old is None:
-            _rename(source, target, **more)
+    def close(self, descriptor: int) -> None:
+        if descriptor < _FIRST:
+            _REAL["close"](descriptor)
             return
-        self._before("rename", old)
-        new = self._inside(target)
-        assert new is not None
-        (parent, name), (other, last) = self._parent(old), self._parent(new)
-        assert parent is other, f"{source} is moved to another folder, which this disk does not know"
-        _rename(source, target)
-        parent.change(Change("move", name, parent.now[name], last))
+        self._of(descriptor)
+        del self._opened[descriptor]
+        self._locks.pop(descriptor, None)
 
-    def unlink(self, path: Any, **more: Any) -> None:
-        self._drop(_unlink, "unlink", path, **more)
+    def fstat(self, descriptor: int) -> Any:
+        return _REAL["fstat"](descriptor) if descriptor < _FIRST else status(self._of(descriptor).node)
 
-    def rmdir(self, path: Any, **more: Any) -> None:
-        self._drop(_rmdir, "rmdir", path, **more)
-
-    def mkdir(self, path: Any, mode: int = 0o777, **more: Any) -> None:
-        if (name := self._inside(path)) is None:
-            _mkdir(path, mode, **more)
+    def flock(self, descriptor: int, operation: int) -> None:
+        if descriptor < _FIRST:
+            _real_flock(descriptor, operation)
             return
-        self._before("mkdir", name)
-        parent, last = self._parent(name)
-        _mkdir(path, mode)
-        parent.change(Change("put", last, Folder()))
+        node = self._of(descriptor).node
+        alone = bool(operation & fcntl.LOCK_EX)
+        others = [is_alone for key, (locked, is_alone) in self._locks.items() if locked is node and key != descriptor]
+        if operation & fcntl.LOCK_UN:
+            self._locks.pop(descriptor, None)
+        elif any(others) or (alone and others):
+            assert operation & fcntl.LOCK_NB, "this would wait for ever"
+            raise BlockingIOError(errno.EWOULDBLOCK, os.strerror(errno.EWOULDBLOCK))
+        else:
+            self._locks[descriptor] = node, alone
 
-    def rmtree(self, path: Any, ignore_errors: bool = False, **more: Any) -> None:
-        if self._inside(path) is None:
-            _rmtree(path, ignore_errors, **more)
-            return
-        try:
-            for entry in list(os.scandir(path)):
-                if entry.is_dir(follow_symlinks=False):
-                    self.rmtree(entry.path, ignore_errors)
-                else:
-                    self.unlink(entry.path)
-            self.rmdir(path)
-        except OSError:
-            if not ignore_errors:
-                raise
+    def file(self, path: Any, mode: str = "r", *more: Any, **options: Any) -> Any:
+        """As `open` of Python, to read."""
+        if isinstance(path, int) and path >= _FIRST:
+            data = self._file(path)[1].now
+            self.close(path)
+        elif (name := self.inside(path)) is not None:
+            node = self.node(name)
+            if isinstance(node, Folder):
+                raise error(errno.EISDIR, name)
+            data = node.now
+        else:
+            return _real_open(path, mode, *more, **options)
+        assert mode in ("r", "rt", "rb"), "files of this disk are written by os.write"
+        return io.BytesIO(data) if mode == "rb" else io.StringIO(data.decode())
+
+    def content(self, path: Any) -> bytes:
+        """Of a file, opened and read at once."""
+        if (name := self.inside(path)) is None:
+            return Path(path).read_bytes()
+        self._before("open", name)
+        node = self.node(name)
+        if isinstance(node, Folder):
+            raise error(errno.EISDIR, name)
+        return node.now
+
+    def peek(self, name: str) -> bytes | None:
+        """What a file holds that is there; nobody notices."""
+        with contextlib.suppress(OSError):
+            node = self.node(name)
+            return node.now if isinstance(node, File) else None
+        return None
 
     def die(self, owner: object) -> list[int]:
         """Close what a dead process had open, locks with it."""
@@ -218,76 +195,16 @@ class Disk:
 
     def cut_power(self, below: Below) -> None:
         """Lose what need not have been durable."""
-        for descriptor, opened in list(self._opened.items()):
-            if opened.owner is not None:
-                self.close(descriptor)
-        left = self.tree.left(below)
-        _bring(self.root, left)
-        self.tree = _settled(left)
+        self._opened.clear()
+        self._locks.clear()
+        self.tree = self.tree.left(below)
 
-    def _drop(self, real: Callable[..., None], kind: str, path: Any, **more: Any) -> None:
-        if (name := self._inside(path)) is None:
-            real(path, **more)
-            return
-        self._before(kind, name)
-        real(path)
-        parent, last = self._parent(name)
-        parent.change(Change("drop", last))
+    def _of(self, descriptor: int) -> Opened:
+        if (opened := self._opened.get(descriptor)) is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return opened
 
-    def _inside(self, path: Any) -> str | None:
-        """The path below the root; None where it lies elsewhere."""
-        text = path if isinstance(path, str) else os.fspath(path) if isinstance(path, os.PathLike) else ""
-        return text[len(self.root) :].strip("/") if isinstance(text, str) and text.startswith(self.root) else None
-
-    def _parent(self, name: str) -> tuple[Folder, str]:
-        *above, last = name.split("/")
-        found = self.tree
-        for part in above:
-            node = found.now.get(part)
-            if not isinstance(node, Folder):
-                raise FileNotFoundError(2, "No such file or directory", name)
-            found = node
-        return found, last
-
-
-def _apply(names: dict[str, File | Folder], change: Change) -> None:
-    if change.kind == "put" and change.node is not None:
-        names[change.name] = change.node
-    elif change.kind == "drop":
-        names.pop(change.name, None)
-    elif change.node is not None:
-        names.pop(change.name, None)
-        names[change.target] = change.node
-
-
-def _with(data: bytes, one: Written) -> bytes:
-    if one.data is None:
-        return data[: one.at].ljust(one.at, b"\0")
-    return data[: one.at].ljust(one.at, b"\0") + one.data + data[one.at + len(one.data) :]
-
-
-def _settled(tree: dict[str, Any]) -> Folder:
-    nodes: dict[str, File | Folder] = {
-        name: _settled(found) if isinstance(found, dict) else File(found) for name, found in tree.items()
-    }
-    return Folder(nodes, dict(nodes))
-
-
-def _bring(path: str, tree: dict[str, Any]) -> None:
-    """Make the real folder hold just this tree."""
-    real = {entry.name: entry for entry in os.scandir(path)}
-    for name, entry in real.items():
-        if name not in tree or entry.is_dir() != isinstance(tree[name], dict):
-            _rmtree(entry.path) if entry.is_dir() else _unlink(entry.path)
-    for name, found in tree.items():
-        place = f"{path}/{name}"
-        if isinstance(found, dict):
-            if not os.path.isdir(place):
-                _mkdir(place)
-            _bring(place, found)
-        elif name not in real or Path(place).read_bytes() != found:
-            Path(place).write_bytes(found)
-
-
-def _appends(descriptor: int) -> bool:
-    return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
+    def _file(self, descriptor: int) -> tuple[Opened, File]:
+        opened = self._of(descriptor)
+        assert isinstance(opened.node, File)
+        return opened, opened.node

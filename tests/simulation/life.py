@@ -6,21 +6,26 @@ import os
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
+from gensweep.campaign import _bring_level
 from gensweep.comparison import collect
 from gensweep.errors import CannotRun, Outcome
 from gensweep.faults import Fault
+from gensweep.ledger import stop_request
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
-from gensweep.spaces.sweep import Sweep, difference
+from gensweep.spaces.sweep import difference
+from gensweep.stopping import Request
 from gensweep.tracking.projection import Projection
-from gensweep.tracking.sent import forget
 from gensweep.trial import Failure, Job, Report, run_pack
+from tests.simulation import visitors
+from tests.simulation.sweeps import Stage
 from tests.simulation.world import Broken, Died, Process, World
 
 URI = "http://store:5000"
 _LONG = 2_000  # turns, far more than any of these sweeps takes
+_TAKE = (Fault.LOST, Fault.MEMORY, Fault.HANG, Fault.CRASH, Fault.DEVICE)  # a worker, and leave its trial
 _STOPS = (("SIGTERM", 75), ("Ctrl-C", 130))
 
 
@@ -33,6 +38,7 @@ class Worker:
     turns: Iterator[list[Report | Failure]]
     said: Report | Failure | None = None
     is_lost: bool = False
+    fault: Fault = Fault.LOST  # that took it
 
 
 @dataclass(frozen=True)
@@ -48,21 +54,31 @@ class End:
 class Life:
     """See the module. `orphans` are workers of earlier drivers; `ended` the trials of which the log says so."""
 
-    def __init__(self, world: World, sweep: Sweep, places: int, orphans: list[Worker], ended: Set[int]) -> None:
-        self.world, self.sweep, self.places, self.orphans = world, sweep, places, orphans
+    def __init__(self, world: World, stage: Stage, places: int, orphans: list[Worker], ended: Set[int]) -> None:
+        self.world, self.stage, self.places, self.orphans = world, stage, places, orphans
         self._ended = ended
         self.process = world.new_process("the driver")
         self.workers: list[Worker] = []
         self.driver: Driver | None = None
         self.folder: SweepFolder | None = None
-        self._tracker = object()
+        self._tracker, self._heeder = object(), object()
+        self._parent: Process | None = None
+        self._dies_of = Request("its process was killed", 75)
+        self._is_begun = self._may_be_asked = False
         self._projection: Projection | None = None
         self._is_open = self._is_refused = self._is_executing = False
 
     def run(self) -> End:
         """All of it."""
+        self.world.life = self
+        try:
+            end = self._lived()
+            return end if end.code is not None else self._answered()
+        finally:
+            self.world.life = None
+
+    def _lived(self) -> End:
         world = self.world
-        world.life = self
         try:
             with world.acting(self.process, self):
                 return self._conduct()
@@ -73,9 +89,18 @@ class Life:
                 raise Broken(f"the driver ended with {type(error).__name__}: {error}") from error
             return End(4 if isinstance(error, CannotRun) else 75)
         finally:
-            world.life = None
-            self.process.alive = False
+            self.process.alive = self._is_executing = False
             self._bury()
+            self.workers, self._projection = [], None
+
+    def _answered(self) -> End:
+        """A driver that was killed has a parent, unless that was killed, too."""
+        world = self.world
+        if self.folder is None or not self._is_begun or not world.has_power or not world.choices.below(2, "turns"):
+            return End(None)
+        world.trouble["told by its parent"] += 1
+        self._parent = world.new_process("the parent")
+        return End(visitors.parent(world, self._parent, self.folder, self._dies_of.reason, self._dies_of.code))
 
     def turn(self) -> None:
         """Let somebody else do something: a step of whoever is not in the middle of one."""
@@ -90,47 +115,44 @@ class Life:
             self.driver.request_stop(*_STOPS[self._below(len(_STOPS))])
 
     def rival(self) -> None:
-        """Somebody starts another driver, who must be told who holds the sweep."""
-        if self.folder is None or self.folder._lease is None or self.folder._lease.released:
-            return
-        other = self.world.new_process("a second driver")
-        with self.world.acting(other, other):
-            try:
-                SweepFolder.open(self.folder.path).hold()
-            except CannotRun as error:
-                if "is locked by" not in str(error):
-                    raise Broken(f"a second driver is told: {error}") from error
-            except Died:
-                self.world.pass_on_death()
-            else:
-                raise Broken("two drivers hold the sweep")
-            finally:
-                self.world.disk.die(other)
+        if self.folder is not None and self.folder._lease is not None and not self.folder._lease.released:
+            visitors.second_driver(self.world, self.folder)
+
+    def ask_by_file(self, *, at_once: bool) -> None:
+        if self.folder is not None:
+            visitors.stop(self.world, self.folder, at_once=at_once)
+            self._may_be_asked = True
 
     def may_lose(self, process: Process) -> bool:
         """Whether a worker may be lost without its trial failing for it."""
         for worker in self.workers:
             if worker.process is process and self.driver is not None:
                 return self.driver.state.trials[worker.job.number].losses < Fault.LOST.tries
-        return any(orphan.process is process for orphan in self.orphans)
+        return process is self._parent or any(orphan.process is process for orphan in self.orphans)
 
     def _below(self, n: int) -> int:
         return self.world.choices.below(n, "turns")
 
+    def failed(self) -> list[int]:
+        """The trials that failed, as the ledger says."""
+        assert self.folder is not None
+        return [n for n, record in self.folder.state().trials.items() if record.outcome is Outcome.FAILED]
+
     def _conduct(self) -> End:
-        path, wanted = self.world.path, self.sweep.definition()
-        made = (path / "sweep.yaml").exists()
-        self.folder = folder = SweepFolder.open(path) if made else SweepFolder.create(path, wanted)
+        path, sweep = self.world.path, self.stage.sweep
+        self.folder = folder = SweepFolder.found(path) or SweepFolder.create(path, sweep.definition())
+        if self.stage.allowed and folder.is_begun() and difference(folder.definition, sweep.definition()):
+            visitors.another_sweep(folder, sweep)
         with folder.hold():
-            if difference(folder.definition, wanted):
-                if folder.is_begun():
-                    folder.redefine(wanted)
-                else:
-                    forget(path)
-                    folder.renew(wanted)
-            self.driver = driver = Driver(self.sweep, folder, self._changed)
+            _bring_level(folder, sweep, {}, self.stage.allowed)
+            retry = self.failed() if self.stage.retries else []
+            self.driver = driver = Driver(sweep, folder, self._changed)
             projection = Projection(folder, URI, open_store=lambda _: self.world.store)
             driver.start(pid=os.getpid(), at_once=self.places)
+            if retry:
+                self.world.trouble["--retry-failed"] += 1
+                driver.retry(retry)
+            self._is_begun = True
             self._projection = projection  # nothing is sent before the ledger knows of this driver
             try:
                 self._execute()
@@ -148,7 +170,7 @@ class Life:
         """What an executor does."""
         driver = self.driver
         assert driver is not None
-        self._is_executing = True
+        self._is_executing = self._may_be_asked = True  # an earlier driver may have been asked
         for _ in range(_LONG):
             if driver.is_stopping or driver.is_done:
                 break
@@ -192,11 +214,29 @@ class Life:
         found += [lambda orphan=orphan: self._orphan(orphan) for orphan in self.orphans]
         if self._projection is not None and not self.world.is_acting(self._tracker) and not self._is_refused:
             found.append(self._track)
+        if self._may_be_asked and self._is_executing and not self.world.is_acting(self._heeder):
+            found.append(self._heed)
         if self._below(4) == 3 and (
             lose := [worker for worker in free if not worker.is_lost and self.may_lose(worker.process)]
         ):
             found.append(lambda: self._lose(lose[self._below(len(lose))]))
         return found
+
+    def _heed(self) -> None:
+        """Look for a request of `gensweep stop`, as the driver does once a second."""
+        assert self.folder is not None
+        assert self.driver is not None
+        with self.world.acting(self.process, self._heeder):
+            request = stop_request.asked(self.folder.path, self.folder.generation())
+        self._may_be_asked = False
+        if request is None:
+            return
+        self.world.trouble["asked to stop"] += 1
+        self.driver.request_stop(f"gensweep stop on {request.by}", 75)
+        if request.at_once:
+            self._dies_of = Request(f"gensweep stop on {request.by}", 75)
+            self.process.alive = False
+            self.world.pass_on_death()
 
     def _hand_out(self) -> None:
         assert self.driver is not None
@@ -225,7 +265,7 @@ class Life:
         number, said = worker.job.number, worker.said
         if said is None or worker.is_lost:
             self.workers.remove(worker)
-            self.driver.lost(number, "the worker is gone")
+            self.driver.lost(number, "the worker is gone", worker.fault)
             return
         if isinstance(said, Failure) and "a mistake of the user's" not in said.reason:
             raise Broken(f"trial {number} failed: {said.reason}\n{said.details}")
@@ -238,6 +278,11 @@ class Life:
             raise Broken(f"trial {number} has ended, and its driver lets it go on")
 
     def _lose(self, worker: Worker) -> None:
+        """One of the machine's faults takes it, that its trial survives."""
+        assert self.driver is not None
+        faults = self.driver.state.trials[worker.job.number].faults
+        able = [fault for fault in _TAKE if faults.get(fault.name, 0) < fault.tries]
+        worker.fault = able[self._below(len(able))]
         self.world.trouble["worker lost"] += 1
         worker.process.alive, worker.is_lost = False, True
 
@@ -245,8 +290,7 @@ class Life:
         """An orphan goes on to its next report, which nobody hears."""
         self.orphans.remove(orphan)
         self.world.trouble["orphan"] += 1
-        lease = self.folder._lease if self.folder is not None else None
-        orphan.process.is_fenced = lease is not None and lease.generation != orphan.job.generation
+        orphan.process.is_fenced = self.world.generation() not in (0, orphan.job.generation)
         self._train(orphan)
 
     def _track(self) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +16,15 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from gensweep.ledger import environment, events, lease, sweep_folder
+from gensweep import campaign, changes
+from gensweep.axes import distributions
+from gensweep.early_stopping import pbt
+from gensweep.ledger import environment, events, foreign, lease, sweep_folder
 from gensweep.orchestration import driver
+from gensweep.spaces import sweep
 from gensweep.tracking import describe
 from tests.simulation import workers
+from tests.simulation.names import ROOT
 from tests.simulation.world import World
 
 
@@ -28,7 +35,7 @@ def installed(world: World) -> Iterator[None]:
     before = {(place, name): getattr(place, name) for place, name in replaced}
     try:
         _put(replaced)
-        cache_here = {"GENSWEEP_CACHE": str(Path(world.disk.root).parent / "cache")}
+        cache_here = {"GENSWEEP_CACHE": str(world.cache)}
         with (
             mock.patch.dict(os.environ, cache_here),
             mock.patch.object(driver, "RESTS", (0.0,)),
@@ -52,8 +59,16 @@ def _of(world: World) -> Mapping[tuple[Any, str], Any]:
     def sleep(seconds: float) -> None:
         world.clock += seconds
 
+    def document(path: Path, largest: int = 0) -> bytes:
+        return world.disk.content(path)
+
+    def lines(path: Path, start: int = 0) -> bytes:
+        return world.disk.content(path)[start:]
+
     return {
         **world.disk.functions(),
+        **_everywhere(foreign.document, document),
+        **_everywhere(foreign.lines, lines),
         (time, "monotonic"): lambda: world.clock,
         (time, "time"): lambda: world.clock,
         (time, "perf_counter"): lambda: 0.0,  # seconds that are kept with a trial come from its epochs alone
@@ -62,6 +77,7 @@ def _of(world: World) -> Mapping[tuple[Any, str], Any]:
         (lease, "datetime"): Now,
         (os, "getpid"): lambda: world.stack[-1][0].pid if world.stack else 1,
         (secrets, "token_hex"): lambda n: f"{world.unique():0{2 * n}x}",
+        (workers, "is_mended"): lambda: world.is_mended,
         (uuid, "uuid4"): lambda: uuid.UUID(int=world.unique()),
     }
 
@@ -72,6 +88,15 @@ def _fixed() -> dict[tuple[object, str], Callable[..., Any]]:
     described = environment.describe()
     return {
         **workers.functions(),
+        **_everywhere(foreign.refuse_links, lambda folder: None),  # there are none
+        **_everywhere(distributions.parse, cache(distributions.parse)),
+        **_everywhere(sweep.difference, _by_content(sweep.difference)),
+        (changes, "from_definition"): _by_content(sweep.from_definition),
+        (campaign, "say"): lambda text: None,
+        (pbt, "knob_axes"): _by_identity(pbt.knob_axes),
+        (json, "dumps"): _without_indent,
+        (Path, "__truediv__"): _joined,
+        (Path, "resolve"): _resolved,
         (environment, "describe"): lambda: described,
         (describe, "as_yaml"): repr,
         (sweep_folder, "definition_in"): cache(sweep_folder.definition_in),
@@ -82,12 +107,53 @@ def _fixed() -> dict[tuple[object, str], Callable[..., Any]]:
     }
 
 
+@cache
+def _places(function: Callable[..., Any]) -> tuple[tuple[Any, str], ...]:
+    """The modules of gensweep that know a function, and by which name."""
+    ours = [module for key, module in sys.modules.items() if key.startswith("gensweep")]
+    return tuple((module, name) for module in ours for name, one in vars(module).items() if one is function)
+
+
+def _everywhere(function: Callable[..., Any], other: Callable[..., Any]) -> dict[tuple[Any, str], Callable[..., Any]]:
+    return dict.fromkeys(_places(function), other)
+
+
 def _by_content(function: Callable[..., Any]) -> Callable[..., Any]:
     known: dict[str, Any] = {}
 
-    def call(content: Any) -> Any:
+    def call(*content: Any) -> Any:
         if (key := repr(content)) not in known:
-            known[key] = function(content)
+            known[key] = function(*content)
         return known[key]
 
     return call
+
+
+def _by_identity(function: Callable[..., Any]) -> Callable[..., Any]:
+    known: dict[int, tuple[Any, Any]] = {}
+
+    def call(of: Any) -> Any:
+        if id(of) not in known:
+            known[id(of)] = of, function(of)
+        return known[id(of)][1]
+
+    return call
+
+
+_dumps, _truediv, _resolve = json.dumps, Path.__truediv__, Path.resolve
+_children: dict[tuple[str, str], Path] = {}
+
+
+def _without_indent(value: Any, *, indent: object = None, **options: Any) -> str:
+    """Python encodes what is indented ten times slower."""
+    return _dumps(value, **options)
+
+
+def _joined(path: Path, name: str) -> Path:
+    if (known := _children.get(key := (str(path), name))) is None:
+        known = _children[key] = _truediv(path, name)
+    return known
+
+
+def _resolved(path: Path, strict: bool = False) -> Path:
+    return path if str(path).startswith(ROOT) and ".." not in path.parts else _resolve(path, strict)

@@ -33,6 +33,11 @@ def number(*content: object) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
+def is_mended() -> bool:
+    """Whether the mistake that some trials fail of is no more."""
+    return False
+
+
 class Weights:
     """What a trial trains."""
 
@@ -60,7 +65,7 @@ class Weights:
         fate = number("fate", self.knobs)
         if fate < 0.1 and epoch == 2:
             raise Diverged("loss is nan", self.step + 3)
-        if 0.1 <= fate < 0.15 and epoch == 2:
+        if 0.1 <= fate < 0.2 and epoch == 2 and not is_mended():
             raise RuntimeError(f"a mistake of the user's, in a trial of seed {self.seed} and fate {fate:.6f}")
         self.value = number("epoch", epoch, self.value, self.knobs)
         self.step += ROUNDS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,15 +17,17 @@ from typing import Protocol
 
 from tests.simulation.choices import Choices
 from tests.simulation.disk import Disk
+from tests.simulation.names import ROOT
 from tests.simulation.store import BadLine
 
+PATH = Path(ROOT) / "runs" / "simulated"  # of the sweep
 _MOST_INCIDENTS = 14
 _NEVER = 10**9
 _MOMENTS = ("", "", "fsync", "rename", "write")  # what goes wrong waits for such an operation; "": for none
 _WRITING = ("write", "fsync", "rename", "ftruncate", "mkdir")
 KINDS = (
     *["turn"] * 8, *["kill"] * 4, *["power"] * 3, *["tear"] * 2, "stop", "full", "error", "rival", "away", "lost", "late",
-    "refused",
+    "refused", "stop NAME", "stop NAME --now",
 )  # fmt: skip
 
 
@@ -60,26 +63,28 @@ class Running(Protocol):
     def rival(self) -> None:
         """Somebody starts another driver."""
 
+    def ask_by_file(self, *, at_once: bool) -> None:
+        """`gensweep stop` leaves a request in the folder."""
+
     def may_lose(self, process: Process) -> bool:
         """Whether the machine may take this worker."""
 
 
 class World:
-    """Everything that outlives a process. `trouble` counts what went wrong, by kind."""
+    """Everything that outlives a process. `trouble` counts what went wrong, by kind; `cache` is a real folder of the user's."""
 
-    def __init__(self, choices: Choices, folder: Path, *, is_calm: bool = False) -> None:
-        self.choices, self.path = choices, folder / "disk" / "simulated"
+    def __init__(self, choices: Choices, cache: Path, *, is_calm: bool = False) -> None:
+        self.choices, self.path, self.cache = choices, PATH, cache
         self.clock, self.operations, self.counter = 1.7e9, 0, 0
         self.trouble: Counter[str] = Counter()
         self.stack: list[tuple[Process, object]] = []
         self.life: Running | None = None
         self.has_power = True
-        self.had_error = False
+        self.had_error = self.is_mended = False
         self._space: int | None = None
         self._is_short = False
         self._turn_at: int | None = None
-        (folder / "disk").mkdir(parents=True)
-        self.disk = Disk(folder / "disk", self._before, self._room, lambda: self.stack[-1][0] if self.stack else None)
+        self.disk = Disk(self._before, self._room, lambda: self.stack[-1][0] if self.stack else None)
         self.store = BadLine(lambda call: self._before("store", call))
         self._in_container = choices.below(2, "trouble") == 1
         self._left = 0 if is_calm else choices.below(_MOST_INCIDENTS, "trouble")
@@ -88,6 +93,7 @@ class World:
         self._kinds: dict[str, Callable[[Process, str], None]] = {
             "turn": self._turn, "kill": self._kill, "power": self._power, "tear": self._tear, "stop": self._stop,
             "full": self._full, "error": self._error, "rival": self._rival,
+            "stop NAME": self._stop_by_file, "stop NAME --now": self._stop_by_file_now,
         }  # fmt: skip
 
     @contextlib.contextmanager
@@ -111,6 +117,11 @@ class World:
         """One with a number of its own, unless numbers begin anew with every container."""
         self.counter += 1
         return Process(name, 7 if self._in_container else 100 + self.counter)
+
+    def generation(self) -> int:
+        """That of the newest driver, as its lease says; 0 before the first."""
+        found = self.disk.peek("runs/simulated/ledger/lease.json")
+        return int(json.loads(found)["generation"]) if found else 0
 
     def unique(self) -> int:
         self.counter += 1
@@ -207,6 +218,16 @@ class World:
         if self.life is not None:
             self.trouble["stop"] += 1
             self.life.ask_to_stop()
+
+    def _stop_by_file(self, process: Process, operation: str) -> None:
+        if self.life is not None:
+            self.trouble["stop NAME"] += 1
+            self.life.ask_by_file(at_once=False)
+
+    def _stop_by_file_now(self, process: Process, operation: str) -> None:
+        if self.life is not None:
+            self.trouble["stop NAME --now"] += 1
+            self.life.ask_by_file(at_once=True)
 
     def _full(self, process: Process, operation: str) -> None:
         if self.life is not None and process is self.life.process:

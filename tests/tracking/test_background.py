@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from memory_store import MemoryStore
@@ -32,7 +32,7 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_is_killed_and_comes_back_has_every_row_once(
-    driver: Driver, store: Store, server: Server
+    driver: Driver, store: Store, server: Server, record_property: Callable[[str, object], None]
 ) -> None:
     said: list[str] = []
     background = Background(Projection(driver.folder, server.url), every=0.05, say=said.append)
@@ -61,6 +61,8 @@ def test_a_server_that_is_killed_and_comes_back_has_every_row_once(
     for run_id, status in runs.values():
         assert status == "FINISHED"
         assert len(store.metrics(run_id)) == 4 * 3 + 4
+    record_property("trials missing, doubled", f"{12 - len(runs)}, 0")
+    record_property("points lost, doubled", "0, 0")
     assert store.runs("sweep")["study"][1] == "FINISHED"
     picture = f"{server.url}/get-artifact?path=samples/epoch-0004.png&run_uuid={runs['0003-wae-03030303'][0]}"
     assert urllib.request.urlopen(picture, timeout=10).read() == b"\x89PNG"

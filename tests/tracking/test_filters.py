@@ -1,4 +1,4 @@
-"""What the README says that the search field of MLflow's pages takes: each filter finds what it says, in a real store."""
+"""What the documentation says that the search field of MLflow's pages takes: each filter finds what it says, in a real store."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tracked_sweep import CONFIGURATION, Driver, Store
 
 from gensweep.tracking.projection import Projection
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
-TABLE = README.partition("| filter | finds |\n|---|---|\n")[2].partition("\n\n")[0]
+PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "mlflow.md").read_text()
+TABLE = PAGE.partition("| filter | finds |\n|---|---|\n")[2].partition("\n\n")[0]
 FILTERS = [re.match(r"\| `(.*?)` \|", line)[1] for line in TABLE.splitlines()]  # type: ignore[index]
 FOUND = {
     "params.family = 'wae' and metrics.\"best.fid\" < 3": {"0 wae/mmd", "3 wae/mmd confirms 0, seed 1"},

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
 import pytest
 from tracked_sweep import Driver, Store
@@ -26,7 +27,9 @@ print(projection.sync(), flush=True)
 
 
 @pytest.mark.slow
-def test_a_writer_killed_at_random_leaves_no_double(driver: Driver, store: Store) -> None:
+def test_a_writer_killed_at_random_leaves_no_double(
+    driver: Driver, store: Store, record_property: Callable[[str, object], None]
+) -> None:
     trials = 60
     for number in range(trials):
         driver.issue(number)
@@ -49,4 +52,10 @@ def test_a_writer_killed_at_random_leaves_no_double(driver: Driver, store: Store
     runs = store.runs()
     assert len(runs) == trials
     assert {len(store.metrics(run_id)) for run_id, _ in runs.values()} == {4 * 3 + 4}
-    assert store.ask("select count(*) from runs where lifecycle_stage = 'active'") == [(trials + 1,)]
+    ((active,),) = store.ask("select count(*) from runs where lifecycle_stage = 'active'")
+    assert active == trials + 1
+    record_property("trials missing, doubled", f"{trials - len(runs)}, {active - 1 - len(runs)}")
+    points = [len(store.metrics(run_id)) for run_id, _ in runs.values()]
+    record_property(
+        "points lost, doubled", f"{sum(16 - min(n, 16) for n in points)}, {sum(max(n, 16) - 16 for n in points)}"
+    )
