@@ -13,7 +13,8 @@ from gensweep.cli.using import items_of, model_of, place_of, written
 from gensweep.errors import ConfigError, suggest
 
 if TYPE_CHECKING:
-    from gensweep.models.generative import Array, GenerativeModel
+    from gensweep.models.arguments import Array
+    from gensweep.models.generative import GenerativeModel
     from gensweep.models.outputs import Kind, Output
 
 _HOW = ("linear", "spherical")

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from gensweep.datasets.base import SplitName
     from gensweep.ledger.sweep_folder import SweepFolder
-    from gensweep.models.generative import Array, GenerativeModel
+    from gensweep.models.arguments import Array
+    from gensweep.models.generative import GenerativeModel
     from gensweep.models.outputs import Kind, Output
     from gensweep.models.winner import Standing
 

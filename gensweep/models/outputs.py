@@ -21,7 +21,7 @@ import torch
 from gensweep import pictures
 from gensweep.errors import CannotRun, ConfigError, NoUsableTrial
 from gensweep.file_modes import unfinished
-from gensweep.models.generative import Array
+from gensweep.models.arguments import Array
 from gensweep.text import size
 
 Kind = Literal["npy", "npz", "png", "folder"]

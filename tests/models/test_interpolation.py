@@ -47,11 +47,11 @@ def test_an_interpolation_is_decoded_from_one_end_to_the_other(used: Path, how: 
 
 def test_a_traversal_moves_one_coordinate_and_no_other(used: Path) -> None:
     model = load_model("used/vae", used)
-    base, values = np.array([0.5, -0.5, 1.0]), evenly(3, 4)
+    base, values = np.array([0.5, -0.5, 1.0]), evenly(3, 4) * np.array([[1.0], [2.0], [0.5]])
     found = traversal(model, base, values, [2, 0])
     assert found.shape == (2, 4, 1, 8, 8)
-    assert values[0].tolist() == [-3, -1, 1, 3]
-    np.testing.assert_allclose(found[0, 1], model.decode([[0.5, -0.5, -1]])[0], atol=1e-6)
+    assert evenly(2, 4).tolist() == [[-3, -1, 1, 3]] * 2
+    np.testing.assert_allclose(found[0, 1], model.decode([[0.5, -0.5, -0.5]])[0], atol=1e-6)
     np.testing.assert_allclose(found[1, 3], model.decode([[3, -0.5, 1]])[0], atol=1e-6)
 
 
