@@ -15,6 +15,7 @@ import pytest
 
 from gensweep.tracking import pages
 from gensweep.tracking.access import Access
+from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
 from tests.cli.conftest import Command
 from tests.written_sweep import DEFINITION, Writer
 
@@ -113,9 +114,12 @@ def test_a_server_that_runs_is_opened_too(study: Writer, gensweep: Command, mlfl
     assert said[1].startswith(f"Trials of study: {mlflow_at.url}/#/experiments/1/runs?")
 
 
+@pytest.mark.parametrize("is_intended", [False, True])
 def test_a_sweep_that_was_not_sent_there_is_refused_before_anything_starts(
-    study: Writer, gensweep: Command, started: SimpleNamespace, store: str
+    study: Writer, gensweep: Command, started: SimpleNamespace, store: str, tmp_path: Path, is_intended: bool
 ) -> None:
+    if is_intended:  # and whoever wrote that down was killed before the store was asked
+        Cursor.load(tmp_path / "runs" / "study" / "tracking.jsonl", store).declare({SWEEP: RunCursor(1)})
     ended = gensweep("ui", "study")
     assert (ended.code, ended.out, started.asked) == (2, "", [])
     assert f"study was not sent to {store}. Send it: gensweep sync study --tracking-uri {store}" in ended.err

@@ -424,6 +424,24 @@ def test_files_that_a_store_did_not_take_are_sent_later(driver: Driver, memory: 
     assert [set(run.files) for run in memory.runs().values()] == [{"configuration.yaml", "samples/epoch-0004.png"}] * 2
 
 
+def test_the_data_of_a_trial_are_said_once_and_before_it_ends(
+    driver: Driver, memory: MemoryStore, remember: Project
+) -> None:
+    projection = remember()
+    trial = driver.issue(0)
+    projection.sync()
+    assert memory.runs()[NAME].data == []  # nothing was scored yet
+    trial.write_file("protocol.json", json.dumps({"fid": {"data": "50cc3e08" * 8}}).encode())
+    for epoch in (1, 2, 3):
+        driver.rows(0, range(1, epoch + 1))
+        projection.sync()
+    (data,) = memory.runs()[NAME].data
+    assert (data.name, data.digest, data.sizes["train"]) == ("digits", "50cc3e0850cc", 1000)
+    driver.end(0)
+    remember().close(final=True)
+    assert memory.calls.count("add_data") == 1
+
+
 def test_the_wait_after_failures_grows_to_a_minute(driver: Driver, memory: MemoryStore, remember: Project) -> None:
     projection = remember()
     driver.issue(0)
