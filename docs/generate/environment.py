@@ -4,6 +4,9 @@ from __future__ import annotations
 
 OWN = {
     "GENSWEEP_RUNS": "The folder that holds the sweeps, as `--runs` says it; `runs` by default.",
+    "GENSWEEP_TRACKING_URI": "MLflow's store, as `--tracking-uri` says it; it goes before `MLFLOW_TRACKING_URI`.",
+    "GENSWEEP_ADDRESS": "Of a running Ray cluster, as `--address` says it; it goes before `RAY_ADDRESS`.",
+    "GENSWEEP_IN_PROCESS": "1 is `--in-process`: one trial after another, without Ray.",
     "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or "
     "decoded, what you trust, where you sent a sweep. By default `~/.cache/gensweep`; without a home that can be written, the "
     "temporary folder.",
@@ -37,7 +40,7 @@ INTERNAL = frozenset({  # what one process of gensweep tells another; no user se
 def page() -> str:
     """The page, as Markdown."""
     return (
-        "# Environment variables\n\nAn option on the command line goes before its variable.\n\n"
+        "# Environment variables\n\nAn option on the command line goes before its variable, and that before [your settings](../how-to/settings.md).\n\n"
         f"## gensweep's own\n\n{_table(OWN)}\n\n"
         "## Of MLflow, Ray and the system\n\ngensweep reads these itself; MLflow and Ray read others, which reach them "
         f"unchanged.\n\n{_table(OTHERS)}\n\n"

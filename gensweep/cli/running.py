@@ -63,7 +63,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     Examples:
       gensweep run search_spaces/wae.yaml
       gensweep run search_spaces/wae.yaml dataset=fashion_mnist trial.training.epochs=1 search.samples=4
-      gensweep run search_spaces/families.yaml name=big search.samples=20 --address ray://head:10001
+      gensweep run search_spaces/families.yaml name=big search.samples=20 --address head:6379
       gensweep run search_spaces/wae.yaml early_stopping=none --allow-changed early_stopping
       gensweep run wae dataset=fashion_mnist --cfg > fashion.yaml
     """

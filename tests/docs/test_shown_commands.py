@@ -38,7 +38,8 @@ def test_a_command_that_is_shown_parses(line: str, program: Any, monkeypatch: py
     monkeypatch.setattr("gensweep.cli.options.share", lambda: None)
     words = shlex.split(line)[1:]
     if is_name_alone(words) or words[0] == "COMMAND":
-        assert words[0] in {*program.commands, "COMMAND", "--help", "--version"}
+        options = {"--help", "--version", "--install-completion", "--show-completion"}
+        assert words[0] in {*program.commands, *options, "COMMAND"}
         return
     parse(program, words)
 
