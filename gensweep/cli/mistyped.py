@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import typer
 
-from gensweep.errors import nearest, suggest
+from gensweep.errors import suggest
 
 _ELSEWHERE = {  # what other programs call it
     "train": "run", "start": "run", "fit": "run", "tune": "run", "sweep": "run", "continue": "resume", "restart": "resume",
@@ -41,7 +41,7 @@ def _no_command(words: Sequence[str], commands: Sequence[str]) -> str:
     if given.endswith((".yaml", ".yml", ".json")):
         return f"there is no command '{given}'. Write gensweep run {shlex.join(words)}"
     meant = _ELSEWHERE.get(given.casefold().replace("-", "_"))
-    if meant and not nearest(given, commands):
+    if meant:  # a word of other programs, whatever it looks like
         return f"there is no command '{given}'. Did you mean '{meant}'? Known: {', '.join(commands)}."
     return f"there is no command '{given}'. {suggest(given, commands)}"
 

@@ -13,8 +13,8 @@ from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
 KNOWN = (
-    "Known: check, compare, confirm, doctor, evaluate, init, list, ls, plan, report, rerun, resume, rm, run, schema, show, "
-    "stop, sync, train-extractor, ui."
+    "Known: best, check, compare, confirm, doctor, evaluate, init, interpolate, list, ls, plan, reconstruct, report, rerun, resume, "
+    "rm, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."
 )
 
 
@@ -24,6 +24,7 @@ KNOWN = (
         (["chek", "space.yaml"], f"there is no command 'chek'. Did you mean 'check'? {KNOWN}"),
         (["compair", "x"], f"there is no command 'compair'. Did you mean 'compare'? {KNOWN}"),
         (["train", "space.yaml"], f"there is no command 'train'. Did you mean 'run'? {KNOWN}"),
+        (["generate", "x"], f"there is no command 'generate'. Did you mean 'sample'? {KNOWN}"),
         (["zzz"], f"there is no command 'zzz'. {KNOWN}"),
         (["space.yaml"], "there is no command 'space.yaml'. Write gensweep run space.yaml"),
         (["resume", "tiny", "search.samples=4"], "search.samples=4: resume takes no overrides. For more trials write gensweep "

@@ -236,6 +236,11 @@ COMMANDS = [
     "ls",
     "show",
     "compare",
+    "best",
+    "sample",
+    "reconstruct",
+    "interpolate",
+    "traverse",
     "evaluate",
     "ui",
     "sync",
@@ -255,7 +260,8 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     shown = gensweep("--help")
     assert shown.code == 0
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
-        "run", "check", "plan", "resume", "confirm", "stop", "ls", "show", "compare", "evaluate", "report",
+        "run", "check", "plan", "resume", "confirm", "stop", "ls", "show", "compare",
+        "best", "sample", "reconstruct", "interpolate", "traverse", "evaluate", "report",
         "train-extractor", "doctor", "ui", "sync", "list", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
@@ -264,9 +270,9 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there is no command 'frobnicate'. Known: check, compare, confirm, doctor, "
-         "evaluate, list, ls, plan, report, "
-         "resume, run, schema, show, stop, sync, train-extractor, ui."),
+        (["frobnicate"], "there is no command 'frobnicate'. Known: best, check, compare, confirm, doctor, "
+         "evaluate, interpolate, list, ls, plan, reconstruct, report, "
+         "resume, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
         (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),
