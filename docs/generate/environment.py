@@ -40,7 +40,8 @@ INTERNAL = frozenset({  # what one process of gensweep tells another; no user se
 def page() -> str:
     """The page, as Markdown."""
     return (
-        "# Environment variables\n\nAn option on the command line goes before its variable, and that before [your settings](../how-to/settings.md).\n\n"
+        "# Environment variables\n\nAn option on the command line goes before its variable, and that before "
+        "[your settings](../how-to/settings.md).\n\n"
         f"## gensweep's own\n\n{_table(OWN)}\n\n"
         "## Of MLflow, Ray and the system\n\ngensweep reads these itself; MLflow and Ray read others, which reach them "
         f"unchanged.\n\n{_table(OTHERS)}\n\n"

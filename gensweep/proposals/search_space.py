@@ -204,11 +204,7 @@ def _metrics(data: Data) -> list[str]:
     enough = data.is_image or data.n_held_out >= _ENOUGH * data.size
     wanted = [*(["fid"] if data.is_image else []), "sliced_wasserstein", "wasserstein",
               *(["fid"] if not data.is_image and enough else []), *(["mode_coverage"] if is_known else [])]  # fmt: skip
-    return [name for name in wanted if _fits(cast(Metric, build("metrics", name)), data)]
-
-
-def _fits(metric: Metric, data: Data) -> bool:
-    return not metric.misfit(data.dataset) and not metric.shortage(data.n_held_out, "validation")
+    return [name for name in wanted if not cast(Metric, build("metrics", name)).misfit(data.dataset)]
 
 
 def _budget(data: Data) -> tuple[int, int, int]:

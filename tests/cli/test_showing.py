@@ -10,7 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
-from gensweep import __version__, registry
+from gensweep import __version__, registry, shipped
 from tests.cli.conftest import Command, Ended
 from tests.written_sweep import DEFINITION, Writer
 
@@ -192,8 +192,10 @@ def test_every_kind_is_listed_with_a_line_each(gensweep: Command, kind: str) -> 
 
 def test_without_a_kind_the_kinds_are_listed(gensweep: Command) -> None:
     rows = json.loads(gensweep("list", "--json").out)
-    assert [row["kind"] for row in rows] == list(registry.KINDS)
-    assert all(row["members"] == len(row["names"].split(", ")) == len(registry.names(row["kind"])) for row in rows)
+    assert [row["kind"] for row in rows] == [*registry.KINDS, "search-spaces"]
+    assert all(row["members"] == len(row["names"].split(", ")) for row in rows)
+    assert all(row["members"] == len(registry.names(row["kind"])) for row in rows[:-1])
+    assert rows[-1]["names"].split(", ") == shipped.names()
     shown = gensweep("list")
     assert (shown.code, shown.err) == (0, "")
     assert shown.out.splitlines()[0].split() == ["kind", "members", "names"]
@@ -262,7 +264,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
         "run", "check", "plan", "resume", "confirm", "stop", "ls", "show", "compare",
         "best", "sample", "reconstruct", "interpolate", "traverse", "evaluate", "report",
-        "train-extractor", "doctor", "ui", "sync", "list", "schema"
+        "train-extractor", "doctor", "ui", "sync", "rm", "rerun", "init", "list", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
 
@@ -271,8 +273,8 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     ("arguments", "says"),
     [
         (["frobnicate"], "there is no command 'frobnicate'. Known: best, check, compare, confirm, doctor, "
-         "evaluate, interpolate, list, ls, plan, reconstruct, report, "
-         "resume, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."),
+         "evaluate, init, interpolate, list, ls, plan, reconstruct, report, "
+         "rerun, resume, rm, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
         (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),
