@@ -291,7 +291,7 @@ class Projection:
         for path, folder in self._attached.gallery(describe.best_of_arms(self._state, objective)):
             store.add_file(sweep.run_id, path, folder)
         self._front.tell(self.runs, self._state, "done" if final else "stopped")
-        self.runs.set_status(SWEEP, "FINISHED" if final else "KILLED")
+        self.runs.set_status(SWEEP, "FINISHED" if final else "KILLED", max(time, sweep.declared))
         self.runs.delete_strangers()
 
     def _time_of(self, event: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ import pytest
 from memory_store import MemoryStore
 from tracked_sweep import Driver
 
+from gensweep.ledger.fields import milliseconds
 from gensweep.tracking.front import NOTE
 from gensweep.tracking.projection import Projection
 
@@ -86,6 +87,17 @@ def test_a_close_that_comes_again_says_nothing_anew(driver: Driver, memory: Memo
     memory.calls.clear()
     remember().close(final=True)
     assert "show" not in memory.calls
+
+
+def test_a_sweep_ended_with_its_last_trial_however_late_that_is_sent(
+    driver: Driver, memory: MemoryStore, remember: Remember, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.issue(0)
+    driver.end(0)
+    at = milliseconds(driver.folder.events.last()["at"])  # type: ignore[index]
+    monkeypatch.setattr("gensweep.tracking.runs.time.time", lambda: at / 1000 - 60)
+    remember().close(final=True)
+    assert memory.runs("sweep")["study"].end == at
 
 
 def test_the_verdict_is_there_once_it_is_written(driver: Driver, memory: MemoryStore, remember: Remember) -> None:
