@@ -18,7 +18,10 @@ METRIC = "sliced_wasserstein"
 
 @dataclass(frozen=True)
 class Figures:
-    """Of a sweep that was disturbed: steps that were trained again, trials and points that are missing or there twice."""
+    """Of a sweep that was disturbed: steps that were trained again, trials and points that are missing or there twice.
+
+    Fewer steps than undisturbed are less than none again: then they were not counted.
+    """
 
     steps: int
     steps_redone: int
@@ -27,12 +30,13 @@ class Figures:
     points_lost: int
     points_doubled: int
 
-    def record(self, record: Record, codes: Collection[object], left: Collection[object] = ()) -> None:
-        """Into the report of the tests, with the exit codes of the commands and the processes that outlived them."""
+    def record(self, record: Record, codes: Collection[object], left: Collection[object] | None = None) -> None:
+        """Into the report of the tests, with the exit codes; the processes that outlived a command where somebody looked."""
         record("steps redone", f"{self.steps_redone} of {self.steps}")
         record("trials missing, doubled", f"{self.trials_missing}, {self.trials_doubled}")
         record("points lost, doubled", f"{self.points_lost}, {self.points_doubled}")
-        record("processes left", len(left))
+        if left is not None:
+            record("processes left", len(left))
         record("exit codes", ", ".join(map(str, codes)))
 
     @property
@@ -50,7 +54,7 @@ def figures(disturbed: Path, undisturbed: Path, uri: str = "") -> Figures:
     asked = {(event["number"], event["epoch"]) for event in events(undisturbed, "reported")}
     return Figures(
         steps=steps(undisturbed),
-        steps_redone=max(0, steps(disturbed) - steps(undisturbed)),
+        steps_redone=steps(disturbed) - steps(undisturbed),
         trials_missing=len(known.keys() - names.keys()),
         trials_doubled=sum(n - 1 for n in names.values()),
         points_lost=len(expected.keys() - points.keys()) + len(asked - reports.keys()),

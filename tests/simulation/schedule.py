@@ -23,7 +23,7 @@ from tests.simulation.invariants import Acknowledged
 from tests.simulation.life import URI, Life, Worker
 from tests.simulation.patches import installed
 from tests.simulation.sweeps import Plan, plan
-from tests.simulation.world import Broken, World
+from tests.simulation.world import Broken, Died, World
 
 _MOST_LIVES = 200
 
@@ -59,7 +59,7 @@ def simulate(seed: int | None = None, given: Mapping[str, list[int]] | None = No
             _live(world, of, finding.ends)
             with installed(world):
                 _compare(world, of, calm, with_verdict=choices.one_in(8, "verdict"))
-        except Exception as error:  # whatever comes out is a finding
+        except (Exception, Died) as error:  # whatever comes out is a finding
             finding.broken = f"{type(error).__name__}: {error}"
     return finding
 

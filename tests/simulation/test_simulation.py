@@ -9,11 +9,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.simulation import mutations, schedule
-from tests.simulation.__main__ import main, replay
+from tests.simulation.__main__ import findings, main, replay
 from tests.simulation.mutations import Mutation
 from tests.simulation.schedule import Finding, simulate
 from tests.simulation.sweeps import SWEEPS
-from tests.simulation.world import KINDS
+from tests.simulation.world import KINDS, Died
 
 ENOUGH = 300  # seeds, in which each mistake of a driver shows
 
@@ -100,9 +100,26 @@ def test_a_failure_is_told_with_the_commands_that_replay_it(
     assert main(["-n", "1", "--seed", "7"]) == 0
 
 
+def test_several_processes_find_what_one_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.simulation.__main__._TOO_FEW", 2)
+    one, two = ([(seed, found.choices, found.ends) for seed, found in findings(range(40, 44), jobs)] for jobs in (1, 2))
+    assert [seed for seed, *_ in two] == [40, 41, 42, 43]
+    assert one == two
+
+
 def test_what_broke_is_a_finding_and_not_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     def compared(*_: object, **__: object) -> None:
         raise schedule.Broken("results.csv is another one")
 
     monkeypatch.setattr(schedule, "_compare", compared)
     assert simulate(3).broken == "Broken: results.csv is another one"
+
+
+def test_a_death_that_nobody_noticed_is_a_finding_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is no Exception, and in a process of several it would end that one, for which the others wait."""
+
+    def died(*_: object, **__: object) -> None:
+        raise Died
+
+    monkeypatch.setattr(schedule, "_compare", died)
+    assert simulate(3).broken == "Died: "

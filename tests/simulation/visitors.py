@@ -57,15 +57,15 @@ def parent(world: World, process: Process, folder: SweepFolder, reason: str, cod
     with world.acting(process, process):
         try:
             note_end(folder.path, reason, code)
+            last = folder.events.last()
         except Died:
             return None
         except (GensweepError, OSError) as error:
             if not world.had_error:
                 raise Broken(f"the end of a driver cannot be noted: {type(error).__name__}: {error}") from error
-        else:
-            last = folder.events.last()
-            if last is None or last["event"] not in ("stopped", "finished", "closed"):
-                raise Broken(f"a parent noted how its driver ended, and the log ends in {last}")
+            return code
         finally:
             world.disk.die(process)
+    if last is None or last["event"] not in ("stopped", "finished", "closed"):
+        raise Broken(f"a parent noted how its driver ended, and the log ends in {last}")
     return code
