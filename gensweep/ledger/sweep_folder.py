@@ -324,7 +324,8 @@ def sweeps(root: Path) -> list[SweepFolder]:
     root = Path(root)
     if not root.is_dir():
         return []
-    return [SweepFolder(path) for path in sorted(root.glob("[!.]*")) if holds_sweep(path)]
+    shown = (path for path in sorted(root.iterdir()) if not path.name.startswith("."))
+    return [SweepFolder(path) for path in shown if holds_sweep(path)]
 
 
 def _refuse_existing(path: Path) -> None:
