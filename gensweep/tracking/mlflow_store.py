@@ -27,7 +27,7 @@ from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, St
 from gensweep.tracking.schema import EXPERIMENT, deleted
 from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.tracking_server import reach_directly
-from gensweep.tracking.view import View, tag_of
+from gensweep.tracking.view import TAG, View, tag_of
 
 _PAGE = 1000  # runs in one answer
 _PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
@@ -166,6 +166,11 @@ class MlflowStore(RunStore):
     def show(self, view: View) -> None:
         """Offer a table of runs among the views of the experiment."""
         self._call(self._client.set_experiment_tag, self._experiment, *tag_of(view))
+
+    def hide(self, key: str) -> None:
+        """Take a table out of the views of the experiment."""
+        with contextlib.suppress(Refused):  # there was none
+            self._call(self._client.delete_experiment_tag, self._experiment, f"{TAG}{key}")
 
     def delete(self, run_id: str) -> None:
         """Mark a run as deleted; MLflow keeps it until `mlflow gc`."""

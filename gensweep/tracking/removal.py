@@ -12,24 +12,31 @@ from gensweep.tracking.run_store import Away, OpenStore, Refused, RunStore, open
 from gensweep.tracking.runs import Runs
 from gensweep.tracking.sent import CURSOR, store_of
 from gensweep.tracking.store import sqlite_path, unreachable
+from gensweep.tracking.view import key_of
 
 
 @dataclass(frozen=True)
 class Sent:
-    """What of a sweep is in a store: `own` ids of runs, that of the sweep last; `others` carry its id and stay."""
+    """What of a sweep is in a store: `own` ids of runs, that of the sweep last; `others` carry its id and stay.
+
+    `view` is the key of its table.
+    """
 
     uri: str
     own: tuple[str, ...]
     others: int
     store: RunStore | None
+    view: str = ""
 
     def delete(self) -> None:
-        """Delete its own runs; said again, those that are left.
+        """Delete its table and its own runs; said again, those that are left.
 
         Raises:
             CannotRun: the store is away, or refuses.
         """
         try:
+            if self.own and self.store is not None:
+                self.store.hide(self.view)
             for run_id in self.own:
                 if self.store is not None and self.store.exists(run_id):
                     self.store.delete(run_id)
@@ -57,7 +64,7 @@ def sent(folder: SweepFolder, tracking_uri: str | None, *, opened: OpenStore = o
         own, others = runs.all_of_it()
     except (Away, Refused) as error:
         raise unreachable(uri, str(error)) from error
-    return Sent(uri, tuple(own), others, store)
+    return Sent(uri, tuple(own), others, store, key_of(known.sweep_id) if known else "")
 
 
 def other_stores(sweep: Path, uri: str) -> list[str]:

@@ -101,6 +101,10 @@ class RunStore(ABC):
         """Offer a table of runs to who opens the store's pages, in place of the one of the same key."""
 
     @abstractmethod
+    def hide(self, key: str) -> None:
+        """Offer the table of this key no more; nothing where none was."""
+
+    @abstractmethod
     def delete(self, run_id: str) -> None:
         """Mark a run as deleted: it is found no more and takes nothing more."""
 

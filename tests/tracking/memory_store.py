@@ -97,6 +97,10 @@ class MemoryStore(RunStore):
         self._called("show", view.title)
         self.views[view.key] = view
 
+    def hide(self, key: str) -> None:
+        self._called("hide", key)
+        self.views.pop(key, None)
+
     def delete(self, run_id: str) -> None:
         self._run("delete", run_id).is_deleted = True
 

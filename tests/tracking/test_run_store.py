@@ -159,6 +159,18 @@ def test_a_view_is_replaced_by_the_next_of_its_key(runs: RunStore) -> None:
     assert tags.items() >= dict([tag_of(replace(first, title="new")), tag_of(other)]).items()
 
 
+def test_a_view_that_is_hidden_is_gone_and_may_be_hidden_again(runs: RunStore) -> None:
+    view = View("gensweep-9", "wae", "0" * 32, START, "metrics.`best.fid`", True, ())
+    runs.show(view)
+    runs.hide("gensweep-9")
+    runs.hide("gensweep-9")
+    if isinstance(runs, MemoryStore):
+        assert "gensweep-9" not in runs.views
+        return
+    assert isinstance(runs, mlflow_store.MlflowStore)
+    assert tag_of(view)[0] not in runs._client.get_experiment(runs._experiment).tags
+
+
 def test_a_deleted_run_takes_nothing_more(runs: RunStore, request: pytest.FixtureRequest) -> None:
     run_id = runs.create("a", mark(request), START)
     assert runs.exists(run_id)

@@ -13,6 +13,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.remembered import forget, places_of, remembered
 from gensweep.tracking.removal import Sent, other_stores, sent
+from gensweep.tracking.view import key_of
 from tests.tracking.memory_store import MemoryStore
 from tests.tracking.tracked_sweep import Driver
 
@@ -51,8 +52,9 @@ def test_its_runs_go_the_sweeps_own_last_and_no_other_ones(
     assert (len(what.own), what.others) == (3, 1)
     assert memory.all[what.own[-1]].tags["gensweep.kind"] == "sweep", "so that half of it can still be found"
     memory.calls.clear()
+    assert key_of(sweep_id) in memory.views
     what.delete()
-    assert memory.runs("sweep") == {}
+    assert memory.runs("sweep") == memory.views == {}
     assert {run_id for run_id, run in memory.all.items() if not run.is_deleted} == {other, copied}
     assert found(tracked.folder.path).own == ()
     what.delete()  # said again
@@ -81,6 +83,7 @@ def test_a_copy_of_the_folder_removes_nothing_of_the_first_ones(
     assert (what.own, what.others) == ((), 3)
     what.delete()
     assert len(memory.runs()) == 2
+    assert memory.views, "the table of the first one"
 
 
 def test_a_store_that_is_not_there_is_not_made(driver: Driver, tmp_path: Path) -> None:
