@@ -15,6 +15,7 @@ from gensweep.tracking.store import sqlite_uri
 
 USER = "gensweep"
 ENTRY = "/enter"  # the path of a link that holds the password
+VIEW = "view"  # what the link says besides: the key of the view that it opens on
 ROOTS = "GENSWEEP_ARTIFACT_ROOTS"  # the variable that says from which folders artifacts are served, as JSON
 APPS = {True: "gensweep-private", False: "gensweep-unlocked"}  # by whether a password is asked for
 
@@ -52,8 +53,16 @@ class Access:
         """The file that holds the password, and nothing else."""
         return self.folder / "password"
 
-    def how_to_enter(self, url: str, *, on_terminal: bool) -> str:
-        """Who is let in, and how. The password is said on a terminal only: what else stderr is may have other readers."""
+    @property
+    def user(self) -> tuple[str, str] | None:
+        """The user and the password that the server asks for, if any."""
+        return None if self.password is None else (USER, self.password)
+
+    def how_to_enter(self, url: str, *, on_terminal: bool, view: str | None = None) -> str:
+        """Who is let in, and how. The password is said on a terminal only: what else stderr is may have other readers.
+
+        The link opens on the view of this key, by default on that of the newest sweep.
+        """
         if self.password is None:
             return (
                 "It asks for no password: every account of this machine can read, change and delete the runs, and "
@@ -63,7 +72,7 @@ class Access:
         programs = f"For programs: MLFLOW_TRACKING_USERNAME={USER} MLFLOW_TRACKING_PASSWORD=$(cat {file})"
         if not on_terminal:
             return f"Log in as {USER}; the password, until this ends, is in {self.password_file}. {programs}"
-        link = url.replace("://", f"://{USER}:{self.password}@") + ENTRY
+        link = url.replace("://", f"://{USER}:{self.password}@") + ENTRY + (f"?{VIEW}={view}" if view else "")
         return f"Open {link}\nor log in as {USER} with the password {self.password}, until this ends. {programs}"
 
     def environment(self) -> dict[str, str]:

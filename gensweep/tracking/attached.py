@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+
+from gensweep.ledger.history import TrialRecord
 
 _PICTURES = ("samples/*.png", "reconstructions/*.png")
 _OF_THE_SWEEP = ("sweep.yaml", "environment.json", "results.csv", "costs.csv")
 _LARGEST = 2**28  # bytes of a file
+_LARGEST_PICTURE = 2**23  # in the gallery, which somebody looks at
+_MOST = 20  # arms in it
 _SHOWN = 3
 
 
@@ -26,6 +30,15 @@ class Attached:
     def of_a_trial(self, trial: Path) -> Iterator[Path]:
         """The pictures of a trial, whose folder is below."""
         return self._own(sorted(picture for pattern in _PICTURES for picture in trial.glob(pattern)))
+
+    def gallery(self, best: Mapping[str, TrialRecord]) -> Iterator[tuple[Path, str]]:
+        """The newest pictures of each arm's best trial, with the folder that they stand in: one place to compare arms in."""
+        for arm, record in list(best.items())[:_MOST]:
+            trial = self.folder / "trials" / record.folder_name
+            newest = [max(found) for pattern in _PICTURES if (found := list(trial.glob(pattern)))]
+            for picture in self._own(newest):
+                if picture.stat().st_size <= _LARGEST_PICTURE:
+                    yield picture, f"gallery/{arm}, trial {record.number}/{picture.parent.name}"
 
     def _own(self, paths: Iterable[Path]) -> Iterator[Path]:
         real = self.folder.resolve()

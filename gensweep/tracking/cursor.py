@@ -22,7 +22,8 @@ from gensweep.ledger.fields import is_count
 from gensweep.ledger.foreign import document, json_of
 from gensweep.ledger.foreign import lines as read_lines
 
-VERSION = 2
+VERSION = 3
+FORM = 2  # how a run's series are named
 SWEEP = "sweep"  # the key of the sweep's own run; a trial's key is the name of its folder
 _CRC = b',"crc":"00000000"}'
 Stores = dict[str, dict[str, dict[str, Any]]]  # store -> key of a run -> how far that run is sent
@@ -33,7 +34,9 @@ class RunCursor:
     """How far one run is sent. Without `run_id` it is an intent: the run may or may not exist in the store.
 
     `declared` is when the intent was written, in Unix milliseconds; `epoch` the last one sent; `ending` the attempt and
-    outcome that the run shows; `complete` says that the trial ended and its files are there too.
+    outcome that the run shows; `complete` says that the trial ended and its files are there too. `form` is how its series are
+    named, which cannot change; `name` the run's own ("": an earlier gensweep described it), `data` the digest of the data it
+    names, `said` that of the text and the table that the sweep's run shows.
     """
 
     declared: int
@@ -44,11 +47,16 @@ class RunCursor:
     ending: str = ""
     files: list[str] = field(default_factory=list)
     complete: bool = False
+    form: int = FORM
+    name: str = ""
+    data: str = ""
+    said: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a field, which a file said, is of another type."""
-        texts = (self.status, self.ending, self.run_id or "", *(self.files if isinstance(self.files, list) else [None]))
-        counts = is_count(self.declared) and (self.epoch == -1 or is_count(self.epoch))
+        own = (self.status, self.ending, self.run_id or "", self.name, self.data, self.said)
+        texts = (*own, *(self.files if isinstance(self.files, list) else [None]))
+        counts = all(map(is_count, (self.declared, self.form))) and (self.epoch == -1 or is_count(self.epoch))
         if not counts or not all(isinstance(t, str) for t in texts):
             raise ValueError("a run's fields are of other types, or beyond any count")
 
@@ -202,9 +210,14 @@ def _old(path: Path) -> Path:
 
 def _runs(path: Path, runs: Mapping[str, Mapping[str, Any]]) -> dict[str, RunCursor]:
     try:
-        return {key: RunCursor(**run) for key, run in runs.items()}
+        return {key: RunCursor(**{"form": _form(run), **run}) for key, run in runs.items()}
     except (TypeError, ValueError) as error:
         raise DamagedSweep(f"{path}: cannot be read ({error}). {_cure(path)}") from error
+
+
+def _form(run: Mapping[str, Any]) -> int:
+    """Of a run that an earlier gensweep sent, the first form; what it did not send yet is sent in this one."""
+    return FORM if run.get("run_id") is None else 1
 
 
 def _cure(path: Path) -> str:

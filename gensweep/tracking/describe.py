@@ -20,8 +20,10 @@ from gensweep.tracking.run_store import Point, Status
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
 _SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
 _STATUS: dict[Outcome | None, Status] = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other one is a result
+_LONGEST_NAME = 250  # characters
 _LONGEST_COMMIT = 64  # digits of a hash
 _LONGEST_TAG = 4500  # characters: stores take about 5000
+_LOSS, _SECONDS, _FLOOR = "loss.", "epoch.seconds", ".floor"
 
 
 def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
@@ -35,20 +37,43 @@ def parameters(node: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
+def trial_parameters(configuration: Mapping[str, Any]) -> dict[str, str]:
+    """The same of a trial, and each component's name where the component stands too: `family` -> `wae`."""
+    return {**parameters(configuration), **dict(_components(configuration))}
+
+
+def _components(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            if name := _name(value):
+                yield clean(f"{prefix}{key}"), name
+            yield from _components(value, f"{prefix}{key}.")
+
+
 def as_yaml(configuration: Mapping[str, Any]) -> str:
     """A configuration as a file for people."""
     return yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True)
 
 
+def run_name(record: TrialRecord) -> str:
+    """`13 wae/sinkhorn`: its number, its family and what else sets its arm apart; and whether it is no trial of the search."""
+    family, divergence = record.family, _divergence(record) or ""
+    apart = record.arm.removeprefix(family).lstrip(".") or divergence
+    name = f"{record.number} {family}/{apart}" if apart and apart != family else f"{record.number} {family}"
+    if record.parent is not None:
+        name += f" confirms {record.parent}, seed {record.repeat + 1}"
+    elif record.items == 0 and record.best:  # scored, and trained on nothing
+        name += " (baseline)"
+    return name[:_LONGEST_NAME]
+
+
 def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str, str]:
     """What a trial's run can be found by."""
-    configuration = record.configuration
-    family = configuration.get("family")
     named = {
         "gensweep.arm": record.arm,
         "gensweep.family": record.family,
-        "gensweep.divergence": _name(family.get("divergence")) if isinstance(family, Mapping) else None,
-        "gensweep.dataset": _name(configuration.get("dataset")),
+        "gensweep.divergence": _divergence(record),
+        "gensweep.dataset": _name(record.configuration.get("dataset")),
         "gensweep.confirms": None if record.parent is None else str(record.parent),
     }
     return {key: value for key, value in named.items() if value} | source_tags(environment)
@@ -67,14 +92,19 @@ def source_tags(environment: Mapping[str, Any]) -> dict[str, str]:
     return tags
 
 
-def row_points(row: Row) -> Iterator[Point]:
+def row_points(row: Row, *, grouped: bool = True) -> Iterator[Point]:
     """One row of results as points: the step is the epoch, the time is the row's own, so that a replay is the same.
 
+    What the training says of itself stands below `train/`, which charts show as one group, apart from the scores; not
+    `grouped` is how an earlier gensweep named it. Floors are the same in every epoch: the sweep's run has them.
     NaN is kept. Infinity is left out: MLflow stores it as 1.8e308, which flattens every chart; the ledger keeps it.
     """
-    for name, value in [*row.values.items(), ("epoch.seconds", row.seconds)]:
-        if not math.isinf(value):
-            yield Point(clean(name), value, row.time, row.epoch)
+    players = {name.removeprefix(_LOSS) for name in row.values if name.startswith(_LOSS)}
+    for name, value in [*row.values.items(), (_SECONDS, row.seconds)]:
+        if math.isinf(value) or (grouped and name.endswith(_FLOOR)):
+            continue
+        is_training = name.startswith(_LOSS) or name == _SECONDS or name.partition(".")[0] in players
+        yield Point(clean(f"train/{name}" if grouped and is_training else name), value, row.time, row.epoch)
 
 
 def knob_points(record: TrialRecord, first: Mapping[str, Any], rows: Iterable[Row]) -> Iterator[Point]:
@@ -94,8 +124,8 @@ def knob_points(record: TrialRecord, first: Mapping[str, Any], rows: Iterable[Ro
 
 def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
     """The trial's result, which MLflow's table then shows: it shows last values, and a last value is not the best."""
-    values = {f"best.{name}": value for name, value in record.best.items()}
-    values |= {f"test.{name}": value for name, value in record.test.items()}
+    values = {f"best.{name}": value for name, value in record.best.items() if not name.endswith(_FLOOR)}
+    values |= {f"test.{name}": value for name, value in record.test.items() if not name.endswith(_FLOOR)}
     values |= {"duration.seconds": record.seconds, "duration.evaluation_seconds": record.evaluation_seconds}
     if record.best_epoch is not None:
         values["best.epoch"] = record.best_epoch
@@ -137,7 +167,7 @@ def lineage(record: TrialRecord) -> str:
 
 
 def summary(state: SweepState, objective: Objective | None, time: int) -> Iterator[Point]:
-    """The sweep's own numbers: how many trials ended how, and the best of the objective."""
+    """The sweep's own numbers: how many trials ended how, the best of the objective, and about what real data score."""
     records = list(state.trials.values())
     step = sum(not record.is_live for record in records)
     for outcome in Outcome:
@@ -147,6 +177,32 @@ def summary(state: SweepState, objective: Objective | None, time: int) -> Iterat
         best = objective.best(objective.of(record.best) for record in records if record.outcome in _SCORED)
         if best is not None:
             yield Point(clean(f"best.{objective.metric}"), best, time, step)
+    for name, value in _floors(records).items():
+        yield Point(clean(f"floor.{name}"), value, time, step)
+
+
+def _floors(records: Iterable[TrialRecord]) -> dict[str, float]:
+    """The floor of each score on the validation split; none where trials differ in it."""
+    found: dict[str, set[float]] = {}
+    for record in records:
+        for name, value in record.best.items():
+            if name.endswith(_FLOOR) and math.isfinite(value):
+                found.setdefault(name.removesuffix(_FLOOR), set()).add(value)
+    return {name: values.pop() for name, values in found.items() if len(values) == 1}
+
+
+def best_of_arms(state: SweepState, objective: Objective | None) -> dict[str, TrialRecord]:
+    """The best trial that each arm's search found so far; an arm without a score has none."""
+    found: dict[str, TrialRecord] = {}
+    if objective is None:
+        return found
+    for record in state.trials.values():
+        if record.parent is not None or record.outcome not in _SCORED:
+            continue
+        before = objective.of(found[record.arm].best) if record.arm in found else math.nan
+        if objective.better(objective.of(record.best), before):  # NaN is worse than every number
+            found[record.arm] = record
+    return found
 
 
 def status(outcome: Outcome | None) -> Status:
@@ -157,6 +213,11 @@ def status(outcome: Outcome | None) -> Status:
 def clean(name: str) -> str:
     """A name with nothing in it that a store refuses."""
     return _FORBIDDEN.sub("_", name)[:250]
+
+
+def _divergence(record: TrialRecord) -> str | None:
+    family = record.configuration.get("family")
+    return _name(family.get("divergence")) if isinstance(family, Mapping) else None
 
 
 def _name(node: Any) -> str | None:

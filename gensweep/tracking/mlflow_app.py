@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Response, request
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import PERMISSION_DENIED
 from mlflow.server import app as flask_app
@@ -29,7 +30,9 @@ from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from mlflow.utils.file_utils import local_file_uri_to_path
 from mlflow.utils.uri import get_uri_scheme
 
-from gensweep.tracking.access import ENTRY, ROOTS
+from gensweep.tracking.access import ENTRY, ROOTS, VIEW
+from gensweep.tracking.schema import EXPERIMENT
+from gensweep.tracking.view import opening
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Scope]]
@@ -114,5 +117,16 @@ def _ask_for_basic() -> Response | None:
 
 
 def _enter() -> tuple[str, int, dict[str, str]]:
-    """From a link that holds the password to an address without it, from which alone a page may ask for anything."""
-    return "", 303, {"Location": request.host_url, "Cache-Control": "no-store"}
+    """From a link that holds the password to an address without it, from which alone a page may ask for anything.
+
+    It is that of a sweep's trials: MLflow itself would open on pages for language models.
+    """
+    return "", 303, {"Location": request.host_url + _page(request.args.get(VIEW)), "Cache-Control": "no-store"}
+
+
+def _page(view: str | None) -> str:
+    try:
+        found = MlflowClient(tracking_uri=os.environ["MLFLOW_BACKEND_STORE_URI"]).get_experiment_by_name(EXPERIMENT)
+    except MlflowException:  # the page itself then says what is wrong with the store
+        return ""
+    return opening(found.experiment_id, found.tags, view) if found is not None else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import logging
 import os
 import tempfile
@@ -12,17 +13,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import mlflow
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from gensweep.credentials import redacted
 from gensweep.ledger.durable import make_directory, write_new
 from gensweep.ledger.examination import move_aside
 from gensweep.tracking import store
-from gensweep.tracking.run_store import Away, Point, Refused, RunStore, Status
+from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, Status
 from gensweep.tracking.schema import EXPERIMENT, deleted
 from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.tracking_server import reach_directly
+from gensweep.tracking.view import View, tag_of
 
 _PAGE = 1000  # runs in one answer
 _PARAMETERS = _TAGS = 100  # what a request may hold: 100 parameters, 100 tags, 1000 entities in all
@@ -146,6 +149,21 @@ class MlflowStore(RunStore):
     def add_text(self, run_id: str, text: str, name: str) -> None:
         """Write a text among the run's artifacts."""
         self._call(self._client.log_text, run_id, text, name)
+
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name."""
+        self._call(self._client.update_run, run_id, name=name)
+
+    def add_data(self, run_id: str, data: Data) -> None:
+        """Say which data a run was trained on. MLflow keeps one entry of a name and digest in the experiment."""
+        profile = {"num_rows": sum(data.sizes.values()), **data.sizes} if data.sizes else {}
+        entry = Dataset(data.name, data.digest, "gensweep", data.source, profile=json.dumps(profile))
+        use = DatasetInput(entry, [InputTag(MLFLOW_DATASET_CONTEXT, "training")])
+        self._call(self._client.log_inputs, run_id, [use])
+
+    def show(self, view: View) -> None:
+        """Offer a table of runs among the views of the experiment."""
+        self._call(self._client.set_experiment_tag, self._experiment, *tag_of(view))
 
     def delete(self, run_id: str) -> None:
         """Mark a run as deleted; MLflow keeps it until `mlflow gc`."""

@@ -23,10 +23,11 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import Row, TrialFolder
-from gensweep.objective import Objective
 from gensweep.tracking import describe
 from gensweep.tracking.attached import Attached
-from gensweep.tracking.cursor import SWEEP, Cursor, RunCursor
+from gensweep.tracking.cursor import FORM, SWEEP, Cursor, RunCursor
+from gensweep.tracking.data import data_of
+from gensweep.tracking.front import Front, objective_of
 from gensweep.tracking.remembered import remember
 from gensweep.tracking.run_store import Away, OpenStore, Point, Refused, open_store
 from gensweep.tracking.runs import Runs
@@ -75,6 +76,7 @@ class Projection:
         self._progress = Progress(0, 0, None, {})
         self._refused: dict[int, str] = {}
         self._attached = Attached(folder.path)
+        self._front = Front(folder)
         self._wait = self._not_before = 0.0
 
     @property
@@ -130,7 +132,7 @@ class Projection:
         with self._lock:
             self._advance()
             self._due |= {record.number for record in self._state.live()} | self._refused.keys()
-            self._pass(deadline)
+            self._pass(deadline, is_last=True)
             if self._progress.is_done:
                 self._guarded(lambda: self._close(final=final))
             return self._progress
@@ -157,7 +159,7 @@ class Projection:
                 self._due.add(event["number"])
         self._has_news |= bool(news.events)
 
-    def _pass(self, deadline: float | None) -> None:
+    def _pass(self, deadline: float | None, *, is_last: bool = False) -> None:
         state = self._state
         records = [state.trials[number] for number in sorted(self._due | state.running)]
 
@@ -168,6 +170,8 @@ class Projection:
                     if deadline is not None and time.monotonic() > deadline:
                         return
                     self._unless_refused(step, record)
+            if not is_last:
+                self._front.tell(self.runs, state, "running")
 
         self._guarded(send)
         refused = {state.trials[number].folder_name: why for number, why in self._refused.items()}
@@ -206,7 +210,8 @@ class Projection:
         """The run of a trial: created, described, with every row that it lacks, and how it stands."""
         key, run, status = record.folder_name, self.runs.of(record), describe.status(record.outcome)
         ending = f"{len(record.copies)} {record.outcome.name if record.outcome else 'RUNNING'}"
-        is_current = run.ending == ending and run.status == status
+        is_described = run.described and bool(run.name)
+        is_current = is_described and run.ending == ending and run.status == status
         if is_current and run.complete:
             return
         size = _size(self._path(record) / "results.jsonl")
@@ -217,11 +222,12 @@ class Projection:
         end = rows[-1].time if rows else run.declared
         run_id = self.runs.id_of(record, start)
         points = self._points(record, rows, run, ending)
-        parameters, tags = ({}, {}) if run.described else self._description(record)
+        parameters, tags = ({}, {}) if is_described else self._description(record)
         if not is_current:
             tags |= describe.ending_tags(record)
             points += [] if record.is_live else describe.best_points(record, end)
         self.runs.store.log(run_id, points, parameters, tags)
+        self.runs.rename(record)
         self.runs.set_status(key, status, end)
         run.described, run.ending, run.complete = True, ending, False
         run.epoch = max(run.epoch, rows[-1].epoch if rows else -1)
@@ -241,21 +247,24 @@ class Projection:
         new = [row for row in rows if row.epoch > run.epoch]
         first = self._issued[record.number].get("parameters", {})
         knobs = describe.knob_points(record, first, new if run.ending == ending else rows)
-        return [*(point for row in new for point in describe.row_points(row)), *knobs]
+        return [*(point for row in new for point in describe.row_points(row, grouped=run.form == FORM)), *knobs]
 
     def _description(self, record: TrialRecord) -> tuple[dict[str, str], dict[str, str]]:
         """The trial's parameters, which a copy does not change, and its tags."""
         configuration = self._issued[record.number].get("configuration", {})
-        return describe.parameters(configuration), self.runs.trial_tags(record)
+        return describe.trial_parameters(configuration), self.runs.trial_tags(record)
 
     def _send_files(self, record: TrialRecord) -> None:
-        """The trial's configuration and pictures, each once."""
+        """The trial's data, configuration and pictures, each once."""
         run, path, store = self.runs.of(record), self._path(record), self.runs.store
         if run.complete or run.run_id is None:
             return
-        key = record.folder_name
+        key, configuration = record.folder_name, self._issued[record.number].get("configuration", {})
+        if not run.data and (data := data_of(path, configuration)) is not None:
+            store.add_data(run.run_id, data)
+            run.data = data.digest
+            self.runs.changed(key)
         if "configuration.yaml" not in run.files:
-            configuration = self._issued[record.number].get("configuration", {})
             store.add_text(run.run_id, describe.as_yaml(configuration), "configuration.yaml")
             run.files.append("configuration.yaml")
             self.runs.changed(key)
@@ -275,11 +284,13 @@ class Projection:
         for record in self._state.live():
             self.runs.set_status(record.folder_name, "KILLED")
         time = sweep.declared if self._last_end is None else self._last_end
-        found = self.folder.definition.get("objective")
-        objective = Objective.model_validate(found) if found else None
+        objective = objective_of(self.folder)
         store.log(sweep.run_id, list(describe.summary(self._state, objective, time)), {}, self.runs.sweep_tags())
         for path in self._attached.of_the_sweep():
             store.add_file(sweep.run_id, path, "report" if path.parent.name == "report" else None)
+        for path, folder in self._attached.gallery(describe.best_of_arms(self._state, objective)):
+            store.add_file(sweep.run_id, path, folder)
+        self._front.tell(self.runs, self._state, "done" if final else "stopped")
         self.runs.set_status(SWEEP, "FINISHED" if final else "KILLED")
         self.runs.delete_strangers()
 

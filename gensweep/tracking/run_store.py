@@ -1,6 +1,6 @@
 """What every run store is: runs with parameters, metrics, tags and files, under ids of its own. It knows no sweep.
 
-find(tags) or create(...) -> log, set_status, add_file, add_text ... -> delete what should not be there
+find(tags) or create(...) -> log, set_status, add_file, add_text, add_data, show ... -> delete what should not be there
 
 A store gives no guarantee that a call which failed did nothing: its answer may have been lost. Every call but `create`
 may therefore be repeated and then changes nothing more; before a `create` is repeated, `find` is asked.
@@ -18,6 +18,7 @@ from typing import Any, Literal, cast
 
 from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.store import check_reachable, sqlite_path
+from gensweep.tracking.view import View
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -38,6 +39,16 @@ class Point:
     value: float
     time: int
     step: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """The data of a run: a name, the first digits of their SHA-256, where they come from, and how many items a split has."""
+
+    name: str
+    digest: str
+    source: str
+    sizes: Mapping[str, int]
 
 
 class RunStore(ABC):
@@ -76,6 +87,18 @@ class RunStore(ABC):
     @abstractmethod
     def add_text(self, run_id: str, text: str, name: str) -> None:
         """Write a text as the run's file `name`."""
+
+    @abstractmethod
+    def rename(self, run_id: str, name: str) -> None:
+        """Give a run another name."""
+
+    @abstractmethod
+    def add_data(self, run_id: str, data: Data) -> None:
+        """Say which data a run was trained on; runs on the same data share the entry."""
+
+    @abstractmethod
+    def show(self, view: View) -> None:
+        """Offer a table of runs to who opens the store's pages, in place of the one of the same key."""
 
     @abstractmethod
     def delete(self, run_id: str) -> None:

@@ -56,10 +56,10 @@ class Runs:
             self.cursor.compact(forget=True)
         self.declare([SWEEP])
         if self.sweep.run_id is None:
-            self.sweep.run_id = self._adopt_or_create(SWEEP, self.folder.name, self.sweep_tags(), self.sweep.declared)
+            self._adopt_or_create(SWEEP, self.folder.name, self.sweep_tags(), self.sweep.declared)
             self.changed(SWEEP)
         if not self.sweep.described:
-            self._describe_sweep(self.sweep.run_id)
+            self._describe_sweep(str(self.sweep.run_id))
             self.sweep.described = True
             self.changed(SWEEP)
         self.set_status(SWEEP, "RUNNING")
@@ -112,10 +112,18 @@ class Runs:
         """The id of a trial's run, which is created if need be and then began at `start`, in Unix milliseconds."""
         run = self.of(record)
         if run.run_id is None:
-            name = record.folder_name
-            run.run_id = self._adopt_or_create(name, name, self.trial_tags(record), start)
-            self.changed(name)
-        return run.run_id
+            key = record.folder_name
+            self._adopt_or_create(key, describe.run_name(record), self.trial_tags(record), start)
+            self.changed(key)
+        return str(run.run_id)
+
+    def rename(self, record: TrialRecord) -> None:
+        """Give a trial's run its name, if it has another one."""
+        run, name = self.of(record), describe.run_name(record)
+        if run.run_id is not None and run.name != name:
+            self.store.rename(run.run_id, name)
+            run.name = name
+            self.changed(record.folder_name)
 
     def set_status(self, key: str, status: Status, end: int | None = None) -> None:
         """Change how a run stands, if it does not stand so already."""
@@ -187,16 +195,19 @@ class Runs:
     def _driver_tag(self) -> dict[str, str]:
         return {DRIVER: self.drivers[-1]} if self.drivers else {}
 
-    def _adopt_or_create(self, key: str, name: str, tags: dict[str, str], start: int) -> str:
-        """The run of an intent: the oldest that an earlier attempt left (its doubles are deleted), else a new one."""
+    def _adopt_or_create(self, key: str, name: str, tags: dict[str, str], start: int) -> None:
+        """Find the run of an intent: the oldest that an earlier attempt left (its doubles are deleted), else a new one."""
+        run = self.cursor.runs[key]
         if key not in self._untried:
             identity = {tag: tags[tag] for tag in _IDENTITY if tag in tags}
             found = self.store.find(identity)
             self._delete(found[1:], identity)
             if found:
-                return found[0]
+                run.run_id = found[0]
+                return
         self._untried.discard(key)
-        return self.store.create(name, tags, start)
+        run.run_id = self.store.create(name, tags, start)
+        run.name = name
 
 
 def _user() -> str:

@@ -15,6 +15,7 @@ from gensweep.home import home
 from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, Trouble, deleted
 
 _SECONDS = (5.0, 10.0)  # to connect, and to answer
+_QUICKLY = (2.0, 3.0)  # where nothing but an address depends on it
 _QUESTION = "/api/2.0/mlflow/experiments/get-by-name"
 _ACCESS = (401, 403)
 _OTHER_ACCESS = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")  # ways to be let in that only MLflow knows
@@ -40,6 +41,17 @@ def trouble(uri: str) -> Trouble | None:
     return _understood(answer, uri)
 
 
+def experiment(uri: str, user: tuple[str, str] | None = None) -> tuple[str, dict[str, str]] | None:
+    """The id of gensweep's experiment at a server, and its tags; None where there is none, or who asks is not let in."""
+    reach_directly(uri)
+    try:
+        answer = _ask(uri, user, _QUICKLY)
+        found = answer.json()["experiment"]
+        return str(found["experiment_id"]), {str(one["key"]): str(one["value"]) for one in found.get("tags", ())}
+    except (requests.RequestException, ValueError, OSError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def reach_directly(uri: str) -> None:
     """From now on this process asks a server on this machine without the proxy of http_proxy, which could not reach it."""
     host = urlsplit(uri).hostname or ""
@@ -55,16 +67,21 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _ask(uri: str) -> requests.Response:
+def _ask(uri: str, user: tuple[str, str] | None = None, seconds: tuple[float, float] = _SECONDS) -> requests.Response:
     """What the server says of gensweep's experiment, asked as MLflow's client would, but once."""
     session: dict[str, Any] = {"verify": os.environ.get(_AUTHORITY) or not _is_true(os.environ.get(_INSECURE, ""))}
     if certificate := os.environ.get(_CERTIFICATE):
         session["cert"] = certificate
-    if (user := os.environ.get(_USER)) and (password := os.environ.get(_PASSWORD)):
-        session["auth"] = (user, password)
+    if user := user or _user():
+        session["auth"] = user
     elif token := os.environ.get(_TOKEN):
         session["headers"] = {"Authorization": f"Bearer {token}"}
-    return requests.get(uri + _QUESTION, params={"experiment_name": EXPERIMENT}, timeout=_SECONDS, **session)
+    return requests.get(uri + _QUESTION, params={"experiment_name": EXPERIMENT}, timeout=seconds, **session)
+
+
+def _user() -> tuple[str, str] | None:
+    name, password = os.environ.get(_USER), os.environ.get(_PASSWORD)
+    return (name, password) if name and password else None
 
 
 def _understood(answer: requests.Response, uri: str) -> Trouble | None:

@@ -65,5 +65,6 @@ def _losing(store: BadLine) -> dict[str, Callable[..., Any]]:
 
         return call
 
-    names = ("find", "create", "exists", "log", "set_status", "add_file", "add_text", "delete")
+    names = ("find", "create", "exists", "log", "set_status", "add_file", "add_text", "rename", "add_data", "show",
+             "delete")  # fmt: skip
     return {name: wrapped(name) for name in names}

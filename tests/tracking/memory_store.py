@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gensweep.tracking.run_store import Away, Point, Refused, RunStore, Status
+from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, Status
+from gensweep.tracking.view import View
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Run:
     parameters: dict[str, str] = field(default_factory=dict)
     points: list[Point] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
+    data: list[Data] = field(default_factory=list)
     is_deleted: bool = False
 
     def series(self, name: str) -> list[tuple[int, float]]:
@@ -33,6 +35,7 @@ class MemoryStore(RunStore):
 
     def __init__(self) -> None:
         self.all: dict[str, Run] = {}
+        self.views: dict[str, View] = {}
         self.calls: list[str] = []
         self.is_away = False
         self.broken: set[str] = set()
@@ -82,6 +85,17 @@ class MemoryStore(RunStore):
 
     def add_text(self, run_id: str, text: str, name: str) -> None:
         self._run("add_text", run_id).files[name] = text.encode()
+
+    def rename(self, run_id: str, name: str) -> None:
+        self._run("rename", run_id).name = name
+
+    def add_data(self, run_id: str, data: Data) -> None:
+        run = self._run("add_data", run_id)
+        run.data += [data] if data not in run.data else []
+
+    def show(self, view: View) -> None:
+        self._called("show", view.title)
+        self.views[view.key] = view
 
     def delete(self, run_id: str) -> None:
         self._run("delete", run_id).is_deleted = True
