@@ -37,7 +37,7 @@ FLOORS = {
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
-    "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"}, "models": {"torch", "numpy"},
+    "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"}, "models": {"torch", "numpy", "safetensors"},
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},

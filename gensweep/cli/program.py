@@ -18,6 +18,7 @@ from gensweep.cli import (
     extracting,
     following,
     latent,
+    leaving,
     listing,
     reporting,
     running,
@@ -46,6 +47,7 @@ app = typer.Typer(
 for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
     showing.ls, showing.show, showing.compare, using.best, using.sample, using.reconstruct, latent.interpolate, latent.traverse,
+    leaving.export,
     evaluating.evaluate, reporting.report, extracting.train_extractor,
     doctoring.doctor, following.ui, following.sync,
 ):  # fmt: skip
