@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gensweep.cli.options import RUNS, Force, RunsOnly, Shared, What
+from gensweep.errors import ConfigError
 from gensweep.home import expanded
+
+if TYPE_CHECKING:
+    from gensweep.models.outputs import Kind, Output
 
 
 def export(
@@ -31,15 +35,8 @@ def export(
       gensweep export wae -o model.pt2
       gensweep export families/vae -o vae.pt2 --force
     """
-    from gensweep.models.outputs import planned
-
     path = expanded(output, "-o")
-    place = planned(path, ("pt2",), force=force)
-    beside = {
-        ".pt2": place,
-        ".safetensors": planned(path.with_suffix(".safetensors"), ("safetensors",), force=force),
-        ".md": planned(path.with_suffix(".md"), ("md",), force=force),
-    }
+    places = _places(path, force=force)
     from gensweep.cli.using import model_of, written
     from gensweep.models.outputs import write_files
 
@@ -49,7 +46,28 @@ def export(
 
     with waiting(f"exporting {model.name}"):
         found = exported(model, path.stem)
-    write_files({beside[ending]: content for ending, content in found.files().items()})
-    written(place, f"{', '.join(found.about['methods'])} of {model.name}, {model.family}")
-    written(beside[".safetensors"], "its weights")
-    written(beside[".md"], "what it is, and how plain torch loads it")
+    write_files({places[ending]: content for ending, content in found.files().items()})
+    written(places[".pt2"], f"{', '.join(found.about['methods'])} of {model.name}, {model.family}")
+    written(places[".safetensors"], "its weights")
+    written(places[".md"], "what it is, and how plain torch loads it")
+
+
+def _places(path: Path, *, force: bool) -> dict[str, Output]:
+    """Where the three files go, by how their names end.
+
+    Raises:
+        ConfigError: one cannot be written there; with all reasons.
+    """
+    from gensweep.models.outputs import planned
+
+    beside: tuple[Kind, ...] = ("safetensors", "md")
+    wanted: dict[Path, Kind] = {path: "pt2", **{path.with_suffix(f".{kind}"): kind for kind in beside}}
+    found, wrong = dict[str, Output](), list[str]()
+    for place, kind in wanted.items():
+        try:
+            found[f".{kind}"] = planned(place, (kind,), force=force)
+        except ConfigError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise ConfigError("\n".join(dict.fromkeys(wrong)))
+    return found

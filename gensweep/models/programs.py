@@ -21,6 +21,7 @@ from gensweep.trainers.streams import draw
 
 SAMPLE, DECODE, ENCODE = "sample", "decode", "encode"
 ITEMS, CODES = "x", "z"
+_ORDER = (SAMPLE, DECODE, ENCODE)
 _CLOSE = 1e-6  # how far the numbers of a program may be from the model's, as a share of the largest
 _TRACED, _TRIED = 3, 5  # rows: a program is for any number of them, which is tried with another one
 _NOTES = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
@@ -52,7 +53,10 @@ def programs(model: GenerativeModel) -> dict[str, Program]:
     """
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of torch's own code, about itself
-        return {method: _program(model, method, inputs, function) for method, inputs, function in _methods(model)}
+        found = {method: _program(model, method, inputs, function) for method, inputs, function in _methods(model)}
+    if model.game.decode is not None and DECODE not in found:
+        found[DECODE] = Program(_codes(model), found[SAMPLE].exported)
+    return dict(sorted(found.items(), key=lambda item: _ORDER.index(item[0])))
 
 
 def _methods(model: GenerativeModel) -> Iterator[tuple[str, dict[str, Input], Function]]:
@@ -60,8 +64,8 @@ def _methods(model: GenerativeModel) -> Iterator[tuple[str, dict[str, Input], Fu
     game, sampler = model.game, model.trained.fitted.sample
     noise = {name: Input(wanted.shape, wanted.law) for name, wanted in game.sample_noise.items()}
     yield SAMPLE, noise, lambda nets, *drawn: sampler(nets, dict(zip(noise, drawn, strict=True)))
-    if game.decode is not None:
-        yield DECODE, {CODES: Input(game.sample_noise[LATENT].shape)}, game.decode
+    if game.decode is not None and (game.fit is not None or set(noise) != {LATENT}):  # else a sample is a decoded draw
+        yield DECODE, _codes(model), game.decode
     if (encode := game.encode) is not None:
         wanted = {name: Input(one.shape, one.law) for name, one in game.encode_noise.items()}
         yield (
@@ -69,6 +73,10 @@ def _methods(model: GenerativeModel) -> Iterator[tuple[str, dict[str, Input], Fu
             {ITEMS: Input(model.shape), **wanted},
             lambda nets, x, *drawn: encode(nets, x, dict(zip(wanted, drawn, strict=True))),
         )
+
+
+def _codes(model: GenerativeModel) -> dict[str, Input]:
+    return {CODES: Input(model.game.sample_noise[LATENT].shape)}
 
 
 def _program(model: GenerativeModel, method: str, inputs: Mapping[str, Input], function: Function) -> Program:
