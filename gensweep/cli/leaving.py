@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Force, RunsOnly, Shared, What
+from gensweep.cli.options import RUNS, Force, Runs, RunsOnly, Shared, TrackingUri, What
 from gensweep.errors import ConfigError
 from gensweep.home import expanded
 
@@ -50,6 +50,41 @@ def export(
     written(places[".pt2"], f"{', '.join(found.about['methods'])} of {model.name}, {model.family}")
     written(places[".safetensors"], "its weights")
     written(places[".md"], "what it is, and how plain torch loads it")
+
+
+def register(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="a sweep (its winner), or the trial or arm of one: NAME/TRIAL, NAME/ARM", show_default=False
+        ),
+    ],
+    as_name: Annotated[
+        str | None, typer.Option("--as", help="the name in the registry; by default the sweep's", show_default=False)
+    ] = None,
+    alias: Annotated[
+        str | None, typer.Option(help="that this version shall have, as in champion", show_default=False)
+    ] = None,
+    runs: Runs = RUNS,
+    tracking_uri: TrackingUri = None,
+    shared: Shared = False,
+) -> None:
+    """Register a model of a sweep, by default its winner, in MLflow's registry. To say it again changes nothing.
+
+    The model is one that MLflow keeps already, as it does of the best trial of each arm, or it is sent first. Then
+    mlflow.pyfunc.load_model("models:/NAME@ALIAS") loads it, without gensweep.
+
+    Examples:
+      gensweep register wae
+      gensweep register wae/7 --as digits --alias champion
+    """
+    from gensweep.terminal import waiting
+
+    with waiting(f"registering {name}"):
+        from gensweep.registering import registered
+
+        said = registered(name, runs, tracking_uri, as_name=as_name, alias=alias)
+    print(said)
 
 
 def _places(path: Path, *, force: bool) -> dict[str, Output]:

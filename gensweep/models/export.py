@@ -61,9 +61,9 @@ def export(model: GenerativeModel, stem: str = "model") -> Exported:
     return Exported(about, _archive(found, about), _weights(model, about), card(model, about, stem))
 
 
-def digest_of(model: GenerativeModel) -> str:
-    """The SHA-256 of the checkpoint that the model was loaded from, which verified."""
-    return str(json_of(document(model.checkpoint / checkpoints.MANIFEST))["sha256"])
+def manifest_digest(checkpoint: Path) -> str:
+    """The SHA-256 of a checkpoint that verified."""
+    return str(json_of(document(checkpoint / checkpoints.MANIFEST))["sha256"])
 
 
 def _about(model: GenerativeModel, found: Mapping[str, Program]) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def _about(model: GenerativeModel, found: Mapping[str, Program]) -> dict[str, An
         },
         "trial": model.name,
         "sweep_id": identity.sweep_id if identity else "",
-        "checkpoint": digest_of(model),
+        "checkpoint": manifest_digest(model.checkpoint),
         "torch": torch.__version__.partition("+")[0],
     }
 
