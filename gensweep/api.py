@@ -1,55 +1,69 @@
-"""gensweep as a library, what `import gensweep` offers: load a sweep, run it, read what came of it.
+"""gensweep as a library, what `import gensweep` offers: check a search space, run it, use what came of it.
 
-sweep = gensweep.load("search_spaces/wae.yaml", ["search.samples=4"])
-verdict = gensweep.run(sweep)
-print(verdict.comparison.sentence())
+results = gensweep.run("search_spaces/wae.yaml", ["search.samples=4"])
+results.verdict().comparison.sentence()
+results.best().model.sample(1000)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from gensweep.campaign import Where, conduct
-from gensweep.errors import ConfigError, Stopped
+from gensweep.errors import ConfigError, Stopped, suggest
 from gensweep.file_modes import private
-from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+from gensweep.results import SweepResults
 from gensweep.spaces.check import load_and_check
+from gensweep.spaces.mapping import check_mapping
 from gensweep.spaces.sources import trust_as_said
 from gensweep.spaces.sweep import Sweep
-from gensweep.verdict import Verdict, judge
+
+Space: TypeAlias = str | Path | Mapping[str, Any]
+Overrides: TypeAlias = str | Sequence[str]
 
 
-def load(file: str | Path, overrides: str | Sequence[str] = ()) -> Sweep:
-    """The sweep of a search-space file and overrides in Hydra's grammar, known to be sound. A text is one override.
+def check(space: Space, overrides: Overrides = ()) -> Sweep:
+    """The sweep of a search space and overrides, known to be sound.
+
+    Args:
+        space: a file, or a mapping with what such a file says; without `defaults` it lies over base.
+        overrides: in Hydra's grammar; a text is one override.
 
     Raises:
         ConfigError: with every mistake in them.
+
+    >>> sweep = check({"trial": {"dataset": "digits", "family": "vae"}}, ["name=mine", "search.samples=3"])
+    >>> sweep.name, sweep.search.samples
+    ('mine', 3)
     """
-    if not isinstance(file, str | Path):
-        raise ConfigError(f"load takes the path of a search-space file, and {type(file).__name__} is none.")
-    words = [overrides] if isinstance(overrides, str) else list(overrides)
-    if strange := [word for word in words if not isinstance(word, str)]:
-        raise ConfigError(f'load: {strange[0]!r} is no override. Give texts, as in ["search.samples=4"].')
+    if not isinstance(space, str | Path | Mapping):
+        raise ConfigError(f"check takes a search-space file or a mapping, and {type(space).__name__} is neither.")
+    words = _words(overrides)
     with private():
-        sweep = load_and_check(Path(file), words)
+        sweep = check_mapping(space, words) if isinstance(space, Mapping) else load_and_check(Path(space), words)
         trust_as_said(sweep)
     return sweep
 
 
-def run(
-    sweep: Sweep | str | Path,
+def run(  # noqa: PLR0913 -- as the options of the command
+    space: Sweep | Space,
+    overrides: Overrides = (),
     *,
     runs: str | Path = "runs",
     address: str | None = None,
     tracking_uri: str | None = None,
     in_process: bool = False,
     shared: bool = False,
-) -> Verdict:
-    """Run a sweep, or the sweep of a file, or go on with it where it stands.
+) -> SweepResults:
+    """Run a sweep, or go on with it where it stands.
 
     Args:
-        sweep: what `load` gave, or a search-space file.
+        space: a search-space file, a mapping with what such a file says, or what `check` gave.
+        overrides: in Hydra's grammar, of a file or a mapping.
         runs: the folder that holds the sweeps.
         address: of a running Ray cluster; this machine where it is not given.
         tracking_uri: MLflow's store.
@@ -61,18 +75,47 @@ def run(
         ConfigError, CannotRun: nothing was started.
         Stopped: the sweep is not done, by Ctrl-C, a signal or its time budget. Everything is saved.
     """
-    sweep = sweep if isinstance(sweep, Sweep) else load(sweep)
+    if isinstance(space, Sweep) and _words(overrides):
+        raise ConfigError("run: overrides are of a file or a mapping. Give them to check, which made this sweep.")
+    sweep = space if isinstance(space, Sweep) else check(space, overrides)
     with private(shared=shared):
         verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process))
     if isinstance(verdict.problem, Stopped):
         raise verdict.problem
-    return verdict
+    return SweepResults(verdict.folder)
 
 
-def open(name: str, runs: str | Path = "runs") -> Verdict:  # noqa: A001 -- gensweep.open, as wave.open
-    """The verdict on a sweep as it stands, running or done. Nothing is started or written.
+def load(sweep: str | Path, runs: str | Path = "runs") -> SweepResults:
+    """What came of a sweep so far, running or done. Nothing is started or written.
+
+    Args:
+        sweep: its name or its folder.
+        runs: the folder that holds the sweeps, where a name is given.
 
     Raises:
-        ConfigError: there is no such sweep.
+        ConfigError: there is no such sweep; the message names what is near.
+        DamagedSweep: it cannot be trusted.
+
+    >>> results = load("used")
+    >>> results.name, len(results.trials())
+    ('used', 14)
     """
-    return judge(SweepFolder.open((Path(runs) / name).resolve())).with_baselines()
+    if not isinstance(sweep, str | Path):
+        raise ConfigError(f'load takes the name or the folder of a sweep, as in load("wae"); {sweep!r:.60} is neither.')
+    path = Path(sweep).expanduser()
+    if path.suffix in (".yaml", ".yml"):
+        raise ConfigError(f"{sweep}: is a search-space file. gensweep.check reads one, and gensweep.run runs it.")
+    places = [place for place in (path, Path(runs) / path) if os.path.lexists(place / "sweep.yaml")]
+    if not places or not path.name:
+        raise ConfigError(
+            f"there is no sweep '{sweep}', neither as a folder nor in {runs}. "
+            f"{suggest(path.name, [folder.path.name for folder in sweeps(Path(runs))])}"
+        )
+    return SweepResults(SweepFolder.open(places[0].resolve()))
+
+
+def _words(overrides: Overrides) -> list[str]:
+    words = [overrides] if isinstance(overrides, str) else list(overrides)
+    if strange := [word for word in words if not isinstance(word, str)]:
+        raise ConfigError(f'{strange[0]!r:.60} is no override. Give texts, as in ["search.samples=4"].')
+    return words

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 
 import torch
 from PIL import Image
+
+_SIDE = 64  # pixels of a small image, about
+_COMFORTABLE = 4_000_000  # pixels of all of them up to which they are enlarged
 
 
 def png(items: torch.Tensor, bounds: tuple[float, float] | None, columns: int | None = None) -> bytes | None:
@@ -29,6 +33,14 @@ def image(item: torch.Tensor, bounds: tuple[float, float] | None) -> bytes:
     item = item.detach().float().cpu()
     low, high = bounds or (float(item.min()), float(item.max()) + 1e-12)
     return _encode(((item - low) / (high - low)).clamp(0, 1))
+
+
+def enlarged(items: torch.Tensor) -> torch.Tensor:
+    """Small images [n, c, h, w] with each pixel as a square of pixels, to be looked at; what is large or no image as it is."""
+    if items.ndim != 4:
+        return items
+    times = min(_SIDE // max(items.shape[-2:]), math.isqrt(_COMFORTABLE // max(1, items[:, 0].numel())))
+    return items.repeat_interleave(times, -1).repeat_interleave(times, -2) if times > 1 else items
 
 
 def side_by_side(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:

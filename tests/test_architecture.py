@@ -19,7 +19,7 @@ FLOORS = {
     "__main__": 16, "parent": 15,
     "cli": 14, "api": 14, "benchmarks": 14,
     "campaign": 13, "drive": 12, "changes": 12,
-    "verdict": 11,
+    "results": 12, "verdict": 11,
     "report": 10, "registering": 10,
     "orchestration": 9, "evaluation": 9, "studies": 9,
     "executors": 8, "spaces": 8, "models": 8,
@@ -37,7 +37,8 @@ FLOORS = {
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
-    "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"}, "models": {"torch", "numpy", "safetensors"},
+    "results": {"pandas"}, "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"},
+    "models": {"torch", "numpy", "safetensors"},
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},

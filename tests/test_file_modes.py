@@ -84,7 +84,7 @@ def test_the_library_gives_the_umask_back(tmp_path: Path, monkeypatch: pytest.Mo
     seen: list[int] = []
     monkeypatch.setattr(api, "load_and_check", lambda file, overrides: seen.append(now()))
     monkeypatch.setattr(api, "trust_as_said", lambda sweep: None)
-    monkeypatch.setattr(api, "conduct", lambda sweep, where: SimpleNamespace(problem=seen.append(now())))
+    monkeypatch.setattr(api, "conduct", lambda sweep, where: SimpleNamespace(problem=seen.append(now()), folder=None))
     os.umask(0o002)
     gensweep.run(tmp_path / "space.yaml")
     gensweep.run(tmp_path / "space.yaml", shared=True)

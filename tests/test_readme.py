@@ -53,8 +53,8 @@ def test_each_search_space_runs_as_it_is_printed(text: str, at_home: Path) -> No
     own = {"photos": ["trial.latent_size=4", "trial.network.channels=4", "trial.dataset.size=8"], "measured": [],
            "mine": ["dataset=ring", "trial.dataset.n_train=200", "trial.evaluation.metrics=[fid]"],
            "modes": ["trial.dataset.n_train=200"]}  # fmt: skip
-    assert gensweep.load("space.yaml").name == name(text)
-    verdict = gensweep.run(gensweep.load("space.yaml", [*TINY, *own[name(text)]]), in_process=True)
+    assert gensweep.check("space.yaml").name == name(text)
+    verdict = gensweep.run("space.yaml", [*TINY, *own[name(text)]], in_process=True).verdict()
     assert verdict.problem is None, verdict.problem
     assert {row["outcome"] for row in verdict.trials.rows} == {"COMPLETED"}
     assert len({row["arm"] for row in verdict.trials.rows}) == 2
@@ -72,4 +72,7 @@ def test_the_program_runs_as_it_is_printed(at_home: Path, capsys: pytest.Capture
     said: dict[str, object] = {}
     exec(program.replace("samples=4", "samples=1"), said)
     assert " on the test split: " in capsys.readouterr().out
-    assert len(said["table"]) == len(said["earlier"].trials.rows) == 2 + 2 * 5  # type: ignore[attr-defined, arg-type]
+    assert len(said["table"]) == len(said["earlier"].trials()) == 2 + 2 * 5  # type: ignore[attr-defined, arg-type]
+    assert len(said["arms"]) == 2  # type: ignore[arg-type]
+    assert said["items"].shape == (1000, 3)  # type: ignore[attr-defined]
+    assert said["again"].shape == (16, 3)  # type: ignore[attr-defined]

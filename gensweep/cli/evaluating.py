@@ -16,7 +16,8 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     what: Annotated[
         str | None,
         typer.Argument(
-            help="a trial (NAME/NUMBER), a checkpoint's folder, a folder of images, or samples as .npy, .npz or .npz:KEY",
+            help="a trial (NAME/NUMBER), a sweep (its winner), NAME/ARM, a checkpoint's folder, a folder of images, or samples "
+            "as .npy, .npz or .npz:KEY",
             show_default=False,
         ),
     ] = None,

@@ -13,7 +13,8 @@ from gensweep.cli.using import items_of, model_of, place_of, written
 from gensweep.errors import ConfigError, suggest
 
 if TYPE_CHECKING:
-    from gensweep.models.generative import Array, GenerativeModel
+    from gensweep.models.arguments import Array
+    from gensweep.models.generative import GenerativeModel
     from gensweep.models.outputs import Kind, Output
 
 _HOW = ("linear", "spherical")
@@ -160,4 +161,4 @@ def _write(place: Output, model: GenerativeModel, found: Any) -> None:
         outputs.write_array(place, [found], found.shape)
         return
     place.refuse_crowd(rows * steps, steps, model.shape)
-    outputs.write_picture(place, found.reshape(-1, *model.shape), model.bounds, steps)
+    outputs.write_picture(place, [found.reshape(-1, *model.shape)], model.bounds, steps)

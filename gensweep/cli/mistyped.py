@@ -14,7 +14,7 @@ _ELSEWHERE = {  # what other programs call it
     "train": "run", "start": "run", "fit": "run", "tune": "run", "sweep": "run", "continue": "resume", "restart": "resume",
     "validate": "check", "lint": "check", "test": "check", "dry_run": "plan", "status": "ls", "info": "show", "rank": "compare",
     "report": "compare", "eval": "evaluate", "score": "evaluate", "dashboard": "ui", "mlflow": "ui", "server": "ui",
-    "generate": "sample", "samples": "sample", "winner": "best", "leaderboard": "best", "decode": "interpolate",
+    "generate": "sample", "samples": "sample", "winner": "best", "leaderboard": "best",
 }  # fmt: skip
 
 _ACCEPTED = {"a valid integer": "a whole number", "a valid number": "a number"}

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from gensweep.datasets.base import SplitName
     from gensweep.ledger.sweep_folder import SweepFolder
-    from gensweep.models.generative import Array, GenerativeModel
+    from gensweep.models.arguments import Array
+    from gensweep.models.generative import GenerativeModel
     from gensweep.models.outputs import Kind, Output
     from gensweep.models.winner import Standing
 
@@ -151,9 +152,7 @@ def sample(  # noqa: PLR0913 -- the options of a command are its interface
     if place.kind == "folder":
         outputs.write_folder(place, blocks, model.bounds)
     elif place.kind == "png":
-        import numpy as np
-
-        outputs.write_picture(place, np.concatenate(list(blocks)), model.bounds, columns)
+        outputs.write_picture(place, blocks, model.bounds, columns)
     else:
         outputs.write_array(place, blocks, (n, *model.shape))
     written(place, f"{n:,} samples of {model.name}, {model.family}, seed {seed}")
@@ -203,21 +202,12 @@ def reconstruct(  # noqa: PLR0913 -- the options of a command are its interface
 
     model.need_encoder()
     place.refuse_points(model.shape, "its items")
-    across = 2 * (columns or _PAIRS)
     items = items_of(model, split, n)
     if place.kind == "png":
-        place.refuse_crowd(2 * len(items), across, model.shape)
+        place.refuse_crowd(2 * len(items), 2 * (columns or _PAIRS), model.shape)
     place.look_for_room(2 * len(items), model.shape)
-    import numpy as np
-
-    made = model.reconstruct(items)
-    pairs = np.stack([items, made], 1)
-    if place.kind == "npz":
-        outputs.write_arrays(place, {"originals": items, "reconstructions": made})
-    elif place.kind == "npy":
-        outputs.write_array(place, [pairs], pairs.shape)
-    else:
-        outputs.write_picture(place, pairs.reshape(-1, *model.shape), model.bounds, across)
+    pairs = {"originals": items, "reconstructions": model.reconstruct(items)}
+    outputs.write_pairs(place, pairs, model.bounds, columns or _PAIRS)
     written(
         place, f"{len(items):,} items of the {split} split and their reconstructions by {model.name}, {model.family}"
     )

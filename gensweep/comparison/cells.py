@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gensweep.comparison.compare import Comparison
 
 DIGITS = 3  # of an estimate; its interval says that there are no more
-_CSV = (
+COLUMNS = (
     "group", "confirmed_trial", "confirmed", "confirmed_low", "confirmed_high", "confidence", "seed_sd", "seeds",
     "seeds_diverged", "seeds_failed", "selected", "validation", "optimism", "n_search", "completed", "stopped_early", "diverged",
     "failed", "best", "best_trial", "best_epoch", "best_of_k", "best_of_k_low", "best_of_k_high", "k", "training_seconds",
@@ -150,10 +150,15 @@ def _pair(pair: Pair) -> dict[str, Any]:
 
 def csv(comparison: Comparison) -> bytes:
     """One row a group, every digit."""
+    return as_csv(rows(comparison), COLUMNS)
+
+
+def rows(comparison: Comparison) -> list[dict[str, Any]]:
+    """One row a group, the best first, by the names in `COLUMNS`; what a group has not is left out."""
     found = comparison.confirmation
     groups = {group.name: group for group in comparison.search.groups}
     confirmed = {arm.name: arm for arm in found.verdict.arms} if found else {}
-    rows, spent = [], comparison.costs()
+    found_rows, spent = [], comparison.costs()
     for name in dict.fromkeys([*confirmed, *groups]):
         cost = spent[name]
         row: dict[str, Any] = {
@@ -176,5 +181,5 @@ def csv(comparison: Comparison) -> bytes:
                 "seeds_failed": found.failed[name].n if name in found.failed else 0, "selected": found.selected[name],
                 "validation": found.validation[name], "optimism": found.optimism[name],
             }  # fmt: skip
-        rows.append(row)
-    return as_csv(rows, _CSV)
+        found_rows.append(row)
+    return found_rows

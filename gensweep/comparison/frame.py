@@ -1,35 +1,28 @@
-"""The table of a sweep as a pandas DataFrame, for a notebook."""
+"""The tables of a sweep as pandas DataFrames, for a notebook."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 
+from gensweep.comparison import cells
 from gensweep.comparison.collect import trials
-from gensweep.errors import ConfigError
+from gensweep.comparison.compare import compared
 from gensweep.ledger.sweep_folder import SweepFolder
 
 
-def results(sweep: str | Path | SweepFolder | Any, runs: str | Path = "runs") -> pd.DataFrame:
-    """One row a trial, ordered by number: the columns of results.csv.
-
-    Args:
-        sweep: its name, its folder, or the verdict that `run` or `open` gave.
-        runs: the folder that holds the sweeps, where a name is given.
-
-    Raises:
-        ConfigError: there is no such sweep, or what is given names none.
-    """
-    folder = getattr(sweep, "folder", sweep)
-    if isinstance(folder, str):
-        folder = Path(runs) / folder
-    if isinstance(folder, Path):
-        folder = SweepFolder.open(folder.resolve())
-    if not isinstance(folder, SweepFolder):
-        raise ConfigError(
-            f'results takes the name of a sweep, as in results("wae"), or what run or open gave; {sweep!r:.60} is neither.'
-        )
+def results(folder: SweepFolder) -> pd.DataFrame:
+    """One row a trial, ordered by number: the columns of results.csv."""
     table = trials(folder)
     return pd.DataFrame([[row.get(column) for column in table.columns] for row in table.rows], columns=table.columns)
+
+
+def arms(folder: SweepFolder) -> pd.DataFrame:
+    """One row an arm, the best first: what was confirmed of it, what its search found, what it cost; not a number where nothing.
+
+    Raises:
+        NoUsableTrial: no trial has a score.
+        ConfigError: its trials do not compare.
+    """
+    found = pd.DataFrame(cells.rows(compared([trials(folder)])))
+    kept = [column for column in cells.COLUMNS if column in found]
+    return found[kept].rename(columns={"group": "arm"})

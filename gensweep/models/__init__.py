@@ -3,6 +3,7 @@
 naming         `wae`, `wae/7`, `wae/sinkhorn`, a folder: which trial's checkpoint that is
 winner         which trial stands for a sweep, and for an arm
 checkpoint     a checkpoint as a trained model
+arguments      what a program gives to it, looked at first
 generative     the model as arrays in and out: one implementation below the command line and `import gensweep`
 interpolation  from one latent to another
 traversal      along one axis of the latent space at a time

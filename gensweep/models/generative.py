@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import html
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from gensweep import pictures
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.families.base import LATENT, Game
 from gensweep.models import checkpoint as saved
+from gensweep.models.arguments import Array, array_of, device_of, need_count, need_seed, tensor_of
 from gensweep.models.naming import Named, named, others
-from gensweep.text import listed
+from gensweep.text import listed, printable
 from gensweep.trial import TrainedModel
 
-Array: TypeAlias = NDArray[np.float32]
 BLOCK = 1000
+_PICTURED = 16
 _AT_ONCE = 100  # always as many: what a product of matrices rounds to depends on how many rows it has
 _STREAM = "use"  # of random numbers, apart from those by which a trial was trained and scored
 _SLACK = 1e-4  # of the range, by which rounding may carry a value across a bound
@@ -115,16 +119,16 @@ class GenerativeModel:
 
     def sample_blocks(self, n: int, seed: int = 0, block: int = BLOCK) -> Iterator[Array]:
         """The same samples in blocks of at most `block`, each [k, *shape], so that any number of them takes little memory."""
-        _count("n", n)
-        _count("block", block)
-        _seed(seed)
+        need_count("n", n)
+        need_count("block", block)
+        need_seed(seed)
         return self._blocks(n, seed, block)
 
     def _blocks(self, n: int, seed: int, block: int) -> Iterator[Array]:
         waiting, done = list[Array](), 0
         for number in range(-(-n // _AT_ONCE)):
             noise = self.trained.draws(self.game.sample_noise, _STREAM, number, _AT_ONCE, seed)
-            waiting.append(_array(self.trained.drawn(noise)))
+            waiting.append(array_of(self.trained.drawn(noise)))
             while (ready := sum(map(len, waiting))) >= (due := min(block, n - done)) > 0:
                 whole = np.concatenate(waiting)
                 yield whole[:due]
@@ -137,13 +141,13 @@ class GenerativeModel:
             ConfigError: the family has no latent space.
         """
         self.need_latents()
-        _count("n", n)
-        _seed(seed)
+        need_count("n", n)
+        need_seed(seed)
         if self.game.fit is not None:
             return self.encode(self.sample(n, seed), seed)
         wanted = {LATENT: self.game.sample_noise[LATENT]}
         parts = [self.trained.draws(wanted, _STREAM, k, _AT_ONCE, seed)[LATENT] for k in range(-(-n // _AT_ONCE))]
-        return _array(torch.cat(parts)[:n])
+        return array_of(torch.cat(parts)[:n])
 
     def encode(self, x: ArrayLike, seed: int = 0) -> Array:
         """A code for each of the items x [n, *shape], [n, latent_size]: a draw where the encoder is stochastic.
@@ -153,8 +157,8 @@ class GenerativeModel:
         """
         self.need_encoder()
         items = self._items(x)
-        _seed(seed)
-        return _array(cast(torch.Tensor, self.trained.codes(items, seed)))
+        need_seed(seed)
+        return array_of(cast(torch.Tensor, self.trained.codes(items, seed)))
 
     def decode(self, z: ArrayLike) -> Array:
         """Codes z [n, latent_size] as items [n, *shape]: the mean of the decoder, without noise of the observation.
@@ -163,10 +167,10 @@ class GenerativeModel:
             ConfigError: the family has no latent space, or z are no codes.
         """
         self.need_latents()
-        codes = _tensor("codes", z)
+        codes = tensor_of("codes", z)
         if codes.ndim != 2 or codes.shape[1] != self.latent_size:
             raise ConfigError(f"codes of shape {list(codes.shape)}; {self.name} decodes [n, {self.latent_size}].")
-        return _array(cast(torch.Tensor, self.trained.decodings(codes)))
+        return array_of(cast(torch.Tensor, self.trained.decodings(codes)))
 
     def reconstruct(self, x: ArrayLike) -> Array:
         """The items x [n, *shape] encoded and decoded, through the mean where the encoder is stochastic.
@@ -175,7 +179,7 @@ class GenerativeModel:
             ConfigError: as for `encode`.
         """
         self.need_encoder()
-        return _array(cast(torch.Tensor, self.trained.reconstructions(self._items(x))))
+        return array_of(cast(torch.Tensor, self.trained.reconstructions(self._items(x))))
 
     def log_likelihood(self, x: ArrayLike, seed: int = 0) -> LogLikelihood:
         """log p(x) of the items x [n, *shape]: exact, or a lower bound. `seed` is of what a bound draws.
@@ -184,7 +188,7 @@ class GenerativeModel:
             ConfigError: the family has no likelihood, or x are no items.
         """
         items = self._items(x)
-        _seed(seed)
+        need_seed(seed)
         answer = self.trained.log_likelihood(items, seed)
         self._need(answer is not None, "likelihood", lambda game: game.likelihood is not None)
         values, is_exact = cast(tuple[torch.Tensor, bool], answer)
@@ -196,7 +200,16 @@ class GenerativeModel:
         Raises:
             ConfigError: the data are not here.
         """
-        return _array(load(self.dataset).split(split)[:n])
+        return array_of(load(self.dataset).split(split)[:n])
+
+    def _repr_html_(self) -> str:
+        """What it is, and a picture of its first samples."""
+        n = _PICTURED if len(self.shape) == 3 else BLOCK
+        picture = pictures.png(pictures.enlarged(torch.from_numpy(self.sample(n))), self.bounds)
+        drawn = (
+            f'<img alt="samples" src="data:image/png;base64,{base64.b64encode(picture).decode()}">' if picture else ""
+        )
+        return f"<p>{html.escape(printable(f'{self.name}: {self.family} of {self.dataset.name}, {list(self.shape)}'))}</p>{drawn}"
 
     def need_encoder(self) -> None:
         """Raise ConfigError where its family has no encoder, with what has one in its sweep."""
@@ -207,7 +220,7 @@ class GenerativeModel:
         self._need(self.game.decode is not None, "latent space", lambda game: game.decode is not None)
 
     def _items(self, x: ArrayLike) -> torch.Tensor:
-        items = _tensor("items", x)
+        items = tensor_of("items", x)
         if tuple(items.shape[1:]) != self.shape or items.ndim != len(self.shape) + 1:
             raise ConfigError(f"items of shape {list(items.shape)}; {self.name} takes {self._wanted()}.")
         if self.bounds is not None and len(items):
@@ -249,44 +262,8 @@ def load_model(
 
 def of_named(found: Named, device: str = "cpu") -> GenerativeModel:
     """The model of a trial that was found by its name."""
-    place = _device(device)
+    place = device_of(device)
     restored = saved.restored(found.trial, found.checkpoint, place)
     return GenerativeModel(
         found, restored.trained, restored.configuration.dump(), restored.scores, saved.protocols_of(found.trial)
     )
-
-
-def _device(name: str) -> torch.device:
-    try:
-        device = torch.device(name)
-    except (RuntimeError, TypeError) as error:
-        raise ConfigError(f"device {name!r:.40} is none. Accepted: cpu, cuda, cuda:0, …") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"device {name}: no CUDA device is here. Use cpu.")
-    return device
-
-
-def _tensor(what: str, values: ArrayLike | torch.Tensor) -> torch.Tensor:
-    """Finite numbers in float32."""
-    try:
-        given = values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-        array = given.astype(np.float32)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{what} that are no array of numbers ({error}). Give an array of NumPy.") from error
-    if not np.isfinite(array).all():
-        raise ConfigError(f"{what} with values that are not finite.")
-    return torch.from_numpy(np.ascontiguousarray(array))
-
-
-def _array(values: torch.Tensor) -> Array:
-    return values.detach().to("cpu", torch.float32).numpy()
-
-
-def _count(name: str, value: object) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{name}: {value!r:.40} is no count. Give a whole number from 1 on.")
-
-
-def _seed(value: object) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool):
-        raise ConfigError(f"seed: {value!r:.40} is none. Give a whole number.")

@@ -9,7 +9,8 @@ import torch
 from numpy.typing import ArrayLike
 
 from gensweep.errors import ConfigError, suggest
-from gensweep.models.generative import Array, GenerativeModel
+from gensweep.models.arguments import Array
+from gensweep.models.generative import GenerativeModel
 
 How: TypeAlias = Literal["linear", "spherical"]
 

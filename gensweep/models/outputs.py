@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import math
 import os
 import re
 import secrets
@@ -22,7 +21,7 @@ import torch
 from gensweep import pictures
 from gensweep.errors import CannotRun, ConfigError, NoUsableTrial
 from gensweep.file_modes import unfinished
-from gensweep.models.generative import Array
+from gensweep.models.arguments import Array
 from gensweep.text import size
 
 Kind = Literal["npy", "npz", "png", "folder", "pt2", "safetensors", "md"]
@@ -32,8 +31,6 @@ _NAMED: Mapping[Kind, str] = {
 }  # fmt: skip
 _OURS = re.compile(r"\d{6,}\.png")
 _MOST_PIXELS = 100_000_000  # of one picture: more is no picture to look at, and takes a gigabyte to make
-_SIDE = 64  # pixels of a small image, about
-_COMFORTABLE = 4_000_000  # pixels of a picture up to which small images are enlarged
 _OF_A_PICTURE = 200  # bytes besides its pixels
 _PAGE = 4096  # bytes that a file takes at least
 
@@ -115,16 +112,26 @@ def write_array(output: Output, parts: Iterable[Array], shape: tuple[int, ...], 
             _add(archive, key, parts, shape)
 
 
-def write_arrays(output: Output, arrays: Mapping[str, Array]) -> None:
-    """Write arrays under their names in a .npz."""
-    with _whole(output) as file, zipfile.ZipFile(file, "w") as archive:
-        for name, values in arrays.items():
-            _add(archive, name, [values], values.shape)
+def write_pairs(output: Output, pairs: Mapping[str, Array], bounds: tuple[float, float] | None, columns: int) -> None:
+    """Write two stacks of items [n, *shape] by their names: side by side as [n, 2, *shape] or as one picture, in a .npz apart."""
+    if output.kind == "npz":
+        with _whole(output) as file, zipfile.ZipFile(file, "w") as archive:
+            for name, values in pairs.items():
+                _add(archive, name, [values], values.shape)
+        return
+    both = np.stack(list(pairs.values()), 1)
+    if output.kind == "npy":
+        write_array(output, [both], both.shape)
+    else:
+        write_picture(output, [both.reshape(-1, *both.shape[2:])], bounds, 2 * columns)
 
 
-def write_picture(output: Output, items: Array, bounds: tuple[float, float] | None, columns: int | None) -> None:
-    """Write one picture of items [n, *shape]: a grid of images, a density of points of a plane."""
-    picture = pictures.png(_enlarged(torch.from_numpy(_finite(items))), bounds, columns)
+def write_picture(
+    output: Output, parts: Iterable[Array], bounds: tuple[float, float] | None, columns: int | None
+) -> None:
+    """Write one picture of items, in parts of [k, *shape] each: a grid of images, a density of points of a plane."""
+    items = np.concatenate(list(parts))
+    picture = pictures.png(pictures.enlarged(torch.from_numpy(_finite(items))), bounds, columns)
     assert picture is not None, "looked at before"
     with _whole(output) as file:
         file.write(picture)
@@ -157,14 +164,6 @@ def write_folder(output: Output, parts: Iterable[Array], bounds: tuple[float, fl
         raise _unwritable(output, error) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
-
-
-def _enlarged(items: torch.Tensor) -> torch.Tensor:
-    """Small images with each pixel as a square of pixels, so that a few of them can be looked at; all else as it is."""
-    if items.ndim != 4:
-        return items
-    times = min(_SIDE // max(items.shape[-2:]), math.isqrt(_COMFORTABLE // max(1, items[:, 0].numel())))
-    return items.repeat_interleave(times, -1).repeat_interleave(times, -2) if times > 1 else items
 
 
 def _refuse_taken(output: Output) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gensweep.errors import ConfigError
-from gensweep.models.generative import Array, GenerativeModel
+from gensweep.models.arguments import Array
+from gensweep.models.generative import GenerativeModel
 
 _TAIL = 0.01  # of the codes, left out at either end: outliers would stretch every row
 

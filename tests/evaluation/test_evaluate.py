@@ -78,6 +78,22 @@ def test_a_trials_scores_and_protocols_are_the_ones_that_it_recorded(runs):
     assert scores(subject("study/0", runs, None, latest=True), "fid") == {"fid": last["fid"]}
 
 
+def test_a_sweep_stands_for_its_winner_and_an_arm_for_its_best_unless_images_have_that_name(
+    runs, tmp_path, monkeypatch, capsys
+):
+    sweep = SweepFolder.open(runs / "study")
+    ended = json.loads((trial_folder(runs) / "outcome.json").read_text())
+    if not sweep.state().trials[0].outcome:
+        with sweep.hold():
+            sweep.events.append({"event": "ended", **{k: ended[k] for k in ("number", "outcome", "best", "protocol")}})
+    for what in ("study", "study@best", "study/wae"):
+        assert scores(subject(what, runs, None), "fid") == {"fid": ended["best"]["fid"]}
+        assert f"{what} is study/0: the best fid on the validation split" in capsys.readouterr().err
+    monkeypatch.chdir(tmp_path)
+    written(tmp_path / "study", ".png")
+    assert isinstance(subject("study", runs, DIGITS).model, GivenSamples)
+
+
 def test_a_torn_checkpoint_is_an_error_that_names_it(runs, tmp_path):
     trial = tmp_path / "trial"
     shutil.copytree(trial_folder(runs), trial)
