@@ -20,7 +20,7 @@ from gensweep.tracking.view import View
 
 NOTE = "mlflow.note.content"
 _FIRST_AXES = ("lambda", "latent_size")  # what people ask for first
-_MOST_AXES = 5
+_MOST_AXES = 4
 _DIGITS = 16
 
 
@@ -39,10 +39,10 @@ class Front:
         if runs.sweep.said == said:
             return
         with suppress(Refused):  # by a store of other limits: no number depends on it, and the next one may fit
-            runs.store.log(table.parent, tags={NOTE: text})
             runs.store.show(table)
-        runs.sweep.said = said
-        runs.changed(SWEEP)
+            runs.store.log(table.parent, (), {}, {NOTE: text})
+            runs.sweep.said = said
+            runs.changed(SWEEP)
 
     def _view(self, runs: Runs, state: SweepState, objective: Objective | None) -> View:
         best = view.metric(clean(f"best.{objective.metric}")) if objective else view.CREATED
@@ -69,19 +69,17 @@ def _columns(state: SweepState, objective: Objective | None) -> Iterator[str]:
         yield view.metric(clean(f"best.{objective.metric}"))
         if state.confirmations:
             yield view.metric(clean(f"test.{objective.metric}"))
-    yield from (view.parameter(clean(axis)) for axis in _axes(state))
+    first, others = _axes(state)
+    yield from (view.parameter(clean(axis)) for axis in first)
     yield view.tag("gensweep.outcome")
     yield view.DURATION
+    yield from (view.parameter(clean(axis)) for axis in others)
     yield view.DATASET
 
 
-def _axes(state: SweepState) -> list[str]:
-    """The first of what the search varies: what people ask for first, then what most trials have."""
+def _axes(state: SweepState) -> tuple[list[str], list[str]]:
+    """What the search varies: what people ask for first, and of the others those that most trials have."""
     counts = Counter(axis for record in state.trials.values() for axis in record.parameters)
-
-    def place(axis: str) -> tuple[int, int, str]:
-        last = axis.rpartition(".")[2]
-        first = _FIRST_AXES.index(last) if last in _FIRST_AXES else len(_FIRST_AXES)
-        return first, -counts[axis], axis
-
-    return sorted(counts, key=place)[:_MOST_AXES]
+    by_number = sorted(counts, key=lambda axis: (-counts[axis], axis))
+    first = [axis for name in _FIRST_AXES for axis in by_number if axis.rpartition(".")[2] == name]
+    return first[:_MOST_AXES], [axis for axis in by_number if axis not in first][:_MOST_AXES]

@@ -42,6 +42,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 _LOCAL = ("", "file")
 # MLflow's assistant runs programs, and its gateway asks other hosts, for whoever asks: not for everybody
 _FOR_THE_USER = ("/mlflow/assistant", "/mlflow/gateway", "/gateway/")
+# what every page of runs asks the gateway for first, and shows an error where it is refused: there are none
+_ENDPOINTS = "/mlflow/gateway-proxy"
 _TRACES = "traces.json"  # MLflow reads this one beside an artifact folder without a look at links
 
 
@@ -94,6 +96,8 @@ def _of_one_origin(app: App, closed: Sequence[str] = ()) -> App:
         origin, host = (headers.get(name, b"").decode("latin-1") for name in (b"origin", b"host"))
         if origin and urlsplit(origin).netloc != host:
             await _refuse(send, b"Pages of another origin get no answer here.")
+        elif closed and scope.get("path", "").endswith(_ENDPOINTS) and scope.get("method") == "GET":
+            await _answer(send, 200, b"application/json", b'{"endpoints": []}')
         elif any(part in scope.get("path", "") for part in closed):
             await _refuse(send, b"Not where everybody may ask: start gensweep ui without --no-auth.")
         else:
@@ -103,8 +107,12 @@ def _of_one_origin(app: App, closed: Sequence[str] = ()) -> App:
 
 
 async def _refuse(send: Send, why: bytes) -> None:
-    await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": why})
+    await _answer(send, 403, b"text/plain", why)
+
+
+async def _answer(send: Send, status: int, kind: bytes, text: bytes) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+    await send({"type": "http.response.body", "body": text})
 
 
 def _ask_for_basic() -> Response | None:

@@ -12,7 +12,7 @@ from gensweep.text import printable
 from gensweep.tracking.cursor import SWEEP, Cursor
 from gensweep.tracking.sent import CURSOR
 from gensweep.tracking.tracking_server import experiment
-from gensweep.tracking.view import key_of, newest, opening, shown
+from gensweep.tracking.view import TRAINING, key_of, newest, opening, shown
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def opening_at(url: str, user: tuple[str, str] | None, key: str | None) -> Openi
         return None
     page = f"{redacted(url)}/"
     table = page + opening(*found, wanted)
-    return Opening(printable(view[0]), table, f"{page}#/experiments/{found[0]}/runs/{view[1]}")
+    return Opening(printable(view[0]), table, f"{page}#/experiments/{found[0]}/runs/{view[1]}?{TRAINING}")
 
 
 def key_in(folder: SweepFolder, uri: str) -> str:

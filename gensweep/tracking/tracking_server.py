@@ -15,7 +15,7 @@ from gensweep.home import home
 from gensweep.tracking.schema import ELSEWHERE, EXPERIMENT, Trouble, deleted
 
 _SECONDS = (5.0, 10.0)  # to connect, and to answer
-_QUICKLY = (2.0, 3.0)  # where nothing but an address depends on it
+_QUICKLY = (2.0, 2.0)  # where nothing but an address depends on it
 _QUESTION = "/api/2.0/mlflow/experiments/get-by-name"
 _ACCESS = (401, 403)
 _OTHER_ACCESS = ("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4")  # ways to be let in that only MLflow knows

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+TRAINING = "workflowType=machine_learning"  # without it the pages are those for language models
 TAG = "mlflow.sharedViewState."
 _OURS = "gensweep-"  # how our keys begin; those of views that users save are random
 _PARENT = re.compile(r"tags\.mlflow\.parentRunId = '([0-9a-f]{32})'")
-_WIDTHS = {"metrics": 120, "params": 130, "tags": 150}  # pixels; by default a name of 11 letters is cut
-DURATION, DATASET, CREATED = "attributes.`Duration`", "attributes.`Dataset`", "attributes.start_time"
+DATASET, CREATED = "attributes.`Dataset`", "attributes.start_time"
+DURATION = "duration"  # which is always there: only its place can be chosen
+_WIDTHS = {"metrics": 105, "params": 125, "tags": 145}  # pixels; by default a name of 11 letters is cut
 
 
 def metric(name: str) -> str:
@@ -58,6 +60,7 @@ def key_of(sweep_id: str) -> str:
 
 def tag_of(view: View) -> tuple[str, str]:
     """The view as a tag of an experiment."""
+    widths = {name: _WIDTHS.get(name.partition(".")[0]) for name in view.columns}
     state = {
         "searchFilter": f"tags.mlflow.parentRunId = '{view.parent}'",
         "orderByKey": view.order,
@@ -66,9 +69,9 @@ def tag_of(view: View) -> tuple[str, str]:
         "lifecycleFilter": "Active",
         "modelVersionFilter": "All Runs",
         "datasetsFilter": [],
-        "selectedColumns": list(view.columns),
+        "selectedColumns": [name for name in view.columns if name != DURATION],
         "columnOrder": list(view.columns),
-        "columnWidths": {c: _WIDTHS[kind] for c in view.columns if (kind := c.partition(".")[0]) in _WIDTHS},
+        "columnWidths": {name: width for name, width in widths.items() if width},
     }
     times = {"createdAt": view.created, "updatedAt": view.created}
     return f"{TAG}{view.key}", json.dumps({"name": view.title, **times, "state": json.dumps(state)})
@@ -79,7 +82,7 @@ def opening(experiment: str, tags: Mapping[str, str], key: str | None = None) ->
 
     Where there is no such view, the training runs.
     """
-    page = f"#/experiments/{quote(experiment, safe='')}/runs?workflowType=machine_learning"
+    page = f"#/experiments/{quote(experiment, safe='')}/runs?{TRAINING}"
     found = newest(tags) if key is None else key if TAG + key in tags else None
     return page if found is None else f"{page}&viewStateShareKey={quote(found, safe='')}"
 

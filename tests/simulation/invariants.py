@@ -15,6 +15,7 @@ from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.tracking import describe
+from gensweep.tracking.front import NOTE
 from gensweep.trial import STATE
 from tests.simulation.life import End
 from tests.simulation.world import Broken, World
@@ -120,17 +121,20 @@ def in_the_end(world: World, state: SweepState) -> None:
     _must(len(runs) == len(state.trials), f"{len(state.trials)} trials, and the store has the runs {sorted(runs)}")
     (sweep,) = world.store.runs("sweep").values()
     _must(sweep.status == "FINISHED", f"the sweep's run is {sweep.status}")
+    _must("It is running" not in sweep.tags.get(NOTE, "It is running"), f"it says {sweep.tags.get(NOTE)}")
+    _must(any(view.title == sweep.name for view in world.store.views.values()), "the sweep has no table")
 
 
 def _in_the_store(world: World, record: TrialRecord, folder: TrialFolder) -> None:
-    run = world.store.runs("trial").get(record.folder_name)
+    run = world.store.runs("trial").get(describe.run_name(record))
     _must(run is not None, f"trial {record.number} has no run in the store")
     assert run is not None
     points = [
         (p.name, repr(p.value), p.step) for p in run.points if not p.name.startswith(("best.", "duration.", "knob."))
     ]
     wanted = [(p.name, repr(p.value), p.step) for row in folder.rows() for p in describe.row_points(row)]
-    wanted += [(f"test.{name}", repr(value), record.epoch) for name, value in record.test.items()]
+    tested = {name: value for name, value in record.test.items() if not name.endswith(".floor")}
+    wanted += [(f"test.{name}", repr(value), record.epoch) for name, value in tested.items()]
     _must(
         Counter(points) == Counter(wanted), f"trial {record.number}: the store has {points}, and should have {wanted}"
     )

@@ -142,3 +142,43 @@ def test_as_many_links_as_are_shown_are_all(driver: Driver, secret: Path, links:
     list(attached.of_a_trial(trial))
     assert end in str(attached.sentence())
     assert ("more" in str(attached.sentence())) is (links == 4)
+
+
+def gallery(memory: MemoryStore) -> dict[str, bytes]:
+    """What the sweep's run has of it."""
+    (run,) = memory.runs("sweep").values()
+    return {name: data for name, data in run.files.items() if name.startswith("gallery/")}
+
+
+def test_the_sweeps_run_has_the_newest_pictures_of_each_arms_best(
+    driver: Driver, memory: MemoryStore, remember: Remember
+) -> None:
+    trial = driver.issue(1)
+    for name in ("samples/epoch-0001.png", "samples/epoch-0002.png", "reconstructions/epoch-0002.png"):
+        trial.write_file(name, name.encode())
+    driver.end(1, fid=20.0)  # better than that of trial 0
+    remember().close(final=True)
+    place = "gallery/wae, trial 1"
+    assert gallery(memory) == {
+        f"{place}/samples/epoch-0002.png": b"samples/epoch-0002.png",
+        f"{place}/reconstructions/epoch-0002.png": b"reconstructions/epoch-0002.png",
+    }
+
+
+def test_a_gallery_has_no_huge_picture_no_link_and_not_every_arm(
+    driver: Driver, memory: MemoryStore, remember: Remember, secret: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gensweep.tracking.attached._LARGEST_PICTURE", 5)
+    trial = driver.issue(1)
+    trial.write_file("samples/epoch-0001.png", b"123456")
+    trial.write_file("reconstructions/epoch-0001.png", b"12345")
+    driver.end(1, fid=20.0)
+    remember().close(final=True)
+    assert list(gallery(memory)) == ["gallery/wae, trial 1/reconstructions/epoch-0001.png"]
+    (trial.path / "reconstructions" / "epoch-0002.png").symlink_to(secret)
+    remember().close(final=True)
+    assert b"the victim's" not in gallery(memory).values()
+    memory.runs("sweep")["study"].files.clear()
+    monkeypatch.setattr("gensweep.tracking.attached._MOST", 0)
+    remember().close(final=True)
+    assert gallery(memory) == {}

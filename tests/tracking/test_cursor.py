@@ -145,7 +145,7 @@ def test_a_file_of_release_0_1_is_read_and_becomes_one_of_this_kind(path: Path) 
     assert last_uri(path) == HERE
     cursor = Cursor.load(path, HERE)
     assert cursor.sweep_id == "abc"
-    assert cursor.runs == {SWEEP: RunCursor(4), "trial": RunCursor(**run)}  # type: ignore[arg-type]
+    assert cursor.runs == {SWEEP: RunCursor(4), "trial": RunCursor(**run, form=1)}  # type: ignore[arg-type]
     assert old.exists()
     cursor.compact()
     assert not old.exists()

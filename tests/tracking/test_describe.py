@@ -10,6 +10,9 @@ from tracked_sweep import CONFIGURATION, START, row
 
 from gensweep.errors import Outcome
 from gensweep.ledger.history import Copied, TrialRecord
+from gensweep.ledger.state import SweepState
+from gensweep.ledger.trial_folder import Row
+from gensweep.objective import Objective
 from gensweep.tracking import describe
 from gensweep.tracking.run_store import Point
 
@@ -47,9 +50,9 @@ def test_a_component_has_its_name_however_it_is_written(named: object, name: str
 
 def test_a_row_is_points_at_its_epoch_and_time_without_infinite_values() -> None:
     points = list(describe.row_points(row(0, 3, up=math.inf, down=-math.inf, nan=math.nan)))
-    assert {point.name for point in points} == {"loss.model", "fid", "nan", "epoch.seconds"}
+    assert {point.name for point in points} == {"train/loss.model", "fid", "nan", "train/epoch.seconds"}
     assert {(point.time, point.step) for point in points} == {(START + 30, 3)}
-    assert Point("epoch.seconds", 1.0, START + 30, 3) in points
+    assert Point("train/epoch.seconds", 1.0, START + 30, 3) in points
 
 
 def test_an_ending_has_its_best_and_what_it_cost() -> None:
@@ -101,3 +104,71 @@ def test_what_to_know_of_a_trials_numbers_is_a_tag_no_longer_than_stores_take() 
     assert describe.ending_tags(record(notes=["a: b.", "c: d."]))["gensweep.notes"] == "a: b.\nc: d."
     assert len(describe.ending_tags(record(notes=["x" * 10_000]))["gensweep.notes"]) == 4500
     assert "gensweep.notes" not in describe.ending_tags(record())
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({"number": 13, "arm": "sinkhorn"}, "13 wae/sinkhorn"),
+        ({"number": 7, "arm": "wae"}, "7 wae/mmd"),
+        ({"number": 7, "arm": "wae.mmd"}, "7 wae/mmd"),
+        ({"number": 0, "arm": "vae", "configuration": {"family": {"name": "vae"}}}, "0 vae"),
+        ({"number": 0, "arm": "16", "configuration": {"family": "vae"}}, "0 vae/16"),
+        ({"number": 14, "arm": "wae", "parent": 7, "repeat": 0}, "14 wae/mmd confirms 7, seed 1"),
+        ({"number": 14, "arm": "wae", "parent": 7, "repeat": 0, "items": 0, "best": {"fid": 1.0}},
+         "14 wae/mmd confirms 7, seed 1"),
+        ({"arm": "class_means", "configuration": {"family": {"name": "class_means"}}, "items": 0, "best": {"fid": 5.0}},
+         "0 class_means (baseline)"),
+        ({"arm": "vae", "configuration": {"family": {"name": "vae"}}, "items": 0}, "0 vae"),  # it has not begun
+        ({"arm": "vae", "configuration": {"family": {"name": "vae"}}, "best": {"fid": 5.0}}, "0 vae"),  # of an earlier gensweep
+    ],
+)  # fmt: skip
+def test_a_run_is_called_by_number_family_and_what_sets_it_apart(fields: dict[str, object], name: str) -> None:
+    assert describe.run_name(record(**fields)) == name
+
+
+def test_a_name_is_no_longer_than_stores_take() -> None:
+    assert len(describe.run_name(record(arm="x" * 300))) == 250
+
+
+def test_a_component_stands_at_its_place_by_its_name_alone_too() -> None:
+    found = describe.trial_parameters(CONFIGURATION)
+    assert found.items() >= describe.parameters(CONFIGURATION).items()
+    assert (found["family"], found["family.divergence"], found["dataset"]) == ("wae", "mmd", "digits")
+    assert describe.trial_parameters({"family": "vae", "other": {"size": 8}}) == {"family": "vae", "other.size": "8"}
+
+
+def test_what_the_training_says_of_itself_is_a_group_of_its_own_and_floors_are_left_out() -> None:
+    values = {"loss.critic": 1.0, "critic.penalty": 2.0, "critical": 3.0, "fid.floor": 0.5, "fid.bias": 0.1}
+    one = Row(1, 10, START, 2.0, values)
+    assert {point.name for point in describe.row_points(one)} == {
+        "train/loss.critic", "train/critic.penalty", "critical", "fid.bias", "train/epoch.seconds",
+    }  # fmt: skip
+    assert {point.name for point in describe.row_points(one, grouped=False)} == {*values, "epoch.seconds"}
+    ended = record(best={"fid": 3.0, "fid.floor": 0.5}, test={"fid": 4.0, "fid.floor": 0.4}, epoch=1)
+    assert {p.name for p in describe.best_points(ended, START)} == {
+        "best.fid", "test.fid", "duration.seconds", "duration.evaluation_seconds",
+    }  # fmt: skip
+
+
+def test_the_sweep_says_the_floors_that_all_trials_share() -> None:
+    bests = [{"fid": 3.0, "fid.floor": 0.5, "kid.floor": 1.0}, {"fid": 2.0, "fid.floor": 0.5, "kid.floor": 2.0}, {}]
+    state = SweepState({i: record(number=i, best=best) for i, best in enumerate(bests)})
+    points = {point.name: point.value for point in describe.summary(state, None, START)}
+    assert points["floor.fid"] == 0.5
+    assert "floor.kid" not in points
+
+
+@pytest.mark.parametrize(("mode", "number"), [("min", 1), ("max", 0)])
+def test_the_best_of_an_arm_is_a_scored_trial_of_its_search(mode: str, number: int) -> None:
+    ends = [
+        (30.0, Outcome.COMPLETED, None), (20.0, Outcome.PRUNED, None), (math.nan, Outcome.COMPLETED, None),
+        (1.0, Outcome.DIVERGED, None), (99.0, Outcome.FAILED, None), (2.0, Outcome.COMPLETED, 0), (98.0, Outcome.COMPLETED, 0),
+    ]  # fmt: skip
+    trials = {
+        i: record(number=i, best={"fid": fid}, outcome=outcome, parent=parent)
+        for i, (fid, outcome, parent) in enumerate(ends)
+    }
+    objective = Objective.model_validate({"metric": "fid", "mode": mode})
+    assert {a: r.number for a, r in describe.best_of_arms(SweepState(trials), objective).items()} == {"wae.mmd": number}
+    assert describe.best_of_arms(SweepState(trials), None) == {}

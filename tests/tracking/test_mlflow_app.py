@@ -13,6 +13,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,8 +23,11 @@ from mlflow_server import Server
 from tracked_sweep import Driver
 
 from gensweep.tracking.access import ENTRY, USER
+from gensweep.tracking.opening import Opening, opening_at
 from gensweep.tracking.projection import Projection
+from gensweep.tracking.run_store import open_store
 from gensweep.tracking.tracking_server import trouble
+from gensweep.tracking.view import View
 
 NOBODY = 65534
 API = "/api/2.0/mlflow"
@@ -175,6 +179,36 @@ def test_a_link_with_the_password_leads_to_an_address_without_it(locked_server: 
     answer = requests.get(locked_server.url + ENTRY, auth=me, allow_redirects=False, timeout=30)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{locked_server.url}/")
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_the_link_opens_on_the_trials_of_a_sweep(locked_server: Server) -> None:
+    store = open_store(locked_server.store.uri)
+    older = View("gensweep-older", "wae", "0" * 32, 1, "metrics.`best.fid`", True, ())
+    for view in (replace(older, key="gensweep-newer", created=2), older):
+        store.show(view)
+    me = (USER, str(locked_server.access.password))
+    share = "&viewStateShareKey=gensweep"
+    for asked, opened in (
+        ("", f"{share}-newer"),
+        ("?view=gensweep-older", f"{share}-older"),
+        ("?view=https://evil.example", ""),
+    ):
+        answer = requests.get(locked_server.url + ENTRY + asked, auth=me, allow_redirects=False, timeout=30)
+        page = f"{locked_server.url}/#/experiments/1/runs?workflowType=machine_learning"
+        assert (answer.status_code, answer.headers["Location"]) == (303, page + opened)
+    found = opening_at(locked_server.url, me, None)
+    assert found == Opening("wae", f"{page}{share}-newer",
+                            f"{locked_server.url}/#/experiments/1/runs/{'0' * 32}?workflowType=machine_learning")  # fmt: skip
+    assert opening_at(locked_server.url, None, None) is None  # who does not know the password is told nothing
+    assert opening_at(locked_server.url, me, "gensweep-none") is None
+
+
+def test_pages_for_everybody_say_that_there_is_no_gateway(server: Server) -> None:
+    """MLflow's page of runs asks for it, and covers itself with the error where that is refused."""
+    path = f"{server.url}/ajax-api/2.0/mlflow/gateway-proxy"
+    answer = requests.get(path, params={"gateway_path": "api/2.0/endpoints/"}, timeout=30)
+    assert (answer.status_code, answer.json()) == (200, {"endpoints": []})
+    assert requests.post(path, json={"gateway_path": "api/2.0/endpoints/"}, timeout=30).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from gensweep.tracking.projection import Projection
 from gensweep.tracking.run_store import Away
 
 Project = Callable[..., Projection]
-NAME = "0000-wae-00000000"
+KEY = "0000-wae-00000000"  # of the cursor
+NAME, SECOND = "0 wae/mmd", "1 wae/mmd"
 
 
 def small_sweep(driver: Driver) -> None:
@@ -43,7 +44,7 @@ def test_a_trial_is_one_run_under_the_sweep_with_all_its_rows(driver: Driver, st
     assert project().sync().is_done
     (sweep_id, status) = store.runs("sweep")["study"]
     assert status == "RUNNING"
-    assert list(store.runs()) == [NAME, "0001-wae-01010101"]
+    assert list(store.runs()) == [NAME, SECOND]
     run_id, status = store.runs()[NAME]
     assert status == "FINISHED"
     tags, metrics = store.tags(run_id), store.metrics(run_id)
@@ -190,7 +191,9 @@ def test_the_sweeps_run_has_its_summary_and_report(driver: Driver, store: Store,
     counts = [(f"trials.{outcome.name.lower()}", 2.0 * (outcome is Outcome.COMPLETED)) for outcome in Outcome]
     assert summary == sorted([("best.fid", 30.0), *counts])
     names = {path.name for path in (store.path.parent / "mlartifacts").rglob(f"{run_id}/**/*.*")}
-    assert names == {"results.csv", "sweep.yaml", "environment.json", "comparison.md"}
+    assert names == {"results.csv", "sweep.yaml", "environment.json", "comparison.md", "epoch-0004.png"}
+    (picture,) = (store.path.parent / "mlartifacts").rglob(f"{run_id}/**/*.png")
+    assert picture.parent.parts[-3:] == ("gallery", "wae, trial 0", "samples")
 
 
 def test_a_store_that_was_replaced_gets_everything_again(
@@ -220,8 +223,8 @@ def test_one_refused_trial_does_not_hold_up_the_others(driver: Driver, store: St
     driver.issue(1)
     driver.rows(1, range(1, 2))
     progress = projection.sync()
-    assert list(progress.refused) == [NAME]
-    assert len(store.metrics(store.runs()["0001-wae-01010101"][0])) == 3
+    assert list(progress.refused) == [KEY]
+    assert len(store.metrics(store.runs()[SECOND][0])) == 3
 
 
 def test_a_run_began_with_its_first_epoch_and_ended_with_its_last(
@@ -237,7 +240,7 @@ def test_the_projection_needs_no_mlflow(driver: Driver, memory: MemoryStore, rem
     small_sweep(driver)
     assert remember().close(final=True).is_done
     runs = memory.runs()
-    assert list(runs) == [NAME, "0001-wae-01010101"]
+    assert list(runs) == [NAME, SECOND]
     assert runs[NAME].series("fid") == [(epoch, 30.0 + epoch) for epoch in range(1, 5)]
     assert {run.status for run in runs.values()} == {"FINISHED"}
     assert set(runs[NAME].files) == {"configuration.yaml", "samples/epoch-0004.png"}
@@ -265,7 +268,7 @@ def test_an_intent_is_on_disk_before_its_run_is_created(
     create, intended = memory.create, []
 
     def look(name: str, tags: dict[str, str], start: int) -> str:
-        key = "sweep" if tags["gensweep.kind"] == "sweep" else name
+        key = "sweep" if tags["gensweep.kind"] == "sweep" else {NAME: KEY, SECOND: "0001-wae-01010101"}[name]
         intended.append(cursor_of(driver, "memory://here").runs[key].run_id)
         return create(name, tags, start)
 
@@ -294,7 +297,7 @@ def test_a_pass_looks_at_the_trials_that_changed_and_no_others(
     driver.end(21)
     assert projection.sync().is_done
     assert looked == [20, 21]
-    assert memory.runs()["0021-wae-" + "15" * 4].series("fid") == [(1, 31.0)]
+    assert memory.runs()["21 wae/mmd"].series("fid") == [(1, 31.0)]
 
 
 def test_a_pass_without_news_asks_for_nothing_but_the_logs_size(
@@ -343,7 +346,7 @@ def test_rows_are_durable_before_they_are_sent(
     driver.issue(0).append([row(0, 1)])  # its worker may have been killed in the middle of this
     done.clear()
     projection.sync()
-    assert done == ["results.jsonl", NAME, "log"]
+    assert done == ["results.jsonl", KEY, "log", "log"]  # the last is what the sweep says of itself
 
 
 def test_what_a_store_that_was_away_lacks_is_sent_when_it_is_back(
@@ -440,9 +443,9 @@ def test_a_refused_trial_is_named_tried_again_on_request_and_holds_up_nobody(
     memory.refuses = {NAME}
     small_sweep(driver)
     progress = projection.sync()
-    assert progress.refused == {NAME: f"{NAME} is refused"}
+    assert progress.refused == {KEY: f"{NAME} is refused"}
     assert (progress.is_done, progress.pending, progress.trials) == (True, 0, 2)
-    assert memory.runs()["0001-wae-01010101"].status == "FINISHED"
+    assert memory.runs()[SECOND].status == "FINISHED"
     calls = len(memory.calls)
     assert projection.sync().refused
     assert len(memory.calls) == calls
@@ -503,7 +506,7 @@ def test_the_lineage_of_a_trial_and_what_it_changed_are_there(
         {"epoch": 2, "source": 1, "step": 20, "changed": {"kernel": "rbf", "lr": 0.2}},
         {"epoch": 4, "source": 1, "step": 40, "changed": {"lr": 0.4}},
     ]
-    assert "gensweep.lineage" not in memory.runs()["0001-wae-01010101"].tags
+    assert "gensweep.lineage" not in memory.runs()[SECOND].tags
     first = {point.time for point in run.points if point.name == "knob.lr"}
     assert first == {START + 10 * epoch for epoch in range(1, 6)}
 

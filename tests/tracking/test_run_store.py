@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import os
 import random
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,8 @@ from tracked_sweep import START, Store
 from gensweep import cli
 from gensweep.errors import CannotRun
 from gensweep.tracking import mlflow_store, sqlite_file
-from gensweep.tracking.run_store import Away, Point, Refused, RunStore, make_store, open_store
+from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, make_store, open_store
+from gensweep.tracking.view import View, tag_of
 from tests.scripted_executor import small
 
 
@@ -106,6 +109,54 @@ def test_runs_are_found_by_all_of_their_tags_the_oldest_first_and_over_all_pages
     runs.delete(ids[2])
     assert runs.find(tags) == [ids[start] for start in (1, 3, 4, 5)]
     assert runs.find({**tags, "kind": "nothing"}) == []
+
+
+def test_a_run_can_be_renamed_and_stays_as_it_stands(runs: RunStore, request: pytest.FixtureRequest) -> None:
+    run_id = runs.create("a", mark(request), START)
+    runs.set_status(run_id, "FINISHED", START + 5)
+    for _ in range(2):
+        runs.rename(run_id, "13 wae/sinkhorn")
+    if isinstance(runs, MemoryStore):
+        assert (runs.all[run_id].name, runs.all[run_id].end) == ("13 wae/sinkhorn", START + 5)
+    else:
+        assert isinstance(runs, mlflow_store.MlflowStore)
+        info = runs._client.get_run(run_id).info
+        assert (info.run_name, info.start_time, info.end_time) == ("13 wae/sinkhorn", START, START + 5)
+    assert content(runs, run_id)[2] == "FINISHED"
+
+
+def test_data_are_entered_once_and_shared(runs: RunStore, request: pytest.FixtureRequest) -> None:
+    digits = Data("digits", "50cc3e08370a", '{"name": "digits"}', {"train": 1000, "test": 400})
+    unsized = Data("array x.npy", "0123456789ab", "{}", {})
+    ids = [runs.create(name, mark(request), START) for name in "ab"]
+    for _ in range(2):
+        for run_id in ids:
+            runs.add_data(run_id, digits)
+    runs.add_data(ids[1], unsized)
+    if isinstance(runs, MemoryStore):
+        assert [runs.all[run_id].data for run_id in ids] == [[digits], [digits, unsized]]
+        return
+    assert isinstance(runs, mlflow_store.MlflowStore)
+    (used,) = runs._client.get_run(ids[0]).inputs.dataset_inputs
+    entry = used.dataset
+    assert (entry.name, entry.digest, entry.source) == ("digits", "50cc3e08370a", '{"name": "digits"}')
+    assert json.loads(entry.profile) == {"num_rows": 1400, "train": 1000, "test": 400}
+    assert [(tag.key, tag.value) for tag in used.tags] == [("mlflow.data.context", "training")]
+    both = runs._client.get_run(ids[1]).inputs.dataset_inputs
+    assert {one.dataset.digest for one in both} == {"50cc3e08370a", "0123456789ab"}
+
+
+def test_a_view_is_replaced_by_the_next_of_its_key(runs: RunStore) -> None:
+    first = View("gensweep-1", "wae", "0" * 32, START, "metrics.`best.fid`", True, ("metrics.`best.fid`",))
+    other = replace(first, key="gensweep-2")
+    for view in (first, other, replace(first, title="new"), replace(first, title="new")):
+        runs.show(view)
+    if isinstance(runs, MemoryStore):
+        assert runs.views == {"gensweep-1": replace(first, title="new"), "gensweep-2": other}
+        return
+    assert isinstance(runs, mlflow_store.MlflowStore)
+    tags = runs._client.get_experiment(runs._experiment).tags
+    assert tags.items() >= dict([tag_of(replace(first, title="new")), tag_of(other)]).items()
 
 
 def test_a_deleted_run_takes_nothing_more(runs: RunStore, request: pytest.FixtureRequest) -> None:
