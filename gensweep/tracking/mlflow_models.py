@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 import warnings
@@ -16,6 +17,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model as Saved
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
+from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
 from gensweep.tracking.run_store import Data, Entry, Model, Point
 
@@ -69,11 +71,12 @@ def _save(path: Path, run_id: str, entry: Any, model: Model) -> None:
     form = Saved(
         artifact_path=entry.artifact_location, model_uuid=entry.model_id, run_id=run_id, model_id=entry.model_id
     )
+    code = shutil.copy(_CODE, path.parent)  # the form tells where it was
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # advice on type hints, which do not know arrays
         mlflow.pyfunc.save_model(
             str(path),
-            python_model=str(_CODE),
+            python_model=str(code),
             artifacts={"program": str(model.folder / _PROGRAM)},
             signature=_signature(model),
             input_example=_example(model),
@@ -122,6 +125,9 @@ def register(client: Any, model_id: str, entry: Entry) -> str:
             description=entry.why,
             model_id=model_id,
         )
+    known = json.loads(model.tags.get(MLFLOW_MODEL_VERSIONS, "[]"))
+    if (own := {"name": entry.name, "version": int(version.version)}) not in known:  # what the page of the model shows
+        client.set_logged_model_tags(model_id, {MLFLOW_MODEL_VERSIONS: json.dumps([*known, own])})
     if entry.alias:
         client.set_registered_model_alias(entry.name, entry.alias, version.version)
     return str(version.version)

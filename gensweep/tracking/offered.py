@@ -78,7 +78,7 @@ class Shelf:
             shape=tuple(about["shape"]),
             torch=str(about["torch"]),
             parameters=describe.trial_parameters(record.configuration),
-            tags=describe.model_tags(record, self.sweep, self.sweep_id) | {"gensweep.why": offer.why},
+            tags=describe.model_tags(record, self.sweep, self.sweep_id) | {"mlflow.note.content": offer.why},
             points=list(describe.best_points(record, rows[-1].time)) if rows else [],  # as the run has them
             data=data_of(offer.trial, record.configuration),
         )
