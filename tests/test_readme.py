@@ -14,7 +14,7 @@ import gensweep
 README = (Path(__file__).parent.parent / "README.md").read_text()
 TINY = [
     "search.samples=1", "search.sampler=random", "early_stopping=none",
-    "trial.training.epochs=1", "trial.evaluation.every=1",
+    "trial.training.epochs=1", "trial.evaluation.every=1", "tracking.models=none",
 ]  # fmt: skip
 
 

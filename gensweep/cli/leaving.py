@@ -97,7 +97,8 @@ def _places(path: Path, *, force: bool) -> dict[str, Output]:
 
     beside: tuple[Kind, ...] = ("safetensors", "md")
     wanted: dict[Path, Kind] = {path: "pt2", **{path.with_suffix(f".{kind}"): kind for kind in beside}}
-    found, wrong = dict[str, Output](), list[str]()
+    found: dict[str, Output] = {}
+    wrong: list[str] = []
     for place, kind in wanted.items():
         try:
             found[f".{kind}"] = planned(place, (kind,), force=force)
