@@ -78,7 +78,7 @@ class Background:
             progress = self._drain(final, deadline, show)
         if not progress.is_done:
             self._say(self._left(progress))
-        elif not self._thread.is_alive():
+        elif self._is_open:
             self._send_models()
         if progress.left_out:
             self._say(progress.left_out)

@@ -114,8 +114,8 @@ def register(client: Any, model_id: str, entry: Entry) -> str:
         client.create_registered_model(entry.name)
     model = client.get_logged_model(model_id)
     versions = client.search_model_versions(f"name={_quoted(entry.name)}")
-    own = (one for one in versions if model.artifact_location == one.source or one.model_id == model_id)
-    version = next(own, None)
+    same = (one for one in versions if model.artifact_location == one.source or one.model_id == model_id)
+    version = next(same, None)
     if version is None:
         version = client.create_model_version(
             entry.name,

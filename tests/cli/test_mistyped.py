@@ -13,8 +13,8 @@ from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
 KNOWN = (
-    "Known: check, compare, confirm, doctor, evaluate, list, ls, plan, report, resume, run, schema, show, stop, sync, "
-    "train-extractor, ui."
+    "Known: best, check, compare, confirm, doctor, evaluate, export, interpolate, list, ls, plan, reconstruct, register, report, "
+    "resume, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."
 )
 
 
