@@ -26,6 +26,7 @@ from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
@@ -132,13 +133,16 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
     """
     refuse_losses(folder, folder.state())
     _settle(folder)
-    projection = Projection(folder, tracking_uri)
+    projection = Projection(folder, tracking_uri, offers=offered(folder))
     _say_if(disbelieved(folder.path, tracking_uri))
     projection.start()
     if folder.holder() is None:
         judge(folder).with_baselines(say).write()
         progress = projection.close(final=folder.state().finished)
+        left = projection.send_models() if progress.is_done else []
         _note_closed(folder, is_done=progress.is_done)
+        for one in left:
+            say(f"not sent to MLflow: {one}")
     else:
         progress = projection.sync(force=True)
     if not progress.is_done:

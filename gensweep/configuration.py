@@ -136,6 +136,12 @@ class Confirm(Node):
     seeds: int = Field(5, ge=2, le=1000)
 
 
+class Tracking(Node):
+    """What the run store keeps beside numbers and pictures: `best`, the model of each arm's best trial, or none."""
+
+    models: Literal["best", "none"] = "best"
+
+
 class Resources(Node):
     """What one trial takes, and how many run at once (default: as many as fit).
 

@@ -24,6 +24,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.models.offers import offered
 from gensweep.orchestration.driver import Driver
 from gensweep.searchers.studies import MOST_IN_A_STUDY
 from gensweep.searchers.studies.dashboard import write_studies
@@ -112,7 +113,7 @@ def _driven(  # noqa: PLR0913
 
     driver = Driver(sweep, folder, changed, known)
     display.known(driver.state.trials.values())
-    projection = Projection(folder, tracking_uri)
+    projection = Projection(folder, tracking_uri, offers=offered(folder))
 
     def refused(error: CannotRun) -> None:
         driver.request_stop("what the tracking store says", error.exit_code)

@@ -396,11 +396,12 @@ class TrainedModel:
     @torch.no_grad()
     def drawn(self, noise: Noise) -> torch.Tensor:
         """The samples [n, *shape] that the game's sampler makes of these draws, each [n, *its shape]."""
-        return self._fitted.sample(self.game.networks, noise)
+        return self.fitted.sample(self.game.networks, noise)
 
     @cached_property
     @torch.no_grad()
-    def _fitted(self) -> Fitted:
+    def fitted(self) -> Fitted:
+        """How it is sampled, and its likelihood: the game's own, or what is computed from the training split."""
         if self.game.fit is None:
             return Fitted(self.game.sample, self.game.likelihood)
         return self.game.fit(self.game.networks, _on(self.dataset, self.device))
@@ -441,7 +442,7 @@ class TrainedModel:
         log p at one uniform draw from the cell around x (Theis, van den Oord, Bethge, "A note on the evaluation of
         generative models", 2016, arXiv:1511.01844, section 3.1). `seed` is of what is drawn; by default the trial's.
         """
-        if (likelihood := self._fitted.likelihood) is None:
+        if (likelihood := self.fitted.likelihood) is None:
             return None
         cell = 0.0 if likelihood.over_cells else self.dataset.cell
         spread = {"spread": Draw(self.dataset.shape, "uniform")} if cell else {}

@@ -20,7 +20,7 @@ FLOORS = {
     "cli": 14, "api": 14, "benchmarks": 14,
     "campaign": 13, "drive": 12, "changes": 12,
     "results": 12, "verdict": 11,
-    "report": 10,
+    "report": 10, "registering": 10,
     "orchestration": 9, "evaluation": 9, "studies": 9, "repetition": 9, "proposals": 9,
     "executors": 8, "spaces": 8, "models": 8, "agreement": 8,
     "trial": 7, "searchers": 7, "early_stopping": 7,
@@ -37,14 +37,15 @@ FLOORS = {
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
-    "results": {"pandas"}, "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"}, "models": {"torch", "numpy"},
+    "results": {"pandas"}, "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"},
+    "models": {"torch", "numpy", "safetensors"},
     "trial": {"torch"}, "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
     "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},
     "report": {"jinja2", "markupsafe", "matplotlib", "plotly", "torch"},
     "comparison": {"pandas", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},
-    "tracking": {"mlflow", "flask", "yaml", "sqlalchemy", "requests"},
+    "tracking": {"mlflow", "flask", "yaml", "sqlalchemy", "requests", "torch", "numpy"},
     "constraints": {"torch", "pydantic"}, "networks": {"torch", "pydantic"},
     "datasets": {"torch", "pydantic", "datasets"}, "optimizers": {"torch", "pydantic"},
     "lr_schedules": {"pydantic"},
@@ -55,7 +56,12 @@ THIRD_PARTY = {
     "devices": {"torch"}, "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},
 }  # fmt: skip
 HIDDEN = {  # libraries that few files hide from the rest
-    "mlflow": {"tracking/mlflow_store.py": "the client", "tracking/mlflow_app.py": "the server of `gensweep ui`"},
+    "mlflow": {
+        "tracking/mlflow_store.py": "the client",
+        "tracking/mlflow_models.py": "the client, of models",
+        "tracking/mlflow_app.py": "the server of `gensweep ui`",
+        "tracking/sampler.py": "what a logged model runs, a copy of which MLflow keeps with it",
+    },
 }
 LATE = {  # what may import inside a function, and why
     "cli/**": "a command imports what it calls: --help, ls and show load neither torch nor Ray nor MLflow",

@@ -19,6 +19,7 @@ from gensweep.cli import (
     extracting,
     following,
     latent,
+    leaving,
     listing,
     removing,
     repeating,
@@ -50,6 +51,7 @@ app = typer.Typer(
 for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
     showing.ls, showing.show, showing.compare, using.best, using.sample, using.reconstruct, latent.interpolate, latent.traverse,
+    leaving.export, leaving.register,
     evaluating.evaluate, reporting.report, extracting.train_extractor,
     doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun, beginning.init,
 ):  # fmt: skip

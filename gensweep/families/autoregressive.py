@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal, cast
 import torch
 from pydantic import Field
 
-from gensweep.families._masked import MADE, Conditionals, GatedPixelCNN, LevelConditionals, MixtureConditionals
+from gensweep.families._conditionals import Conditionals, LevelConditionals, MixtureConditionals
+from gensweep.families._masked import MADE, GatedPixelCNN
 from gensweep.families.base import Family, Game, Likelihood, Player, Setting
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 

@@ -8,4 +8,8 @@ generative     the model as arrays in and out: one implementation below the comm
 interpolation  from one latent to another
 traversal      along one axis of the latent space at a time
 outputs        where items go: arrays and pictures, whole or not at all
+programs       what it does, as programs of torch.export
+export         the model as files that need no gensweep
+offers         which of them a run store is offered
+card           what these files are, in words
 """

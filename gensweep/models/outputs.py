@@ -24,9 +24,10 @@ from gensweep.file_modes import unfinished
 from gensweep.models.arguments import Array
 from gensweep.text import size
 
-Kind = Literal["npy", "npz", "png", "folder"]
+Kind = Literal["npy", "npz", "png", "folder", "pt2", "safetensors", "md"]
 _NAMED: Mapping[Kind, str] = {
     "npy": "x.npy (an array of NumPy)", "npz": "x.npz", "png": "x.png (one picture)", "folder": "folder/ (a picture each)",
+    "pt2": "x.pt2 (an archive of torch.export)", "safetensors": "x.safetensors", "md": "x.md",
 }  # fmt: skip
 _OURS = re.compile(r"\d{6,}\.png")
 _MOST_PIXELS = 100_000_000  # of one picture: more is no picture to look at, and takes a gigabyte to make
@@ -134,6 +135,17 @@ def write_picture(
     assert picture is not None, "looked at before"
     with _whole(output) as file:
         file.write(picture)
+
+
+def write_files(contents: Mapping[Output, bytes]) -> None:
+    """Write files that belong together: none takes its place before all are whole.
+
+    Raises:
+        CannotRun: a place takes no more.
+    """
+    with contextlib.ExitStack() as files:
+        for output, content in contents.items():
+            files.enter_context(_whole(output)).write(content)
 
 
 def write_folder(output: Output, parts: Iterable[Array], bounds: tuple[float, float] | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gensweep.component import importable
-from gensweep.configuration import Resources, Search, TrialConfiguration
+from gensweep.configuration import Resources, Search, Tracking, TrialConfiguration
 from gensweep.errors import same_name
 from gensweep.objective import Objective
 from gensweep.spaces.slots import Slot, slots_of
@@ -21,7 +21,7 @@ def places(tree: Mapping[str, Any]) -> list[str]:
         node = tree.get(key)
         member = importable(kind).get(str(node.get(name) if isinstance(node, Mapping) else node))
         found += [f"{key}.{field}" for field in slots_of(member) if field != "name"] if member else []
-    for key, model in (("objective", Objective), ("search", Search), ("resources", Resources)):
+    for key, model in (("objective", Objective), ("search", Search), ("resources", Resources), ("tracking", Tracking)):
         found += [key, *(f"{key}.{field}" for field in slots_of(model))]
     return list(dict.fromkeys([*found, "trial", *_inside(Slot(model=TrialConfiguration), tree.get("trial"), "trial")]))
 

@@ -17,7 +17,7 @@ from gensweep.axes.items import write_item
 from gensweep.axes.labels import labels_of
 from gensweep.axes.space import OneOf
 from gensweep.component import Component, Node, build, importable, owners
-from gensweep.configuration import Confirm, Resources, Search
+from gensweep.configuration import Confirm, Resources, Search, Tracking
 from gensweep.early_stopping.base import EarlyStopping
 from gensweep.errors import ConfigError, Problem, nearest, suggest
 from gensweep.objective import Objective
@@ -28,9 +28,14 @@ from gensweep.spaces.messages import explain
 from gensweep.spaces.overrides import merged
 from gensweep.spaces.places import moved, moved_override
 
-SECTIONS: dict[str, type[Node]] = {"objective": Objective, "search": Search, "resources": Resources}
+SECTIONS: dict[str, type[Node]] = {
+    "objective": Objective,
+    "search": Search,
+    "resources": Resources,
+    "tracking": Tracking,
+}
 DEFAULT_SEARCHER = "tpe"
-_KEYS = ("name", "objective", "search", "early_stopping", "compare", "confirm", "resources", "trial")
+_KEYS = ("name", "objective", "search", "early_stopping", "compare", "confirm", "resources", "tracking", "trial")
 NOT_CONFIRMED = "none"  # as `confirm:` says it
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _LONGEST_NAME = 128
@@ -56,6 +61,7 @@ class Sweep:
     confirm: Confirm | None
     resources: Resources
     space: dict[str, Any]
+    tracking: Tracking = field(default_factory=Tracking)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def definition(self) -> dict[str, Any]:
@@ -69,14 +75,16 @@ class Sweep:
             "compare": self.compare,
             "confirm": self.confirm.dump() if self.confirm else NOT_CONFIRMED,
             "resources": self.resources.dump(),
+            **({} if self.tracking == Tracking() else {"tracking": self.tracking.dump()}),
             "trial": spaces.write(self.space),
         }
 
     def what_is_searched(self) -> dict[str, Any]:
-        """The part of the definition that a resume may not change: all but resources and how much is trained."""
+        """The part of the definition that a resume may not change: all but resources, tracking and how much is trained."""
         definition = self.definition()
         del definition["resources"], definition["confirm"]
         del definition["search"]["samples"]
+        definition.pop("tracking", None)
         return definition
 
     @cached_property

@@ -18,6 +18,7 @@ from gensweep.tracking.store import unreachable
 _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
 HURRY = 10.0  # seconds for what is left once somebody asked for a stop
+MODELS = 120.0  # seconds in which a model may be begun
 PATIENCE = 15.0  # seconds in which the first report is likely to come
 
 
@@ -77,11 +78,25 @@ class Background:
             progress = self._drain(final, deadline, show)
         if not progress.is_done:
             self._say(self._left(progress))
+        elif self._is_open:
+            self._send_models()
         if progress.left_out:
             self._say(progress.left_out)
         for trial, why in progress.refused.items():
             self._say(f"MLflow refused trial {trial}: {why}")
         return progress
+
+    def _send_models(self) -> None:
+        """What takes longest, after all else is there."""
+        deadline, left = time.monotonic() + MODELS, list[str]()
+
+        def send() -> Progress:
+            left.extend(self.projection.send_models(lambda: time.monotonic() > min(deadline, self._latest)))
+            return self.projection.progress
+
+        progress = self._guarded(send)
+        for one in left or ([f"models: {progress.problem}"] if progress.problem else []):
+            self._say(f"not sent to MLflow: {one}")
 
     def hurry(self) -> None:
         """Somebody waits for the end: `close` begins no other try than the next one. Any thread may say so."""

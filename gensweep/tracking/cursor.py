@@ -36,7 +36,7 @@ class RunCursor:
     `declared` is when the intent was written, in Unix milliseconds; `epoch` the last one sent; `ending` the attempt and
     outcome that the run shows; `complete` says that the trial ended and its files are there too. `form` is how its series are
     named, which cannot change; `name` the run's own ("": an earlier gensweep described it), `data` the digest of the data it
-    names, `said` that of the text and the table that the sweep's run shows.
+    names, `said` that of the text and the table that the sweep's run shows, `model` the key of the model that came of it.
     """
 
     declared: int
@@ -51,10 +51,11 @@ class RunCursor:
     name: str = ""
     data: str = ""
     said: str = ""
+    model: str = ""
 
     def __post_init__(self) -> None:
         """Raise ValueError where a field, which a file said, is of another type."""
-        own = (self.status, self.ending, self.run_id or "", self.name, self.data, self.said)
+        own = (self.status, self.ending, self.run_id or "", self.name, self.data, self.said, self.model)
         texts = (*own, *(self.files if isinstance(self.files, list) else [None]))
         counts = all(map(is_count, (self.declared, self.form))) and (self.epoch == -1 or is_count(self.epoch))
         if not counts or not all(isinstance(t, str) for t in texts):

@@ -18,6 +18,7 @@ from gensweep.objective import Objective
 from gensweep.tracking.run_store import Point, Status
 
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9_\-. :/]")
+_NO_MODEL = re.compile(r"[^A-Za-z0-9_-]+")
 _SCORED = (Outcome.COMPLETED, Outcome.PRUNED)
 _STATUS: dict[Outcome | None, Status] = {None: "RUNNING", Outcome.FAILED: "FAILED"}  # every other one is a result
 _LONGEST_NAME = 250  # characters
@@ -65,6 +66,27 @@ def run_name(record: TrialRecord) -> str:
     elif record.items == 0 and record.best:  # scored, and trained on nothing
         name += " (baseline)"
     return name[:_LONGEST_NAME]
+
+
+def model_name(sweep: str, arm: str) -> str:
+    """The name of an arm's model: stores take no dots and slashes in it.
+
+    >>> model_name("wae", "wae/sinkhorn")
+    'wae-wae-sinkhorn'
+    """
+    return _NO_MODEL.sub("-", f"{sweep}-{arm}")[:_LONGEST_NAME]
+
+
+def model_tags(record: TrialRecord, sweep: str, sweep_id: str) -> dict[str, str]:
+    """What a model can be found by, and by which protocols it was scored."""
+    return {
+        "gensweep.sweep": sweep,
+        "gensweep.sweep_id": sweep_id,
+        "gensweep.number": str(record.number),
+        "gensweep.arm": record.arm,
+        "gensweep.family": record.family,
+        **{f"gensweep.protocol.{clean(name)}": digest for name, digest in record.protocol.items()},
+    }
 
 
 def trial_tags(record: TrialRecord, environment: Mapping[str, Any]) -> dict[str, str]:

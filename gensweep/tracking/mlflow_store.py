@@ -1,4 +1,4 @@
-"""The only file that knows MLflow: a few calls on explicit run ids, and what each kind of failure means."""
+"""MLflow as a run store: a few calls on explicit run ids, and what each kind of failure means."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from sqlalchemy.exc import DBAPIError
 from gensweep.credentials import redacted
 from gensweep.ledger.durable import make_directory, write_new
 from gensweep.ledger.examination import move_aside
-from gensweep.tracking import store
-from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, Status
+from gensweep.tracking import mlflow_models, store
+from gensweep.tracking.run_store import Away, Data, Entry, Model, Point, Refused, RunStore, Status
 from gensweep.tracking.schema import EXPERIMENT, deleted
 from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.tracking_server import reach_directly
@@ -41,9 +41,13 @@ _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
 }
 _LOGGERS = {
     "alembic": logging.WARNING,  # it lists every migration of a new database
+    "mlflow.pyfunc": logging.ERROR,  # it advises on type hints and on requirements that it cannot see
+    "mlflow.models": logging.ERROR,
+    "mlflow.types": logging.ERROR,
     "mlflow.store.db.utils": logging.CRITICAL,  # each of its errors comes here too, and is told once, without passwords
 }
 T = TypeVar("T")
@@ -64,6 +68,8 @@ def open_mlflow(uri: str) -> MlflowStore:
 
 class MlflowStore(RunStore):
     """The runs of one experiment in one MLflow store."""
+
+    keeps_models = True
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
@@ -171,6 +177,19 @@ class MlflowStore(RunStore):
         """Take a table out of the views of the experiment."""
         with contextlib.suppress(Refused):  # there was none
             self._call(self._client.delete_experiment_tag, self._experiment, f"{TAG}{key}")
+
+    def find_model(self, key: str) -> str | None:
+        """The id of the model of this key that is READY."""
+        model = self._call(mlflow_models.found, self._client, self._experiment, key)
+        return str(model.model_id) if model is not None and mlflow_models.is_whole(model) else None
+
+    def add_model(self, run_id: str, model: Model) -> str:
+        """Keep a model as one that MLflow logs: it loads by `mlflow.pyfunc`, and the run shows it as its output."""
+        return self._call(mlflow_models.add, self._client, self._experiment, run_id, model)
+
+    def register(self, model_id: str, entry: Entry) -> str:
+        """Make the model a version of a registered one, unless it is one, and give it the alias."""
+        return self._call(mlflow_models.register, self._client, model_id, entry)
 
     def delete(self, run_id: str) -> None:
         """Mark a run as deleted; MLflow keeps it until `mlflow gc`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from gensweep.tracking.attached import Attached
 from gensweep.tracking.cursor import FORM, SWEEP, Cursor, RunCursor
 from gensweep.tracking.data import data_of
 from gensweep.tracking.front import Front, objective_of
+from gensweep.tracking.offered import Offer, send_models
 from gensweep.tracking.remembered import remember
 from gensweep.tracking.run_store import Away, OpenStore, Point, Refused, open_store
 from gensweep.tracking.runs import Runs
@@ -60,11 +61,16 @@ class Projection:
     """Sends one sweep to one store, by default MLflow's. Its methods may be called from several threads, one by one."""
 
     def __init__(
-        self, folder: SweepFolder, tracking_uri: str | None = None, *, open_store: OpenStore = open_store
+        self,
+        folder: SweepFolder,
+        tracking_uri: str | None = None,
+        *,
+        open_store: OpenStore = open_store,
+        offers: Callable[[SweepState], Iterable[Offer]] = lambda _: (),
     ) -> None:
         self.folder = folder
         self.uri = store_of(folder.path, tracking_uri)
-        self._open_store = open_store
+        self._open_store, self._offers = open_store, offers
         self._lock = threading.RLock()
         self._runs: Runs | None = None
         self._following = folder.follow()
@@ -136,6 +142,20 @@ class Projection:
             if self._progress.is_done:
                 self._guarded(lambda: self._close(final=final))
             return self._progress
+
+    def send_models(self, is_over: Callable[[], bool] = lambda: False) -> list[str]:
+        """Send the models that are offered, until it `is_over`: a sentence on each that the store did not get. After `close`."""
+        with self._lock:
+            left: list[str] = []
+
+            def send() -> None:
+                offers = self._offers(self._state) if self.runs.store.keeps_models else ()
+                left.extend(send_models(self.runs, offers, is_over))
+
+            self._guarded(send)
+            if self._progress.problem:
+                left.append(f"models: {self._progress.problem}; gensweep sync {self.folder.argument} sends them")
+            return left
 
     @property
     def _state(self) -> SweepState:

@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.store import check_reachable, sqlite_path
@@ -51,8 +51,42 @@ class Data:
     sizes: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class Model:
+    """A trained model: its files in a folder, of which `model.pt2` holds the program of its samples, and what to know of it.
+
+    `key` names its weights, and nothing else has it. `inputs` says what the program takes, in this order: the shape of a row
+    and the law by which it is drawn, normal or uniform; `shape` is of an item, and `torch` the version that wrote it. `points`
+    are its scores, on `data`.
+    """
+
+    key: str
+    name: str
+    folder: Path
+    inputs: Mapping[str, tuple[tuple[int, ...], str]]
+    shape: tuple[int, ...]
+    torch: str
+    parameters: Mapping[str, str]
+    tags: Mapping[str, str]
+    points: Sequence[Point]
+    data: Data | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Where a model is registered: under a name, which may have an alias for this version of it; `why` is for people."""
+
+    name: str
+    alias: str | None
+    why: str
+    tags: Mapping[str, str]
+
+
 class RunStore(ABC):
     """The runs of gensweep in one place. Every method may raise Away or Refused."""
+
+    keeps_models: ClassVar[bool] = False
+    """Whether it takes models; one that does not refuses them."""
 
     @abstractmethod
     def find(self, tags: Mapping[str, str]) -> list[str]:
@@ -99,6 +133,18 @@ class RunStore(ABC):
     @abstractmethod
     def show(self, view: View) -> None:
         """Offer a table of runs to who opens the store's pages, in place of the one of the same key."""
+
+    def find_model(self, key: str) -> str | None:
+        """The id of the whole model of this key; None where there is none."""
+        return None
+
+    def add_model(self, run_id: str, model: Model) -> str:
+        """Keep a model that came of a run, and its id. What an attempt that was cut left of it is made whole."""
+        raise Refused("it keeps no models")
+
+    def register(self, model_id: str, entry: Entry) -> str:
+        """Register a model that is kept, and the number of its version. One that is registered so already stays that version."""
+        raise Refused("it keeps no models")
 
     @abstractmethod
     def hide(self, key: str) -> None:

@@ -16,6 +16,7 @@ SPACE = """
 defaults: [base, {dataset: ring}, _self_]
 name: tiny
 confirm: none
+tracking: {models: none}
 objective: {metric: sliced_wasserstein}
 search: {sampler: random, samples: 2, seed: 0}
 trial:

@@ -35,6 +35,19 @@ def test_a_definition_that_cannot_be_read_says_all_that_is_wrong(study: Path) ->
     assert {problem.path for problem in error.value.problems} == {"search.samples", "trial.latent_size", ""}
 
 
+def test_whether_models_are_kept_stands_in_the_definition_where_it_is_unusual_and_may_change(study: Path) -> None:
+    usual, none = load(study), load(study, ["tracking.models=none"])
+    assert usual.tracking.models == "best"
+    assert "tracking" not in usual.definition()
+    assert none.definition()["tracking"] == {"models": "none"}
+    assert from_definition(none.definition()) == none != usual
+    assert refused_changes(usual, none) == refused_changes(none, usual) == []
+    with pytest.raises(ConfigError, match=r"tracking\.models: 'all' is not allowed. Known: best, none"):
+        load_and_check(study, ["tracking.models=all"])
+    with pytest.raises(ConfigError, match="Did you mean 'tracking'"):
+        load_and_check(study, ["trackin.models=none"])
+
+
 def test_differences_are_lines(study: Path) -> None:
     before = load(study).definition()
     after = load(study, ["search.seed=2", "trial.family.lambda=3", "~trial.seed", "trial.training.batch_size=8"])

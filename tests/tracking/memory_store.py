@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, Status
+from gensweep.tracking.run_store import Away, Data, Entry, Model, Point, Refused, RunStore, Status
 from gensweep.tracking.view import View
 
 
@@ -33,9 +33,14 @@ class Run:
 class MemoryStore(RunStore):
     """`calls` lists every call; `is_away`, `broken` (a call) and `refuses` (a run's name) make the next ones fail."""
 
+    keeps_models = True
+
     def __init__(self) -> None:
         self.all: dict[str, Run] = {}
         self.views: dict[str, View] = {}
+        self.models: dict[str, tuple[str, Model, dict[str, bytes]]] = {}
+        self.registry: dict[str, list[str]] = {}
+        self.aliases: dict[str, str] = {}
         self.calls: list[str] = []
         self.is_away = False
         self.broken: set[str] = set()
@@ -100,6 +105,26 @@ class MemoryStore(RunStore):
     def hide(self, key: str) -> None:
         self._called("hide", key)
         self.views.pop(key, None)
+
+    def find_model(self, key: str) -> str | None:
+        self._called("find_model")
+        return key if key in self.models else None
+
+    def add_model(self, run_id: str, model: Model) -> str:
+        run = self._run("add_model", run_id)
+        files = {path.name: path.read_bytes() for path in model.folder.iterdir()}
+        self.models[model.key] = (run.name, model, files)
+        return model.key
+
+    def register(self, model_id: str, entry: Entry) -> str:
+        self._called("register")
+        versions = self.registry.setdefault(entry.name, [])
+        if model_id not in versions:
+            versions.append(model_id)
+        version = str(versions.index(model_id) + 1)
+        if entry.alias:
+            self.aliases[f"{entry.name}@{entry.alias}"] = version
+        return version
 
     def delete(self, run_id: str) -> None:
         self._run("delete", run_id).is_deleted = True

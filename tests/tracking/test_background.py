@@ -148,6 +148,30 @@ def test_what_was_left_out_and_refused_is_said_at_the_end(
     assert said == [*([left_out] if left_out else []), "MLflow refused trial 0001: too long"]
 
 
+@pytest.mark.parametrize("hurries", [False, True])
+def test_models_come_last_and_who_hurries_waits_for_none(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, hurries: bool
+) -> None:
+    said, asked = list[str](), list[bool]()
+    background = Background(
+        Projection(driver.folder, "memory://here", open_store=lambda _: MemoryStore()), say=said.append
+    )
+
+    def send(is_over: Callable[[], bool]) -> list[str]:
+        if hurries:
+            background.hurry()
+        asked.append(is_over())
+        return ["the model of wae: it is too large"]
+
+    monkeypatch.setattr(background.projection, "send_models", send)
+    background.start()
+    assert background.opened.wait(60)
+    monkeypatch.setattr("gensweep.tracking.background.HURRY", -1.0)
+    assert background.close(final=True).is_done
+    assert asked == [hurries]
+    assert said == ["not sent to MLflow: the model of wae: it is too large"]
+
+
 def test_it_waits_with_opening_for_what_it_is_told_to_wait_for(driver: Driver, store: Store) -> None:
     first = threading.Event()
     background = Background(Projection(driver.folder, store.uri), every=0.05)
