@@ -263,7 +263,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     assert shown.code == 0
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
         "run", "check", "plan", "resume", "confirm", "stop", "ls", "show", "compare",
-        "best", "sample", "reconstruct", "interpolate", "traverse", "evaluate", "report",
+        "best", "sample", "reconstruct", "interpolate", "traverse", "export", "register", "evaluate", "report",
         "train-extractor", "doctor", "ui", "sync", "rm", "rerun", "init", "list", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
@@ -273,7 +273,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     ("arguments", "says"),
     [
         (["frobnicate"], "there is no command 'frobnicate'. Known: best, check, compare, confirm, doctor, "
-         "evaluate, init, interpolate, list, ls, plan, reconstruct, report, "
+         "evaluate, export, init, interpolate, list, ls, plan, reconstruct, register, report, "
          "rerun, resume, rm, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),

@@ -12,7 +12,7 @@ from tests.docs.shown import ROOT, Block, blocks
 
 TINY = [
     "search.samples=1", "search.sampler=random", "early_stopping=none",
-    "trial.training.epochs=1", "trial.evaluation.every=1",
+    "trial.training.epochs=1", "trial.evaluation.every=1", "tracking.models=none",
 ]  # fmt: skip
 OF_COMPONENTS = "docs/how-to/add/"  # test_added_components.py has these
 SHOWN = [block for block in blocks("yaml") if not block.page.startswith(OF_COMPONENTS)]
