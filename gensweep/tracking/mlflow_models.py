@@ -6,7 +6,6 @@ import contextlib
 import json
 import shutil
 import tempfile
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -72,17 +71,15 @@ def _save(path: Path, run_id: str, entry: Any, model: Model) -> None:
         artifact_path=entry.artifact_location, model_uuid=entry.model_id, run_id=run_id, model_id=entry.model_id
     )
     code = shutil.copy(_CODE, path.parent)  # the form tells where it was
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # advice on type hints, which do not know arrays
-        mlflow.pyfunc.save_model(
-            str(path),
-            python_model=str(code),
-            artifacts={"program": str(model.folder / _PROGRAM)},
-            signature=_signature(model),
-            input_example=_example(model),
-            pip_requirements=[f"torch=={model.torch}"],
-            mlflow_model=form,
-        )
+    mlflow.pyfunc.save_model(
+        str(path),
+        python_model=str(code),
+        artifacts={"program": str(model.folder / _PROGRAM)},
+        signature=_signature(model),
+        input_example=_example(model),
+        pip_requirements=[f"torch=={model.torch}"],
+        mlflow_model=form,
+    )
     for file in model.folder.iterdir():
         if file.name != _PROGRAM:  # which is among the artifacts of the form
             shutil.copy(file, path / file.name)

@@ -72,6 +72,7 @@ def test_a_sweep_leaves_its_models_and_register_says_so_once(
     done = gensweep("run", "space.yaml", "tracking.models=best", "--in-process", "--tracking-uri", store)
     assert done.code == 0, done.err
     assert "not sent" not in done.err
+    assert "Warning" not in done.err
     kept = rows(store, "select name, status from logged_models order by name")
     assert [name for name, _ in kept] == ["tiny-vae", "tiny-wae"]
     assert len({status for _, status in kept}) == 1

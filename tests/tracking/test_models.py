@@ -24,8 +24,9 @@ from gensweep.tracking.run_store import Away, Data, Entry, Model, Point, Refused
 from tests.without_gensweep import run_without
 
 PREDICT = """
-import json, sys
+import json, sys, warnings
 import numpy as np, mlflow
+warnings.showwarning = lambda message, *_: sys.exit(f"warned: {message}")
 mlflow.set_tracking_uri(sys.argv[1])
 found = {}
 for uri, given in [argument.split("=", 1) for argument in sys.argv[2:]]:
