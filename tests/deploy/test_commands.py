@@ -113,7 +113,7 @@ def test_gensweep_commands_parse(gensweep_command: Any, words: list[str], monkey
         from gensweep.spaces.check import load_and_check
 
         load_and_check(context.params["file"], context.params["overrides"] or [])
-    elif "name" in context.params:
+    elif context.params.get("name"):
         assert (ROOT / "search_spaces" / f"{context.params['name']}.yaml").exists()
 
 
