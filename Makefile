@@ -33,6 +33,8 @@ RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --gen
   --no-config -c constraints.txt
 # options that leave the packages of a file out whose names fit a pattern
 without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).txt)
+# what run.txt installs on every system: what it has for one alone may be needed on all by what tests need
+INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
 .PHONY: run test test-all data postgresql bench-metrics bench-driver bench-verdicts mutate lint docs lock sbom audit clean
@@ -108,7 +110,7 @@ lock: $(TOOLS)/.ready
 	echo 'setuptools>=77' | $(RESOLVE) - -c requirements/torch-pypi.txt -o requirements/build.txt
 	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) -o build/all.txt
 	$(RESOLVE) pyproject.toml $(BY_THEMSELVES) -c build/all.txt -o requirements/run.txt
-	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) $(call without,run,[a-z0-9-]+) -c build/all.txt -o requirements/test.txt
+	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) $(INSTALLED) -c build/all.txt -o requirements/test.txt
 	$(RESOLVE) requirements/tools.in -o requirements/tools.txt
 
 sbom: $(VENV)/.ready $(TOOLS)/.ready
