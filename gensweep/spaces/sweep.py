@@ -17,7 +17,7 @@ from gensweep.axes.items import write_item
 from gensweep.axes.labels import labels_of
 from gensweep.axes.space import OneOf
 from gensweep.component import Component, Node, build, importable, owners
-from gensweep.configuration import Confirm, Resources, Search, Tracking
+from gensweep.configuration import Confirm, Resources, Search, Tracking, TrialConfiguration
 from gensweep.early_stopping.base import EarlyStopping
 from gensweep.errors import ConfigError, Problem, nearest, suggest
 from gensweep.objective import Objective
@@ -323,7 +323,7 @@ def _unknown(key: str, where: str, tree: Mapping[str, Any]) -> Problem:
         return Problem(where, key, _RENAMED[key])
     if key in FOREIGN:
         return Problem(where, "", f"unknown key '{key}'. {here(key, where)}")
-    if nearest(key, _KEYS):
+    if _meant(key):
         return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
     better = moved_override(where, tree) if "=" in where else moved(key, tree)
     if better:
@@ -333,6 +333,11 @@ def _unknown(key: str, where: str, tree: Mapping[str, Any]) -> Problem:
     return Problem(where, "", f"unknown key '{key}'. {suggest(key, _KEYS)}")
 
 
+def _meant(key: str) -> str | None:
+    """The key of the file that is nearly `key`; None where that is a word of a trial's, such as `training`."""
+    return None if key in TrialConfiguration.model_fields else nearest(key, _KEYS)
+
+
 def _as_meant(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tree with misspelt and misplaced sections where they belong, so that what they say is checked too."""
     if not isinstance(tree, Map):
@@ -340,7 +345,7 @@ def _as_meant(tree: Mapping[str, Any]) -> Mapping[str, Any]:
     meant = Map(tree, tree.where)
     for key in [key for key in tree if key not in (*_KEYS, *_NO_NAMES)]:
         place, value = tree.where.get(key, ""), meant.pop(key)
-        near = nearest(key, _KEYS) or moved(key, tree) or ""
+        near = _meant(key) or moved(key, tree) or ""
         section, _, inner = near.partition(".")
         trial = meant.get("trial")
         fits = (

@@ -46,7 +46,7 @@ FINDINGS = """\
 study.yaml:2 name: 'my study' cannot name a folder. Begin with a letter or digit, and go on with letters, digits, \
 '.', '_' or '-'
 study.yaml:3 unknown key 'objectives'. Did you mean 'objective'? Known: compare, confirm, early_stopping, name, \
-objective, resources, search, trial.
+objective, resources, search, tracking, trial.
 study.yaml:5 search.samples: 0 is not allowed: must be 1 or more
 study.yaml:5 search.sampler: unknown searcher 'tpee'. Did you mean 'tpe'? Known: cma_es, gp, grid, qmc, random, tpe.
 study.yaml:6 schedule: is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}
