@@ -20,6 +20,7 @@ from gensweep.nodes import LARGEST_SEED
 from gensweep.optimizers.base import Optimizer
 
 MOST_SAMPLES = 100_000  # of an arm: a sweep is a folder for each trial, and one log of all of them
+MOST_ROWS = 1024  # of a pack
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -142,8 +143,27 @@ class Tracking(Node):
     models: Literal["best", "none"] = "best"
 
 
+def _switch(given: Any) -> Any:
+    """`off` and `on`, which YAML reads as truth values, as the words that they were."""
+    return {False: "off", True: "on"}.get(given, given) if isinstance(given, bool) else given
+
+
+def _pack(given: Any) -> int | str:
+    """`auto`, `off`, or how many trials."""
+    word = _switch(given)
+    if word in ("auto", "off", "on"):
+        return "off" if word == "off" else "auto"
+    if re.fullmatch(r"\d{1,9}", str(word)) and 1 <= int(word) <= MOST_ROWS:
+        return int(word)
+    said = "null" if given is None else repr(given)
+    raise ValueError(f"{said} is not allowed: must be auto, off, or how many trials train together, 1 to {MOST_ROWS}")
+
+
 class Resources(Node):
     """What one trial takes, and how many run at once (default: as many as fit).
+
+    `pack` is how many trials of one shape may train as one stack in a process: `auto` measures what is quickest, `off` is
+    one. `compile` says whether their step is compiled: `auto` where that pays. Neither changes a score beyond rounding.
 
     `time_budget` is in seconds, or a duration such as 90s, 5m, 1h30m, 2d; so is `stall_timeout`, after which a trial that
     says nothing is taken to hang (default: 20 times its longest way from one report to the next, and an hour at least).
@@ -158,6 +178,13 @@ class Resources(Node):
     stall_timeout: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = (
         Field(None, gt=0)
     )
+    pack: Annotated[Any, AfterValidator(_pack)] = "auto"
+    compile: Annotated[Literal["auto", "on", "off"], BeforeValidator(_switch)] = "auto"
+
+    @property
+    def rows(self) -> int | None:
+        """How many trials a pack has at most; None where that is to be measured."""
+        return {"auto": None, "off": 1}[self.pack] if isinstance(self.pack, str) else int(self.pack)
 
     @property
     def threads(self) -> int:

@@ -22,7 +22,8 @@ from gensweep.ledger.events import Event
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.objective import Objective
-from gensweep.trial import TRIAL_SCHEMA, Failure, Job, Report, run_pack, trial_key
+from gensweep.packs import alone
+from gensweep.trial import TRIAL_SCHEMA, Failure, Job, Report, trial_key
 
 _SAYS = {"gensweep": "gensweep", "python": "Python", "platform": "system", "cpu_count": "CPUs"}
 
@@ -128,7 +129,7 @@ def _trained(job: Job, record: TrialRecord, told: Callable[[Report], None]) -> l
     torch.set_num_threads(job.threads)
     reports = list[Report]()
     try:
-        for (said,) in run_pack([job]):
+        for said in alone(job):
             if isinstance(said, Failure):
                 raise CannotRun(_why_failed(said))
             reports.append(said)

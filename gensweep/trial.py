@@ -13,10 +13,9 @@ import json
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,7 +56,8 @@ class Job:
     `folder` is the trial's, `sweep` the sweep's, of which driver `generation` handed it out. `copies` counts how often the
     trial has taken the weights of another one. A confirmation is scored on the test split, once it is over. `share` is how
     many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
-    None: by its own pace.
+    None: by its own pace. Trials of one `shape` can train as one stack, of `rows` at most; None: as many as is quickest.
+    `alike` is how many there may be of its shape, itself among them.
     """
 
     number: int
@@ -74,6 +74,10 @@ class Job:
     is_confirmation: bool = False
     share: int = 1
     stall_timeout: float | None = None
+    shape: str = ""
+    rows: int | None = 1
+    compile: Literal["auto", "on", "off"] = "auto"
+    alike: int = 1
 
     @property
     def objective(self) -> Objective:
@@ -145,20 +149,6 @@ def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
     """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers."""
     content = {"schema": TRIAL_SCHEMA, "data": data_digest, "configuration": configuration}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def run_pack(jobs: Sequence[Job]) -> Iterator[list[Said]]:
-    """Trials of one shape, in step: each turn yields what every member that is still running has to say."""
-    for said in zip_longest(*(_told(job) for job in jobs)):
-        yield [one for one in said if one is not None]
-
-
-def _told(job: Job) -> Iterator[Said]:
-    """The reports of a trial, and the error that ends them if one does."""
-    try:
-        yield from run_trial(job)
-    except (Exception, SystemExit) as error:  # a library's exit is a mistake as any other
-        yield Failure.of(job.number, error)
 
 
 def run_trial(job: Job) -> Iterator[Report]:

@@ -16,7 +16,8 @@ from gensweep.faults import Fault
 from gensweep.ledger import environment
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import issue
-from gensweep.trial import TRIAL_SCHEMA, Failure, Report, run_pack
+from gensweep.packs import alone
+from gensweep.trial import TRIAL_SCHEMA, Failure, Report
 from tests.conftest import job
 
 CONFIGURATION = {
@@ -32,8 +33,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, An
     """A trial's key and configuration, and its reports."""
     torch.set_num_threads(1)
     key, configuration = issue(CONFIGURATION)
-    said = run_pack([job(tmp_path_factory.mktemp("trial"), configuration, metric="sliced_wasserstein")])
-    return key, configuration, [one for (one,) in said if isinstance(one, Report)]
+    said = alone(job(tmp_path_factory.mktemp("trial"), configuration, metric="sliced_wasserstein"))
+    return key, configuration, [one for one in said if isinstance(one, Report)]
 
 
 @pytest.fixture
@@ -161,7 +162,7 @@ def test_a_device_that_is_not_here_is_refused(sweep: Sweep, device: str) -> None
 def test_a_failure_is_no_result(
     sweep: Sweep, fault: Fault | None, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(repetition, "run_pack", lambda jobs: iter([[Failure(0, "why", "", fault)]]))
+    monkeypatch.setattr(repetition, "alone", lambda job: iter([Failure(0, "why", "", fault)]))
     with pytest.raises(CannotRun, match=says):
         repetition.repeat(sweep(), 0)
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -16,7 +16,7 @@ from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
 from gensweep.families.base import Likelihood
 from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import Failure, Report, TrainedModel, build_game, run_pack, run_trial, size_of_networks, trial_key
+from gensweep.trial import Failure, TrainedModel, build_game, run_trial, size_of_networks, trial_key
 from tests.conftest import job, small_configuration
 
 FAMILIES = [
@@ -139,17 +139,6 @@ def test_a_worker_that_ran_other_trials_gives_the_same_numbers_as_a_fresh_one(tm
         list(run_trial(job(tmp_path / f"other{i}", small_configuration(family, epochs=1))))
     reused = list(run_trial(job(tmp_path / "reused", small_configuration())))
     assert [r.scores for r in reused] == [r.scores for r in fresh]
-
-
-def test_what_runs_beside_a_trial_in_its_pack_does_not_show_in_its_numbers(tmp_path: Path) -> None:
-    first, second = small_configuration(), small_configuration("gan", epochs=4)
-    alone = [list(run_trial(job(tmp_path / f"alone{i}", c))) for i, c in enumerate((first, second))]
-    pack = [job(tmp_path / f"pack{i}", c, i) for i, c in enumerate((first, second))]
-    reports: dict[int, list[Report]] = {0: [], 1: []}
-    for turn in run_pack(pack):
-        for report in turn:
-            reports[report.number].append(report)
-    assert [[r.scores for r in reports[i]] for i in (0, 1)] == [[r.scores for r in one] for one in alone]
 
 
 def test_a_loss_that_leaves_the_finite_numbers_ends_the_trial_as_diverged(tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,9 +12,11 @@ from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
 
 from gensweep.executors import worker_loss
-from gensweep.executors.base import Work
+from gensweep.executors._mailbox import Mailbox
+from gensweep.executors.base import Work, room
 from gensweep.executors.kernel_kills import KernelKills
 from gensweep.stopping import handlers, put_back
+from gensweep.trial import Job
 
 T = TypeVar("T")
 
@@ -48,13 +50,22 @@ class Guarded(_NotSaved):
         return otherwise
 
 
-class WorkSearcher(_NotSaved, Searcher):
-    """Gives Tune the next job, and knows which Tune trial has which."""
+@dataclass
+class Given:
+    """A pack as the driver knows it: the job that it began with, and the numbers of the trials that it has."""
 
-    def __init__(self, guarded: Guarded) -> None:
+    like: Job
+    numbers: set[int]
+
+
+class WorkSearcher(_NotSaved, Searcher):
+    """Gives Tune the next job, and knows which Tune trial is a pack of which."""
+
+    def __init__(self, guarded: Guarded, mailbox: Mailbox | None = None) -> None:
         super().__init__(metric=None, mode=None)
         self.guarded = guarded
-        self.numbers: dict[str, int] = {}
+        self.packs: dict[str, Given] = {}
+        self.mailbox = mailbox
         self._handlers = handlers()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
@@ -66,8 +77,8 @@ class WorkSearcher(_NotSaved, Searcher):
         if job is None:
             is_over = self.guarded.ask(lambda work: work.is_stopping or work.is_done, True)
             return str(Searcher.FINISHED) if is_over else None
-        self.numbers[trial_id] = job.number
-        return {"job": asdict(job)}
+        self.packs[trial_id] = Given(job, {job.number})
+        return {"job": asdict(job), "mailbox": self.mailbox.name if self.mailbox else None, "pack": trial_id}
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Reports go through the stopper, which sees each exactly once."""
@@ -75,7 +86,9 @@ class WorkSearcher(_NotSaved, Searcher):
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         """A Tune trial is over; with `error`, its process was lost, and WorkLosses hears of it next."""
         if not error:
-            del self.numbers[trial_id]
+            del self.packs[trial_id]
+        if self.mailbox is not None:
+            self.mailbox.forget(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the ledger has it all."""
@@ -85,14 +98,32 @@ class WorkSearcher(_NotSaved, Searcher):
 
 
 class WorkStopper(_NotSaved, Stopper):
-    """Hands each report to the driver, whose answer stops the trial; and stops everything when the driver says so."""
+    """Hands each report to the driver, and its answer to the pack; and stops everything when the driver says so."""
 
-    def __init__(self, guarded: Guarded) -> None:
-        self.guarded = guarded
+    def __init__(self, searcher: WorkSearcher, n_at_once: int) -> None:
+        self.searcher, self.guarded, self.n_at_once = searcher, searcher.guarded, n_at_once
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether this trial stops now."""
-        return self.guarded.ask(lambda work: work.take(result["said"]), True)
+        """Whether this pack is over."""
+        return self.guarded.ask(lambda work: self._answered(work, trial_id, result), True)
+
+    def _answered(self, work: Work, trial_id: str, result: dict[str, Any]) -> bool:
+        pack, mailbox = self.searcher.packs[trial_id], self.searcher.mailbox
+        stop = [said.number for said in result["said"] if work.take(said)]
+        pack.numbers -= set(stop)
+        if work.is_stopping:
+            return True
+        start = list(self._more(work, pack, result["rows"])) if result["turn"] and mailbox else []
+        if pack.numbers and result["turn"] and mailbox:
+            mailbox.post(trial_id, result["turn"], {"stop": stop, "start": [asdict(job) for job in start]})
+        return not pack.numbers
+
+    def _more(self, work: Work, pack: Given, rows: int) -> Iterator[Job]:
+        while room(work, rows, len(pack.numbers), self.n_at_once) > 0:
+            if (job := work.next(like=pack.like)) is None:
+                return
+            pack.numbers.add(job.number)
+            yield job
 
     def stop_all(self) -> bool:
         """Whether every trial stops now."""
@@ -108,10 +139,11 @@ class WorkLosses(_NotSaved, Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
         """Tune has written the error down before it says that there is one."""
-        number = self.searcher.numbers.pop(trial.trial_id)
+        pack = self.searcher.packs.pop(trial.trial_id)
         file = Path(trial.error_file) if trial.error_file else None
         told = file.read_text(errors="replace") if file is not None and file.exists() else ""
         by_kernel = self._kills.explains() and self.logs is not None  # of another machine's nothing is known
         reason = worker_loss.reason(told, self.logs, by_kernel=by_kernel)
         fault = worker_loss.fault(told, self.logs, by_kernel=by_kernel)
-        self.searcher.guarded.ask(lambda work: work.lost(number, reason, fault), None)
+        for number in sorted(pack.numbers):
+            self.searcher.guarded.ask(lambda work, number=number: work.lost(number, reason, fault), None)

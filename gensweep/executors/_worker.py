@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import faulthandler
 import time
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +11,18 @@ import torch
 from ray.tune import Trainable
 
 from gensweep.errors import CannotRun
+from gensweep.executors._mailbox import answer
 from gensweep.faults import Fault
 from gensweep.file_modes import as_told
-from gensweep.trial import Failure, Job, Report, Said, run_pack
+from gensweep.packs import Pack
+from gensweep.trial import Failure, Job
 
 
 class Worker(Trainable):
     """A warm process that runs one pack after another: imports and data are read once.
 
-    Each `step` is one turn of `run_pack`, so everything stops at a report.
+    Each `step` is one turn of a pack, so everything stops at a report. Where there is a mailbox, the driver's answer to it is
+    read first: which trials leave the pack, and which join it.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -28,7 +30,8 @@ class Worker(Trainable):
         as_told()
         job = Job(**config["job"])
         torch.set_num_threads(job.threads)
-        self.reports, self.patience = _reports(job), Patience(job.stall_timeout)
+        self.pack, self.patience, self.turn = Pack(job), Patience(job.stall_timeout), 0
+        self.mailbox, self.name, self.unseen = config["mailbox"], config["pack"], _unseen(job)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next pack in the same process."""
@@ -37,20 +40,39 @@ class Worker(Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """The next report, or the error that took its place.
+        """The next reports, and the errors that took the place of any.
 
         Raises:
             Spoiled: after it this process is no good for another trial.
         """
+        if self.unseen is not None:
+            return {"said": [self.unseen], "rows": 1, "turn": 0, "done": True}
+        self._heed()
         with self.patience:
-            (said,) = next(self.reports)
-        if isinstance(said, Failure) and said.fault in _SPOILING:
-            raise Spoiled(said.details)
-        return {"said": said, "done": not isinstance(said, Report) or said.outcome is not None}
+            said = self.pack.turn()
+        if spoiling := [one for one in said if isinstance(one, Failure) and one.fault in _SPOILING]:
+            raise Spoiled(spoiling[0].details)
+        self.turn += self.is_answered
+        return {"said": said, "rows": self.pack.rows, "turn": self.turn, "done": not (self.pack or self.is_answered)}
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the driver answers each turn: there is another way to fill the rows of this pack."""
+        return self.mailbox is not None and self.pack.rows > 1
+
+    def _heed(self) -> None:
+        """Do what the driver said to the turn before."""
+        if not self.turn:
+            return
+        told = answer(self.mailbox, self.name, self.turn)
+        for number in told["stop"]:
+            self.pack.drop(number)
+        for job in told["start"]:
+            self.pack.add(Job(**job))
 
     def cleanup(self) -> None:
         """Leave the pack where it stands."""
-        self.reports.close()
+        self.pack.close()
 
 
 class Spoiled(Exception):
@@ -84,9 +106,9 @@ class Patience:
         self._longest = max(self._longest, time.monotonic() - self._began)
 
 
-def _reports(job: Job) -> Generator[list[Said], None, None]:
+def _unseen(job: Job) -> Failure | None:
+    """What is wrong where this node does not see the sweep."""
     if (Path(job.sweep) / "sweep.yaml").exists():
-        yield from run_pack([job])
-        return
-    unseen = CannotRun(f"{job.sweep} is not visible on this node: put --runs on storage that every node sees")
-    yield [Failure.of(job.number, unseen)]
+        return None
+    error = CannotRun(f"{job.sweep} is not visible on this node: put --runs on storage that every node sees")
+    return Failure.of(job.number, error)

@@ -1,6 +1,7 @@
 """What every executor is: something that runs jobs and says what came of them. It knows no search and no ledger.
 
-    while there is work.next(): run the job, hand every Report or Failure to work.take, and stop it where that says so
+    while there is work.next(): run the job in a pack, which fills with work.next(like=job); hand every Report or Failure
+    to work.take, and stop the job where that says so
 
 A job is plain, serialisable data. What a trial needs to go on stands in its folder, so a job may run anywhere that sees
 the folder, any number of times: it continues, or repeats its last report.
@@ -8,6 +9,7 @@ the folder, any number of times: it continues, or repeats its last report.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -32,8 +34,16 @@ class Work(Protocol):
         """Whether every trial of the sweep has ended."""
         ...
 
-    def next(self) -> Job | None:
-        """The next job; None where there is none now. While others run, ask again: their end may make one."""
+    @property
+    def left(self) -> int:
+        """How many trials have not ended, as far as is known; a pack takes no more of them than its place's share."""
+        ...
+
+    def next(self, like: Job | None = None) -> Job | None:
+        """The next job; None where there is none now. While others run, ask again: their end may make one.
+
+        `like`: only one that can join the pack of this job.
+        """
         ...
 
     def take(self, said: Report | Failure) -> bool:
@@ -47,6 +57,11 @@ class Work(Protocol):
     def request_stop(self, reason: str, code: int) -> None:
         """Stop at the next reports. `code` is the exit code that goes with the reason; the first request counts."""
         ...
+
+
+def room(work: Work, pack_rows: int, n_members: int, n_at_once: int) -> int:
+    """How many more jobs a pack of so many members may take, so that there is as much for every other place."""
+    return min(pack_rows, math.ceil(work.left / n_at_once)) - n_members
 
 
 class Executor(ABC):

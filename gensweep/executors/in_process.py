@@ -1,4 +1,4 @@
-"""The executor in this process: one trial after another in a plain loop, for debugging, tests and tiny sweeps."""
+"""The executor in this process: one pack after another in a plain loop, for debugging, tests and tiny sweeps."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
-from gensweep.executors.base import Executor, Work
-from gensweep.trial import Job, run_pack
+from gensweep.executors.base import Executor, Work, room
+from gensweep.packs import Pack
 
 _PAUSE = 0.1  # seconds until a driver that had no job is asked again
 
@@ -38,12 +38,21 @@ class InProcess(Executor):
         while not (work.is_stopping or work.is_done):
             if (job := work.next()) is not None:
                 torch.set_num_threads(job.threads)
-                _run(work, job)
+                _run(work, Pack(job))
             else:
                 time.sleep(_PAUSE)
 
 
-def _run(work: Work, job: Job) -> None:
-    for (said,) in run_pack([job]):
-        if work.take(said):
-            return
+def _run(work: Work, pack: Pack) -> None:
+    while pack:
+        _fill(work, pack)
+        for said in pack.turn():
+            if work.take(said):
+                pack.drop(said.number)
+        if work.is_stopping:
+            pack.close()
+
+
+def _fill(work: Work, pack: Pack) -> None:
+    while room(work, pack.rows, pack.n_members, 1) > 0 and (job := work.next(like=pack.like)) is not None:
+        pack.add(job)

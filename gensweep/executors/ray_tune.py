@@ -19,6 +19,7 @@ from ray import tune
 from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import Stopped
+from gensweep.executors._mailbox import Mailbox
 from gensweep.executors._ray_losses import told_as_losses
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
@@ -69,7 +70,8 @@ class RayTune(Executor):
     def run(self, work: Work) -> None:
         """See the contract."""
         n, guarded = self.n_at_once, Guarded(work)
-        searcher = WorkSearcher(guarded)
+        mailbox = Mailbox() if self.cluster.resources.rows != 1 else None
+        searcher = WorkSearcher(guarded, mailbox)
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
             tune.with_resources(Worker, partial(_place, self.cluster.resources, _most(self.cluster.nodes))),
@@ -84,7 +86,7 @@ class RayTune(Executor):
             run_config=tune.RunConfig(
                 name=f"start-{os.getpid()}",
                 storage_path=str(self._scratch),
-                stop=WorkStopper(guarded),
+                stop=WorkStopper(searcher, n),
                 callbacks=[WorkLosses(searcher, self.cluster.logs)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
@@ -102,6 +104,8 @@ class RayTune(Executor):
         finally:
             self.cluster.is_dead = watch.found is not None
             shutil.rmtree(self._scratch, ignore_errors=True)
+            if mailbox is not None and not self.cluster.is_dead:
+                mailbox.close()
         if guarded.error is not None:
             raise guarded.error
 

@@ -59,6 +59,11 @@ class SweepState:
         return self.arms.setdefault(arm, History())
 
     @property
+    def n_ended(self) -> int:
+        """How many trials have an outcome."""
+        return len(self.trials) - len(self.running) - len(self._unplaced)
+
+    @property
     def n_searched(self) -> int:
         """How many trials the search has issued."""
         return len(self.trials) - sum(map(len, self.confirmations.values()))

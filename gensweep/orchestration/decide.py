@@ -38,9 +38,10 @@ Issue = Callable[[Mapping[str, Any]], tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Wanted:
-    """A place is free for a trial, but for none of the `resting`."""
+    """A place is free for a trial, but for none of the `resting`; `is_ahead`: there will be, in a pack of its shape."""
 
     resting: frozenset[int] = frozenset()
+    is_ahead: bool = False
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Mind:
         """The events that follow from what was said, in order. Nothing is changed."""
         match said:
             case Wanted():
-                return self._wanted(state, said.resting)
+                return self._wanted(state, said)
             case Entered():
                 return self._judged(state, state.trials[said.number])
             case Lost():
@@ -109,8 +110,8 @@ class Mind:
         last = state.errors[-SAME_ERRORS:]
         return last[0] if len(last) == SAME_ERRORS and len(set(last)) == 1 else None
 
-    def _wanted(self, state: SweepState, resting: frozenset[int]) -> list[Event]:
-        if (record := state.waiting(resting)) is not None:
+    def _wanted(self, state: SweepState, wanted: Wanted) -> list[Event]:
+        if (record := state.waiting(wanted.resting)) is not None:
             return [{"event": "continued", "number": record.number}]
         if (confirmation := self._unconfirmed(state)) is not None:
             return [self._confirming(state, *confirmation)]
@@ -118,6 +119,9 @@ class Mind:
         if turn >= len(self.turns):
             return []
         label, position = self.turns[turn]
+        most = self.sweep.searcher.most_pending
+        if wanted.is_ahead and most is not None and state.history(label).n_live >= most:
+            return []  # it would learn nothing of what is under way
         arm, seed = self.arms[label], self.sweep.search.seed
         parameters = proposal(self.sweep.searcher, arm, state.history(label), position, seed)
         key, configuration = self.issue(arm.configuration(parameters, trial_seed(seed, position)))

@@ -9,6 +9,7 @@ from the sweep's folder at each start, so a driver that was killed is continued 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -20,10 +21,12 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Entered, Event, Lost, Mind, Said, Wanted
+from gensweep.shapes import shape_key
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trial import Failure, Job, Report, trial_key
 
+KEPT = 16  # trials of an arm that may wait for a pack of their shape
 RESTS = (0.0, 5.0, 30.0)  # seconds before a trial is tried again, after its first, its second and any further fault
 
 
@@ -48,6 +51,8 @@ class Driver:
         self._half_entered = _half_entered(folder)
         self.stop_reason, self.stop_code = "", 0
         self._rests: dict[int, float] = {}  # until when a trial is not tried again
+        self._kept = deque[Job]()  # handed out to no pack yet
+        self._most_kept = KEPT * max(2, len(sweep.arms))
         self._began = time.monotonic()
         self._generation = folder.generation()
 
@@ -128,13 +133,36 @@ class Driver:
             self.stop_code = code
             self.stop_reason = reason
 
-    def next(self) -> Job | None:
-        """The next trial to run: one that was left unfinished, else a new one; None when there is none now."""
+    @property
+    def left(self) -> int:
+        """How many trials have not ended, of all that the sweep may have."""
+        return self.total - self.state.n_ended
+
+    def next(self, like: Job | None = None) -> Job | None:
+        """The next trial to run: one that was left unfinished, else a new one; None when there is none now.
+
+        `like`: only one that can join the pack of this job. What comes before it in the order of trials is issued, and kept
+        for the packs to come.
+        """
         if self.is_stopping:
             return None
+        if like is None:
+            return self._kept.popleft() if self._kept else self._handed_out()
+        if like.rows == 1:
+            return None
+        if (job := next((job for job in self._kept if _can_join(job, like)), None)) is not None:
+            self._kept.remove(job)
+            return job
+        while len(self._kept) < self._most_kept and (job := self._handed_out(is_ahead=True)) is not None:
+            if _can_join(job, like):
+                return job
+            self._kept.append(job)
+        return None
+
+    def _handed_out(self, *, is_ahead: bool = False) -> Job | None:
         now = time.monotonic()
         self._rests = {number: until for number, until in self._rests.items() if until > now}
-        events = self._hear(Wanted(frozenset(self._rests)))
+        events = self._hear(Wanted(frozenset(self._rests), is_ahead))
         return self._job(self.state.trials[events[0]["number"]]) if events else None
 
     def take(self, said: Report | Failure) -> bool:
@@ -219,6 +247,7 @@ class Driver:
 
     def _job(self, record: TrialRecord) -> Job:
         resources, objective = self.sweep.resources, self.sweep.objective
+        shape = "" if resources.rows == 1 or _is_suspect(record) else shape_key(configuration_of(record.configuration))
         return Job(
             number=record.number,
             key=record.key,
@@ -234,7 +263,26 @@ class Driver:
             share=2 if Fault.MEMORY.name in record.faults else 1,
             stall_timeout=resources.stall_timeout,
             device=resources.device,
+            shape=shape,
+            rows=resources.rows if shape else 1,
+            compile=resources.compile,
+            alike=self._left_of(record.arm),
         )
+
+    def _left_of(self, arm: str) -> int:
+        """How many trials of an arm have not ended, those that are yet to be issued too."""
+        history = self.state.history(arm)
+        ended = sum(record.outcome is not None for record in self.state.confirmations.get(arm, ()))
+        return self.sweep.counts[arm] + self.sweep.confirmations[arm] - (len(history) - history.n_live) - ended
+
+
+def _can_join(job: Job, like: Job) -> bool:
+    return job.shape == like.shape and job.rows == like.rows and job.share == like.share
+
+
+def _is_suspect(record: TrialRecord) -> bool:
+    """Whether its process died of something that may be its own doing, or more than once: it trains alone, and tells so."""
+    return sum(record.faults.values()) > record.faults.get(Fault.LOST.name, 0) or record.losses > 1
 
 
 def _half_entered(folder: SweepFolder) -> int | None:

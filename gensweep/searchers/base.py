@@ -27,6 +27,8 @@ class Searcher(Component, ABC):
     `is_adaptive`: it learns from results, so its trials are no independent draws from the space, and a comparison must not
     treat them so. `draws`: its proposals are random draws from the space, of which distributions can be told; a grid's are not,
     though it learns nothing. `learns_from_pruned`: a trial that was stopped early tells it something, or it learns from none.
+    `most_pending`: of how many trials of an arm it may be asked for another one, only to fill a pack, before it hears what came
+    of them; None: of any number.
     """
 
     kind: ClassVar[str] = "searchers"
@@ -34,6 +36,7 @@ class Searcher(Component, ABC):
     is_adaptive: ClassVar[bool] = True
     draws: ClassVar[bool] = False
     learns_from_pruned: ClassVar[bool] = True
+    most_pending: ClassVar[int | None] = 4
 
     @abstractmethod
     def propose(self, arm: Arm, history: History, position: int, seed: int) -> Parameters:

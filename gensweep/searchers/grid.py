@@ -20,6 +20,7 @@ class Grid(Searcher):
 
     summary: ClassVar[str] = "every combination; for one or two axes whose whole course is the question"
     is_adaptive: ClassVar[bool] = False
+    most_pending: ClassVar[int | None] = None
 
     name: Literal["grid"] = "grid"
     points: int = Field(3, ge=2, description="values of a range")

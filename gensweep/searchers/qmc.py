@@ -34,6 +34,7 @@ class QMC(Searcher):
     )
     paper: ClassVar[str] = "Sobol' 1967; Joe and Kuo 2008"
     is_adaptive: ClassVar[bool] = False
+    most_pending: ClassVar[int | None] = None
     draws: ClassVar[bool] = True
 
     name: Literal["qmc"] = "qmc"

@@ -24,6 +24,7 @@ class Random(Searcher):
     )
     paper: ClassVar[str] = "Bergstra and Bengio 2012, JMLR 13"
     is_adaptive: ClassVar[bool] = False
+    most_pending: ClassVar[int | None] = None
     draws: ClassVar[bool] = True
 
     name: Literal["random"] = "random"

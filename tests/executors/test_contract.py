@@ -53,7 +53,13 @@ class Script:
     def is_done(self) -> bool:
         return not self.jobs and not self.running
 
-    def next(self) -> Job | None:
+    @property
+    def left(self) -> int:
+        return len(self.jobs) + len(self.running)
+
+    def next(self, like: Job | None = None) -> Job | None:
+        if like is not None and (not self.jobs or self.jobs[0] is None or self.jobs[0].shape != like.shape):
+            return None
         job = self.jobs.popleft() if self.jobs and not self.is_stopping else None
         if job is not None:
             self.given.append(job.number)

@@ -70,7 +70,11 @@ class Once:
     def is_done(self) -> bool:
         return bool(self.lost_for or self.said)
 
-    def next(self) -> Job | None:
+    @property
+    def left(self) -> int:
+        return 1
+
+    def next(self, like: Job | None = None) -> Job | None:
         job, self.job = self.job, None
         return job
 

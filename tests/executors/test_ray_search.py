@@ -22,7 +22,7 @@ class Idle:
     is_stopping: bool = False
     is_over: bool = False
 
-    def next(self) -> Job | None:
+    def next(self, like: Job | None = None) -> Job | None:
         if self.fails == "next":
             raise CannotRun("the disk is full")
         return None

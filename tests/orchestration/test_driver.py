@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,7 @@ def test_a_lost_worker_is_retried_from_its_folder_a_few_times_and_then_counts_as
     first = issue(driver)
     for attempt in range(Fault.LOST.tries):
         driver.lost(first.number, "killed")
-        assert issue(driver) == first
+        assert issue(driver) == (first if attempt == 0 else replace(first, shape="", rows=1))  # then it trains alone
         assert driver.state.trials[first.number].losses == attempt + 1
     driver.lost(first.number, "killed")
     record = driver.state.trials[first.number]
@@ -193,7 +194,7 @@ def test_what_a_lost_worker_left_is_kept_and_its_line_is_told(tmp_path: Path) ->
     assert [event["reason"] for event in events(driver, "lost")] == ["lost: MemoryError: no room"]
     kept.unlink()
     for _ in range(Fault.LOST.tries):
-        assert issue(driver) == job
+        assert issue(driver).number == job.number
         driver.lost(job.number, "lost: MemoryError: no room")  # nothing was left to read
     assert not kept.exists()
     assert record.reason.endswith("4 times without a report between: lost: MemoryError: no room")

@@ -15,10 +15,11 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import Driver
+from gensweep.packs import alone
 from gensweep.spaces.sweep import difference
 from gensweep.stopping import Request
 from gensweep.tracking.projection import Projection
-from gensweep.trial import Failure, Job, Report, run_pack
+from gensweep.trial import Failure, Job, Report
 from tests.simulation import visitors
 from tests.simulation.sweeps import Stage
 from tests.simulation.world import Broken, Died, Process, World
@@ -35,7 +36,7 @@ class Worker:
 
     job: Job
     process: Process
-    turns: Iterator[list[Report | Failure]]
+    turns: Iterator[Report | Failure]
     said: Report | Failure | None = None
     is_lost: bool = False
     fault: Fault = Fault.LOST  # that took it
@@ -243,7 +244,7 @@ class Life:
         job = self.driver.next()
         if job is not None:
             process = self.world.new_process(f"the worker of trial {job.number}")
-            self.workers.append(Worker(job, process, run_pack([job])))
+            self.workers.append(Worker(job, process, alone(job)))
         elif not self.workers and not self.driver.is_done and not self.driver.is_stopping:
             raise Broken(f"nothing is left to hand out, and {len(self.driver.state.live())} trials are live")
 
@@ -251,7 +252,7 @@ class Life:
         """Let a worker go on to its next report."""
         try:
             with self.world.acting(worker.process, worker):
-                (worker.said,) = next(worker.turns)
+                worker.said = next(worker.turns)
         except Died:
             worker.process.alive = False
             worker.is_lost = True
