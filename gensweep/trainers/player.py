@@ -26,6 +26,7 @@ class Seat:
         alone: bool,
     ) -> None:
         self.player, self.networks, self.technique, self.alone = player, networks, technique, alone
+        self.recipe = optimizer
         self.parameters = [p for name in player.trains for p in networks[name].parameters()]
         self.optimizer = optimizer.over(self.parameters, player.lr_ratio)
         self._settings = [
