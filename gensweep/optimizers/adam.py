@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Literal
 
 import torch
 from pydantic import Field
 
 from gensweep.component import Knob
-from gensweep.optimizers.base import Optimizer
+from gensweep.optimizers.base import Optimizer, column
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
 
@@ -30,6 +30,9 @@ class Adam(Optimizer):
     Differs: weight decay is not in the algorithm; it is an L2 penalty here, not AdamW's decoupled decay.
     """
 
+    unstackable: ClassVar[str] = ""
+    counts: ClassVar[bool] = True
+
     name: Literal["adam"] = "adam"
     lr: Annotated[float, Knob(), Field(gt=0, description="learning rate")] = 1e-3
     betas: tuple[Beta, Beta] = Field((0.9, 0.999), description="decay rates of the mean and of the mean square")
@@ -46,3 +49,33 @@ class Adam(Optimizer):
             weight_decay=self.weight_decay,
             fused=True,
         )
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The two running means."""
+        return ("exp_avg", "exp_avg_sq")
+
+    def settings(self, lr_ratio: float) -> dict[str, float]:
+        """All fields."""
+        first, second = self.betas
+        own = {"beta_1": first, "beta_2": second, "eps": self.eps, "weight_decay": self.weight_decay}
+        return {"lr": self.lr * lr_ratio, **own}
+
+    def rows(
+        self,
+        weights: torch.Tensor,
+        gradients: torch.Tensor,
+        moments: Mapping[str, torch.Tensor],
+        count: torch.Tensor,
+        settings: Mapping[str, torch.Tensor],
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The equations of the class, a member a row, each with its own t."""
+        # of n numbers, in float64: in float32 1 - 0.999 is 5e-5 off
+        beta_1, beta_2 = settings["beta_1"], settings["beta_2"]
+        step = column(settings["lr"] / (1 - beta_1**count), weights)
+        root = column((1 - beta_2**count).sqrt(), weights)
+        g = gradients + column(settings["weight_decay"], weights) * weights
+        m = moments["exp_avg"] + column(1 - beta_1, g) * (g - moments["exp_avg"])
+        v = column(beta_2, g) * moments["exp_avg_sq"] + column(1 - beta_2, g) * g * g
+        after = weights - step * m / (v.sqrt() / root + column(settings["eps"], weights))
+        return after, {"exp_avg": m, "exp_avg_sq": v}

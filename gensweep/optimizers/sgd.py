@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field, model_validator
 
 from gensweep.component import Knob
-from gensweep.optimizers.base import Optimizer
+from gensweep.optimizers.base import Optimizer, column
 
 
 class SGD(Optimizer):
@@ -28,6 +28,9 @@ class SGD(Optimizer):
     Differs: the learning rate multiplies b and is not part of it, as in torch.
     """
 
+    unstackable: ClassVar[str] = ""
+    shared: ClassVar[frozenset[str]] = frozenset({"nesterov"})
+
     name: Literal["sgd"] = "sgd"
     lr: Annotated[float, Knob(), Field(gt=0, description="learning rate")] = 0.1
     momentum: float = Field(0.0, ge=0, lt=1, description="decay rate of the accumulated gradient")
@@ -44,3 +47,27 @@ class SGD(Optimizer):
         return torch.optim.SGD(
             parameters, lr=self.lr * lr_ratio, momentum=self.momentum, nesterov=self.nesterov, fused=True
         )
+
+    @property
+    def moments(self) -> tuple[str, ...]:
+        """The accumulated gradient; none without momentum, so that a pack is with it or without."""
+        return ("momentum_buffer",) if self.momentum else ()
+
+    def settings(self, lr_ratio: float) -> dict[str, float]:
+        """Learning rate and momentum."""
+        return {"lr": self.lr * lr_ratio, "momentum": self.momentum}
+
+    def rows(
+        self,
+        weights: torch.Tensor,
+        gradients: torch.Tensor,
+        moments: Mapping[str, torch.Tensor],
+        count: torch.Tensor,
+        settings: Mapping[str, torch.Tensor],
+    ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The equations of the class, a member a row. From b = 0 the first step's b is g."""
+        lr, momentum = column(settings["lr"], weights), column(settings["momentum"], weights)
+        if not self.momentum:
+            return weights - lr * gradients, {}
+        b = momentum * moments["momentum_buffer"] + gradients
+        return weights - lr * (gradients + momentum * b if self.nesterov else b), {"momentum_buffer": b}

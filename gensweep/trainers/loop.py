@@ -7,16 +7,17 @@ epoch. Nothing is read back from the device between the ends of chunks.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 
 from gensweep.errors import Diverged
-from gensweep.families.base import Game, Limit
+from gensweep.families.base import Game
 from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
+from gensweep.trainers.epochs import Epochs, Means
 from gensweep.trainers.player import Seat
 from gensweep.trainers.streams import BatchOrder, NoiseChunks
 from gensweep.trainers.technique import RunningMean, Technique
@@ -111,26 +112,27 @@ def train(trainee: Trainee, data: torch.Tensor, epochs: int, batch_size: int, se
     """
     order = BatchOrder(seed, len(data), batch_size)
     noise = NoiseChunks(seed, trainee.game)
-    per_round = trainee.game.batches_per_round
-    ends = [-(-epoch * order.per_pass // per_round) for epoch in range(epochs + 1)]  # in rounds
-    epoch = next((e for e in range(epochs + 1) if ends[e] > trainee.step), epochs + 1)
-    while epoch <= epochs:
+    course = Epochs(epochs, order.per_pass, trainee.game.batches_per_round)
+    while (epoch := course.after(trainee.step)) is not None:
         began = time.perf_counter()
-        before = _warm_up(trainee, data, seed) if trainee.step == 0 else {}
-        losses = _play_until(ends[epoch], trainee, data, order, noise, ends[epochs])
+        before = warm_up(trainee, data, seed) if trainee.step == 0 else {}
+        losses = _play_until(course.ends[epoch], trainee, data, order, noise, course.rounds)
         yield Progress(epoch, trainee.step, before | losses.means(), time.perf_counter() - began)
-        epoch = next((e for e in range(epoch + 1, epochs + 1) if ends[e] > trainee.step), epochs + 1)
 
 
-def _warm_up(trainee: Trainee, data: torch.Tensor, seed: int) -> dict[str, float]:
-    """Play what comes before round 0, if anything does; the parts of its last round."""
-    if (warm_up := trainee.game.warm_up) is None:
+def warm_up(trainee: Trainee, data: torch.Tensor, seed: int) -> dict[str, float]:
+    """Play what comes before round 0, if anything does; the parts of its last round.
+
+    Raises:
+        Diverged: as in `train`.
+    """
+    if (wanted := trainee.game.warm_up) is None:
         return {}
-    n_items, own = min(warm_up.batch_size, len(data)), derive(seed, "warm-up")
+    n_items, own = min(wanted.batch_size, len(data)), derive(seed, "warm-up")
     before = trainee.before(n_items)
     order, noise = BatchOrder(own, len(data), n_items), NoiseChunks(own, before.game)
     try:
-        losses = _play_until(warm_up.rounds, before, data, order, noise, warm_up.rounds)
+        losses = _play_until(wanted.rounds, before, data, order, noise, wanted.rounds)
     except Diverged as error:
         raise Diverged(f"{error.reason} in round {error.step} of the warm-up", trainee.step) from None
     if trainee.mean:  # which began at networks that are no more
@@ -140,13 +142,14 @@ def _warm_up(trainee: Trainee, data: torch.Tensor, seed: int) -> dict[str, float
 
 def _play_until(
     end: int, trainee: Trainee, data: torch.Tensor, order: BatchOrder, noise: NoiseChunks, total: int
-) -> _Means:
+) -> Means:
     """Play the rounds from the trainee's step to `end`, of `total` in all."""
-    losses = _Means(trainee.game.limits)
+    losses = Means(trainee.game.limits)
     while trainee.step < end:
         until = min(end, (trainee.step // noise.rounds + 1) * noise.rounds)
         if trainee.seats:
-            losses.add(_play(trainee, data, order, noise, range(trainee.step, until), total), trainee.step)
+            history = _play(trainee, data, order, noise, range(trainee.step, until), total)
+            losses.add(list(history[0]), read(history), trainee.step)
         trainee.step = until
     return losses
 
@@ -174,35 +177,6 @@ def _play(
     return history
 
 
-class _Means:
-    """Means of the parts over an epoch, those of its last round, and the watch for the first value that has no future."""
-
-    def __init__(self, limits: Mapping[str, Limit]) -> None:
-        self._limits = limits
-        self.last: dict[str, float] = {}
-        self._sums: dict[str, float] = {}
-        self._count = 0
-
-    def add(self, history: list[dict[str, torch.Tensor]], first: int) -> None:
-        """Take the rounds of a chunk, which began at step `first`: one reading from the device."""
-        names = list(history[0])
-        values = torch.stack([torch.stack([parts[name] for name in names]) for parts in history]).double().cpu()
-        bad = (~torch.isfinite(values)).nonzero()
-        if len(bad):
-            row, column = bad[0].tolist()
-            raise Diverged(f"{names[column]} became {values[row, column].item()}", first + row + 1)
-        for name, limit in self._limits.items():
-            sizes = values[:, [i for i, other in enumerate(names) if other == name]].abs()
-            beyond = (sizes > limit.largest).nonzero()
-            if len(beyond):
-                row = int(beyond[0, 0])
-                value = values[row, names.index(name)].item()
-                raise Diverged(f"{name} became {value:.3g}: {limit.meaning}", first + row + 1)
-        for name, total in zip(names, values.sum(0).tolist(), strict=True):
-            self._sums[name] = self._sums.get(name, 0.0) + total
-        self.last = dict(zip(names, values[-1].tolist(), strict=True))
-        self._count += len(history)
-
-    def means(self) -> dict[str, float]:
-        """Name -> mean."""
-        return {name: total / max(1, self._count) for name, total in self._sums.items()}
+def read(history: list[dict[str, torch.Tensor]]) -> torch.Tensor:
+    """The parts of some rounds, all of one shape: [rounds, parts, *shape], float64, by one reading from the device."""
+    return torch.stack([torch.stack(list(parts.values())) for parts in history]).double().cpu()

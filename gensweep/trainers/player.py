@@ -26,6 +26,7 @@ class Seat:
         alone: bool,
     ) -> None:
         self.player, self.networks, self.technique, self.alone = player, networks, technique, alone
+        self.recipe = optimizer
         self.parameters = [p for name in player.trains for p in networks[name].parameters()]
         self.optimizer = optimizer.over(self.parameters, player.lr_ratio)
         self._settings = [
@@ -87,7 +88,7 @@ class Seat:
             group.update(settings)
 
 
-def in_bfloat16(network: torch.nn.Module, device: torch.device) -> Callable[..., Any]:
+def in_bfloat16(network: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
     """The network with its products in bfloat16, and what it gives back in float32.
 
     The loss around it is then float32: in bfloat16, with 8 bits, distances between nearby points are mostly rounding.
