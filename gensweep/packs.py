@@ -1,18 +1,29 @@
-"""A pack: what an executor runs in one process. Trials of one shape, each of which says what it has to in its turn.
+"""A pack: what an executor runs in one process. Trials of one shape, which train side by side as the rows of one stack.
 
     while pack: for said in pack.turn(): the driver's answer -> pack.drop, pack.add
 
-The trials stay the unit of everything else: that they trained together shows in no number beyond rounding.
+The trials stay the unit of everything else: that they trained together shows in no number beyond rounding. What cannot be
+stacked, or went wrong in a stack, trains alone by the same code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import NoReturn
 
-from gensweep.trial import Failure, Job, Said, run_trial
+from gensweep.errors import Diverged
+from gensweep.faults import fault_of
+from gensweep.modes import Mode, mode_of
+from gensweep.trainers.compiling import Uncompilable
+from gensweep.trainers.loop import Progress
+from gensweep.trainers.pack import PackTraining
+from gensweep.trial import Failure, Job, Report, Said, Trial, run_trial
+
+_KEPT = 4  # stacks without members, for the next trials of their shape: what was compiled is not compiled again
 
 
-def alone(job: Job) -> Iterator[Said]:
+def alone(job: Job) -> Generator[Said]:
     """The reports of a trial that trains alone, and the error that ends them if one does."""
     try:
         yield from run_trial(job)
@@ -24,30 +35,48 @@ class Pack:
     """Trials of one shape in one process; false once it has none. `rows`: how many it can have at once."""
 
     def __init__(self, job: Job) -> None:
-        self.like, self.rows = job, job.rows or 1
-        self._members: dict[int, Iterator[Said]] = {}
+        self.like = job
+        self.mode = mode_of(job)
+        self._alone: dict[int, Generator[Said]] = {}
+        self._stack = _Stack(self.mode) if self.mode.is_stacked else None
         self.add(job)
 
     def __bool__(self) -> bool:
-        return bool(self._members)
+        return bool(self.n_members)
+
+    @property
+    def rows(self) -> int:
+        """How many trials it can have at once."""
+        return self.mode.rows
 
     @property
     def n_members(self) -> int:
         """How many it has."""
-        return len(self._members)
+        return len(self._alone) + (len(self._stack.members) if self._stack else 0)
 
     def add(self, job: Job) -> None:
         """Let a trial join, from its newest checkpoint; nothing is trained yet."""
-        self._members[job.number] = alone(job)
+        if self._stack is not None:
+            self._stack.add(job)
+        else:
+            self._alone[job.number] = alone(job)
 
     def drop(self, number: int) -> None:
         """Leave a trial where it stands, if it is there."""
-        if (reports := self._members.pop(number, None)) is not None:
-            reports.close()  # type: ignore[attr-defined]
+        if (reports := self._alone.pop(number, None)) is not None:
+            reports.close()
+        elif self._stack is not None:
+            self._stack.drop(number)
 
     def turn(self) -> list[Said]:
         """Train until a member has something to say. What has ended has left the pack."""
-        said = [next(reports) for reports in self._members.values()]
+        if self._stack is not None and self._stack.members:
+            try:
+                return self._stack.turn()
+            except _Broken as broken:
+                self._alone = {job.number: alone(job) for job in broken.jobs}
+                self._stack, self.mode = None, Mode()
+        said = [next(reports) for reports in self._alone.values()]
         for one in said:
             if isinstance(one, Failure) or one.outcome is not None:
                 self.drop(one.number)
@@ -55,5 +84,139 @@ class Pack:
 
     def close(self) -> None:
         """Leave every trial where it stands."""
-        for number in list(self._members):
+        for number in [*self._alone, *(self._stack.members if self._stack else ())]:
             self.drop(number)
+
+
+class _Broken(Exception):
+    """A round failed for all members at once; whose fault it is shows when each trains alone."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        super().__init__()
+        self.jobs = jobs
+
+
+@dataclass
+class _Member:
+    """A trial that joined; its row, once it trains."""
+
+    job: Job
+    trial: Trial | None = None
+    row: int | None = None
+
+
+class _Stack:
+    """The trials of a pack that train as one stack."""
+
+    def __init__(self, mode: Mode) -> None:
+        self.mode = mode
+        self.members: dict[int, _Member] = {}
+        self._training: PackTraining | None = None
+        self._shape = ""
+
+    def add(self, job: Job) -> None:
+        self.members[job.number] = _Member(job)
+
+    def drop(self, number: int) -> None:
+        member = self.members.pop(number, None)
+        if member is not None and member.row is not None:
+            assert self._training is not None
+            if member.row in self._training.members:
+                self._training.leave(member.row)
+        if not self.members and self._training is not None:
+            _keep(self._shape, self.mode, self._training)
+            self._training = None
+
+    def turn(self) -> list[Said]:
+        """What the members have to say: those that joined of where they stand, else all of what they are trained to."""
+        said = [one for member in list(self.members.values()) if member.trial is None for one in self._begin(member)]
+        while not said and self.members:
+            said = self._play()
+        for one in said:
+            if isinstance(one, Failure) or one.outcome is not None:
+                self.drop(one.number)
+        return said
+
+    def _begin(self, member: _Member) -> list[Said]:
+        """Give a trial its row. What it has said before is said again; one that has ended says so."""
+        job = member.job
+        try:
+            if job.trial_folder().outcome() is not None:
+                return list(run_trial(job))
+            member.trial = trial = Trial(job)
+            reached = trial.begin()
+        except (Exception, SystemExit) as error:
+            return [Failure.of(job.number, error)]
+        said: list[Said] = [reached] if reached else []
+        return said if reached and reached.outcome is not None else [*said, *self._enter(member, trial)]
+
+    def _enter(self, member: _Member, trial: Trial) -> list[Said]:
+        """Put a trial into a row; what it says where that, and a warm-up with it, is its end."""
+        c = trial.configuration
+        trial.mode = str(self.mode)
+        try:
+            if self._training is None:
+                self._shape = member.job.shape
+                self._training = _kept(self._shape, self.mode) or PackTraining(
+                    trial.trainee, trial.data, c.training.batch_size, self.mode.rows, compiled=self.mode.is_compiled
+                )
+            member.row = self._training.enter(trial.trainee, c.training.epochs, c.seed)
+        except Diverged as error:
+            return [trial.diverged(error)]
+        except (Exception, SystemExit) as error:
+            return [Failure.of(member.job.number, error)]
+        return []
+
+    def _play(self) -> list[Said]:
+        """One turn of the training, and what the members have to say at the ends of their epochs."""
+        training = self._training
+        assert training is not None
+        try:
+            news = training.play()
+        except Uncompilable as error:
+            training.fall_back()
+            self.mode = Mode(self.mode.rows, reason=str(error))
+            for member in self.members.values():
+                assert member.trial is not None
+                member.trial.mode = str(self.mode)
+            return []
+        except (Exception, SystemExit) as error:
+            self._break(error)
+        by_row = {member.row: member for member in self.members.values()}
+        return [one for row, what in news.items() for one in self._told(by_row[row], what)]
+
+    def _told(self, member: _Member, what: Progress | Diverged) -> list[Said]:
+        trial, training = member.trial, self._training
+        assert trial is not None
+        assert training is not None
+        assert member.row is not None
+        try:
+            if isinstance(what, Diverged):
+                return [trial.diverged(what)]
+            if member.row in training.members and trial.is_due(what.epoch):
+                training.settle(member.row)
+            report: Report | None = trial.take(what)
+        except (Exception, SystemExit) as error:
+            return [Failure.of(member.job.number, error)]
+        return [report] if report else []
+
+    def _break(self, error: BaseException) -> NoReturn:
+        """Leave the stack for good; what goes on alone does so from its newest checkpoint."""
+        jobs = [member.job for member in self.members.values()]
+        self.members, self._training = {}, None
+        if fault_of(error) is not None and len(jobs) == 1:
+            raise error
+        raise _Broken(jobs) from error
+
+
+_stacks: dict[tuple[str, int, bool], PackTraining] = {}
+
+
+def _kept(shape: str, mode: Mode) -> PackTraining | None:
+    return _stacks.pop((shape, mode.rows, mode.is_compiled), None)
+
+
+def _keep(shape: str, mode: Mode, training: PackTraining) -> None:
+    _stacks[shape, mode.rows, mode.is_compiled] = training
+    while len(_stacks) > _KEPT:
+        del _stacks[next(iter(_stacks))]

@@ -44,6 +44,7 @@ from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
 
 TRIAL_SCHEMA = 3  # raised when the same configuration would no longer give the same numbers
+ALONE = "alone"  # the mode of a trial that is no row of a stack
 STATE = "state.pt"  # the file of a checkpoint that holds all of a trial's state
 _PICTURED = 64
 _SAMPLED_AT_ONCE = 1000
@@ -96,7 +97,7 @@ class Report:
     Seconds count from the trial's beginning, those of the last, unfinished epoch too; `items` are those of the training split
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
-    of the numbers, each said once in a trial. `device` is the name of what it is trained on.
+    of the numbers, each said once in a trial. `device` is the name of what it is trained on, and `mode` says how.
     """
 
     number: int
@@ -114,6 +115,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
     device: str = ""
     items: int = 0
+    mode: str = ALONE
 
 
 @dataclass(frozen=True)
@@ -160,19 +162,14 @@ def run_trial(job: Job) -> Iterator[Report]:
     if (ended := job.trial_folder().outcome()) is not None:
         yield Report(**{**ended, "number": job.number, "outcome": Outcome[ended["outcome"]]})
         return
-    run = _Run(job)
-    if run.resume():
-        yield run.reached()  # said again, for a driver that died before it heard
-    try:
-        for progress in run.train():
-            if run.is_due(progress.epoch):
-                yield run.report(progress)
-    except Diverged as error:
-        yield run.end(Outcome.DIVERGED, str(error), error.step)
+    trial = Trial(job)
+    if (reached := trial.begin()) is not None:
+        yield reached
+    yield from trial.train()
 
 
-class _Run:
-    """The state of one trial while it runs."""
+class Trial:
+    """One trial while it runs: what it is made of, how far it is, and what it says. Who trains it tells it of each epoch."""
 
     def __init__(self, job: Job) -> None:
         self.job, self.folder, self.objective = job, job.trial_folder(), job.objective
@@ -196,8 +193,50 @@ class _Run:
         self.epoch, self.seconds, self.evaluation_seconds, self.copies = 0, 0.0, 0.0, 0
         self.rows: list[Row] = []
         self.notes: list[str] = []
+        self.mode = ALONE
 
-    def resume(self) -> bool:
+    def begin(self) -> Report | None:
+        """Go back to where its newest checkpoint stands; what was said there, again, for a driver that died before it heard."""
+        return self.reached() if self._resume() else None
+
+    def train(self) -> Iterator[Report]:
+        """Train it alone, from where it stands to its end."""
+        training = self.configuration.training
+        epochs = train(self.trainee, self.data, training.epochs, training.batch_size, self.configuration.seed)
+        while True:
+            began = time.perf_counter()
+            try:
+                progress = next(epochs, None)
+            except Diverged as error:
+                yield self.diverged(error, time.perf_counter() - began)
+                return
+            if progress is None:
+                return
+            report = self.take(progress)
+            if report is not None:
+                yield report
+            if report is not None and report.outcome is not None:
+                return
+
+    def take(self, progress: Progress) -> Report | None:
+        """Note an epoch that was trained, and what there is to say at its end; with an outcome, that was the last."""
+        self.epoch = progress.epoch
+        self.seconds += progress.seconds
+        self.rows.append(_row(progress, progress.parts))
+        self._note(self.game.notes, progress.parts)
+        if not self.is_due(progress.epoch):
+            return None
+        try:
+            return self._report(progress)
+        except Diverged as error:
+            return self.diverged(error)
+
+    def diverged(self, error: Diverged, seconds: float = 0.0) -> Report:
+        """Its end, where its training or its samples have none; `seconds` of an epoch that came to nothing count."""
+        self.seconds += seconds
+        return self._end(Outcome.DIVERGED, str(error), error.step)
+
+    def _resume(self) -> bool:
         """Describe the trial in its folder, and go back to where its newest checkpoint stands; whether there is one."""
         self.folder.write_configuration(self.configuration.dump())
         self._write_protocol(self.scorers)
@@ -237,7 +276,7 @@ class _Run:
             step = self.trainee.step
             if self.job.is_confirmation:
                 self._test()
-            return self.end(Outcome.COMPLETED, "", step, self.scores)
+            return self._end(Outcome.COMPLETED, "", step, self.scores)
         return self._describe(self.scores, self.trainee.step)
 
     def _test(self) -> None:
@@ -254,31 +293,12 @@ class _Run:
         self._write_protocol(self.scorers | {f"test.{name}": s for name, s in of_test.items()})
         self.evaluation_seconds += time.perf_counter() - began
 
-    def train(self) -> Iterator[Progress]:
-        """The epochs that are left; each leaves a row."""
-        training = self.configuration.training
-        epochs = train(self.trainee, self.data, training.epochs, training.batch_size, self.configuration.seed)
-        while True:
-            began = time.perf_counter()
-            try:
-                progress = next(epochs)
-            except StopIteration:
-                return
-            except Diverged:
-                self.seconds += time.perf_counter() - began  # what it cost counts, though no epoch came of it
-                raise
-            self.epoch = progress.epoch
-            self.seconds += progress.seconds
-            self.rows.append(_row(progress, progress.parts))
-            self._note(self.game.notes, progress.parts)
-            yield progress
-
     def is_due(self, epoch: int) -> bool:
         """Whether to evaluate at the end of this epoch: at the last one only, where nothing is trained."""
         regular = bool(self.game.players) and epoch % self.configuration.evaluation.every == 0
         return regular or epoch == self.configuration.training.epochs
 
-    def report(self, progress: Progress) -> Report:
+    def _report(self, progress: Progress) -> Report:
         """Evaluate, make everything durable, and say what was found."""
         began = time.perf_counter()
         try:
@@ -299,7 +319,7 @@ class _Run:
         self.folder.save(progress.step, {STATE: to_bytes(self._state())}, best=is_best)
         return self.reached()
 
-    def end(self, outcome: Outcome, reason: str, step: int, scores: Mapping[str, float] | None = None) -> Report:
+    def _end(self, outcome: Outcome, reason: str, step: int, scores: Mapping[str, float] | None = None) -> Report:
         """The last report, which the folder keeps."""
         self.folder.append(self.rows)
         report = self._describe(dict(scores or {}), step, outcome, reason)
@@ -364,6 +384,7 @@ class _Run:
             list(self.notes),
             name_of(self.device),
             self.game.items(step, self.configuration.training.batch_size, len(self.data)),
+            self.mode,
         )
 
 

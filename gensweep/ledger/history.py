@@ -45,8 +45,8 @@ class TrialRecord:
     `best` holds every score at `best_epoch`, where the objective was best. `seconds` are of training and
     `evaluation_seconds` of evaluation, in the part of its life that counts; `items` of the training split were seen in it,
     None where an older gensweep did not say. `faults` counts those of the machine since it last reported, by their names,
-    and `fault` is the one that it failed of. `notes` are sentences on what to know of its numbers, and `device` names what
-    it was trained on.
+    and `fault` is the one that it failed of. `notes` are sentences on what to know of its numbers, `device` names what it
+    was trained on, and `mode` says how: alone, or in a pack of so many rows.
     """
 
     number: int
@@ -72,6 +72,7 @@ class TrialRecord:
     fault: str = ""
     notes: list[str] = field(default_factory=list)
     device: str = ""
+    mode: str = "alone"
     parent: int | None = None
     repeat: int = 0
     test: dict[str, float] = field(default_factory=dict)

@@ -261,7 +261,9 @@ def trial_seed(search_seed: int, position: int) -> int:
 def _reached(report: Report, record: TrialRecord) -> Event:
     names = ("number", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds", "items", "protocol")
     said: Event = {"notes": report.notes} if report.notes != record.notes else {}  # said once
-    said |= {"device": report.device} if report.device != record.device else {}
+    said |= {
+        name: getattr(report, name) for name in ("device", "mode") if getattr(report, name) != getattr(record, name)
+    }
     return {name: getattr(report, name) for name in names} | said | ({"test": report.test} if report.test else {})
 
 

@@ -82,7 +82,7 @@ class Member:
         return progress
 
 
-class Pack:
+class PackTraining:
     """`n` rows for members of one shape, on one data set.
 
     Args:

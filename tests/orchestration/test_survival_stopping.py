@@ -30,7 +30,7 @@ from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.orchestration.driver import Driver, issue
 from gensweep.spaces.sweep import from_definition
 from gensweep.trainers.checkpoint import from_bytes
-from gensweep.trial import STATE, Job, _Run, run_trial
+from gensweep.trial import STATE, Job, Trial, run_trial
 from tests.processes import driver_of
 
 LAMBDA, LR = "family.lambda", "training.optimizer.lr"
@@ -85,12 +85,12 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> tuple[SweepFolder, list
     """A PBT sweep, and every copy in it as its worker made it."""
     path, seen = tmp_path_factory.mktemp("watched") / "survivor", list[Seen]()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_Run, "_copy", _watching(path, seen, _Run._copy))
+        patch.setattr(Trial, "_copy", _watching(path, seen, Trial._copy))
         return undisturbed(path, definition(PBT)), seen
 
 
-def _watching(path: Path, seen: list[Seen], copy: Callable[[_Run], None]) -> Callable[[_Run], None]:
-    def watching(run: _Run) -> None:
+def _watching(path: Path, seen: list[Seen], copy: Callable[[Trial], None]) -> Callable[[Trial], None]:
+    def watching(run: Trial) -> None:
         records = SweepFolder.open(path).state().trials
         source = SweepFolder.open(path).trial_of(records[records[run.job.number].copies[-1].source])
         checkpoint = source.newest() or source.best()

@@ -95,7 +95,7 @@ OF_THE_DRIVER = (
     ),
     Mutation(
         "a checkpoint is there before the rows that lead to it",
-        trial._Run.report,
+        trial.Trial._report,
         """    self.folder.append(self.rows)
     self.rows = []
     self.folder.save(progress.step, {STATE: to_bytes(self._state())}, best=is_best)

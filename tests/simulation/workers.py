@@ -71,7 +71,7 @@ class Weights:
         self.step += ROUNDS
 
 
-class SimulatedRun(trial._Run):
+class SimulatedRun(trial.Trial):
     """The real run of a trial, with nothing to train."""
 
     def __init__(self, job: Job) -> None:
@@ -87,7 +87,7 @@ class SimulatedRun(trial._Run):
         self.protocol, self.test, self.scores, self.best = {}, {}, {}, {}
         self.best_epoch = None
         self.epoch, self.seconds, self.evaluation_seconds, self.copies = 0, 0.0, 0.0, 0
-        self.rows, self.notes = [], []
+        self.rows, self.notes, self.mode = [], [], trial.ALONE
 
     def _evaluate(self) -> dict[str, float]:
         self.folder.write_file(f"samples/epoch-{self.epoch:05d}.png", repr(self.trainee.value).encode())
@@ -122,7 +122,7 @@ def _configuration(text: str) -> SimpleNamespace:
 def functions() -> dict[tuple[object, str], Callable[..., Any]]:
     """What takes the place of what a trial trains with."""
     return {
-        (trial, "_Run"): SimulatedRun,
+        (trial, "Trial"): SimulatedRun,
         (trial, "train"): _train,
         (trial, "to_bytes"): lambda state: json.dumps(state).encode(),
         (trial, "from_bytes"): lambda data, _device: json.loads(data),
