@@ -37,27 +37,35 @@ class _Answers:
 
 
 class Mailbox:
-    """The driver's end, which can post; `name` is what a worker opens it by. Use it as a context."""
+    """The driver's end, which can post; `name` is what a worker opens it by. Its process begins with the first post."""
 
     def __init__(self) -> None:
         self.name = f"gensweep-{uuid.uuid4().hex}"
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-        actor = ray.remote(_Answers).options(
-            name=self.name, num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here
-        )
-        self._box = actor.remote()
+        self._box: Any = None
 
     def post(self, pack: str, turn: int, answer: Any) -> None:
         """Lay the answer to a turn of a pack ready."""
+        if self._box is None:
+            self._box = _begun(self.name)
         ray.get(self._box.post.remote(pack, turn, answer))
 
     def forget(self, pack: str) -> None:
         """A pack is over."""
-        self._box.forget.remote(pack)
+        if self._box is not None:
+            self._box.forget.remote(pack)
 
     def close(self) -> None:
-        """End the actor."""
-        ray.kill(self._box)
+        """End its process, if there is one."""
+        if self._box is not None:
+            ray.kill(self._box)
+
+
+def _begun(name: str) -> Any:
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
+    actor = ray.remote(_Answers).options(
+        name=name, num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here
+    )
+    return actor.remote()
 
 
 class Unanswered(Exception):

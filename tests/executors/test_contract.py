@@ -284,6 +284,77 @@ def test_workers_overlap_and_are_kept(
     assert len(seen) == PLACES
 
 
+@pytest.fixture
+def packed(jobs: Callable[..., Job]) -> Callable[..., Job]:
+    """Trials that can train in packs of two."""
+    return lambda number, **more: replace(jobs(number, **more), shape="one", rows=2)
+
+
+def test_a_pack_is_filled_and_what_leaves_it_makes_room(crowded: Executor, packed: Callable[..., Job]) -> None:
+    def second(said: Report | Failure) -> bool:
+        together.add(len(script.running))
+        return said.number == 1 and isinstance(said, Report) and said.epoch == 2
+
+    together = set[int]()
+    script = Script(*(packed(number, epochs=3 + number % 2) for number in range(9)), answer=second)
+    crowded.run(script)
+    assert script.given == list(range(9))
+    assert script.told_lost == []
+    assert [script.epochs(number) for number in range(9)] == [
+        [1, 2] if number == 1 else list(range(1, 4 + number % 2)) for number in range(9)
+    ]
+    assert max(together) == 2 * crowded.n_at_once
+    modes = {said.mode for said in script.heard if isinstance(said, Report)}
+    assert modes == {"pack of 2"}
+
+
+def test_of_a_killed_pack_every_member_is_told_lost_once(
+    cluster: RayCluster, tmp_path: Path, packed: Callable[..., Job]
+) -> None:
+    class Retrying(Script):
+        def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
+            super().lost(number, reason, fault)
+            self.jobs.append(packed(number, epochs=4))
+
+    def kill(said: Report | Failure) -> bool:
+        if not script.told_lost and said.number == 1 and isinstance(said, Report) and said.epoch == 2:
+            for pid in descendants(beginning="ray::Worker"):
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    alone = copy(cluster)
+    alone.places = 1
+    script = Retrying(packed(0, epochs=4), packed(1, epochs=4), answer=kill)
+    RayTune(alone, tmp_path / ".ray").run(script)
+    assert sorted(number for number, _ in script.told_lost) == [0, 1]
+    for number in (0, 1):
+        rows = [row.epoch for row in TrialFolder(tmp_path / "trials" / str(number)).rows()]
+        assert rows == [1, 2, 3, 4]
+        epochs = script.epochs(number)
+        assert epochs[:2] == [1, 2]
+        assert epochs[2] in (2, 3)  # at most the interval that was under way is trained again
+
+
+def test_a_mailbox_that_was_killed_costs_no_trial(
+    cluster: RayCluster, tmp_path: Path, packed: Callable[..., Job]
+) -> None:
+    killed = []
+
+    def kill(said: Report | Failure) -> bool:
+        boxes = descendants(beginning="ray::_Answers")
+        if boxes and not killed:
+            killed.extend(boxes)
+            for pid in boxes:
+                os.kill(pid, signal.SIGKILL)
+        return False
+
+    script = Script(*(packed(number, epochs=6) for number in range(4)), answer=kill)
+    RayTune(cluster, tmp_path / ".ray").run(script)
+    assert len(killed) == 1
+    assert script.told_lost == []
+    assert [script.epochs(number) for number in range(4)] == [list(range(1, 7))] * 4
+
+
 def test_a_sweep_that_its_node_does_not_see_is_a_failure_that_says_so(
     cluster: RayCluster, tmp_path: Path, jobs: Callable[..., Job]
 ) -> None:
