@@ -72,8 +72,15 @@ class Stack:
         return len(self.rows.clip)
 
     def put(self, row: int, trainee: Trainee) -> None:
-        """Write a member's weights, moments, means and settings into a row."""
-        self._write(row, _row(trainee, self.layouts))
+        """Write a member's weights, moments, means and settings into a row.
+
+        Raises:
+            ValueError: it is of another shape than the stack, which would have gone wrong in silence.
+        """
+        one = _row(trainee, self.layouts)
+        if _shape(one) != _shape(self._blank):
+            raise ValueError("this trial is of another shape than the pack that it is to enter")
+        self._write(row, one)
 
     def clear(self, row: int) -> None:
         """Write what an empty row holds."""
@@ -184,6 +191,12 @@ def _copy(targets: Iterable[tuple[str, torch.Tensor]], values: Mapping[str, torc
 def _map(function: Any, rows: Any) -> Any:
     """The function of every tensor in a tree of tuples and dictionaries."""
     return torch.utils._pytree.tree_map(function, rows)
+
+
+def _shape(rows: Rows) -> tuple[Any, list[tuple[torch.Size, torch.dtype]]]:
+    """What is equal in two rows of one stack."""
+    leaves, structure = torch.utils._pytree.tree_flatten(rows)
+    return structure, [(leaf.shape, leaf.dtype) for leaf in leaves]
 
 
 def _leaves(rows: Any) -> list[torch.Tensor]:

@@ -1,0 +1,145 @@
+"""What every family keeps in a pack: a member's numbers are those of the trial alone, whatever the others do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
+
+import pytest
+import torch
+
+from gensweep import registry
+from gensweep.component import build
+from gensweep.errors import Diverged
+from gensweep.families.base import Family, Setting
+from gensweep.networks.base import Network
+from gensweep.optimizers.base import Optimizer
+from gensweep.trainers.loop import Progress, Trainee, train
+from gensweep.trainers.pack import Pack
+from gensweep.trainers.stack import unstackable
+from gensweep.trainers.technique import Technique
+from tests.contracts.test_families import BATCH, BOUNDED, ELSEWHERE, VARIANTS, Data, ids
+
+CPU = torch.device("cpu")
+EPOCHS, BATCHES = 5, 10  # 50 moves of whoever moves most
+everywhere = pytest.mark.parametrize(
+    ("node", "data"),
+    [*((node, BOUNDED) for node in VARIANTS), *((node, data) for _, node, data in ELSEWHERE)],
+    ids=[*ids, *(label for label, _, _ in ELSEWHERE)],
+)
+Said = Progress | Diverged
+
+
+@pytest.fixture(autouse=True)
+def double_precision() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+def member(
+    node: Mapping[str, Any], data: Data, i: int, optimizer: Mapping[str, Any] | None = None, bad_from: float = 2.0
+) -> Trainee:
+    """Number i of a kind: its weights, knobs, rates and options are its own. From `bad_from` of its way on its rate is NaN."""
+    family = cast(Family, build("families", narrow("families", node)))
+    network = cast(Network, build("networks", dict(data.network)))
+    torch.manual_seed(i)
+    game = family.game(Setting(data.shape, data.bounds, 2, BATCH, network, levels=data.levels))
+    for net in game.networks.values():
+        net.double()
+    chosen = dict(optimizer or family.optimizer_for(node))
+    chosen["lr"] = chosen.get("lr", 1e-3) * (1 + i)
+    if chosen["name"] != "sgd":  # where a gradient is zero but for rounding, a smaller one makes whole steps of it
+        chosen["eps"] = 1e-3
+    if "betas" in chosen:
+        chosen |= {"betas": (0.4 + 0.1 * i, 0.9 + 0.02 * i), "weight_decay": 0.01 * i}
+    knobs = {name: value * (1 + 0.3 * i) for name, value in family.knobs().items()}
+    technique = Technique(
+        lambda progress: math.nan if progress >= bad_from else 1 - progress / (2 + i), 0.5 + i, 0.9 - 0.1 * i
+    )
+    return Trainee(game, cast(Optimizer, build("optimizers", chosen)), knobs, CPU, technique)
+
+
+def narrow(kind: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """The node with networks of its own, those of a critic it holds too, as narrow as the trial's."""
+    fields = registry.load(kind, node["name"]).model_fields
+    own: dict[str, Any] = dict(node)
+    if "hidden" in fields:
+        own["hidden"] = [7]
+    if "divergence" in own:
+        own["divergence"] = narrow("divergences", {"name": own["divergence"]})
+    return own
+
+
+def alone(trainee: Trainee, items: torch.Tensor, epochs: int, seed: int, until: int | None = None) -> list[Said]:
+    """What there is to say of each epoch of a training alone, up to epoch `until`."""
+    said: list[Said] = []
+    try:
+        for progress in train(trainee, items, epochs, BATCH, seed):
+            said.append(progress)
+            if progress.epoch == until:
+                break
+    except Diverged as diverged:
+        said.append(diverged)
+    return said
+
+
+def same(given: list[Said], expected: list[Said]) -> None:
+    assert [type(one) for one in given] == [type(one) for one in expected]
+    for one, other in zip(given, expected, strict=True):
+        assert one.step == other.step
+        if isinstance(one, Progress) and isinstance(other, Progress):
+            assert one.epoch == other.epoch
+            assert list(one.parts) == list(other.parts)
+            assert one.parts == pytest.approx(other.parts, rel=1e-9, abs=1e-9)
+        elif isinstance(one, Diverged) and isinstance(other, Diverged):
+            assert one.reason == other.reason
+
+
+def close(given: Trainee, expected: Trainee) -> None:
+    torch.testing.assert_close(given.state(), expected.state(), rtol=1e-10, atol=1e-10)
+
+
+def played(pack: Pack, said: dict[int, list[Said]], epochs: int) -> None:
+    """Play until the member in row 0 has ended so many epochs more."""
+    end = len(said[0]) + epochs
+    while len(said[0]) < end:
+        for row, news in pack.play().items():
+            said[row].append(news)
+
+
+@everywhere
+def test_a_member_equals_the_trial_alone_whatever_the_others_do(node: dict[str, Any], data: Data) -> None:
+    if reason := unstackable(member(node, data, 0)):
+        assert reason == "nothing is trained"
+        return
+    items = data.items(BATCH * BATCHES + 1, torch.Generator().manual_seed(2))
+    through, short, late = member(node, data, 0), member(node, data, 1), member(node, data, 2)
+    bad = member(node, data, 3, bad_from=0.3)
+    said: dict[int, list[Said]] = {row: [] for row in range(4)}
+    pack = Pack(member(node, data, 4), items, BATCH, 4)
+    assert [pack.enter(one, EPOCHS, seed) for seed, one in enumerate((through, short, bad))] == [0, 1, 2]
+    played(pack, said, 2)
+    assert pack.leave(1) is short
+    said[1], of_short = [], said[1]
+    assert pack.enter(late, 3, 7) == 1
+    played(pack, said, EPOCHS - 2)
+    assert pack.members == {}
+
+    for one, i, epochs, seed, until, news in (
+        (through, 0, EPOCHS, 0, None, said[0]),
+        (short, 1, EPOCHS, 1, 2, of_short),
+        (late, 2, 3, 7, None, said[1]),
+    ):
+        twin = member(node, data, i)
+        same(news, alone(twin, items, epochs, seed, until))
+        close(one, twin)
+        if one is short:  # which goes on alone, from the pack's state
+            going_on = member(node, data, i)
+            going_on.restore(one.state())
+            same(alone(going_on, items, EPOCHS, 1, 3), alone(twin, items, EPOCHS, 1, 3))
+            close(going_on, twin)
+    expected = alone(member(node, data, 3, bad_from=0.3), items, EPOCHS, 2)
+    assert isinstance(expected[-1], Diverged)
+    same(said[2], expected)
