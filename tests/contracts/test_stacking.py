@@ -16,7 +16,7 @@ from gensweep.families.base import Family, Setting
 from gensweep.networks.base import Network
 from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.loop import Progress, Trainee, train
-from gensweep.trainers.pack import Pack
+from gensweep.trainers.pack import PackTraining
 from gensweep.trainers.stack import unstackable
 from gensweep.trainers.technique import Technique
 from tests.contracts.test_families import BATCH, BOUNDED, ELSEWHERE, VARIANTS, Data, ids
@@ -101,7 +101,7 @@ def close(given: Trainee, expected: Trainee) -> None:
     torch.testing.assert_close(given.state(), expected.state(), rtol=1e-10, atol=1e-10)
 
 
-def played(pack: Pack, said: dict[int, list[Said]], epochs: int) -> None:
+def played(pack: PackTraining, said: dict[int, list[Said]], epochs: int) -> None:
     """Play until the member in row 0 has ended so many epochs more."""
     end = len(said[0]) + epochs
     while len(said[0]) < end:
@@ -118,7 +118,7 @@ def test_a_member_equals_the_trial_alone_whatever_the_others_do(node: dict[str, 
     through, short, late = member(node, data, 0), member(node, data, 1), member(node, data, 2)
     bad = member(node, data, 3, bad_from=0.3)
     said: dict[int, list[Said]] = {row: [] for row in range(4)}
-    pack = Pack(member(node, data, 4), items, BATCH, 4)
+    pack = PackTraining(member(node, data, 4), items, BATCH, 4)
     assert [pack.enter(one, EPOCHS, seed) for seed, one in enumerate((through, short, bad))] == [0, 1, 2]
     played(pack, said, 2)
     assert pack.leave(1) is short
