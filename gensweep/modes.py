@@ -1,14 +1,42 @@
-"""How trials of a shape train here: how many in one stack, compiled or not. It is measured and remembered, never assumed."""
+"""How trials of a shape train here: how many in one stack, compiled or not. It is measured and remembered, never assumed.
+
+alone, stacked, stacked and compiled: seconds for a round of one trial, and what compiling takes -> the quickest for
+as many rounds as there are to play
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import fcntl
+import hashlib
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from gensweep.configuration import TrialConfiguration
+from gensweep.datasets import base as datasets
+from gensweep.devices import name_of
+from gensweep.errors import Diverged
+from gensweep.file_modes import unfinished
+from gensweep.home import cache_folder
+from gensweep.trainers.compiling import Uncompilable
+from gensweep.trainers.loop import Trainee, train
+from gensweep.trainers.pack import PackTraining
 from gensweep.trainers.stack import unstackable
 from gensweep.trial import ALONE, Job, build_game, build_trainee
+
+ROWS = {"cpu": (8,), "cuda": (8, 32, 128, 512)}  # beyond 8 the rows leave a CPU's cache; a GPU takes what fills it
+COMPILING = 40.0  # seconds to compile a round of small networks for the first time; from torch's files it is a tenth
+_ROUNDS = 8  # timed, after as many that are not
+_WORTH_TIMING = 2000  # rounds of all trials: timing costs about as much as a hundred of them
+_COMPILED_AT_MOST = 3.0  # times as quick as eagerly, in all that was measured
+_BETTER = 1.1  # times as quick: less is noise
 
 
 @dataclass(frozen=True)
@@ -30,20 +58,178 @@ class Mode:
         return f"pack of {self.rows}{', compiled' if self.is_compiled else ''}"
 
 
+@dataclass
+class Costs:
+    """What was measured of a shape on a device: seconds for a round of one trial.
+
+    `eager`: rows -> seconds, of which 1 is a trial alone; `compiled`: likewise. `compiling`: seconds that took, the last
+    time. `uncompilable`: why it could not be.
+    """
+
+    eager: dict[int, float] = field(default_factory=dict)
+    compiled: dict[int, float] = field(default_factory=dict)
+    compiling: float = COMPILING
+    uncompilable: str = ""
+
+    @property
+    def quickest(self) -> int:
+        """The number of rows that is quickest eagerly, the fewest of those that are about as quick."""
+        best = min(self.eager.values())
+        return min(rows for rows, seconds in self.eager.items() if seconds <= _BETTER * best)
+
+    def mode(self, rounds: int, *, may_compile: bool = True) -> Mode:
+        """The quickest way to play so many rounds, of all trials together."""
+        eager = Mode(self.quickest)
+        if not (self.compiled and may_compile):
+            return eager
+        rows = min(self.compiled, key=self.compiled.__getitem__)
+        seconds = self.compiling + rounds * self.compiled[rows]
+        return Mode(rows, is_compiled=True) if seconds < rounds * self.eager[eager.rows] else eager
+
+    def is_worth_compiling(self, rounds: int) -> bool:
+        """Whether compiling may pay for so many rounds, by what is known before it is tried."""
+        eager = rounds * min(self.eager.values())
+        return not self.uncompilable and eager * (1 - 1 / _COMPILED_AT_MOST) > self.compiling
+
+
 def mode_of(job: Job) -> Mode:
-    """The mode of a job's pack."""
-    wanted = Mode(job.rows or 1, job.compile == "on")
-    if not wanted.is_stacked:
-        return wanted
-    if reason := _unstackable(job):
-        return Mode(reason=reason)
-    return wanted
-
-
-def _unstackable(job: Job) -> str:
-    """Why a job's trial cannot be a row of a stack; empty where it can, or where it cannot be built and will say so itself."""
+    """The mode of a job's pack: as it is asked for, and what is left open measured."""
+    if job.rows == 1 and job.compile == "off":
+        return Mode()
+    if not job.shape:
+        return Mode(reason="it trains alone")
     try:
-        configuration = TrialConfiguration.model_validate(job.configuration)
-        return unstackable(build_trainee(configuration, build_game(configuration), torch.device(job.device)))
-    except (Exception, SystemExit) as error:
-        return f"it cannot be built: {error}"
+        subject = _Subject(job)
+    except (Exception, SystemExit) as error:  # what is wrong with it the trial says itself
+        return Mode(reason=str(error))
+    if subject.reason:
+        return Mode(reason=subject.reason)
+    if job.rows is not None and (job.compile != "auto" or job.rows == 1):
+        return Mode(job.rows, job.compile == "on")
+    return _measured(job, subject)
+
+
+class _Subject:
+    """What is timed: trials of a job's shape on as many items as the rounds that are timed need."""
+
+    def __init__(self, job: Job) -> None:
+        self.configuration = c = TrialConfiguration.model_validate(job.configuration)
+        self.device = torch.device(job.device)
+        like = self.trainee(0)
+        self.reason = unstackable(like)
+        self.batch = c.training.batch_size
+        self.data = datasets.load(c.dataset).train
+        per_round = like.game.batches_per_round
+        self.rounds_left = job.alike * math.ceil(len(self.data) // self.batch / per_round) * c.training.epochs
+        n = max(_ROUNDS * per_round * self.batch, like.game.warm_up.batch_size if like.game.warm_up else 0)
+        self.some = self.data[:n].to(self.device)
+        self.rounds = max(1, len(self.some) // self.batch // per_round)
+
+    def trainee(self, seed: int) -> Trainee:
+        c = self.configuration.model_copy(update={"seed": seed})
+        return build_trainee(c, build_game(c), self.device)
+
+    def alone(self) -> float:
+        """Seconds a round of a trial alone."""
+        progress = list(train(self.trainee(0), self.some, 2, self.batch, 0))
+        return progress[-1].seconds / self.rounds
+
+    def stacked(self, rows: int, *, compiled: bool = False) -> tuple[float, float]:
+        """Seconds a round of one trial among so many, and of what came before the first."""
+        training = PackTraining(self.trainee(0), self.some, self.batch, rows, compiled=compiled)
+        for seed in range(rows):
+            training.enter(self.trainee(seed), 3, seed)
+        seconds = [self._epoch(training) for _ in range(3)]
+        best = min(seconds[1:])
+        return best / rows / self.rounds, max(0.0, seconds[0] - best)
+
+    def _epoch(self, training: PackTraining) -> float:
+        """Seconds of an epoch of all members, who are at the same round; one that diverged counts all the same."""
+        began = time.perf_counter()
+        training.play()
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - began
+
+
+def _measured(job: Job, subject: _Subject) -> Mode:
+    rounds, may_compile = subject.rounds_left, job.compile != "off"
+    file = _file(job, subject.device)
+    with _held(file):
+        costs = _read(file)
+        if not costs.eager and rounds < _WORTH_TIMING:
+            return Mode()
+        try:
+            is_news = _time(costs, job, subject)
+        except Diverged:  # its settings are far out; another trial of the shape may tell
+            return Mode()
+        if is_news:
+            _write(file, costs)
+    if job.compile == "on" and costs.compiled:
+        return Mode(min(costs.compiled, key=costs.compiled.__getitem__), is_compiled=True)
+    if job.rows is not None:
+        return Mode(job.rows, costs.mode(rounds, may_compile=may_compile).is_compiled)
+    return costs.mode(rounds, may_compile=may_compile)
+
+
+def _time(costs: Costs, job: Job, subject: _Subject) -> bool:
+    """Measure what is not known and may pay; whether there was anything."""
+    before = asdict(costs)
+    if not costs.eager:
+        costs.eager = {1: subject.alone()}
+        for rows in (job.rows,) if job.rows else ROWS.get(subject.device.type, ROWS["cpu"]):
+            if not _time_rows(costs, rows, subject):
+                break
+    is_wanted = job.compile == "on" or (job.compile == "auto" and costs.is_worth_compiling(subject.rounds_left))
+    if is_wanted and not costs.compiled:
+        _time_compiled(costs, costs.quickest, subject)
+    return asdict(costs) != before
+
+
+def _time_rows(costs: Costs, rows: int, subject: _Subject) -> bool:
+    """Time a stack of so many rows; whether more are worth a try."""
+    try:
+        costs.eager[rows], _ = subject.stacked(rows)
+    except torch.OutOfMemoryError:
+        return False
+    return costs.eager[rows] < min(costs.eager.values()) * _BETTER
+
+
+def _time_compiled(costs: Costs, rows: int, subject: _Subject) -> None:
+    try:
+        costs.compiled[rows], costs.compiling = subject.stacked(rows, compiled=True)
+    except Uncompilable as error:
+        costs.uncompilable = str(error)
+
+
+def _file(job: Job, device: torch.device) -> Path:
+    on = [job.shape, name_of(device), device.type, job.threads, torch.__version__]
+    return cache_folder() / "modes" / f"{hashlib.sha256(json.dumps(on).encode()).hexdigest()[:32]}.json"
+
+
+@contextlib.contextmanager
+def _held(file: Path) -> Iterator[None]:
+    """Inside, no other process measures the same; where files cannot be locked, it may."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = stack.enter_context(file.with_suffix(".lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _read(file: Path) -> Costs:
+    """What is remembered; nothing where that is damaged."""
+    try:
+        found: Mapping[str, Any] = json.loads(file.read_text())
+        eager, compiled = ({int(n): float(s) for n, s in found[kind].items()} for kind in ("eager", "compiled"))
+        return Costs(eager, compiled, float(found["compiling"]), str(found["uncompilable"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return Costs()
+
+
+def _write(file: Path, costs: Costs) -> None:
+    with contextlib.suppress(OSError):
+        with unfinished(file) as new:
+            new.write(json.dumps(asdict(costs)).encode())
+        Path(new.name).replace(file)

@@ -247,7 +247,8 @@ class Driver:
 
     def _job(self, record: TrialRecord) -> Job:
         resources, objective = self.sweep.resources, self.sweep.objective
-        shape = "" if resources.rows == 1 or _is_suspect(record) else shape_key(configuration_of(record.configuration))
+        is_plain = resources.rows == 1 and resources.compile != "on"
+        shape = "" if is_plain or _is_suspect(record) else shape_key(configuration_of(record.configuration))
         return Job(
             number=record.number,
             key=record.key,
