@@ -158,11 +158,11 @@ def _measured(job: Job, subject: _Subject) -> Mode:
     with _held(file):
         costs = _read(file)
         if not costs.eager and rounds < _WORTH_TIMING:
-            return Mode()
+            return Mode(job.rows or 1)
         try:
             is_news = _time(costs, job, subject)
         except Diverged:  # its settings are far out; another trial of the shape may tell
-            return Mode()
+            return Mode(job.rows or 1)
         if is_news:
             _write(file, costs)
     if job.compile == "on" and costs.compiled:

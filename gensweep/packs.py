@@ -8,9 +8,11 @@ stacked, or went wrong in a stack, trains alone by the same code.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NoReturn
+from functools import partial
+from typing import NoReturn, TypeVar
 
 from gensweep.errors import Diverged
 from gensweep.faults import fault_of
@@ -20,6 +22,8 @@ from gensweep.trainers.loop import Progress
 from gensweep.trainers.pack import PackTraining
 from gensweep.trial import Failure, Job, Report, Said, Trial, run_trial
 
+T = TypeVar("T")
+_THREADS = 8
 _KEPT = 4  # stacks without members, for the next trials of their shape: what was compiled is not compiled again
 
 
@@ -36,13 +40,18 @@ class Pack:
 
     def __init__(self, job: Job) -> None:
         self.like = job
-        self.mode = mode_of(job)
+        mode = mode_of(job)
         self._alone: dict[int, Generator[Said]] = {}
-        self._stack = _Stack(self.mode) if self.mode.is_stacked else None
+        self._stack = _Stack(mode) if mode.is_stacked else None
         self.add(job)
 
     def __bool__(self) -> bool:
         return bool(self.n_members)
+
+    @property
+    def mode(self) -> Mode:
+        """How its trials train."""
+        return self._stack.mode if self._stack else Mode()
 
     @property
     def rows(self) -> int:
@@ -75,7 +84,7 @@ class Pack:
                 return self._stack.turn()
             except _Broken as broken:
                 self._alone = {job.number: alone(job) for job in broken.jobs}
-                self._stack, self.mode = None, Mode()
+                self._stack = None
         said = [next(reports) for reports in self._alone.values()]
         for one in said:
             if isinstance(one, Failure) or one.outcome is not None:
@@ -129,7 +138,7 @@ class _Stack:
 
     def turn(self) -> list[Said]:
         """What the members have to say: those that joined of where they stand, else all of what they are trained to."""
-        said = [one for member in list(self.members.values()) if member.trial is None for one in self._begin(member)]
+        said = self._begin([member for member in self.members.values() if member.trial is None])
         while not said and self.members:
             said = self._play()
         for one in said:
@@ -137,18 +146,27 @@ class _Stack:
                 self.drop(one.number)
         return said
 
-    def _begin(self, member: _Member) -> list[Said]:
-        """Give a trial its row. What it has said before is said again; one that has ended says so."""
+    def _begin(self, joined: list[_Member]) -> list[Said]:
+        """Give trials their rows. What one has said before it says again; one that has ended says so."""
+        made = [self._made(member) for member in joined]
+        reached = _at_once([partial(_reached, one) for one in made if isinstance(one, Trial)])
+        said: list[Said] = [one for one in made if not isinstance(one, Trial)]
+        for trial, news in zip([one for one in made if isinstance(one, Trial)], reached, strict=True):
+            said += [news] if news else []
+            if not isinstance(news, Failure) and (news is None or news.outcome is None):
+                said += self._enter(self.members[trial.job.number], trial)
+        return said
+
+    def _made(self, member: _Member) -> Trial | Said:
+        """The trial of a member that joined; what there is to say, where it has ended or cannot be made."""
         job = member.job
         try:
             if job.trial_folder().outcome() is not None:
-                return list(run_trial(job))
-            member.trial = trial = Trial(job)
-            reached = trial.begin()
+                return next(run_trial(job))
+            member.trial = Trial(job)
         except (Exception, SystemExit) as error:
-            return [Failure.of(job.number, error)]
-        said: list[Said] = [reached] if reached else []
-        return said if reached and reached.outcome is not None else [*said, *self._enter(member, trial)]
+            return Failure.of(job.number, error)
+        return member.trial
 
     def _enter(self, member: _Member, trial: Trial) -> list[Said]:
         """Put a trial into a row; what it says where that, and a warm-up with it, is its end."""
@@ -177,28 +195,35 @@ class _Stack:
             training.fall_back()
             self.mode = Mode(self.mode.rows, reason=str(error))
             for member in self.members.values():
-                assert member.trial is not None
-                member.trial.mode = str(self.mode)
+                self._say_eager(member)
             return []
         except (Exception, SystemExit) as error:
             self._break(error)
         by_row = {member.row: member for member in self.members.values()}
-        return [one for row, what in news.items() for one in self._told(by_row[row], what)]
+        seen = [self._seen(by_row[row], what) for row, what in news.items()]
+        return [one for one in _at_once([record for record in seen if record is not None]) if one is not None]
 
-    def _told(self, member: _Member, what: Progress | Diverged) -> list[Said]:
+    def _seen(self, member: _Member, what: Progress | Diverged) -> Callable[[], Said] | None:
+        """How to say what came of a member; None where there is nothing to say."""
         trial, training = member.trial, self._training
         assert trial is not None
         assert training is not None
         assert member.row is not None
+        if isinstance(what, Diverged):
+            return partial(_recorded, member.job, partial(trial.diverged, what))
         try:
-            if isinstance(what, Diverged):
-                return [trial.diverged(what)]
             if member.row in training.members and trial.is_due(what.epoch):
                 training.settle(member.row)
-            report: Report | None = trial.take(what)
+            return partial(_recorded, member.job, trial.record) if trial.look(what) else None
         except (Exception, SystemExit) as error:
-            return [Failure.of(member.job.number, error)]
-        return [report] if report else []
+            return partial(Failure.of, member.job.number, error)
+
+    def _say_eager(self, member: _Member) -> None:
+        """Where a user wants it compiled, the trial's record says why it was not."""
+        assert member.trial is not None
+        member.trial.mode = str(self.mode)
+        if member.job.compile == "on":
+            member.trial.notes.append(f"compile: its step was not compiled, and trained eagerly ({self.mode.reason}).")
 
     def _break(self, error: BaseException) -> NoReturn:
         """Leave the stack for good; what goes on alone does so from its newest checkpoint."""
@@ -207,6 +232,28 @@ class _Stack:
         if fault_of(error) is not None and len(jobs) == 1:
             raise error
         raise _Broken(jobs) from error
+
+
+def _reached(trial: Trial) -> Said | None:
+    try:
+        return trial.begin()
+    except (Exception, SystemExit) as error:
+        return Failure.of(trial.job.number, error)
+
+
+def _recorded(job: Job, record: Callable[[], Report]) -> Said:
+    try:
+        return record()
+    except (Exception, SystemExit) as error:
+        return Failure.of(job.number, error)
+
+
+def _at_once(calls: list[Callable[[], T]]) -> list[T]:
+    """What each gives. They wait for the disk, which makes many files durable in about the time of one."""
+    if len(calls) < 2:
+        return [call() for call in calls]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 _stacks: dict[tuple[str, int, bool], PackTraining] = {}

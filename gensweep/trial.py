@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -47,6 +48,7 @@ TRIAL_SCHEMA = 3  # raised when the same configuration would no longer give the 
 ALONE = "alone"  # the mode of a trial that is no row of a stack
 STATE = "state.pt"  # the file of a checkpoint that holds all of a trial's state
 _PICTURED = 64
+_testing = threading.Lock()  # what scorers keep is made by one thread
 _SAMPLED_AT_ONCE = 1000
 
 
@@ -194,6 +196,7 @@ class Trial:
         self.rows: list[Row] = []
         self.notes: list[str] = []
         self.mode = ALONE
+        self._error: Diverged | None = None
 
     def begin(self) -> Report | None:
         """Go back to where its newest checkpoint stands; what was said there, again, for a driver that died before it heard."""
@@ -220,16 +223,31 @@ class Trial:
 
     def take(self, progress: Progress) -> Report | None:
         """Note an epoch that was trained, and what there is to say at its end; with an outcome, that was the last."""
+        return self.record() if self.look(progress) else None
+
+    def look(self, progress: Progress) -> bool:
+        """Note an epoch that was trained, and evaluate it if that is due; whether there is something to `record`."""
         self.epoch = progress.epoch
         self.seconds += progress.seconds
         self.rows.append(_row(progress, progress.parts))
         self._note(self.game.notes, progress.parts)
         if not self.is_due(progress.epoch):
-            return None
+            return False
         try:
-            return self._report(progress)
+            self._look(progress)
         except Diverged as error:
-            return self.diverged(error)
+            self._error = error
+        return True
+
+    def record(self) -> Report:
+        """Make what was evaluated durable, and say it. A thread of its own may wait for the disk here."""
+        if self._error is not None:
+            return self.diverged(self._error)
+        self.folder.append(self.rows)
+        self.rows = []
+        step = self.trainee.step
+        self.folder.save(step, {STATE: to_bytes(self._state())}, best=self.best_epoch == self.epoch)
+        return self.reached()
 
     def diverged(self, error: Diverged, seconds: float = 0.0) -> Report:
         """Its end, where its training or its samples have none; `seconds` of an epoch that came to nothing count."""
@@ -287,9 +305,9 @@ class Trial:
             raise DamagedSweep(f"{self.folder.path}: the checkpoint of the best epoch is gone. Restore it from a copy.")
         with believed(checkpoint.path):
             self.trainee.restore(from_bytes(checkpoint.read(STATE), self.device)["trainee"])
-        of_test = {m.name: scorer(m, self.dataset, "test") for m in self.configuration.evaluation.metrics}
-        model = TrainedModel(self.trainee.averaged(), self.configuration, self.device)
-        self.test = evaluate(model, of_test)
+        with _testing:
+            of_test = {m.name: scorer(m, self.dataset, "test") for m in self.configuration.evaluation.metrics}
+            self.test = evaluate(TrainedModel(self.trainee.averaged(), self.configuration, self.device), of_test)
         self._write_protocol(self.scorers | {f"test.{name}": s for name, s in of_test.items()})
         self.evaluation_seconds += time.perf_counter() - began
 
@@ -298,8 +316,12 @@ class Trial:
         regular = bool(self.game.players) and epoch % self.configuration.evaluation.every == 0
         return regular or epoch == self.configuration.training.epochs
 
-    def _report(self, progress: Progress) -> Report:
-        """Evaluate, make everything durable, and say what was found."""
+    def _look(self, progress: Progress) -> None:
+        """Evaluate.
+
+        Raises:
+            Diverged: the samples, or the objective of them, are not finite.
+        """
         began = time.perf_counter()
         try:
             self.scores = scores = self._evaluate()
@@ -310,14 +332,9 @@ class Trial:
         objective = self.objective.of(scores)
         if not math.isfinite(objective):
             raise Diverged(f"{self.objective.metric} of the samples became {objective}", progress.step)
-        is_best = not self.best or self.objective.better(objective, self.objective.of(self.best))
-        if is_best:
+        if not self.best or self.objective.better(objective, self.objective.of(self.best)):
             self.best, self.best_epoch = scores, progress.epoch
         self.rows[-1] = _row(progress, progress.parts | scores)
-        self.folder.append(self.rows)
-        self.rows = []
-        self.folder.save(progress.step, {STATE: to_bytes(self._state())}, best=is_best)
-        return self.reached()
 
     def _end(self, outcome: Outcome, reason: str, step: int, scores: Mapping[str, float] | None = None) -> Report:
         """The last report, which the folder keeps."""

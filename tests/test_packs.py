@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,14 +87,14 @@ def test_what_began_in_a_pack_goes_on_alone_and_what_began_alone_in_a_pack(tmp_p
 
 
 def test_an_error_of_one_member_ends_that_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = Trial.take
+    whole = Trial.look
 
-    def fails(self: Trial, progress: Any) -> Report | None:
+    def fails(self: Trial, progress: Any) -> bool:
         if self.job.number == 1 and progress.epoch == 3:
             raise RuntimeError("a mistake of the user's")
         return whole(self, progress)
 
-    monkeypatch.setattr(Trial, "take", fails)
+    monkeypatch.setattr(Trial, "look", fails)
     found = run(Pack(packed(tmp_path, configuration(0), 0)), [packed(tmp_path, configuration(i), i) for i in (1, 2)])
     assert [getattr(said, "epoch", None) for said in found[1]] == [2, None]
     assert isinstance(found[1][-1], Failure)
@@ -158,17 +159,27 @@ def test_the_next_pack_of_a_shape_takes_the_stack_that_is_there(
     assert first[0][0].scores == again[0][0].scores  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-def test_a_copied_trial_joins_with_the_weights_that_it_was_given(
-    compiled: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    if compiled:
-        monkeypatch.setattr(torch, "compile", lambda function, **_: function)  # its dispatch, not the compiler
-    source = packed(tmp_path, configuration(1), 1)
+def test_a_copied_trial_joins_with_the_weights_that_it_was_given(tmp_path: Path) -> None:
+    source, target = packed(tmp_path, configuration(1), 1), packed(tmp_path, configuration(2), 2)
     run(Pack(source))
-    target = packed(tmp_path, configuration(2), 2, compile="on" if compiled else "off")
     run(Pack(target), drop=(2, 2))
     target.trial_folder().copy_from(source.trial_folder(), 1)
-    again = packed(tmp_path, configuration(2), 2, copies=1)
-    found = run(Pack(again))[2]
-    assert [said.epoch for said in found if isinstance(said, Report)] == [2, 4, 6]
+    apart = job(tmp_path / "apart", configuration(2), 2)
+    run(Pack(apart), drop=(2, 2))
+    apart.trial_folder().copy_from(source.trial_folder(), 1)
+    found = run(Pack(replace(target, copies=1)))[2]
+    agree(found, list(alone(replace(apart, copies=1))))
+
+
+def test_where_torch_does_not_compile_a_round_it_is_played_eagerly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)  # as Dynamo does where it gives up
+    pack = Pack(packed(tmp_path, configuration(0), 0, compile="on"))
+    first, *more = run(pack)[0]
+    assert isinstance(first, Report)
+    assert first.mode == "pack of 3"
+    assert first.notes == [
+        "compile: its step was not compiled, and trained eagerly (torch ran it without compiling it)."
+    ]
+    agree([first, *more], list(alone(job(tmp_path / "alone", configuration(0), 0))))

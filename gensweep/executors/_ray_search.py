@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from gensweep.executors import worker_loss
 from gensweep.executors._mailbox import Mailbox
 from gensweep.executors.base import Work, room
 from gensweep.executors.kernel_kills import KernelKills
+from gensweep.faults import Fault
 from gensweep.stopping import handlers, put_back
 from gensweep.trial import Job
 
@@ -146,4 +148,8 @@ class WorkLosses(_NotSaved, Callback):
         reason = worker_loss.reason(told, self.logs, by_kernel=by_kernel)
         fault = worker_loss.fault(told, self.logs, by_kernel=by_kernel)
         for number in sorted(pack.numbers):
-            self.searcher.guarded.ask(lambda work, number=number: work.lost(number, reason, fault), None)
+            self.searcher.guarded.ask(partial(_lose, number=number, reason=reason, fault=fault), None)
+
+
+def _lose(work: Work, number: int, reason: str, fault: Fault) -> None:
+    work.lost(number, reason, fault)

@@ -95,12 +95,14 @@ OF_THE_DRIVER = (
     ),
     Mutation(
         "a checkpoint is there before the rows that lead to it",
-        trial.Trial._report,
+        trial.Trial.record,
         """    self.folder.append(self.rows)
     self.rows = []
-    self.folder.save(progress.step, {STATE: to_bytes(self._state())}, best=is_best)
+    step = self.trainee.step
+    self.folder.save(step, {STATE: to_bytes(self._state())}, best=self.best_epoch == self.epoch)
 """,
-        """    self.folder.save(progress.step, {STATE: to_bytes(self._state())}, best=is_best)
+        """    step = self.trainee.step
+    self.folder.save(step, {STATE: to_bytes(self._state())}, best=self.best_epoch == self.epoch)
     self.folder.append(self.rows)
     self.rows = []
 """,

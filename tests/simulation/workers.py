@@ -87,7 +87,7 @@ class SimulatedRun(trial.Trial):
         self.protocol, self.test, self.scores, self.best = {}, {}, {}, {}
         self.best_epoch = None
         self.epoch, self.seconds, self.evaluation_seconds, self.copies = 0, 0.0, 0.0, 0
-        self.rows, self.notes, self.mode = [], [], trial.ALONE
+        self.rows, self.notes, self.mode, self._error = [], [], trial.ALONE, None
 
     def _evaluate(self) -> dict[str, float]:
         self.folder.write_file(f"samples/epoch-{self.epoch:05d}.png", repr(self.trainee.value).encode())
