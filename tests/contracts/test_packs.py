@@ -43,7 +43,8 @@ def member(
 ) -> Trainee:
     """Number i of a kind: its weights, knobs, rates and options are its own. From `bad_from` of its way on its rate is NaN."""
     family = cast(Family, build("families", narrow("families", node)))
-    network = cast(Network, build("networks", dict(data.network)))
+    # smooth: weights on a clip's bound and pixels on a grid make sums that are 0 but for rounding, at a kink
+    network = cast(Network, build("networks", {**dict(data.network), "activation": "tanh"}))
     torch.manual_seed(i)
     game = family.game(Setting(data.shape, data.bounds, 2, BATCH, network, levels=data.levels))
     for net in game.networks.values():
