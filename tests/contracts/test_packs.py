@@ -25,8 +25,10 @@ CPU = torch.device("cpu")
 EPOCHS, BATCHES = 5, 10  # 50 moves of whoever moves most
 everywhere = pytest.mark.parametrize(
     ("node", "data"),
-    [*((node, BOUNDED) for node in VARIANTS), *((node, data) for _, node, data in ELSEWHERE)],
-    ids=[*ids, *(label for label, _, _ in ELSEWHERE)],
+    [
+        *(pytest.param(node, BOUNDED, id=label) for node, label in zip(VARIANTS, ids, strict=True)),
+        *(pytest.param(node, data, id=label, marks=pytest.mark.slow) for label, node, data in ELSEWHERE),
+    ],
 )
 Said = Progress | Diverged
 

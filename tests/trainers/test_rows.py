@@ -26,7 +26,7 @@ SIZE, LATE, ROUNDS = 5, 7, 20
 
 
 def members(name: str) -> list[Optimizer]:
-    return [cast(Optimizer, build("optimizers", {"name": name.split()[0], **node})) for node in NODES[name]]
+    return [cast(Optimizer, build("optimizers", {"name": name.split(maxsplit=1)[0], **node})) for node in NODES[name]]
 
 
 def test_every_optimizer_is_tried_or_says_why_it_has_no_rows() -> None:
@@ -79,9 +79,11 @@ def test_what_a_row_may_not_differ_in_is_shared(name: str) -> None:
     recipe = members(name)[0]
     carried = {key.partition("_")[0] for key in recipe.settings(1.0)}
     for field in type(recipe).model_fields:
-        assert field == "name" or field in recipe.shared or field.partition("_")[0].rstrip("s") in {
-            key.rstrip("s") for key in carried
-        }
+        assert (
+            field == "name"
+            or field in recipe.shared
+            or field.partition("_")[0].rstrip("s") in {key.rstrip("s") for key in carried}
+        )
 
 
 def test_an_optimizer_without_rows_is_refused_with_the_reason() -> None:
