@@ -79,6 +79,8 @@ class Component(Node):
     """A member of the registry. Every concrete class declares `name: Literal["its_file"] = "its_file"`."""
 
     kind: ClassVar[str]
+    unstackable: ClassVar[str] = ""
+    """Why trials with it are trained alone and never in a pack, which runs one loss for all: "" where packs may hold it."""
     name: str
 
     def knobs(self) -> dict[str, float]:

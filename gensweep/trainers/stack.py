@@ -77,8 +77,8 @@ class Stack:
         Raises:
             ValueError: it is of another shape than the stack, which would have gone wrong in silence.
         """
-        one = _row(trainee, self.layouts)
-        if _shape(one) != _shape(self._blank):
+        one = _row(trainee, self.layouts) if trainee.game.networks.keys() == self.templates.keys() else None
+        if one is None or _shape(one) != _shape(self._blank):
             raise ValueError("this trial is of another shape than the pack that it is to enter")
         self._write(row, one)
 
