@@ -241,7 +241,9 @@ class Life:
 
     def _hand_out(self) -> None:
         assert self.driver is not None
-        job = self.driver.next()
+        others = [worker.job for worker in self.workers if not worker.is_lost]
+        like = others[self._below(len(others))] if others and self._below(3) == 0 else None
+        job = (self.driver.next(like=like) if like is not None else None) or self.driver.next()
         if job is not None:
             process = self.world.new_process(f"the worker of trial {job.number}")
             self.workers.append(Worker(job, process, alone(job)))

@@ -19,6 +19,7 @@ import torch
 from gensweep import trial
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import Diverged
+from gensweep.orchestration import driver
 from gensweep.trainers.loop import Progress
 from gensweep.trial import Job
 
@@ -123,6 +124,7 @@ def functions() -> dict[tuple[object, str], Callable[..., Any]]:
     """What takes the place of what a trial trains with."""
     return {
         (trial, "Trial"): SimulatedRun,
+        (driver, "_shape"): lambda record, _device: record.arm,
         (trial, "train"): _train,
         (trial, "to_bytes"): lambda state: json.dumps(state).encode(),
         (trial, "from_bytes"): lambda data, _device: json.loads(data),
