@@ -25,11 +25,12 @@ from gensweep.devices import name_of
 from gensweep.errors import Diverged
 from gensweep.file_modes import unfinished
 from gensweep.home import cache_folder
+from gensweep.shape_key import shape_key, unstackable_part
 from gensweep.trainers.compiling import Uncompilable
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.pack import PackTraining
 from gensweep.trainers.stack import unstackable
-from gensweep.trial import ALONE, Job, build_game, build_trainee
+from gensweep.trial import ALONE, Job, build_game, build_trainee, outline
 
 ROWS = {"cpu": (8,), "cuda": (8, 32, 128, 512)}  # beyond 8 the rows leave a CPU's cache; a GPU takes what fills it
 COMPILING = 40.0  # seconds to compile a round of small networks for the first time; from torch's files it is a tenth
@@ -86,10 +87,22 @@ class Costs:
         seconds = self.compiling + rounds * self.compiled[rows]
         return Mode(rows, is_compiled=True) if seconds < rounds * self.eager[eager.rows] else eager
 
+    def gain(self, mode: Mode) -> float:
+        """How many times as quick as alone a trial trains so, as far as that was measured."""
+        timed = self.compiled if mode.is_compiled else self.eager
+        return self.eager[1] / timed[mode.rows] if 1 in self.eager and mode.rows in timed else 1.0
+
     def is_worth_compiling(self, rounds: int) -> bool:
         """Whether compiling may pay for so many rounds, by what is known before it is tried."""
         eager = rounds * min(self.eager.values())
         return not self.uncompilable and eager * (1 - 1 / _COMPILED_AT_MOST) > self.compiling
+
+
+def shape_of(configuration: TrialConfiguration, device: str) -> str:
+    """What trials must have in common to be rows of one stack; empty where a trial can only train alone."""
+    if unstackable_part(configuration) or (game := outline(configuration)) is None:
+        return ""
+    return shape_key(configuration, game, torch.device(device))
 
 
 def mode_of(job: Job) -> Mode:
@@ -107,6 +120,11 @@ def mode_of(job: Job) -> Mode:
     if job.rows is not None and (job.compile != "auto" or job.rows == 1):
         return Mode(job.rows, job.compile == "on")
     return _measured(job, subject)
+
+
+def remembered(job: Job) -> Costs:
+    """What is known of a job's shape here."""
+    return _read(_file(job, torch.device(job.device)))
 
 
 class _Subject:

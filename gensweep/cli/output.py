@@ -139,7 +139,7 @@ def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
     print_rows([_priced(found) for found in timed], layout=Layout(("arm", "trials", "minutes in all")))
     total, n = sum(p.seconds for p in timed), sum(p.trials for p in timed)
     print_text(
-        f"\n{counted(n, 'trial')}, about {total / 60:.1f} minutes one at a time on this machine and less in parallel or with "
+        f"\n{counted(n, 'trial')}, about {total / 60:.1f} minutes in one place on this machine, less in several or with "
         f"early stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
         f"Nothing was started.\n{_forecast(sweep)}"
     )
@@ -160,6 +160,7 @@ def _priced(found: Probe) -> Row:
     return {
         "arm": found.family,
         "trials": found.trials,
+        "trains": found.mode,
         "training s/trial": found.training_seconds,
         "evaluation s/trial": found.evaluation_seconds,
         "minutes in all": found.seconds / 60,

@@ -14,19 +14,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import torch
-
 from gensweep.datasets import base as datasets
 from gensweep.errors import ConfigError, DamagedSweep, Outcome
 from gensweep.faults import Fault
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.modes import shape_of
 from gensweep.orchestration.decide import Entered, Event, Lost, Mind, Said, Wanted
-from gensweep.shape_key import shape_key, unstackable_part
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
-from gensweep.trial import Failure, Job, Report, outline, trial_key
+from gensweep.trial import Failure, Job, Report, trial_key
 
 KEPT = 16  # trials of an arm that may wait for a pack of their shape
 RESTS = (0.0, 5.0, 30.0)  # seconds before a trial is tried again, after its first, its second and any further fault
@@ -250,7 +248,11 @@ class Driver:
     def _job(self, record: TrialRecord) -> Job:
         resources, objective = self.sweep.resources, self.sweep.objective
         is_plain = resources.rows == 1 and resources.compile != "on"
-        shape = "" if is_plain or _is_suspect(record) else _shape(record, resources.device)
+        shape = (
+            ""
+            if is_plain or _is_suspect(record)
+            else shape_of(configuration_of(record.configuration), resources.device)
+        )
         return Job(
             number=record.number,
             key=record.key,
@@ -277,14 +279,6 @@ class Driver:
         history = self.state.history(arm)
         ended = sum(record.outcome is not None for record in self.state.confirmations.get(arm, ()))
         return self.sweep.counts[arm] + self.sweep.confirmations[arm] - (len(history) - history.n_live) - ended
-
-
-def _shape(record: TrialRecord, device: str) -> str:
-    """What trials must have in common with it to train in its pack; empty where it trains alone."""
-    configuration = configuration_of(record.configuration)
-    if unstackable_part(configuration) or (game := outline(configuration)) is None:
-        return ""
-    return shape_key(configuration, game, torch.device(device))
 
 
 def _can_join(job: Job, like: Job) -> bool:

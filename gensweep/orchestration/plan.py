@@ -10,23 +10,28 @@ from dataclasses import dataclass
 import torch
 
 from gensweep.axes.space import draw
+from gensweep.configuration import TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.errors import Diverged
 from gensweep.metrics.base import scorer
+from gensweep.modes import Mode, mode_of, remembered, shape_of
 from gensweep.orchestration.room import PICTURES
 from gensweep.seeding import derive
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trainers.checkpoint import to_bytes
 from gensweep.trainers.loop import train
-from gensweep.trial import TrainedModel, build_game, build_trainee, evaluate
+from gensweep.trial import Job, TrainedModel, build_game, build_trainee, evaluate
 
 _DRAWS = 3  # configurations timed for each family
 
 
 @dataclass(frozen=True)
 class Probe:
-    """One arm's share of a sweep, with what confirms it. Times in seconds, one trial at a time; in bytes what is kept."""
+    """One arm's share of a sweep, with what confirms it.
+
+    Times in seconds, on one core or device, of a trial that trains as `mode` says; in bytes what is kept.
+    """
 
     family: str
     trials: int
@@ -34,10 +39,11 @@ class Probe:
     training_seconds: float
     evaluation_seconds: float
     disk: int
+    mode: str
 
     @property
     def seconds(self) -> float:
-        """For all its trials, one after another, with no early stopping."""
+        """For all its trials in one place, with no early stopping."""
         return self.trials * (self.training_seconds + self.evaluation_seconds)
 
 
@@ -46,10 +52,24 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
     for label, arm in sweep.arms.items():
         generator = random.Random(derive(sweep.search.seed, "plan", label))
         trials = sweep.counts[label] + sweep.confirmations[label]
-        timed = _timed([arm.configuration(draw(arm.space, generator), seed=0) for _ in range(_DRAWS)], device)
+        drawn = [arm.configuration(draw(arm.space, generator), seed=0) for _ in range(_DRAWS)]
+        timed = _timed(drawn, device)
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
+        mode, gain = _mode(sweep, configuration_of(drawn[0]), trials, device)
         searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
-        yield Probe(label, trials, searched, training, evaluation, trials * (int(checkpoint) + PICTURES))
+        disk = trials * (int(checkpoint) + PICTURES)
+        yield Probe(label, trials, searched, training / gain, evaluation, disk, str(mode))
+
+
+def _mode(sweep: Sweep, configuration: TrialConfiguration, trials: int, device: str) -> tuple[Mode, float]:
+    """How trials like this one would train, and how many times as quick as alone."""
+    resources, objective = sweep.resources, sweep.objective
+    job = Job(
+        0, "", configuration.dump(), "", "", 0, objective.metric, objective.mode, threads=resources.threads, device=device,
+        shape=shape_of(configuration, device), rows=resources.rows, compile=resources.compile, alike=trials,
+    )  # fmt: skip
+    mode = mode_of(job)
+    return mode, remembered(job).gain(mode)
 
 
 def _timed(nodes: Sequence[object], device: str) -> list[tuple[float, float, float]]:

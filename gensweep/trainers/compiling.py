@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from types import FunctionType
 from typing import Any, cast
 
 import torch
 
 from gensweep.faults import fault_of
+from gensweep.home import cache_folder
 
 
 class Uncompilable(Exception):
@@ -28,6 +33,7 @@ class Compiled:
         own = FunctionType(
             plain.__code__.replace(), plain.__globals__, plain.__name__, plain.__defaults__, plain.__closure__
         )
+        _prepare()
         self._graph = torch.compile(own, fullgraph=True, dynamic=False)
         self._failure, self._is_compiled = "", False
 
@@ -37,7 +43,8 @@ class Compiled:
             raise Uncompilable(self._failure)
         before = _n_graphs()
         try:
-            result = self._graph(*arguments)
+            with warnings.catch_warnings(action="ignore"):  # of torch to itself
+                result = self._graph(*arguments)
         except Exception as error:
             known = isinstance(error, torch._dynamo.exc.TorchDynamoException)
             if fault_of(error) is not None or (self._is_compiled and not known):
@@ -48,6 +55,14 @@ class Compiled:
             self._failure = "torch ran it without compiling it"  # what it gave is right; the next call says so
         self._is_compiled = True
         return result
+
+
+def _prepare() -> None:
+    """What torch compiles outlives this process, where nobody else can put code of his own; and no process of torch's does."""
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache_folder() / "compiled"))
+    with contextlib.suppress(OSError):
+        Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).mkdir(mode=0o700, parents=True, exist_ok=True)
+    torch._inductor.config.compile_threads = 1
 
 
 def _n_graphs() -> int:

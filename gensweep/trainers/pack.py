@@ -42,7 +42,8 @@ class Member:
     def indices(self, rounds: int) -> torch.Tensor:
         """Which items its next rounds see: [rounds, batches of a round, batch_size]."""
         per_round = self.trainee.game.batches_per_round
-        return self.order.batches(self.trainee.step * per_round, rounds * per_round).unflatten(0, (rounds, per_round))
+        indices = self.order.batches(self.trainee.step * per_round, rounds * per_round)
+        return indices.view(rounds, per_round, -1)
 
     def draws(self, rounds: int) -> dict[str, dict[str, torch.Tensor]]:
         """The noise of its next rounds: player -> name -> [rounds, moves, *shape], on the CPU."""
@@ -203,7 +204,8 @@ class PackTraining:
         factors = factors.T.contiguous().to(self.device)
         history: list[dict[str, torch.Tensor]] = []
         for i in range(n):
-            batches = self.data.index_select(0, indices[i].reshape(-1)).unflatten(0, indices[i].shape).to(self.device)
+            batches = self.data.index_select(0, indices[i].reshape(-1))
+            batches = batches.view(*indices[i].shape, *self.data.shape[1:]).to(self.device)
             drawn = {player: {name: values[i] for name, values in own.items()} for player, own in draws.items()}
             try:
                 history.append(self._round(self.stack.rows, batches, drawn, factors[i]))

@@ -17,7 +17,7 @@ from gensweep.optimizers.base import Optimizer
 from gensweep.trainers.checkpoint import from_bytes, to_bytes
 from gensweep.trainers.compiling import Compiled, Uncompilable
 from gensweep.trainers.loop import Progress, Trainee, train
-from gensweep.trainers.pack import Pack
+from gensweep.trainers.pack import PackTraining
 from gensweep.trainers.stack import Stack, unstackable
 from gensweep.trainers.technique import Technique
 
@@ -50,7 +50,7 @@ def items(n: int = 42) -> torch.Tensor:
     return torch.rand(n, 2, generator=torch.Generator().manual_seed(3))
 
 
-def all_of(pack: Pack) -> dict[int, list[Progress | Diverged]]:
+def all_of(pack: PackTraining) -> dict[int, list[Progress | Diverged]]:
     said: dict[int, list[Progress | Diverged]] = {}
     while pack.members:
         for row, news in pack.play().items():
@@ -109,7 +109,7 @@ def test_a_row_is_written_in_place_so_that_nothing_compiled_is_compiled_again() 
     ids=["wider", "another family", "no means", "another optimiser"],
 )
 def test_a_trial_of_another_shape_is_refused_and_leaves_the_row_free(other: Any) -> None:
-    pack = Pack(member(0), items(), BATCH, 2)
+    pack = PackTraining(member(0), items(), BATCH, 2)
     with pytest.raises(ValueError, match="another shape"):
         pack.enter(other(), 2, 0)
     assert pack.free == [0, 1]
@@ -124,7 +124,7 @@ def test_what_cannot_be_stacked_is_refused_with_the_reason() -> None:
         shared.optimizer, {}, CPU,
     )  # fmt: skip
     with pytest.raises(ValueError, match=r"trained alone: .* share parameters"):
-        Pack(tied, items(), BATCH, 2)
+        PackTraining(tied, items(), BATCH, 2)
     one = member(0)
     one.game.networks["critic"].layers[0].float()
     assert "several kinds" in unstackable(one)
@@ -136,7 +136,7 @@ def test_what_cannot_be_stacked_is_refused_with_the_reason() -> None:
 def test_members_whose_epochs_end_at_other_rounds_keep_their_own() -> None:
     """One entered in the middle of another's epoch, with other numbers of epochs; one row stays empty."""
     first, second = member(0), member(1)
-    pack = Pack(member(4), items(), BATCH, 3)
+    pack = PackTraining(member(4), items(), BATCH, 3)
     pack.enter(first, 3, 0)
     list(train(second, items(), 3, BATCH, 1))  # as far as a shorter training goes: the longer one's epochs go on
     assert pack.enter(second, 5, 1) == 1
@@ -152,7 +152,7 @@ def test_members_whose_epochs_end_at_other_rounds_keep_their_own() -> None:
 
 def test_a_member_takes_over_anothers_weights_in_the_middle() -> None:
     """As population-based training has it: settle, adopt, enter again."""
-    pack, better, worse = Pack(member(4), items(), BATCH, 2), member(0), member(1)
+    pack, better, worse = PackTraining(member(4), items(), BATCH, 2), member(0), member(1)
     pack.enter(better, 4, 0)
     pack.enter(worse, 4, 1)
     for _ in range(2):
@@ -172,7 +172,7 @@ def test_a_member_takes_over_anothers_weights_in_the_middle() -> None:
 def test_products_in_bfloat16_are_those_of_the_trial_alone() -> None:
     torch.set_default_dtype(torch.float32)
     technique = Technique(ema=0.9, precision="bfloat16")
-    pack, one = Pack(member(4, "vae", technique), items(), BATCH, 2), member(1, "vae", technique)
+    pack, one = PackTraining(member(4, "vae", technique), items(), BATCH, 2), member(1, "vae", technique)
     pack.enter(one, 1, 0)
     (said,) = all_of(pack).values()
     (expected,) = train(member(1, "vae", technique), items(), 1, BATCH, 0)
@@ -197,7 +197,7 @@ def test_what_cannot_be_compiled_is_said_and_the_pack_goes_on_eagerly() -> None:
         return Trainee(game, cast(Optimizer, build("optimizers", "sgd")), {}, CPU)
 
     one, twin = trainee(), trainee()
-    pack = Pack(trainee(), items(), BATCH, 2, compiled=True)
+    pack = PackTraining(trainee(), items(), BATCH, 2, compiled=True)
     pack.enter(one, 2, 0)
     with pytest.raises(Uncompilable):
         pack.play()
@@ -223,7 +223,7 @@ def test_a_function_that_torch_runs_without_compiling_it_is_noticed() -> None:
 @pytest.mark.parametrize("name", ["wae", "wgan", "fisher_gan"])
 def test_a_compiled_pack_equals_the_trials_alone(name: str) -> None:
     technique = Technique(lambda t: 1 - t, 0.5, 0.9)
-    pack = Pack(member(4, name, technique), items(), BATCH, 3, compiled=True)
+    pack = PackTraining(member(4, name, technique), items(), BATCH, 3, compiled=True)
     members = [member(i, name, technique) for i in range(2)]
     pack.enter(members[0], 3, 0)
     pack.play()
