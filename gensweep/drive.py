@@ -198,7 +198,7 @@ def _noting(driver: Driver) -> Iterator[None]:
 def _write_studies(sweep: Sweep, driver: Driver, folder: SweepFolder) -> None:
     if len(driver.state.trials) <= MOST_IN_A_STUDY:
         with waiting("writing study.db for optuna-dashboard"):
-            write_studies(sweep.arms, driver.state, folder.path / "study.db")
+            write_studies(sweep.arms, driver.state, folder.path / "study.db", folder.times())
 
 
 def cut_short(folder: SweepFolder, request: Request) -> Stopped:
