@@ -7,6 +7,7 @@ OWN = {
     "GENSWEEP_TRACKING_URI": "MLflow's store, as `--tracking-uri` says it; it goes before `MLFLOW_TRACKING_URI`.",
     "GENSWEEP_ADDRESS": "Of a running Ray cluster, as `--address` says it; it goes before `RAY_ADDRESS`.",
     "GENSWEEP_IN_PROCESS": "1 is `--in-process`: one trial after another, without Ray.",
+    "GENSWEEP_TENSORBOARD": "1 is `--tensorboard`: event files for TensorBoard too.",
     "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or "
     "decoded, what you trust, where you sent a sweep. By default `~/.cache/gensweep`; without a home that can be written, the "
     "temporary folder.",

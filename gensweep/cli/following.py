@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, Trust, sweep_named, trust_these
+from gensweep.cli.options import RUNS, Name, Runs, Shared, Tensorboard, TrackingUri, Trust, sweep_named, trust_these
 
 if TYPE_CHECKING:
     from gensweep.ledger.sweep_folder import SweepFolder
@@ -89,12 +89,18 @@ def _tell(opening: Opening | None, folder: SweepFolder | None) -> None:
 
 
 def sync(
-    name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, trust: Trust = None, shared: Shared = False
+    name: Name,
+    runs: Runs = RUNS,
+    tracking_uri: TrackingUri = None,
+    tensorboard: Tensorboard = False,
+    trust: Trust = None,
+    shared: Shared = False,
 ) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.
 
-    Example:
+    Examples:
       gensweep sync wae --tracking-uri http://127.0.0.1:5000
+      gensweep sync wae --tensorboard
     """
     trust_these(trust)
     folder = sweep_named(name, runs)
@@ -103,5 +109,5 @@ def sync(
     with waiting(f"bringing MLflow level with {name}"):
         from gensweep.campaign import synchronise
 
-        said = synchronise(folder, tracking_uri)
+        said = synchronise(folder, tracking_uri, tensorboard=tensorboard)
     print(said)

@@ -107,6 +107,14 @@ Shared = Annotated[
         "--shared", envvar=SHARED, help="the group may write what is made, as far as the umask allows", callback=_share
     ),
 ]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard",
+        envvar="GENSWEEP_TENSORBOARD",
+        help="event files for TensorBoard too, in the sweep's folder; later commands keep them level",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 Quiet = Annotated[
     bool,
