@@ -37,7 +37,7 @@ from gensweep.stopping import Request, Stops, asked_by_signals
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
-from gensweep.tracking.store import check_reachable
+from gensweep.tracking.store import check_reachable, named, program
 from gensweep.verdict import Verdict, judge
 
 
@@ -153,7 +153,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: b
         left = projection.send_models() if progress.is_done else []
         _note_closed(folder, is_done=progress.is_done)
         for one in left:
-            say(f"not sent to MLflow: {one}")
+            say(f"not sent to {program(projection.uri)}: {one}")
     else:
         progress = projection.sync(force=True)
     if not progress.is_done:
@@ -204,7 +204,7 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     verdict = judged(folder, None, told, stops, keep=is_closed)
     if is_closed and is_sent_to(folder.path, uri):
         return verdict
-    say(f"sending {folder.name} to MLflow at {redacted(uri)}")
+    say(f"sending {folder.name} to {named(uri)}")
     try:
         say(synchronise(folder, uri))
     except CannotRun as error:

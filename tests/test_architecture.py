@@ -45,7 +45,7 @@ THIRD_PARTY = {
     "report": {"jinja2", "markupsafe", "matplotlib", "plotly", "torch"},
     "comparison": {"pandas", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},
-    "tracking": {"mlflow", "tensorboard", "flask", "yaml", "sqlalchemy", "requests", "torch", "numpy"},
+    "tracking": {"mlflow", "wandb", "tensorboard", "flask", "yaml", "sqlalchemy", "requests", "torch", "numpy"},
     "constraints": {"torch", "pydantic"}, "networks": {"torch", "pydantic"},
     "datasets": {"torch", "pydantic", "datasets"}, "optimizers": {"torch", "pydantic"},
     "lr_schedules": {"pydantic"},
@@ -62,6 +62,7 @@ HIDDEN = {  # libraries that few files hide from the rest
         "tracking/mlflow_app.py": "the server of `gensweep ui`",
         "tracking/sampler.py": "what a logged model runs, a copy of which MLflow keeps with it",
     },
+    "wandb": {"tracking/wandb_store.py": "the client"},
     "tensorboard": {"tracking/event_records.py": "the form of its files"},
 }
 LATE = {  # what may import inside a function, and why

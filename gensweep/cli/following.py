@@ -53,6 +53,7 @@ def ui(  # noqa: PLR0913 -- the options of the command line
         from gensweep.tracking.store import resolve_uri, sqlite_path
 
         uri = store_of(folder.path, tracking_uri) if folder else resolve_uri(tracking_uri, runs)
+        _refuse_others(uri)
         view = key_in(folder, uri) if folder else None
         file = sqlite_path(uri)
         is_new = file is not None and not file.exists()
@@ -77,6 +78,17 @@ def ui(  # noqa: PLR0913 -- the options of the command line
         return
     except pages.Ended as end:
         raise typer.Exit(end.code) from None
+
+
+def _refuse_others(uri: str) -> None:
+    from gensweep.errors import ConfigError
+    from gensweep.tracking.wandb_place import is_wandb, where_to_look
+
+    if is_wandb(uri):
+        raise ConfigError(
+            f"gensweep ui opens MLflow's pages, and these runs are elsewhere. {where_to_look(uri)}. Or gensweep sync NAME "
+            "--tracking-uri sqlite:///mlflow.db, and the same for gensweep ui."
+        )
 
 
 def _tell(opening: Opening | None, folder: SweepFolder | None) -> None:
@@ -106,7 +118,7 @@ def sync(
     folder = sweep_named(name, runs)
     from gensweep.terminal import waiting
 
-    with waiting(f"bringing MLflow level with {name}"):
+    with waiting(f"bringing what follows {name} level with it"):
         from gensweep.campaign import synchronise
 
         said = synchronise(folder, tracking_uri, tensorboard=tensorboard)

@@ -92,7 +92,7 @@ TrackingUri = Annotated[
     str | None,
     typer.Option(
         envvar=["GENSWEEP_TRACKING_URI", "MLFLOW_TRACKING_URI"],
-        help="MLflow's store; default: sqlite:///mlflow.db in this folder",
+        help="MLflow's store, or wandb://ENTITY/PROJECT; default: sqlite:///mlflow.db in this folder",
     ),
 ]
 InProcess = Annotated[
