@@ -36,7 +36,7 @@ class File:
 class RunRecord:
     """A run as it was told. `history` holds its points in rows, each of one call, step and time, in the order of the telling.
 
-    A picture in a folder, whose name ends in a number, is a row of that step too, by the folder.
+    A picture in a folder, whose name ends in a number, is a row of that step, by the folder, and no file.
 
     `changes` counts what was told, and `sent` how many of these the place had taken by a run that was finished there.
     """
@@ -92,8 +92,8 @@ class RunRecord:
                 self.is_deleted = True
 
     def _add(self, name: str, file: File) -> None:
-        if name not in self.files and (shown := _PICTURE.fullmatch(name)) and file.path is not None:
-            self.history.append((int(shown["step"]), 0, {shown["folder"]: file.path}))
+        if name not in self.files and (shown := picture_of(name)) and file.path is not None:
+            self.history.append((shown[1], 0, {shown[0]: file.path}))
         self.files[name] = file
 
     def _enter(self, points: Sequence[Point]) -> None:
@@ -184,6 +184,16 @@ class Records:
             os.ftruncate(descriptor, at + len(whole))
         self._known[run_id] = (at + len(whole), record)
         return record
+
+
+def picture_of(name: str) -> tuple[str, int] | None:
+    """Folder and step of a file that is a picture of a step: `samples/epoch-0005.png`; None for any other.
+
+    >>> picture_of("samples/epoch-0005.png"), picture_of("report/report.html")
+    (('samples', 5), None)
+    """
+    found = _PICTURE.fullmatch(name)
+    return (found["folder"], int(found["step"])) if found else None
 
 
 def logged(

@@ -29,7 +29,8 @@ def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
     """The tracking URI: the given one, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder.
 
     `wandb` and `wandb://…` are of Weights & Biases. A SQLite path is made absolute, so that the same store is found from any
-    folder; what a browser adds to a server's address is left out. A working folder that cannot be written and holds none leaves it to the folder of sweeps.
+    folder; what a browser adds to a server's address is left out. A working folder that cannot be written and holds none
+    leaves it to the folder of sweeps.
 
     Raises:
         ConfigError: it names no store of MLflow's, or cannot be read.

@@ -21,14 +21,14 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import wandb
 
 from gensweep.credentials import redacted
 from gensweep.ledger.durable import make_directory
 from gensweep.tracking import wandb_place
-from gensweep.tracking.run_records import File, Records, RunRecord, logged
+from gensweep.tracking.run_records import File, Records, RunRecord, logged, picture_of
 from gensweep.tracking.run_store import Away, Data, Point, Refused, RunStore, Status
 from gensweep.tracking.view import View
 
@@ -82,7 +82,8 @@ class WandbStore(RunStore):
     """The runs of one project."""
 
     def __init__(self, uri: str) -> None:
-        self.uri, self.mode = uri, wandb_place.mode()
+        self.uri = uri
+        self.mode: Literal["online", "offline"] = "offline" if wandb_place.mode() == wandb_place.OFFLINE else "online"
         self._entity, self._project = wandb_place.project_of(uri)
         self._folder = wandb_place.folder()
         self._records = Records(self._folder / "gensweep" / f"{self._entity or ''}+{self._project}")
@@ -275,11 +276,12 @@ def _hand_over(opened: _Open, record: RunRecord) -> None:
     last = dict(opened.last)
     for i, (step, at, values) in enumerate(record.history[opened.rows :], opened.rows):
         row = {name: _picture(value) if isinstance(value, Path) else value for name, value in values.items()}
-        run.log({**row, "epoch": step, **({"_timestamp": at / 1000} if at else {})}, step=i, commit=True)
+        if any(value is not None for value in row.values()):
+            run.log({**row, "epoch": step, **({"_timestamp": at / 1000} if at else {})}, step=i, commit=True)
         last |= {name: value for name, value in values.items() if not isinstance(value, Path)}
     opened.rows = len(record.history)
     for name, file in record.files.items():
-        if opened.files.get(name) != file:
+        if opened.files.get(name) != file and not picture_of(name):
             _add(run, name, file)
             opened.files[name] = file
     if last != opened.last:

@@ -74,7 +74,14 @@ def _update(config: dict[str, Any], items: Any) -> None:
 
 
 def _items(items: Any) -> dict[str, Any]:
-    return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
+    found: dict[str, Any] = {}
+    for item in items:
+        *outer, name = item.nested_key or [item.key]
+        place = found
+        for part in outer:
+            place = place.setdefault(part, {})
+        place[name] = json.loads(item.value_json)
+    return found
 
 
 def _records(data: bytes) -> Iterator[bytes]:
