@@ -23,7 +23,8 @@ OTHERS = {
     "MLFLOW_TRACKING_SERVER_CERT_PATH": "The certificate of the authority that signed the server's.",
     "MLFLOW_TRACKING_CLIENT_CERT_PATH": "Your own certificate.",
     "MLFLOW_TRACKING_INSECURE_TLS": "`true` does not check the server's certificate.",
-    "WANDB_API_KEY": "Who you are in Weights & Biases, where `wandb login` did not say so. It is never written into a sweep's folder.",
+    "WANDB_API_KEY": "Who you are in Weights & Biases, where `wandb login` did not say so. It is never written into a "
+    "sweep's folder.",
     "WANDB_IDENTITY_TOKEN_FILE": "In its place: a file with a token.",
     "WANDB_MODE": "`offline` keeps the runs in files until `wandb sync` sends them.",
     "WANDB_DISABLED": "1 switches the library off, so that `--tracking-uri wandb` is refused.",
@@ -54,9 +55,11 @@ def page() -> str:
         "# Environment variables\n\nAn option on the command line goes before its variable, and that before "
         "[your settings](../how-to/settings.md).\n\n"
         f"## gensweep's own\n\n{_table(OWN)}\n\n"
-        "## Of MLflow, Weights & Biases, Ray and the system\n\ngensweep reads these itself; MLflow, Weights & Biases and Ray read others, which reach them "
+        "## Of MLflow, Weights & Biases, Ray and the system\n\n"
+        "gensweep reads these itself; MLflow, Weights & Biases and Ray read others, which reach them "
         f"unchanged.\n\n{_table(OTHERS)}\n\n"
-        "gensweep sends no usage statistics, and switches off those of Ray and MLflow, and the error reports of Weights & Biases. [What listens where, and what it asks "
+        "gensweep sends no usage statistics, and switches off those of Ray and MLflow, and the error reports "
+        "of Weights & Biases. [What listens where, and what it asks "
         "for](../how-to/strangers.md) is a page of its own.\n"
     )
 
