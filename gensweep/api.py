@@ -59,6 +59,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
     address: str | None = None,
     tracking_uri: str | None = None,
     in_process: bool = False,
+    tensorboard: bool = False,
     shared: bool = False,
 ) -> SweepResults:
     """Run a sweep, or go on with it where it stands.
@@ -70,6 +71,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
         address: of a running Ray cluster; this machine where it is not given.
         tracking_uri: MLflow's store.
         in_process: one trial after another in this process, without Ray.
+        tensorboard: event files for TensorBoard too, in the sweep's folder.
         shared: the group may write what is made, as far as the umask allows. It is otherwise never wider than 0750 for
             folders and 0640 for files; the umask is put back at the end.
 
@@ -81,7 +83,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
         raise ConfigError("run: overrides are of a file or a mapping. Give them to check, which made this sweep.")
     sweep = space if isinstance(space, Sweep) else check(space, overrides)
     with private(shared=shared):
-        verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process))
+        verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process, tensorboard))
     if isinstance(verdict.problem, Stopped):
         raise verdict.problem
     return SweepResults(verdict.folder)

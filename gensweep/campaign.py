@@ -18,6 +18,7 @@ from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
 from gensweep.drive import cut_short, drive, judged, leave
 from gensweep.errors import CannotRun, ConfigError, Stopped
+from gensweep.event_files import event_files, wanted, written_beside
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.journal import kept, note
@@ -31,23 +32,27 @@ from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
 from gensweep.spaces.sources import data_problems, unreadable
-from gensweep.spaces.sweep import Sweep, difference
+from gensweep.spaces.sweep import Sweep, difference, from_definition
 from gensweep.stopping import Request, Stops, asked_by_signals
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
-from gensweep.tracking.store import check_reachable
+from gensweep.tracking.store import check_reachable, named, program
 from gensweep.verdict import Verdict, judge
 
 
 @dataclass(frozen=True)
 class Where:
-    """Where a sweep runs and what it leaves: Ray's address (None: this machine), MLflow's store, the folder of sweeps."""
+    """Where a sweep runs and what it leaves: Ray's address (None: this machine), MLflow's store, the folder of sweeps.
+
+    `tensorboard`: event files for it too.
+    """
 
     runs: Path
     address: str | None = None
     tracking_uri: str | None = None
     in_process: bool = False
+    tensorboard: bool = False
 
 
 def nobody(_: Verdict) -> None:
@@ -96,7 +101,7 @@ def _conducted(
         if led():
             gc.freeze()  # the process is the sweep's alone, and what was read stays to its end
         refuse_losses(found, state)
-    uri = store_of(path, where.tracking_uri)
+    uri, has_event_files = store_of(path, where.tracking_uri), wanted(path, asked=where.tensorboard)
     _say_if(disbelieved(path, where.tracking_uri))
     if found and not retry and Mind(sweep, issue).is_done(state):
         n = len(state.trials)
@@ -104,6 +109,8 @@ def _conducted(
             f"{sweep.name} is done: {'its one trial has' if n == 1 else f'all its {n} trials have'} ended. For more: "
             f"gensweep resume {sweep.name} --samples N"
         )
+        if has_event_files:
+            event_files(found, sweep.arms).sync()
         return _again(found, uri, told, stops)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
@@ -120,19 +127,23 @@ def _conducted(
         folder = found or _folder(sweep, path, surroundings)
         with folder.hold(), kept(folder.path):
             _bring_level(folder, sweep, surroundings, allowed)
-            verdict = drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
+            with written_beside(folder, sweep.arms, say, asked=where.tensorboard):
+                verdict = drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
             note(f"ended: {verdict.problem or 'done'}")
             return verdict
 
 
-def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
-    """Bring MLflow level with a sweep's folder; a sentence that says how far that came.
+def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: bool = False) -> str:
+    """Bring MLflow level with a sweep's folder, and TensorBoard's files; a sentence that says how far that came.
 
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    has_event_files = wanted(folder.path, asked=tensorboard)
     refuse_losses(folder, folder.state())
     _settle(folder)
+    if has_event_files:
+        event_files(folder, from_definition(folder.definition).arms).sync()
     projection = Projection(folder, tracking_uri, offers=offered(folder))
     _say_if(disbelieved(folder.path, tracking_uri))
     projection.start()
@@ -142,7 +153,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None) -> str:
         left = projection.send_models() if progress.is_done else []
         _note_closed(folder, is_done=progress.is_done)
         for one in left:
-            say(f"not sent to MLflow: {one}")
+            say(f"not sent to {program(projection.uri)}: {one}")
     else:
         progress = projection.sync(force=True)
     if not progress.is_done:
@@ -193,7 +204,7 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     verdict = judged(folder, None, told, stops, keep=is_closed)
     if is_closed and is_sent_to(folder.path, uri):
         return verdict
-    say(f"sending {folder.name} to MLflow at {redacted(uri)}")
+    say(f"sending {folder.name} to {named(uri)}")
     try:
         say(synchronise(folder, uri))
     except CannotRun as error:

@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NoReturn
 
-from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, Stopped
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
@@ -34,6 +33,7 @@ from gensweep.terminal import Display, say, waiting
 from gensweep.text import size
 from gensweep.tracking.background import Background
 from gensweep.tracking.projection import Projection
+from gensweep.tracking.store import named, program
 from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Stop, Verdict, judge
 
@@ -126,7 +126,7 @@ def _driven(  # noqa: PLR0913
     if parent := led():
         parent.begun(folder.path)
     stops.tell(lambda request: driver.request_stop(request.reason, request.code))
-    say(f"starting the first trials; then opening MLflow at {redacted(projection.uri)}")
+    say(f"starting the first trials; then opening {named(projection.uri)}")
     background.start(after=first_report)
     try:
         with display, _noting(driver), _heeding(folder, stops):
@@ -138,7 +138,7 @@ def _driven(  # noqa: PLR0913
             verdict = judged(folder, stop, told, stops)
         finally:
             stops.tell(lambda _: background.hurry())
-            with waiting("bringing MLflow level with the sweep"):
+            with waiting(f"bringing {program(projection.uri)} level with the sweep"):
                 background.close(final=driver.is_done)
     _write_studies(sweep, driver, folder)
     if background.damage:
@@ -198,7 +198,7 @@ def _noting(driver: Driver) -> Iterator[None]:
 def _write_studies(sweep: Sweep, driver: Driver, folder: SweepFolder) -> None:
     if len(driver.state.trials) <= MOST_IN_A_STUDY:
         with waiting("writing study.db for optuna-dashboard"):
-            write_studies(sweep.arms, driver.state, folder.path / "study.db")
+            write_studies(sweep.arms, driver.state, folder.path / "study.db", folder.times())
 
 
 def cut_short(folder: SweepFolder, request: Request) -> Stopped:

@@ -17,6 +17,7 @@ from gensweep.tracking.cursor import Cursor
 from gensweep.tracking.offered import Offer, Shelf
 from gensweep.tracking.run_store import Away, Entry, Refused, open_store
 from gensweep.tracking.sent import CURSOR, store_of
+from gensweep.tracking.store import named as called
 
 _NAME = re.compile(r"[^/:\x00-\x1f\x7f]{1,250}")
 _ALIAS = re.compile(r"(?!v\d+$)(?!latest$)[A-Za-z0-9_-]{1,250}", re.IGNORECASE)
@@ -45,12 +46,10 @@ def registered(what: str, runs: Path, tracking_uri: str | None, *, as_name: str 
         ours = {"gensweep.sweep_id": shelf.sweep_id, "gensweep.trial_key": wanted.record.key}
         sent = [] if _is_copy(sweep, shelf.sweep_id) else store.find(ours)
         if not sent:
-            raise ConfigError(
-                f"MLflow at {redacted(uri)} has no run of {found.name}. First gensweep sync {sweep.argument}"
-            )
+            raise ConfigError(f"{called(uri)} has no run of {found.name}. First gensweep sync {sweep.argument}")
         version = store.register(shelf.keep(sent[0], wanted), Entry(name, alias, wanted.why, tags))
     except (Away, Refused) as error:
-        raise CannotRun(f"MLflow at {redacted(uri)} does not register {found.name} ({error}).") from error
+        raise CannotRun(f"{called(uri)} does not register {found.name} ({error}).") from error
     loads = f"models:/{name}@{alias}" if alias else f"models:/{name}/{version}"
     return f"{found.name} is version {version} of {name}: mlflow.pyfunc.load_model({loads!r}) loads it"
 

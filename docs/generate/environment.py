@@ -7,6 +7,7 @@ OWN = {
     "GENSWEEP_TRACKING_URI": "MLflow's store, as `--tracking-uri` says it; it goes before `MLFLOW_TRACKING_URI`.",
     "GENSWEEP_ADDRESS": "Of a running Ray cluster, as `--address` says it; it goes before `RAY_ADDRESS`.",
     "GENSWEEP_IN_PROCESS": "1 is `--in-process`: one trial after another, without Ray.",
+    "GENSWEEP_TENSORBOARD": "1 is `--tensorboard`: event files for TensorBoard too.",
     "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or "
     "decoded, what you trust, where you sent a sweep. By default `~/.cache/gensweep`; without a home that can be written, the "
     "temporary folder.",
@@ -22,6 +23,17 @@ OTHERS = {
     "MLFLOW_TRACKING_SERVER_CERT_PATH": "The certificate of the authority that signed the server's.",
     "MLFLOW_TRACKING_CLIENT_CERT_PATH": "Your own certificate.",
     "MLFLOW_TRACKING_INSECURE_TLS": "`true` does not check the server's certificate.",
+    "WANDB_API_KEY": "Who you are in Weights & Biases, where `wandb login` did not say so. It is never written into a "
+    "sweep's folder.",
+    "WANDB_IDENTITY_TOKEN_FILE": "In its place: a file with a token.",
+    "WANDB_MODE": "`offline` keeps the runs in files until `wandb sync` sends them.",
+    "WANDB_DISABLED": "1 switches the library off, so that `--tracking-uri wandb` is refused.",
+    "WANDB_DIR": "The folder in which its own folder, `wandb`, lies; else the working folder.",
+    "WANDB_CONFIG_DIR": "Where its settings are; else `~/.config/wandb`.",
+    "WANDB_BASE_URL": "A server of your own.",
+    "WANDB_ENTITY": "With the next: where `--tracking-uri wandb` sends a sweep.",
+    "WANDB_PROJECT": "See above; `gensweep` by default.",
+    "NETRC": "The file that holds what `wandb login` was told; else `~/.netrc`.",
     "RAY_ADDRESS": "Of a running Ray cluster, as `--address` says it. Without, gensweep starts a Ray of its own.",
     "RAY_AUTH_MODE": "`token` wherever you do not say otherwise; `disabled` lets every account of the machine run code as "
     "you, and gensweep says so.",
@@ -43,9 +55,11 @@ def page() -> str:
         "# Environment variables\n\nAn option on the command line goes before its variable, and that before "
         "[your settings](../how-to/settings.md).\n\n"
         f"## gensweep's own\n\n{_table(OWN)}\n\n"
-        "## Of MLflow, Ray and the system\n\ngensweep reads these itself; MLflow and Ray read others, which reach them "
+        "## Of MLflow, Weights & Biases, Ray and the system\n\n"
+        "gensweep reads these itself; MLflow, Weights & Biases and Ray read others, which reach them "
         f"unchanged.\n\n{_table(OTHERS)}\n\n"
-        "gensweep sends no usage statistics, and switches off those of Ray and MLflow. [What listens where, and what it asks "
+        "gensweep sends no usage statistics, and switches off those of Ray and MLflow, and the error reports "
+        "of Weights & Biases. [What listens where, and what it asks "
         "for](../how-to/strangers.md) is a page of its own.\n"
     )
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gensweep.reading import Map
 
 _TEXTS = ("runs", "tracking_uri", "address")
-_SWITCHES = ("shared", "in_process")
+_SWITCHES = ("shared", "in_process", "tensorboard")
 KEYS = (*_TEXTS, *_SWITCHES)
 
 

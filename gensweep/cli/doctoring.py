@@ -174,4 +174,5 @@ def _study(folder: SweepFolder) -> None:
     from gensweep.spaces.sweep import from_definition
 
     with contextlib.suppress(GensweepError):  # what its definition names is not here: then there is no study
-        write_studies(from_definition(folder.definition).arms, folder.state(), folder.path / "study.db")
+        arms = from_definition(folder.definition).arms
+        write_studies(arms, folder.state(), folder.path / "study.db", folder.times())

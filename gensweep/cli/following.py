@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, Trust, sweep_named, trust_these
+from gensweep.cli.options import RUNS, Name, Runs, Shared, Tensorboard, TrackingUri, Trust, sweep_named, trust_these
 
 if TYPE_CHECKING:
     from gensweep.ledger.sweep_folder import SweepFolder
@@ -53,6 +53,7 @@ def ui(  # noqa: PLR0913 -- the options of the command line
         from gensweep.tracking.store import resolve_uri, sqlite_path
 
         uri = store_of(folder.path, tracking_uri) if folder else resolve_uri(tracking_uri, runs)
+        _refuse_others(uri)
         view = key_in(folder, uri) if folder else None
         file = sqlite_path(uri)
         is_new = file is not None and not file.exists()
@@ -79,6 +80,17 @@ def ui(  # noqa: PLR0913 -- the options of the command line
         raise typer.Exit(end.code) from None
 
 
+def _refuse_others(uri: str) -> None:
+    from gensweep.errors import ConfigError
+    from gensweep.tracking.wandb_place import is_wandb, where_to_look
+
+    if is_wandb(uri):
+        raise ConfigError(
+            f"gensweep ui opens MLflow's pages, and these runs are elsewhere. {where_to_look(uri)}. Or gensweep sync NAME "
+            "--tracking-uri sqlite:///mlflow.db, and the same for gensweep ui."
+        )
+
+
 def _tell(opening: Opening | None, folder: SweepFolder | None) -> None:
     """Say where the sweep is; where a sweep was asked for that is not there, what brings it."""
     if opening is not None:
@@ -89,19 +101,25 @@ def _tell(opening: Opening | None, folder: SweepFolder | None) -> None:
 
 
 def sync(
-    name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, trust: Trust = None, shared: Shared = False
+    name: Name,
+    runs: Runs = RUNS,
+    tracking_uri: TrackingUri = None,
+    tensorboard: Tensorboard = False,
+    trust: Trust = None,
+    shared: Shared = False,
 ) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.
 
-    Example:
+    Examples:
       gensweep sync wae --tracking-uri http://127.0.0.1:5000
+      gensweep sync wae --tensorboard
     """
     trust_these(trust)
     folder = sweep_named(name, runs)
     from gensweep.terminal import waiting
 
-    with waiting(f"bringing MLflow level with {name}"):
+    with waiting(f"bringing what follows {name} level with it"):
         from gensweep.campaign import synchronise
 
-        said = synchronise(folder, tracking_uri)
+        said = synchronise(folder, tracking_uri, tensorboard=tensorboard)
     print(said)

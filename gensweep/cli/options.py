@@ -92,7 +92,7 @@ TrackingUri = Annotated[
     str | None,
     typer.Option(
         envvar=["GENSWEEP_TRACKING_URI", "MLFLOW_TRACKING_URI"],
-        help="MLflow's store; default: sqlite:///mlflow.db in this folder",
+        help="MLflow's store, or wandb://ENTITY/PROJECT; default: sqlite:///mlflow.db in this folder",
     ),
 ]
 InProcess = Annotated[
@@ -105,6 +105,14 @@ Shared = Annotated[
     bool,
     typer.Option(
         "--shared", envvar=SHARED, help="the group may write what is made, as far as the umask allows", callback=_share
+    ),
+]
+Tensorboard = Annotated[
+    bool,
+    typer.Option(
+        "--tensorboard",
+        envvar="GENSWEEP_TENSORBOARD",
+        help="event files for TensorBoard too, in the sweep's folder; later commands keep them level",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]

@@ -15,7 +15,9 @@ from gensweep.credentials import redacted
 from gensweep.tables import Layout, natural_width
 from gensweep.terminal import print_table, print_text, waiting
 from gensweep.text import counted, number
+from gensweep.tracking.sent import store_of
 from gensweep.tracking.store import resolve_uri
+from gensweep.tracking.wandb_place import is_wandb, where_to_look
 
 if TYPE_CHECKING:
     from gensweep.comparison.collect import Trials
@@ -72,7 +74,10 @@ def print_rest(verdict: Verdict, tracking_uri: str | None) -> None:
         print_text("\n".join(["", *notes, *([""] if notes else []), truth.sentence(), ""]))
     if verdict.comparison:
         print(f"Report: {_near(verdict.report)}")
-    print(f"In MLflow: gensweep ui{_store_option(tracking_uri, verdict.report.parents[2])}")
+    uri = store_of(verdict.report.parents[1], tracking_uri)
+    is_mlflow = not is_wandb(uri)
+    runs = verdict.report.parents[2]
+    print(f"In MLflow: gensweep ui{_store_option(tracking_uri, runs)}" if is_mlflow else where_to_look(uri))
 
 
 def _store_option(tracking_uri: str | None, runs: Path) -> str:

@@ -55,25 +55,28 @@ def rm(
             sent.delete()
         remove(path)
         forget(path)
-    print(
-        f"Removed {path}."
-        + (f" {_of_mlflow(sent)} are marked as deleted; `mlflow gc` frees their place." if sent and sent.own else "")
-    )
+    print(f"Removed {path}." + (f" {_of_store(sent)} are {_gone(sent)}" if sent and sent.own else ""))
 
 
 def _sent(path: Path, tracking_uri: str | None) -> Sent:
     from gensweep.terminal import waiting
 
-    with waiting("looking for its runs in MLflow"):
+    with waiting("looking for its runs"):
         from gensweep.tracking.removal import sent
 
         return sent(SweepFolder.open(path), tracking_uri)
 
 
-def _of_mlflow(sent: Sent) -> str:
-    from gensweep.credentials import redacted
+def _of_store(sent: Sent) -> str:
+    from gensweep.tracking.store import named
 
-    return f"{counted(len(sent.own), 'run')} in MLflow at {redacted(sent.uri)}"
+    return f"{counted(len(sent.own), 'run')} in {named(sent.uri)}"
+
+
+def _gone(sent: Sent) -> str:
+    from gensweep.tracking.wandb_place import is_wandb
+
+    return "deleted." if is_wandb(sent.uri) else "marked as deleted; `mlflow gc` frees their place."
 
 
 def _tell(path: Path, found: Contents, sent: Sent | None) -> None:
@@ -83,7 +86,7 @@ def _tell(path: Path, found: Contents, sent: Sent | None) -> None:
         return
     from gensweep.tracking.removal import other_stores
 
-    print(f"{_of_mlflow(sent)}.", file=sys.stderr)
+    print(f"{_of_store(sent)}.", file=sys.stderr)
     if sent.others:
         print(f"{counted(sent.others, 'run')} there with its id were made by a copy of it, and stay.", file=sys.stderr)
     for uri in other_stores(path, sent.uri):

@@ -19,6 +19,7 @@ from gensweep.cli.options import (
     Quiet,
     Runs,
     Shared,
+    Tensorboard,
     TrackingUri,
     Trust,
     Verbose,
@@ -39,6 +40,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     address: Address = None,
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
+    tensorboard: Tensorboard = False,
     trust: Trust = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="the same as `plan`")] = False,
     cfg: Annotated[
@@ -64,6 +66,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep run search_spaces/wae.yaml
       gensweep run search_spaces/wae.yaml dataset=fashion_mnist trial.training.epochs=1 search.samples=4
       gensweep run search_spaces/families.yaml name=big search.samples=20 --address head:6379
+      gensweep run search_spaces/wae.yaml --tensorboard
       gensweep run search_spaces/wae.yaml early_stopping=none --allow-changed early_stopping
       gensweep run wae dataset=fashion_mnist --cfg > fashion.yaml
     """
@@ -86,7 +89,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.changes import changeable
 
     allowed = changeable(allow_changed) if allow_changed is not None else []
-    _conduct(sweep, Where(runs, address, tracking_uri, in_process), allowed=allowed)
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process, tensorboard), allowed=allowed)
 
 
 def resume(  # noqa: PLR0913 -- the options of a command are its interface
@@ -95,6 +98,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     address: Address = None,
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
+    tensorboard: Tensorboard = False,
     samples: Annotated[
         str | None,
         typer.Option(
@@ -131,7 +135,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.changes import continued, failed
 
     sweep, retry = continued(folder, samples), failed(folder, retry_failed) if retry_failed is not None else []
-    _conduct(sweep, Where(runs, address, tracking_uri, in_process), retry)
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process, tensorboard), retry)
 
 
 def confirm(  # noqa: PLR0913 -- the options of a command are its interface
@@ -140,6 +144,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     address: Address = None,
     tracking_uri: TrackingUri = None,
     in_process: InProcess = False,
+    tensorboard: Tensorboard = False,
     top: Annotated[int, typer.Option(min=1, max=100, help="how many configurations of each arm, the best ones")] = 1,
     seeds: Annotated[int, typer.Option(min=2, max=1000, help="fresh seeds for each of them")] = 5,
     trust: Trust = None,
@@ -165,7 +170,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.configuration import Confirm
 
     asked = Confirm(top=top, seeds=seeds)
-    _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process))
+    _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process, tensorboard))
 
 
 def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:

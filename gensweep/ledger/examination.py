@@ -29,7 +29,7 @@ _FILES = (
     "tracking.json",
     "gensweep.log",
 )
-_FOLDERS = ("trials", "report")
+_FOLDERS = ("trials", "report", "tensorboard")
 _OF_THE_LEDGER = ("lock", "lease.json", "stop.json")
 FILES_OF_A_TRIAL = ("configuration.json", "outcome.json", "protocol.json", "results.jsonl")
 FOLDERS_OF_A_TRIAL = ("checkpoints", "samples", "reconstructions")

@@ -9,7 +9,7 @@ from gensweep.errors import DamagedSweep
 from gensweep.ledger.events import EventLog
 from gensweep.text import counted
 
-_WRITTEN = ("results.csv", "costs.csv", "report", "study.db", "tracking.jsonl", "tracking.json")
+_WRITTEN = ("results.csv", "costs.csv", "report", "study.db", "tensorboard", "tracking.jsonl", "tracking.json")
 _OF_ITS_MAKING = {"identified", "defined"}  # events that are there before the first driver
 
 

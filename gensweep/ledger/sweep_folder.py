@@ -17,7 +17,7 @@ from gensweep.ledger import lease as leases
 from gensweep.ledger.definition import LARGEST, definition_in, first_difference, text_of
 from gensweep.ledger.durable import fsync_directory, json_text, make_directory, write_atomic
 from gensweep.ledger.events import EventLog, News, first_lines
-from gensweep.ledger.fields import is_folder_name
+from gensweep.ledger.fields import is_folder_name, milliseconds
 from gensweep.ledger.foreign import document, json_of, refuse_links
 from gensweep.ledger.history import TrialRecord, folder_name
 from gensweep.ledger.identity import Identity, Place
@@ -229,6 +229,12 @@ class SweepFolder:
         except (FileNotFoundError, NotADirectoryError):
             return set()
         return {int(match[1]) for match in found if match}
+
+    def times(self) -> dict[int, tuple[int, int | None]]:
+        """When each trial was issued, and when it last ended, in Unix milliseconds; of a trial that never did, None."""
+        began = {event["number"]: milliseconds(event["at"]) for event in self.events.of_kind("issued") if "at" in event}
+        ended = {event["number"]: milliseconds(event["at"]) for event in self.events.of_kind("ended") if "at" in event}
+        return {number: (time, ended.get(number)) for number, time in began.items()}
 
     def follow(self) -> Following:
         """The state, for a reader that comes back again and again."""

@@ -57,7 +57,7 @@ class Attached:
         if not names:
             return None
         some = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
-        return f"not sent to MLflow, because they are links, lie behind one, are no files or are huge: {some} in {self.folder}"
+        return f"not sent, because they are links, lie behind one, are no files or are huge: {some} in {self.folder}"
 
 
 def _is_odd(path: Path) -> bool:

@@ -13,7 +13,7 @@ from functools import partial
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep
 from gensweep.tracking.projection import Progress, Projection
-from gensweep.tracking.store import unreachable
+from gensweep.tracking.store import named, program, unreachable
 
 _log = logging.getLogger(__name__)
 Say = Callable[[str], None]
@@ -83,7 +83,7 @@ class Background:
         if progress.left_out:
             self._say(progress.left_out)
         for trial, why in progress.refused.items():
-            self._say(f"MLflow refused trial {trial}: {why}")
+            self._say(f"{self._program} refused trial {trial}: {why}")
         return progress
 
     def _send_models(self) -> None:
@@ -96,7 +96,7 @@ class Background:
 
         progress = self._guarded(send)
         for one in left or ([f"models: {progress.problem}"] if progress.problem else []):
-            self._say(f"not sent to MLflow: {one}")
+            self._say(f"not sent to {self._program}: {one}")
 
     def hurry(self) -> None:
         """Somebody waits for the end: `close` begins no other try than the next one. Any thread may say so."""
@@ -126,7 +126,7 @@ class Background:
             self.error = error
         except DamagedSweep as error:
             self.damage = error
-            self._say(f"Nothing is sent to MLflow, and training goes on: {error}")
+            self._say(f"Nothing is sent to {self._program}, and training goes on: {error}")
         except ConfigError as error:
             self.error = CannotRun(str(error))
         except Exception as error:  # a library's own, or a mistake of ours
@@ -154,16 +154,20 @@ class Background:
             why = redacted(f"{type(error).__name__}: {error}", self.projection.uri)
             return replace(self.projection.progress, problem=why)
 
+    @property
+    def _program(self) -> str:
+        return program(self.projection.uri)
+
     def _went(self, problem: str | None) -> str:
-        uri = redacted(self.projection.uri)
+        store = named(self.projection.uri)
         if problem is None:
-            return f"MLflow at {uri} takes up again; what was missing is being sent."
-        return f"MLflow at {uri} takes nothing now ({problem}). Training goes on, and what is missing is sent later."
+            return f"{store} takes up again; what was missing is being sent."
+        return f"{store} takes nothing now ({problem}). Training goes on, and what is missing is sent later."
 
     def _left(self, progress: Progress) -> str:
         name = self.projection.folder.name
         why = f" ({progress.problem})" if progress.problem else ""
         return (
-            f"MLflow lacks {progress.pending or 'some'} of {progress.trials} trials{why}. Nothing is lost: "
+            f"{self._program} lacks {progress.pending or 'some'} of {progress.trials} trials{why}. Nothing is lost: "
             f"`gensweep sync {name}` sends the rest."
         )

@@ -140,7 +140,7 @@ class Projection:
             self._due |= {record.number for record in self._state.live()} | self._refused.keys()
             self._pass(deadline, is_last=True)
             if self._progress.is_done:
-                self._guarded(lambda: self._close(final=final))
+                self._guarded(lambda: self._close(final=final), deadline)
             return self._progress
 
     def send_models(self, is_over: Callable[[], bool] = lambda: False) -> list[str]:
@@ -193,7 +193,7 @@ class Projection:
             if not is_last:
                 self._front.tell(self.runs, state, "running")
 
-        self._guarded(send)
+        self._guarded(send, deadline)
         refused = {state.trials[number].folder_name: why for number, why in self._refused.items()}
         self._progress = replace(self._progress, trials=len(state.trials), pending=len(self._due), refused=refused)
 
@@ -210,12 +210,13 @@ class Projection:
         if is_last:
             self._due.discard(number)
 
-    def _guarded(self, action: Callable[[], None]) -> None:
+    def _guarded(self, action: Callable[[], None], deadline: float | None = None) -> None:
         """Do it, and keep the cursor; a store that is away, or a full disk, is a problem to note and not an error."""
         problem = None
         try:
             try:
                 action()
+                self.runs.store.settle(deadline)
             finally:
                 self.runs.save()
         except (Away, Refused, OSError) as error:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal, cast
 from gensweep.tracking.sqlite_file import is_unmade
 from gensweep.tracking.store import check_reachable, sqlite_path
 from gensweep.tracking.view import View
+from gensweep.tracking.wandb_place import is_wandb
 
 Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -154,18 +155,26 @@ class RunStore(ABC):
     def delete(self, run_id: str) -> None:
         """Mark a run as deleted: it is found no more and takes nothing more."""
 
+    def settle(self, deadline: float | None = None) -> None:
+        """Bring to its place what the calls so far left on the way, until a time of `time.monotonic`; said at the end of a pass.
+
+        Nothing for a store that answers once it has what it was told. Raises Away where something is left.
+        """
+
 
 OpenStore = Callable[[str], RunStore]
 
 
 def open_store(uri: str) -> RunStore:
-    """The store behind a tracking URI, ready to use. MLflow is imported here and not before, because it takes seconds.
+    """The store behind a tracking URI, ready to use. Its library is imported here and not before: MLflow's takes seconds.
 
     Raises:
-        ConfigError, CannotRun: what can be found out without MLflow says that it cannot be used, and how to mend that.
+        ConfigError, CannotRun: what can be found out without it says that it cannot be used, and how to mend that.
         Away, Refused: it cannot be used.
     """
     check_reachable(uri)
+    if is_wandb(uri):
+        return cast(OpenStore, _wandb_store().open_wandb)(uri)
     return cast(OpenStore, _mlflow_store().open_mlflow)(uri)
 
 
@@ -182,3 +191,9 @@ def make_store(uri: str) -> None:
 def _mlflow_store() -> Any:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # it reads this one when it is imported
     return importlib.import_module("gensweep.tracking.mlflow_store")
+
+
+def _wandb_store() -> Any:
+    for name, value in (("WANDB_ERROR_REPORTING", "false"), ("WANDB_SILENT", "true")):
+        os.environ.setdefault(name, value)  # it reads them when it is imported, or at its first start
+    return importlib.import_module("gensweep.tracking.wandb_store")

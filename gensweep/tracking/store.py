@@ -1,4 +1,4 @@
-"""Where MLflow keeps the runs: which URI, and whether it can be used as it is found, before anything is begun."""
+"""Where the runs are kept: which URI, and whether it can be used as it is found, before anything is begun."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, suggest
-from gensweep.tracking import sqlite_file
+from gensweep.tracking import sqlite_file, wandb_place
 from gensweep.tracking.schema import Trouble
 
 _QUOTED = "sqlite+pysqlite"  # MLflow makes the parent folder of what follows `sqlite:///` without unquoting it
@@ -28,14 +28,17 @@ CURE = (
 def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
     """The tracking URI: the given one, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder.
 
-    A SQLite path is made absolute, so that the same store is found from any folder; what a browser adds to a server's
-    address is left out. A working folder that cannot be written and holds none leaves it to the folder of sweeps.
+    `wandb` and `wandb://…` are of Weights & Biases. A SQLite path is made absolute, so that the same store is found from any
+    folder; what a browser adds to a server's address is left out. A working folder that cannot be written and holds none
+    leaves it to the folder of sweeps.
 
     Raises:
         ConfigError: it names no store of MLflow's, or cannot be read.
     """
     uri = (given or os.environ.get("MLFLOW_TRACKING_URI") or "").strip() or sqlite_uri(_default(runs))
     scheme = uri.partition(":")[0].lower() if ":" in uri else ""
+    if wandb_place.is_wandb(uri):
+        return wandb_place.canonical(uri)
     if scheme in ("databricks", "uc") or uri == "databricks":
         return uri
     if (path := sqlite_path(uri)) is not None:
@@ -122,6 +125,8 @@ def check_reachable(uri: str) -> None:
     trouble: Trouble | None = None
     if (path := sqlite_path(uri)) is not None:
         trouble = sqlite_file.trouble(path)
+    elif wandb_place.is_wandb(uri):
+        trouble = wandb_place.trouble(uri)
     elif scheme in _WEB:
         from gensweep.tracking import tracking_server
 
@@ -139,7 +144,17 @@ def check_reachable(uri: str) -> None:
 def unreachable(uri: str, why: str, cure: str | None = None) -> CannotRun:
     """The error for a store that cannot be used at the start."""
     shown = " ".join(redacted(why, uri).split())
-    return CannotRun(f"MLflow at {redacted(uri)} cannot be used ({shown}). {cure or CURE}")
+    return CannotRun(f"{named(uri)} cannot be used ({shown}). {cure or CURE}")
+
+
+def program(uri: str) -> str:
+    """Whose store a URI names."""
+    return "Weights & Biases" if wandb_place.is_wandb(uri) else "MLflow"
+
+
+def named(uri: str) -> str:
+    """A store as messages call it."""
+    return f"{program(uri)} at {redacted(uri)}"
 
 
 def _server(uri: str) -> str:

@@ -6,12 +6,14 @@ import os
 import shutil
 import warnings
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import optuna
 from optuna.distributions import BaseDistribution, FloatDistribution
+from optuna.trial import FrozenTrial
 
 from gensweep.axes.arms import Arm
 from gensweep.axes.distributions import QUniform
@@ -23,11 +25,15 @@ from gensweep.searchers.studies.trials import direction, parameters_of, trial
 NUMBER = "gensweep.number"
 
 
-def write_studies(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
+Times = Mapping[int, tuple[int, int | None]]
+
+
+def write_studies(arms: Mapping[str, Arm], state: SweepState, path: Path, times: Times | None = None) -> None:
     """Write `path`, an SQLite file with a study for each arm: `optuna-dashboard sqlite:///runs/wae/study.db`.
 
     Every trial is there with its state, its value and those of each epoch, and its number in the sweep as the user
-    attribute `gensweep.number`. An older file is replaced at once, when the new one is complete.
+    attribute `gensweep.number`. `times` say when a trial was issued and when it ended, in Unix milliseconds: without them
+    the timeline shows when the file was written. An older file is replaced at once, when the new one is complete.
 
     Raises:
         DamagedSweep: a folder stands in its place.
@@ -37,7 +43,7 @@ def write_studies(arms: Mapping[str, Arm], state: SweepState, path: Path) -> Non
     new = path.with_name(f".{path.name}.new")
     _discard(new)
     try:
-        _write(arms, state, new)
+        _write(arms, state, new, times or {})
         os.replace(new, path)
     finally:
         _discard(new)
@@ -50,7 +56,7 @@ def _discard(new: Path) -> None:
         shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
-def _write(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
+def _write(arms: Mapping[str, Arm], state: SweepState, path: Path, times: Times) -> None:
     storage = optuna.storages.RDBStorage(f"sqlite:///{quote(str(path))}")
     try:
         for label, arm in arms.items():
@@ -59,15 +65,27 @@ def _write(arms: Mapping[str, Arm], state: SweepState, path: Path) -> None:
                 warnings.simplefilter("ignore")  # names of metrics are experimental in Optuna
                 study.set_metric_names([arm.objective.metric])
             records = sorted(state.arms.get(label, ()), key=lambda record: record.number)
-            study.add_trials([trial(r, arm.objective, _shown(arm, r), _attributes(r)) for r in records])
+            trials = [trial(r, arm.objective, _shown(arm, r), _attributes(r)) for r in records]
+            study.add_trials([_timed(*each, times) for each in zip(trials, records, strict=True)])
     finally:
         storage.remove_session()
         storage.engine.dispose()
 
 
+def _timed(shown: FrozenTrial, record: TrialRecord, times: Times) -> FrozenTrial:
+    """The trial with the times of its own, in Optuna's form: local, without a zone."""
+    if record.number in times:
+        began, ended = times[record.number]
+        shown.datetime_start = datetime.fromtimestamp(began / 1000)
+        if ended is not None and record.outcome:
+            shown.datetime_complete = datetime.fromtimestamp(max(began, ended) / 1000)
+    return shown
+
+
 def _attributes(record: TrialRecord) -> dict[str, Any]:
-    outcome = {"outcome": record.outcome.name.lower(), "reason": record.reason} if record.outcome else {}
-    return {NUMBER: record.number, **outcome, "seconds": record.seconds}
+    outcome = {"outcome": record.outcome.name.lower()} if record.outcome else {}
+    reason = {"reason": record.reason} if record.outcome and record.reason else {}
+    return {NUMBER: record.number, **outcome, **reason, "seconds": record.seconds}
 
 
 def _shown(arm: Arm, record: TrialRecord) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import optuna
 import pytest
@@ -67,6 +70,44 @@ def test_every_trial_is_there_with_all_that_came_of_it(sweep: Sweep, tmp_path: P
     (only,) = loaded(tmp_path / "study.db", "wae").get_trials()
     assert (only.value, only.user_attrs["gensweep.number"], only.params["family.n"]) == (0.4, 6, 2)
     assert vae.best_trial.number == 0
+
+
+def test_the_timeline_is_that_of_the_trials(sweep: Sweep, tmp_path: Path) -> None:
+    start = 1_700_000_000_000
+    times = {0: (start, start + 90_000), 1: (start + 5_000, start), 5: (start + 1_000, start + 2_000)}
+    write_studies(arms_of(TREE, "max"), sweep.state, tmp_path / "study.db", times)
+    trials = loaded(tmp_path / "study.db", "vae").get_trials()
+    assert trials[0].datetime_start == datetime.fromtimestamp(start / 1000)
+    assert trials[0].duration == timedelta(seconds=90)
+    assert trials[1].duration == timedelta(0)  # a clock that went back
+    assert (trials[5].datetime_start, trials[5].datetime_complete) == (
+        datetime.fromtimestamp(start / 1000 + 1), None,
+    )  # it was taken up again, and runs  # fmt: skip
+
+
+def test_the_dashboard_itself_shows_every_trial(sweep: Sweep, tmp_path: Path) -> None:
+    """By the answer of its server to its page: what is not finite is there as a text, and does not break it."""
+    dashboard = pytest.importorskip("optuna_dashboard", reason="pip install optuna-dashboard")
+    write_studies(arms_of(TREE, "max"), sweep.state, tmp_path / "study.db")
+    asked = dict[str, Any](wsgi_defaults(), PATH_INFO="/api/studies/1")
+    said = list[str]()
+    body = b"".join(
+        dashboard.wsgi(f"sqlite:///{tmp_path / 'study.db'}")(asked, lambda status, _, __=None: said.append(status))
+    )
+    assert said == ["200 OK"]
+    study = json.loads(body, parse_constant=pytest.fail)
+    assert (study["name"], study["directions"], study["objective_names"]) == ("vae", ["maximize"], ["fid"])
+    assert [(t["state"], t.get("values")) for t in study["trials"]] == [
+        ("Complete", [0.75]), ("Complete", ["-inf"]), ("Fail", None), ("Pruned", [0.2]), ("Pruned", None), ("Running", None),
+    ]  # fmt: skip
+    (size,) = [one["param_external_value"] for one in study["trials"][0]["params"] if one["name"] == "size"]
+    assert size == "[8]"
+
+
+def wsgi_defaults() -> dict[str, Any]:
+    asked: dict[str, Any] = {}
+    setup_testing_defaults(asked)
+    return asked
 
 
 def test_it_replaces_the_older_file_and_leaves_nothing_else(sweep: Sweep, tmp_path: Path) -> None:
