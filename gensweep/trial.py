@@ -38,6 +38,7 @@ from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.losses import Draw, Noise
 from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
+from gensweep.plugged import of_job
 from gensweep.seeding import derive
 from gensweep.trainers.checkpoint import believed, from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
@@ -57,7 +58,7 @@ class Job:
     `folder` is the trial's, `sweep` the sweep's, of which driver `generation` handed it out. `copies` counts how often the
     trial has taken the weights of another one. A confirmation is scored on the test split, once it is over. `share` is how
     many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
-    None: by its own pace.
+    None: by its own pace. `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none.
     """
 
     number: int
@@ -74,6 +75,7 @@ class Job:
     is_confirmation: bool = False
     share: int = 1
     stall_timeout: float | None = None
+    plugins: str = ""
 
     @property
     def objective(self) -> Objective:
@@ -141,9 +143,14 @@ def _place(error: BaseException) -> str:
 Said = Report | Failure
 
 
-def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
-    """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers."""
+def trial_key(configuration: Mapping[str, Any], data_digest: str, plugins: Mapping[str, str] | None = None) -> str:
+    """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers.
+
+    `plugins` are the members of the user's own that it is made of, each with its hash.
+    """
     content = {"schema": TRIAL_SCHEMA, "data": data_digest, "configuration": configuration}
+    if plugins:
+        content["plugins"] = dict(plugins)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -187,6 +194,7 @@ class _Run:
     def __init__(self, job: Job) -> None:
         self.job, self.folder, self.objective = job, job.trial_folder(), job.objective
         self.device = device = torch.device(job.device)
+        of_job(Path(job.sweep), job.plugins)
         self.configuration = c = TrialConfiguration.model_validate(job.configuration)
         self.dataset = c.dataset
         self.data = _on(self.dataset, device)

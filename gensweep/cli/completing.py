@@ -19,7 +19,7 @@ from gensweep.cli.defaults import defaults
 from gensweep.ledger.sweep_folder import sweeps as sweeps_in
 
 _TRIAL = re.compile(r"(\d+)-")
-_DEFAULTS = Path(registry.__file__).parent / "spaces" / "defaults"
+_DEFAULTS = Path(registry.__file__).parents[1] / "spaces" / "defaults"
 _KINDS = {  # of which component the value of an override is
     "search.sampler": "searchers", "early_stopping.name": "early_stopping", "trial.dataset": "datasets",
     "trial.network": "networks", "trial.family": "families", "trial.family.divergence": "divergences",

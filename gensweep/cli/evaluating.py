@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gensweep.cli import completing
-from gensweep.cli.options import RUNS, AsJson, Runs, Shared, Trust, trust_these
+from gensweep.cli.options import RUNS, AsJson, Plugins, Runs, Shared, Trust, trust_these
 from gensweep.errors import ConfigError, gathered, suggest
 
 _SPLITS = ("train", "validation", "test")
@@ -41,6 +41,7 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     ] = False,
     runs: Runs = RUNS,
     trust: Trust = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
     shared: Shared = False,
 ) -> None:

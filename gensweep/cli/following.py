@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, Shared, TrackingUri, Trust, sweep_named, trust_these
+from gensweep.cli.options import RUNS, Name, Plugins, Runs, Shared, TrackingUri, Trust, sweep_named, trust_these
 
 if TYPE_CHECKING:
     from gensweep.ledger.sweep_folder import SweepFolder
@@ -89,7 +89,12 @@ def _tell(opening: Opening | None, folder: SweepFolder | None) -> None:
 
 
 def sync(
-    name: Name, runs: Runs = RUNS, tracking_uri: TrackingUri = None, trust: Trust = None, shared: Shared = False
+    name: Name,
+    runs: Runs = RUNS,
+    tracking_uri: TrackingUri = None,
+    trust: Trust = None,
+    plugins: Plugins = None,
+    shared: Shared = False,
 ) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.
 

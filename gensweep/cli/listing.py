@@ -8,7 +8,7 @@ import typer
 
 from gensweep import registry, shipped
 from gensweep.cli import completing
-from gensweep.cli.options import AsJson
+from gensweep.cli.options import AsJson, Plugins
 from gensweep.errors import ConfigError, suggest
 
 SEARCH_SPACES = "search-spaces"
@@ -19,6 +19,7 @@ def list_(
     kind: Annotated[
         str | None, typer.Argument(help=" | ".join(LISTED), show_default=False, autocompletion=completing.kinds)
     ] = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """List the members of a kind, each with one line; without a kind, the kinds.
@@ -48,7 +49,7 @@ def list_(
     )
 
 
-def schema() -> None:
+def schema(plugins: Plugins = None) -> None:
     """Print the JSON schema of a search-space file, for an editor to complete and check by.
 
     Example:

@@ -16,13 +16,14 @@ from gensweep.cli.options import (
     InProcess,
     Name,
     Overrides,
+    Plugins,
     Quiet,
     Runs,
     Shared,
     TrackingUri,
     Trust,
     Verbose,
-    sweep_named,
+    sweep_to_use,
     trust_these,
 )
 from gensweep.errors import ConfigError, Stopped
@@ -54,6 +55,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
             show_default=False,
         ),
     ] = None,
+    plugins: Plugins = None,
     shared: Shared = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -111,6 +113,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
         ),
     ] = None,
     trust: Trust = None,
+    plugins: Plugins = None,
     shared: Shared = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -123,7 +126,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep resume wae --retry-failed all
     """
     trust_these(trust)
-    folder = sweep_named(name, runs)
+    folder = sweep_to_use(name, runs)
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
@@ -143,6 +146,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     top: Annotated[int, typer.Option(min=1, max=100, help="how many configurations of each arm, the best ones")] = 1,
     seeds: Annotated[int, typer.Option(min=2, max=1000, help="fresh seeds for each of them")] = 5,
     trust: Trust = None,
+    plugins: Plugins = None,
     shared: Shared = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -156,7 +160,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep confirm wae --top 3 --seeds 10
     """
     trust_these(trust)
-    folder = sweep_named(name, runs)
+    folder = sweep_to_use(name, runs)
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
@@ -168,7 +172,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process))
 
 
-def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
+def check(file: File, overrides: Overrides = None, trust: Trust = None, plugins: Plugins = None) -> None:
     """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
 
     Data and extractors are opened as trials open them; what is large, or would be fetched, is not, and that is said.
@@ -187,7 +191,7 @@ def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep), *left]))
 
 
-def plan(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
+def plan(file: File, overrides: Overrides = None, trust: Trust = None, plugins: Plugins = None) -> None:
     """Say what would run: trials, axes, time from a timed probe on this machine, disk.
 
     Example:

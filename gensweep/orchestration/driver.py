@@ -20,6 +20,7 @@ from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Entered, Event, Lost, Mind, Said, Wanted
+from gensweep.registry.folder import digest_of
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trial import Failure, Job, Report, trial_key
@@ -234,6 +235,7 @@ class Driver:
             share=2 if Fault.MEMORY.name in record.faults else 1,
             stall_timeout=resources.stall_timeout,
             device=resources.device,
+            plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
         )
 
 
@@ -254,4 +256,4 @@ def issue(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     whole = configuration_of(configuration)
     plain = whole.dump()
-    return trial_key(plain, datasets.load(whole.dataset).digest), plain
+    return trial_key(plain, datasets.load(whole.dataset).digest, whole.plugins()), plain
