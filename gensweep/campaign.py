@@ -18,7 +18,7 @@ from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
 from gensweep.drive import cut_short, drive, judged, leave
-from gensweep.errors import CannotRun, ConfigError, Stopped
+from gensweep.errors import CannotRun, ConfigError, Problem, Stopped
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.journal import kept, note
@@ -31,7 +31,7 @@ from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
-from gensweep.plugged import need
+from gensweep.plugged import Elsewhere, need
 from gensweep.registry.folder import PluginFolder
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference
@@ -118,7 +118,7 @@ def _conducted(
         stops.before_leaving(executor.abandon)
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
-        _refuse_unseen(sweep, executor)
+        _refuse_unseen(sweep, executor, plugins)
         surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
         folder = found or _folder(sweep, path, surroundings, plugins)
@@ -209,9 +209,11 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     return verdict
 
 
-def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
+def _refuse_unseen(sweep: Sweep, executor: Executor, plugins: PluginFolder | None) -> None:
     """Raise if a machine that may run trials does not see a file that they read."""
-    unseen = {machine: found for machine, found in executor.elsewhere(partial(data_problems, sweep)).items() if found}
+    question: Callable[[], list[Problem]] = partial(data_problems, sweep)
+    asked = Elsewhere.of(plugins, question) if plugins else question
+    unseen = {machine: found for machine, found in executor.elsewhere(asked).items() if found}
     if unseen:
         lines = [f"node {machine}: {problem}" for machine, problems in unseen.items() for problem in problems]
         raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")

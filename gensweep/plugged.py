@@ -7,18 +7,21 @@ hashed.
 
 from __future__ import annotations
 
+import pickle
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from gensweep import registry
 from gensweep.errors import ConfigError, DamagedSweep, GensweepError
 from gensweep.extractors.trust import remember, trusted
 from gensweep.ledger.sweep_folder import PLUGINS, SweepFolder
 from gensweep.registry.folder import PluginFolder, read
-from gensweep.text import counted
+from gensweep.text import counted, printable
 
+T = TypeVar("T")
 _SHOWN = 8  # digits of a hash
 
 
@@ -68,6 +71,27 @@ def of_job(sweep: Path, digest: str) -> None:
     registry.use(copy)
 
 
+@dataclass(frozen=True)
+class Elsewhere(Generic[T]):
+    """A question that is asked in a process of another machine, which gets the plug-ins with it.
+
+    What is pickled may hold members of theirs, so it is unpickled once these are in use.
+    """
+
+    folder: PluginFolder
+    pickled: bytes
+
+    @classmethod
+    def of(cls, folder: PluginFolder, question: Callable[[], T]) -> Elsewhere[T]:
+        """The question, ready to travel."""
+        return cls(folder, pickle.dumps(question))
+
+    def __call__(self) -> T:
+        """What the question answers here."""
+        registry.use(self.folder)
+        return cast(Callable[[], T], pickle.loads(self.pickled))()
+
+
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """A line for each file in which two folders differ, with the beginnings of their hashes.
 
@@ -75,7 +99,7 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     ['plugins metrics/a.py: 01234567 -> abcdef01', 'plugins metrics/b.py: 1 -> not set']
     """
     return [
-        f"plugins {name}: {before.get(name, 'not set')[:_SHOWN]} -> {after.get(name, 'not set')[:_SHOWN]}"
+        f"plugins {printable(name)}: {before.get(name, 'not set')[:_SHOWN]} -> {after.get(name, 'not set')[:_SHOWN]}"
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     ]
@@ -111,7 +135,7 @@ def _read(path: Path) -> PluginFolder:
     try:
         return read(path)
     except ConfigError as error:
-        raise DamagedSweep(f"the plug-ins of a sweep cannot be used: {error}") from error
+        raise DamagedSweep(f"the plug-ins of a sweep cannot be used: {printable(str(error))}") from error
 
 
 def _refusal(folder: SweepFolder, copy: PluginFolder) -> ConfigError | None:

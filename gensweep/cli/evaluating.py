@@ -65,8 +65,11 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
         from gensweep.evaluation.scores import refuse_misfits
         from gensweep.evaluation.subjects import subject as subject_of
         from gensweep.evaluation.words import dataset_of, members
+        from gensweep.models.naming import met
     from gensweep.tables import Layout
 
+    if what:
+        met(what, runs)  # metrics and data may be of its own components
     named, chosen, dataset = gathered(
         lambda: _split(split),
         lambda: members("metrics", metrics),

@@ -14,7 +14,7 @@ from gensweep.ledger.checkpoints import Checkpoint
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 from gensweep.models import checkpoint as saved
 from gensweep.models.winner import best_of_arm, winner
-from gensweep.plugged import need
+from gensweep.plugged import meet, need
 from gensweep.text import counted
 from gensweep.trial import outline
 
@@ -72,6 +72,17 @@ def named(what: str, runs: Path, *, latest: bool = False, also: str = "") -> Nam
     sweep = SweepFolder.open(folder)
     need(sweep)
     return _in_sweep(sweep, rest, latest=latest)
+
+
+def met(what: str, runs: Path) -> None:
+    """Use the plug-ins that travel with the sweep of what is named, where there are any and they are trusted."""
+    path = Path(what.removesuffix(_BEST).rstrip("/")).expanduser()
+    try:
+        place = path.resolve()
+        inside = next((one for one in (place.parents[1], *place.parents[2:4]) if (one / "sweep.yaml").is_file()), None)
+        meet(SweepFolder.open(inside or _split(str(path), path, runs, "")[0]))
+    except (GensweepError, OSError, IndexError):
+        return  # whoever needs it says what is wrong
 
 
 def others(model: Named, can: Callable[[Game], bool]) -> list[str]:

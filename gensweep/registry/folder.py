@@ -80,11 +80,11 @@ def read(path: Path) -> PluginFolder:
     for name in _names(path, PurePosixPath(), problems):
         if len(files) == MOST_FILES:
             problems.append(
-                Problem(str(path), "", f"holds more than {MOST_FILES} files. Name the folder of components alone")
+                Problem("", str(path), f"holds more than {MOST_FILES} files. Name the folder of components alone")
             )
             break
         if (mistake := _misplaced(name)) or isinstance(data := _content(path / name), str):
-            problems.append(Problem(str(path / name), "", mistake or str(data)))
+            problems.append(Problem("", str(path / name), mistake or str(data)))
         else:
             files[name] = data
     if problems:
@@ -107,16 +107,16 @@ def _names(root: Path, inside: PurePosixPath, problems: list[Problem]) -> Iterat
             continue
         if entry.is_symlink():
             told = "is a link, and links in a folder of plug-ins are not followed. Put what it leads to in its place"
-            problems.append(Problem(entry.path, "", told))
+            problems.append(Problem("", entry.path, told))
         elif entry.is_dir(follow_symlinks=False):
             if wrong := _no_folder(inside, entry.name):
-                problems.append(Problem(entry.path, "", wrong))
+                problems.append(Problem("", entry.path, wrong))
             else:
                 yield from _names(root, inside / entry.name, problems)
         elif entry.is_file(follow_symlinks=False):
             yield str(inside / entry.name)
         else:
-            problems.append(Problem(entry.path, "", "is no file. Delete it"))
+            problems.append(Problem("", entry.path, "is no file. Delete it"))
 
 
 def _no_folder(inside: PurePosixPath, name: str) -> str | None:
