@@ -43,7 +43,7 @@ def list_(
         rows, words = [{"name": name, "question": shipped.question(name)} for name in shipped.names()], ["question"]
     else:
         with waiting(f"reading the {kind}"):
-            rows, words = [_member(kind, name) for name in registry.names(kind)], ["what", "paper"]
+            rows, words = [_member(kind, name) for name in registry.names(kind)], ["what", "paper", "plug-in"]
     print_rows(
         rows, as_json=as_json, layout=Layout(("name" if kind else "kind", *words), tuple(words), elsewhere="--json")
     )
@@ -67,10 +67,12 @@ def _kind(kind: str) -> dict[str, Any]:
 
 
 def _member(kind: str, name: str) -> dict[str, Any]:
+    folder = registry.origin(kind, name)
+    own = {"plug-in": str(folder.path)} if folder else {}
     try:
         cls = registry.load(kind, name)
     except ConfigError as error:
-        return {"name": name, "what": str(error)}
+        return {"name": name, "what": str(error), **own}
     what = getattr(cls, "summary", None) or (cls.__doc__ or "").strip().split("\n\n")[0]
     paper = {"paper": cls.paper} if hasattr(cls, "paper") else {}
-    return {"name": name, "what": " ".join(what.split()), **paper}
+    return {"name": name, "what": " ".join(what.split()), **paper, **own}
