@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gensweep import shipped
+from gensweep import registry, shipped
 from gensweep.cli import completing
 from gensweep.errors import ConfigError, suggest
 from gensweep.extractors.trust import trust
@@ -17,6 +17,7 @@ from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 from gensweep.plugged import given, meet, need
 from gensweep.progress import Loudness, loudness, speak
+from gensweep.registry.folder import read
 
 
 def _share(value: bool) -> bool:
@@ -33,8 +34,10 @@ def _speak(value: bool, how: Loudness) -> bool:
     return value
 
 
-def _use(value: Path | None) -> Path | None:
-    if value is not None:
+def _use(ctx: typer.Context, value: Path | None) -> Path | None:
+    if value is not None and ctx.resilient_parsing:  # a shell completes names, of which nothing is imported or trusted
+        registry.use(read(expanded(value, "--plugins")))
+    elif value is not None:
         given(expanded(value, "--plugins"))
     return value
 
