@@ -15,7 +15,9 @@ from typing import Any, TypeAlias
 from gensweep.campaign import Where, conduct
 from gensweep.errors import ConfigError, Stopped, suggest
 from gensweep.file_modes import private
+from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+from gensweep.plugged import given, meet
 from gensweep.results import SweepResults
 from gensweep.shipped import found
 from gensweep.spaces.check import load_and_check
@@ -27,13 +29,14 @@ Space: TypeAlias = str | Path | Mapping[str, Any]
 Overrides: TypeAlias = str | Sequence[str]
 
 
-def check(space: Space, overrides: Overrides = ()) -> Sweep:
+def check(space: Space, overrides: Overrides = (), *, plugins: str | Path | None = None) -> Sweep:
     """The sweep of a search space and overrides, known to be sound.
 
     Args:
         space: a file, the name of one that ships, as in `check("wae")`, or a mapping with what such a file says; without
             `defaults` it lies over base.
         overrides: in Hydra's grammar; a text is one override.
+        plugins: a folder with components of your own, whose code is trusted from here on.
 
     Raises:
         ConfigError: with every mistake in them.
@@ -45,6 +48,7 @@ def check(space: Space, overrides: Overrides = ()) -> Sweep:
     if not isinstance(space, str | Path | Mapping):
         raise ConfigError(f"check takes a search-space file or a mapping, and {type(space).__name__} is neither.")
     words = _words(overrides)
+    _use(plugins)
     with private():
         sweep = check_mapping(space, words) if isinstance(space, Mapping) else load_and_check(found(Path(space)), words)
         trust_as_said(sweep)
@@ -61,6 +65,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
     in_process: bool = False,
     tensorboard: bool = False,
     shared: bool = False,
+    plugins: str | Path | None = None,
 ) -> SweepResults:
     """Run a sweep, or go on with it where it stands.
 
@@ -74,6 +79,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
         tensorboard: event files for TensorBoard too, in the sweep's folder.
         shared: the group may write what is made, as far as the umask allows. It is otherwise never wider than 0750 for
             folders and 0640 for files; the umask is put back at the end.
+        plugins: a folder with components of your own, as of `check`.
 
     Raises:
         ConfigError, CannotRun: nothing was started.
@@ -81,7 +87,8 @@ def run(  # noqa: PLR0913 -- as the options of the command
     """
     if isinstance(space, Sweep) and _words(overrides):
         raise ConfigError("run: overrides are of a file or a mapping. Give them to check, which made this sweep.")
-    sweep = space if isinstance(space, Sweep) else check(space, overrides)
+    sweep = space if isinstance(space, Sweep) else check(space, overrides, plugins=plugins)
+    _use(plugins)
     with private(shared=shared):
         verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process, tensorboard))
     if isinstance(verdict.problem, Stopped):
@@ -89,12 +96,14 @@ def run(  # noqa: PLR0913 -- as the options of the command
     return SweepResults(verdict.folder)
 
 
-def load(sweep: str | Path, runs: str | Path = "runs") -> SweepResults:
+def load(sweep: str | Path, runs: str | Path = "runs", *, plugins: str | Path | None = None) -> SweepResults:
     """What came of a sweep so far, running or done. Nothing is started or written.
 
     Args:
         sweep: its name or its folder.
         runs: the folder that holds the sweeps, where a name is given.
+        plugins: a folder with components of your own. Without it those that travel with the sweep are used, where you have
+            run them before, or named a folder with the same ones.
 
     Raises:
         ConfigError: there is no such sweep; the message names what is near.
@@ -106,6 +115,7 @@ def load(sweep: str | Path, runs: str | Path = "runs") -> SweepResults:
     """
     if not isinstance(sweep, str | Path):
         raise ConfigError(f'load takes the name or the folder of a sweep, as in load("wae"); {sweep!r:.60} is neither.')
+    _use(plugins)
     path = Path(sweep).expanduser()
     if path.suffix in (".yaml", ".yml"):
         raise ConfigError(f"{sweep}: is a search-space file. gensweep.check reads one, and gensweep.run runs it.")
@@ -115,7 +125,14 @@ def load(sweep: str | Path, runs: str | Path = "runs") -> SweepResults:
             f"there is no sweep '{sweep}', neither as a folder nor in {runs}. "
             f"{suggest(path.name, [folder.path.name for folder in sweeps(Path(runs))])}"
         )
-    return SweepResults(SweepFolder.open(places[0].resolve()))
+    folder = SweepFolder.open(places[0].resolve())
+    meet(folder)
+    return SweepResults(folder)
+
+
+def _use(plugins: str | Path | None) -> None:
+    if plugins is not None:
+        given(expanded(plugins, "plugins"))
 
 
 def _words(overrides: Overrides) -> list[str]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
 from gensweep.drive import cut_short, drive, judged, leave
-from gensweep.errors import CannotRun, ConfigError, Stopped
+from gensweep.errors import CannotRun, ConfigError, Problem, Stopped
 from gensweep.event_files import event_files, wanted, written_beside
 from gensweep.executors.base import Executor
 from gensweep.executors.in_process import InProcess
@@ -31,6 +32,8 @@ from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
+from gensweep.plugged import Elsewhere, need
+from gensweep.registry.folder import PluginFolder
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition
 from gensweep.stopping import Request, Stops, asked_by_signals
@@ -95,6 +98,7 @@ def _conducted(
         raise ConfigError(problems)
     path = where.runs / sweep.name
     refuse_another(sweep, path, allowed)
+    plugins = _plugins(sweep)
     found = SweepFolder.found(path.resolve())
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
     if found:
@@ -121,12 +125,12 @@ def _conducted(
         stops.before_leaving(executor.abandon)
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
-        _refuse_unseen(sweep, executor)
-        surroundings = executor.surroundings()
+        _refuse_unseen(sweep, executor, plugins)
+        surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
-        folder = found or _folder(sweep, path, surroundings)
+        folder = found or _folder(sweep, path, surroundings, plugins)
         with folder.hold(), kept(folder.path):
-            _bring_level(folder, sweep, surroundings, allowed)
+            _bring_level(folder, sweep, surroundings, allowed, plugins)
             with written_beside(folder, sweep.arms, say, asked=where.tensorboard):
                 verdict = drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
             note(f"ended: {verdict.problem or 'done'}")
@@ -139,6 +143,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: b
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    need(folder)
     has_event_files = wanted(folder.path, asked=tensorboard)
     refuse_losses(folder, folder.state())
     _settle(folder)
@@ -215,12 +220,25 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     return verdict
 
 
-def _refuse_unseen(sweep: Sweep, executor: Executor) -> None:
+def _refuse_unseen(sweep: Sweep, executor: Executor, plugins: PluginFolder | None) -> None:
     """Raise if a machine that may run trials does not see a file that they read."""
-    unseen = {machine: found for machine, found in executor.elsewhere(partial(data_problems, sweep)).items() if found}
+    question: Callable[[], list[Problem]] = partial(data_problems, sweep)
+    asked = Elsewhere.of(plugins, question) if plugins else question
+    unseen = {machine: found for machine, found in executor.elsewhere(asked).items() if found}
     if unseen:
         lines = [f"node {machine}: {problem}" for machine, problems in unseen.items() for problem in problems]
         raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
+
+
+def _plugins(sweep: Sweep) -> PluginFolder | None:
+    """The folder of components that the sweep takes along; None where it uses none."""
+    if not sweep.plugins:
+        return None
+    if (found := registry.folder_with(sweep.plugins)) is None:
+        raise ConfigError(
+            f"{sweep.name}: its plug-ins are not in use here. Read it again with plugins=FOLDER, then run it."
+        )
+    return found
 
 
 def _refuse_unwritable(path: Path) -> None:
@@ -228,13 +246,19 @@ def _refuse_unwritable(path: Path) -> None:
         raise CannotRun(f"{reason}, so {path} cannot be made. Make it writable or name another folder with --runs.")
 
 
-def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object]) -> SweepFolder:
+def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object], plugins: PluginFolder | None) -> SweepFolder:
     found = SweepFolder.found(path.resolve())
-    return found or SweepFolder.create(path.resolve(), sweep.definition(), environment=dict(surroundings))
+    return found or SweepFolder.create(
+        path.resolve(), sweep.definition(), environment=dict(surroundings), plugins=plugins.files if plugins else {}
+    )
 
 
 def _bring_level(
-    folder: SweepFolder, sweep: Sweep, surroundings: Mapping[str, object], allowed: Collection[str]
+    folder: SweepFolder,
+    sweep: Sweep,
+    surroundings: Mapping[str, object],
+    allowed: Collection[str],
+    plugins: PluginFolder | None,
 ) -> None:
     """Give a folder that this process holds the sweep's definition."""
     refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it
@@ -246,4 +270,4 @@ def _bring_level(
         return
     say(f"{folder.path} holds a sweep of this name that issued no trial; it is begun anew")
     forget(folder.path)
-    folder.renew(sweep.definition(), environment=surroundings)
+    folder.renew(sweep.definition(), environment=surroundings, plugins=plugins.files if plugins else {})

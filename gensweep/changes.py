@@ -10,6 +10,7 @@ from gensweep.errors import ConfigError, DamagedSweep, Outcome
 from gensweep.ledger import environment
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.plugged import carried_by, changes, need
 from gensweep.spaces.sweep import CHANGEABLE, Sweep, from_definition, refused_changes
 from gensweep.terminal import say
 from gensweep.text import listed
@@ -25,6 +26,7 @@ def continued(folder: SweepFolder, samples: str | None = None, confirm: Confirm 
         ConfigError: that is less than it has, or its definition cannot be read.
         DamagedSweep: it is the definition of a sweep of another name, whose folder another command would write.
     """
+    need(folder)
     sweep = from_definition(folder.definition)
     if sweep.name != folder.path.name:
         raise DamagedSweep(
@@ -93,6 +95,13 @@ def refuse_another(sweep: Sweep, path: Path, allowed: Collection[str]) -> None:
     """
     if (folder := SweepFolder.found(path)) is None or not folder.is_begun():
         return
+    if lines := changes(carried_by(folder.definition), sweep.plugins):
+        raise ConfigError(
+            f"{path} holds a sweep of this name with other plug-ins:\n  "
+            + "\n  ".join(lines)
+            + f"\nGive this one another name (name=...), move {path} away, or go on with the old one, and the plug-ins in its "
+            f"folder, without --plugins: gensweep resume {sweep.name}"
+        )
     if lines := refused_changes(from_definition(folder.definition), sweep, allowed):
         keys = [line.partition(": ")[0] for line in lines]
         how = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -94,6 +94,21 @@ class TrialConfiguration(Node):
         """
         parts = {"family": self.family, "training.optimizer": self.training.optimizer}
         return frozenset(f"{place}.{name}" for place, part in parts.items() for name in part.knobs())
+
+    def plugins(self) -> dict[str, str]:
+        """The members of the user's own that it is made of, as divergences/mine, and the SHA-256 of each."""
+        return dict(sorted(_plugins_in(self)))
+
+
+def _plugins_in(node: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(node, tuple):
+        for part in node:
+            yield from _plugins_in(part)
+    if isinstance(node, Node):
+        if found := registry.plugin_of(type(node)):
+            yield found
+        for name in type(node).model_fields:
+            yield from _plugins_in(getattr(node, name))
 
 
 def _affordable(samples: int) -> int:

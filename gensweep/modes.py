@@ -25,6 +25,7 @@ from gensweep.devices import name_of
 from gensweep.errors import Diverged
 from gensweep.file_modes import unfinished
 from gensweep.home import cache_folder
+from gensweep.plugged import of_job
 from gensweep.shape_key import shape_key, unstackable_part
 from gensweep.trainers.compiling import Uncompilable
 from gensweep.trainers.loop import Trainee, train
@@ -112,6 +113,7 @@ def mode_of(job: Job) -> Mode:
     if not job.shape:
         return Mode(reason="it trains alone")
     try:
+        of_job(Path(job.sweep), job.plugins)
         subject = _Subject(job)
     except (Exception, SystemExit) as error:  # what is wrong with it the trial says itself
         return Mode(reason=str(error))
@@ -221,7 +223,7 @@ def _time_compiled(costs: Costs, rows: int, subject: _Subject) -> None:
 
 
 def _file(job: Job, device: torch.device) -> Path:
-    on = [job.shape, name_of(device), device.type, job.threads, torch.__version__]
+    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, torch.__version__]
     return cache_folder() / "modes" / f"{hashlib.sha256(json.dumps(on).encode()).hexdigest()[:32]}.json"
 
 

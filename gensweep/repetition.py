@@ -173,7 +173,7 @@ def _drivers(folder: SweepFolder, record: TrialRecord) -> list[Event]:
 
 
 def _other_data(configuration: TrialConfiguration, record: TrialRecord) -> Iterator[str]:
-    if trial_key(record.configuration, load(configuration.dataset).digest) != record.key:
+    if trial_key(record.configuration, load(configuration.dataset).digest, configuration.plugins()) != record.key:
         yield f"the data of {configuration.dataset.name}, or the schema of trials, are others than those that it was trained on"
 
 

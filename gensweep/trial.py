@@ -38,6 +38,7 @@ from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.losses import Draw, Noise
 from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
+from gensweep.plugged import of_job
 from gensweep.seeding import derive
 from gensweep.trainers.checkpoint import believed, from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
@@ -61,6 +62,7 @@ class Job:
     many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
     None: by its own pace. Trials of one `shape` can train as one stack, of `rows` at most; None: as many as is quickest.
     `alike` is how many there may be of its shape, itself among them.
+    `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none.
     """
 
     number: int
@@ -81,6 +83,7 @@ class Job:
     rows: int | None = 1
     compile: Literal["auto", "on", "off"] = "auto"
     alike: int = 1
+    plugins: str = ""
 
     @property
     def objective(self) -> Objective:
@@ -149,9 +152,14 @@ def _place(error: BaseException) -> str:
 Said = Report | Failure
 
 
-def trial_key(configuration: Mapping[str, Any], data_digest: str) -> str:
-    """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers."""
+def trial_key(configuration: Mapping[str, Any], data_digest: str, plugins: Mapping[str, str] | None = None) -> str:
+    """What a trial is, in 64 hexadecimal digits: equal keys give equal numbers.
+
+    `plugins` are the members of the user's own that it is made of, each with its hash.
+    """
     content = {"schema": TRIAL_SCHEMA, "data": data_digest, "configuration": configuration}
+    if plugins:
+        content["plugins"] = dict(plugins)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -176,6 +184,7 @@ class Trial:
     def __init__(self, job: Job) -> None:
         self.job, self.folder, self.objective = job, job.trial_folder(), job.objective
         self.device = device = torch.device(job.device)
+        of_job(Path(job.sweep), job.plugins)
         self.configuration = c = TrialConfiguration.model_validate(job.configuration)
         self.dataset = c.dataset
         self.data = _on(self.dataset, device)

@@ -22,13 +22,13 @@ FLOORS = {
     "results": 12, "verdict": 11, "event_files": 11,
     "report": 10, "registering": 10,
     "orchestration": 10, "evaluation": 9, "studies": 9, "repetition": 10, "proposals": 9,
-    "executors": 10, "packs": 9, "modes": 8, "spaces": 8, "models": 8, "agreement": 8,
+    "executors": 10, "packs": 9, "modes": 8, "spaces": 8, "models": 8, "agreement": 8, "testing": 8,
     "trial": 7, "shape_key": 7, "searchers": 7, "early_stopping": 7,
     "configuration": 6, "trainers": 6,
-    "families": 5, "metrics": 5, "comparison": 5, "terminal": 5,
+    "plugged": 5, "families": 5, "metrics": 5, "comparison": 5, "terminal": 5,
     "divergences": 4, "extractors": 4, "axes": 4, "tracking": 4,
     "constraints": 3, "networks": 3, "datasets": 3, "optimizers": 3, "lr_schedules": 3, "objective": 3,
-    "component": 2, "devices": 2, "reading": 2, "cache": 2,
+    "described": 3, "component": 2, "devices": 2, "reading": 2, "cache": 2,
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
     "tables": 1, "home": 1, "journal": 1, "writing": 3,
     "errors": 0, "stopping": 1, "faults": 1, "led": 2, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
@@ -54,6 +54,7 @@ THIRD_PARTY = {
     "reading": {"yaml"}, "writing": {"yaml"}, "yaml_mistakes": {"yaml"},
     "repetition": {"torch"}, "proposals": {"torch", "pydantic"},
     "mathematics": {"torch"}, "files": {"torch", "numpy", "PIL"}, "ledger": {"yaml"},
+    "testing": {"torch"},
     "devices": {"torch"}, "losses": {"torch"}, "layers": {"torch"}, "cache": {"torch"}, "pictures": {"torch", "PIL"},
 }  # fmt: skip
 HIDDEN = {  # libraries that few files hide from the rest
@@ -79,7 +80,7 @@ LATE = {  # what may import inside a function, and why
 }
 BY_NAME = {  # what imports modules by name, and why
     "__init__.py": "what the library offers is imported when it is first asked for (PEP 562)",
-    "registry.py": "a member's name in YAML is the name of its file",
+    "registry/__init__.py": "a member's name in YAML is the name of its file",
     "tracking/run_store.py": "the store that a URI names; MLflow takes seconds, and the contract above it none",
 }
 

@@ -6,25 +6,14 @@ import inspect
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from docs.generate.schemas import kind_of, range_of, required, type_of, yaml_of
-from docs.generate.text import Docstring, cell, inline, paragraph, parsed
+from docs.generate.text import cell, inline, paragraph
 from gensweep import registry
 from gensweep.component import Component, Knob, importable
+from gensweep.described.docstrings import Docstring, parsed
+from gensweep.described.members import PLACES, example, short, written
+from gensweep.described.schemas import range_of, required, type_of, yaml_of
 
-PLACES = {
-    "families": "trial.family",
-    "divergences": "trial.family.divergence",
-    "constraints": "trial.family.constraint",
-    "metrics": "trial.evaluation.metrics",
-    "datasets": "trial.dataset",
-    "networks": "trial.network",
-    "optimizers": "trial.training.optimizer",
-    "lr_schedules": "trial.training.lr_schedule",
-    "searchers": "search",
-    "early_stopping": "early_stopping",
-}
 _TITLES = {"lr_schedules": "Learning-rate schedules", "early_stopping": "Early stopping", "optimizers": "Optimisers"}
-_FITTING = {"path": "my_data", "size": 28}  # where a field has no default
 
 
 def title(kind: str) -> str:
@@ -64,7 +53,7 @@ def section(kind: str, name: str, cls: type[Component]) -> str:
         paragraph(f"Fields: {said.remarks}") if said.remarks else "",
         f'<p class="source"><b>Source.</b> {inline(said.source)}</p>' if said.source else "",
         f'<p class="source"><b>Differs.</b> {inline(said.differs)}</p>' if said.differs else "",
-        f"```yaml\n{_written(kind, example(cls))}\n```",
+        f"```yaml\n{written(kind, example(cls))}\n```",
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -101,46 +90,7 @@ def _cell(text: str) -> str:
 def _default(node: Mapping[str, Any], is_required: bool) -> str:
     if is_required:
         return "*must be given*"
-    return f"`{yaml_of(_short(node.get('default')))}`"
-
-
-def _short(value: object) -> object:
-    """A default that is a component, by its name where that says all."""
-    if isinstance(value, Mapping) and set(value) == {"name"}:
-        return value["name"]
-    return value
-
-
-def example(cls: type[Component]) -> dict[str, Any]:
-    """A node that builds the member: its name, what must be given, and up to four of its other fields at their defaults."""
-    schema = cls.model_json_schema(by_alias=True)
-    node: dict[str, Any] = {"name": cls.model_fields["name"].default}
-    needed = required(schema)
-    for label, field in schema["properties"].items():
-        if label == "name":
-            continue
-        if label in needed:
-            node[label] = _FITTING[label]
-        elif len(node) < 5 and field.get("default") is not None and not kind_of(field) and _is_short(field["default"]):
-            node[label] = field["default"]
-    return node
-
-
-def _is_short(value: object) -> bool:
-    return len(yaml_of(value)) <= 24
-
-
-def _written(kind: str, node: Mapping[str, Any]) -> str:
-    """The node at the place in a search space where one of its kind stands."""
-    if kind == "searchers":
-        name, *rest = node.items()
-        return f"search: {yaml_of(dict([('sampler', name[1]), ('samples', 16), *rest]))}"
-    *above, last = PLACES[kind].split(".")
-    written = yaml_of([node] if kind == "metrics" else node)
-    if kind in ("divergences", "constraints"):
-        family = "wae" if kind == "divergences" else "wgan"
-        return f"trial:\n  family: {{name: {family}, {last}: {written}}}"
-    return "\n".join([*(f"{'  ' * at}{key}:" for at, key in enumerate(above)), f"{'  ' * len(above)}{last}: {written}"])
+    return f"`{yaml_of(short(node.get('default')))}`"
 
 
 def pages() -> dict[str, str]:

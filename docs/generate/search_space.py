@@ -6,11 +6,11 @@ import inspect
 import itertools
 from pathlib import Path
 
-from docs.generate.schemas import range_of, required, type_of, yaml_of
 from docs.generate.text import inline
 from gensweep.axes.distributions import Choice, Distribution, Int, LogInt, LogUniform, QUniform, Uniform
 from gensweep.component import Node
 from gensweep.configuration import Confirm, Evaluation, Resources, Search, Training, TrialConfiguration
+from gensweep.described.schemas import range_of, required, type_of, yaml_of
 from gensweep.objective import Objective
 
 ROOT = Path(__file__).parents[2]

@@ -17,9 +17,10 @@ import typer
 from gensweep import registry, shipped
 from gensweep.cli.defaults import defaults
 from gensweep.ledger.sweep_folder import sweeps as sweeps_in
+from gensweep.registry.kinds import singular
 
 _TRIAL = re.compile(r"(\d+)-")
-_DEFAULTS = Path(registry.__file__).parent / "spaces" / "defaults"
+_DEFAULTS = Path(registry.__file__).parents[1] / "spaces" / "defaults"
 _KINDS = {  # of which component the value of an override is
     "search.sampler": "searchers", "early_stopping.name": "early_stopping", "trial.dataset": "datasets",
     "trial.network": "networks", "trial.family": "families", "trial.family.divergence": "divergences",
@@ -93,6 +94,19 @@ def overrides(ctx: typer.Context, incomplete: str) -> Iterable[str]:
 def kinds(ctx: typer.Context, incomplete: str) -> Iterable[str]:
     """What `gensweep list` lists."""
     return (*registry.KINDS, "search-spaces")
+
+
+@_quiet
+def described(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Kinds, and names of all members."""
+    return sorted({*registry.KINDS, *(name for kind in registry.KINDS for name in registry.names(kind))})
+
+
+@_quiet
+def members(ctx: typer.Context, incomplete: str) -> Iterable[str]:
+    """Names of the kind that was typed."""
+    typed = str(ctx.params.get("kind"))
+    return registry.names(next(kind for kind in registry.KINDS if typed in (kind, singular(kind))))
 
 
 @_quiet

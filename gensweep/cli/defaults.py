@@ -13,7 +13,7 @@ from gensweep.home import home
 if TYPE_CHECKING:
     from gensweep.reading import Map
 
-_TEXTS = ("runs", "tracking_uri", "address")
+_TEXTS = ("runs", "tracking_uri", "address", "plugins")
 _SWITCHES = ("shared", "in_process", "tensorboard")
 KEYS = (*_TEXTS, *_SWITCHES)
 
@@ -64,7 +64,7 @@ def _misfit(key: str, value: object) -> str | None:
         return None if isinstance(value, bool) else f"{value!r:.60} is not allowed: must be true or false"
     if not isinstance(value, str) or not value.strip():
         return f"{value!r:.60} is not allowed: must be a text"
-    if key == "runs":
+    if key in ("runs", "plugins"):
         is_whole = value.startswith(("/", "~"))
         return (
             None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from gensweep.cli import completing
-from gensweep.cli.options import RUNS, AsJson, Runs, Shared, Trust, trust_these
+from gensweep.cli.options import RUNS, AsJson, Plugins, Runs, Shared, Trust, trust_these
 from gensweep.errors import ConfigError, gathered, suggest
 
 _SPLITS = ("train", "validation", "test")
@@ -41,6 +41,7 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
     ] = False,
     runs: Runs = RUNS,
     trust: Trust = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
     shared: Shared = False,
 ) -> None:
@@ -64,8 +65,11 @@ def evaluate(  # noqa: PLR0913 -- the options of a command are its interface
         from gensweep.evaluation.scores import refuse_misfits
         from gensweep.evaluation.subjects import subject as subject_of
         from gensweep.evaluation.words import dataset_of, members
+        from gensweep.models.naming import met
     from gensweep.tables import Layout
 
+    if what:
+        met(what, runs)  # metrics and data may be of its own components
     named, chosen, dataset = gathered(
         lambda: _split(split),
         lambda: members("metrics", metrics),

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, Shared, Tensorboard, TrackingUri, Trust, sweep_named, trust_these
+from gensweep.cli.options import (
+    RUNS,
+    Name,
+    Plugins,
+    Runs,
+    Shared,
+    Tensorboard,
+    TrackingUri,
+    Trust,
+    sweep_named,
+    trust_these,
+)
 
 if TYPE_CHECKING:
     from gensweep.ledger.sweep_folder import SweepFolder
@@ -100,12 +111,13 @@ def _tell(opening: Opening | None, folder: SweepFolder | None) -> None:
         print(what, file=sys.stderr, flush=True)
 
 
-def sync(
+def sync(  # noqa: PLR0913 -- the options of a command are its interface
     name: Name,
     runs: Runs = RUNS,
     tracking_uri: TrackingUri = None,
     tensorboard: Tensorboard = False,
     trust: Trust = None,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Bring MLflow level with a sweep's folder, after the server was away or into another store.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gensweep.cli.options import RUNS, Device, Force, RunsOnly, Seed, Shared, SplitOf, What
+from gensweep.cli.options import RUNS, Device, Force, Plugins, RunsOnly, Seed, Shared, SplitOf, What
 from gensweep.cli.using import items_of, model_of, place_of, written
 from gensweep.errors import ConfigError, suggest
 
@@ -42,6 +42,7 @@ def interpolate(  # noqa: PLR0913 -- the options of a command are its interface
     device: Device = "cpu",
     force: Force = False,
     runs: RunsOnly = RUNS,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Write what lies between two latents, in steps: the way from one to the other as a row of items.
@@ -108,6 +109,7 @@ def traverse(  # noqa: PLR0913 -- the options of a command are its interface
     device: Device = "cpu",
     force: Force = False,
     runs: RunsOnly = RUNS,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Write what each latent axis does: a row for each, along which it alone moves.

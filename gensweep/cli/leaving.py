@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Force, Runs, RunsOnly, Shared, TrackingUri, What
+from gensweep.cli.options import RUNS, Force, Plugins, Runs, RunsOnly, Shared, TrackingUri, What
 from gensweep.errors import ConfigError
 from gensweep.home import expanded
 
@@ -23,6 +23,7 @@ def export(
     ],
     force: Force = False,
     runs: RunsOnly = RUNS,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Write a trained model as files that plain torch loads, without gensweep.
@@ -52,7 +53,7 @@ def export(
     written(places[".md"], "what it is, and how plain torch loads it")
 
 
-def register(
+def register(  # noqa: PLR0913 -- the options of a command are its interface
     name: Annotated[
         str,
         typer.Argument(
@@ -67,6 +68,7 @@ def register(
     ] = None,
     runs: Runs = RUNS,
     tracking_uri: TrackingUri = None,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Register a model of a sweep, by default its winner, in MLflow's registry. To say it again changes nothing.

@@ -8,7 +8,7 @@ import typer
 
 from gensweep import registry, shipped
 from gensweep.cli import completing
-from gensweep.cli.options import AsJson
+from gensweep.cli.options import AsJson, Plugins
 from gensweep.errors import ConfigError, suggest
 
 SEARCH_SPACES = "search-spaces"
@@ -19,6 +19,7 @@ def list_(
     kind: Annotated[
         str | None, typer.Argument(help=" | ".join(LISTED), show_default=False, autocompletion=completing.kinds)
     ] = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """List the members of a kind, each with one line; without a kind, the kinds.
@@ -42,13 +43,13 @@ def list_(
         rows, words = [{"name": name, "question": shipped.question(name)} for name in shipped.names()], ["question"]
     else:
         with waiting(f"reading the {kind}"):
-            rows, words = [_member(kind, name) for name in registry.names(kind)], ["what", "paper"]
+            rows, words = [_member(kind, name) for name in registry.names(kind)], ["what", "paper", "plug-in"]
     print_rows(
         rows, as_json=as_json, layout=Layout(("name" if kind else "kind", *words), tuple(words), elsewhere="--json")
     )
 
 
-def schema() -> None:
+def schema(plugins: Plugins = None) -> None:
     """Print the JSON schema of a search-space file, for an editor to complete and check by.
 
     Example:
@@ -66,10 +67,12 @@ def _kind(kind: str) -> dict[str, Any]:
 
 
 def _member(kind: str, name: str) -> dict[str, Any]:
+    folder = registry.origin(kind, name)
+    own = {"plug-in": str(folder.path)} if folder else {}
     try:
         cls = registry.load(kind, name)
     except ConfigError as error:
-        return {"name": name, "what": str(error)}
+        return {"name": name, "what": str(error), **own}
     what = getattr(cls, "summary", None) or (cls.__doc__ or "").strip().split("\n\n")[0]
     paper = {"paper": cls.paper} if hasattr(cls, "paper") else {}
-    return {"name": name, "what": " ".join(what.split()), **paper}
+    return {"name": name, "what": " ".join(what.split()), **paper, **own}

@@ -8,14 +8,16 @@ from typing import Annotated
 
 import typer
 
-from gensweep import shipped
+from gensweep import registry, shipped
 from gensweep.cli import completing
 from gensweep.errors import ConfigError, suggest
 from gensweep.extractors.trust import trust
 from gensweep.file_modes import SHARED, share
 from gensweep.home import expanded
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
+from gensweep.plugged import given, meet, need
 from gensweep.progress import Loudness, loudness, speak
+from gensweep.registry.folder import read
 
 
 def _share(value: bool) -> bool:
@@ -29,6 +31,14 @@ def _speak(value: bool, how: Loudness) -> bool:
         raise ConfigError("--quiet and --verbose say two things. Give one of them.")
     if value:
         speak(how)
+    return value
+
+
+def _use(ctx: typer.Context, value: Path | None) -> Path | None:
+    if value is not None and ctx.resilient_parsing:  # a shell completes names, of which nothing is imported or trusted
+        registry.use(read(expanded(value, "--plugins")))
+    elif value is not None:
+        given(expanded(value, "--plugins"))
     return value
 
 
@@ -138,6 +148,16 @@ Trust = Annotated[
     list[Path] | None,
     typer.Option("--trust", help="an extractor's file that may run code of its own; remembered by its hash"),
 ]
+Plugins = Annotated[
+    Path | None,
+    typer.Option(
+        "--plugins",
+        envvar="GENSWEEP_PLUGINS",
+        help="a folder with components of your own, as my_components/divergences/mine.py; its code is trusted from here on",
+        callback=_use,
+        show_default=False,
+    ),
+]
 RUNS = Path("runs")
 
 
@@ -148,7 +168,20 @@ def sweep_named(name: str, runs: Path) -> SweepFolder:
         ConfigError: there is none; the message names the nearest.
         DamagedSweep: it has no definition, or links lead out of it.
     """
-    return SweepFolder.open(folder_named(name, runs))
+    folder = SweepFolder.open(folder_named(name, runs))
+    meet(folder)
+    return folder
+
+
+def sweep_to_use(name: str, runs: Path) -> SweepFolder:
+    """The sweep of this name, whose models are made or whose trials are trained: with its own components, where it has any.
+
+    Raises:
+        ConfigError: as above, or nobody said to trust these.
+    """
+    folder = sweep_named(name, runs)
+    need(folder)
+    return folder
 
 
 def folder_named(name: str, runs: Path) -> Path:

@@ -14,6 +14,7 @@ import typer
 from gensweep import __version__
 from gensweep.cli import (
     beginning,
+    components,
     doctoring,
     evaluating,
     extracting,
@@ -57,6 +58,8 @@ for _command in (
 ):  # fmt: skip
     app.command(name=_command.__name__.replace("_", "-"))(_command)
 app.command(name="list")(listing.list_)
+app.command()(components.describe)
+app.command()(components.new)
 app.command()(listing.schema)
 
 

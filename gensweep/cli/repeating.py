@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gensweep.cli import completing
-from gensweep.cli.options import RUNS, AsJson, Runs, Trust, sweep_named, trust_these
+from gensweep.cli.options import RUNS, AsJson, Plugins, Runs, Trust, sweep_to_use, trust_these
 from gensweep.errors import ConfigError
 from gensweep.ledger.sweep_folder import SweepFolder
 
@@ -30,6 +30,7 @@ def rerun(
     ] = None,
     runs: Runs = RUNS,
     trust: Trust = None,
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Train one trial again in a temporary folder, and say of each score whether the numbers agree.
@@ -70,7 +71,7 @@ def _named(trial: str, runs: Path) -> tuple[SweepFolder, int]:
         raise ConfigError(
             f"'{trial:.100}' names no trial. Write NAME/NUMBER, as in wae/7; gensweep show NAME lists them."
         )
-    return sweep_named(name, runs), int(number)
+    return sweep_to_use(name, runs), int(number)
 
 
 @contextmanager

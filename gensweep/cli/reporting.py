@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, Shared, sweep_named
+from gensweep.cli.options import RUNS, Name, Plugins, Runs, Shared, sweep_to_use
 from gensweep.errors import CannotRun
 from gensweep.home import expanded
 
@@ -20,6 +20,7 @@ def report(
         Path | None, typer.Option(help="write its figures here as well, as PDF for a paper", show_default=False)
     ] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="show it in the browser")] = False,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Write one HTML file of a sweep: verdict, charts, pictures, protocol. It needs no network; of a running sweep, so far.
@@ -32,7 +33,7 @@ def report(
       gensweep report wae --open
       gensweep report wae --pdf figures
     """
-    folder = sweep_named(name, runs)
+    folder = sweep_to_use(name, runs)
     destination = expanded(pdf, "--pdf") if pdf else None
     import webbrowser
 

@@ -16,6 +16,7 @@ from gensweep.cli.options import (
     InProcess,
     Name,
     Overrides,
+    Plugins,
     Quiet,
     Runs,
     Shared,
@@ -23,7 +24,7 @@ from gensweep.cli.options import (
     TrackingUri,
     Trust,
     Verbose,
-    sweep_named,
+    sweep_to_use,
     trust_these,
 )
 from gensweep.errors import ConfigError, Stopped
@@ -56,6 +57,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
             show_default=False,
         ),
     ] = None,
+    plugins: Plugins = None,
     shared: Shared = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -115,6 +117,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
         ),
     ] = None,
     trust: Trust = None,
+    plugins: Plugins = None,
     shared: Shared = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -127,7 +130,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep resume wae --retry-failed all
     """
     trust_these(trust)
-    folder = sweep_named(name, runs)
+    folder = sweep_to_use(name, runs)
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
@@ -148,6 +151,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     top: Annotated[int, typer.Option(min=1, max=100, help="how many configurations of each arm, the best ones")] = 1,
     seeds: Annotated[int, typer.Option(min=2, max=1000, help="fresh seeds for each of them")] = 5,
     trust: Trust = None,
+    plugins: Plugins = None,
     shared: Shared = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -161,7 +165,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep confirm wae --top 3 --seeds 10
     """
     trust_these(trust)
-    folder = sweep_named(name, runs)
+    folder = sweep_to_use(name, runs)
     from gensweep.terminal import say
 
     say(f"reading {folder.path}")
@@ -173,7 +177,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process, tensorboard))
 
 
-def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
+def check(file: File, overrides: Overrides = None, trust: Trust = None, plugins: Plugins = None) -> None:
     """Find every mistake in a search-space file, in seconds and without starting anything; say what would be compared.
 
     Data and extractors are opened as trials open them; what is large, or would be fetched, is not, and that is said.
@@ -192,7 +196,7 @@ def check(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
     print_text("\n".join([*(f"  {n} x {arm}" for arm, n in sweep.counts.items()), *notes(sweep), *left]))
 
 
-def plan(file: File, overrides: Overrides = None, trust: Trust = None) -> None:
+def plan(file: File, overrides: Overrides = None, trust: Trust = None, plugins: Plugins = None) -> None:
     """Say what would run: trials, axes, time from a timed probe on this machine, disk.
 
     Example:

@@ -8,11 +8,11 @@ from typing import Annotated, Any
 import typer
 
 from gensweep.cli import completing
-from gensweep.cli.options import RUNS, AsJson, Name, Runs, sweep_named
+from gensweep.cli.options import RUNS, AsJson, Name, Plugins, Runs, sweep_named
 from gensweep.errors import ConfigError, DamagedSweep, suggest
 
 
-def ls(runs: Runs = RUNS, as_json: AsJson = False) -> None:
+def ls(runs: Runs = RUNS, as_json: AsJson = False, plugins: Plugins = None) -> None:
     """List the sweeps, with how far each is. One that is damaged is listed as such, said why, and is exit code 5.
 
     Example:
@@ -40,6 +40,7 @@ def show(
     name: Name,
     trial: Annotated[int | None, typer.Argument(help="a trial's number", autocompletion=completing.numbers)] = None,
     runs: Runs = RUNS,
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the trials of a sweep, or everything about one trial.
@@ -77,6 +78,7 @@ def compare(  # noqa: PLR0913 -- the options of a command are its interface
         str,
         typer.Option("-f", "--format", help="table, markdown, csv, json (numbers for programs) or latex (booktabs)"),
     ] = "table",
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """Say which arm is best, how sure that is and what it cost: of confirmed arms, else what the search can say.

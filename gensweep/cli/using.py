@@ -17,6 +17,7 @@ from gensweep.cli.options import (
     Device,
     Force,
     Name,
+    Plugins,
     Runs,
     RunsOnly,
     Seed,
@@ -46,6 +47,7 @@ def best(
     name: Name,
     n: Annotated[int, typer.Option("-n", min=1, help="how many trials")] = 5,
     runs: Runs = RUNS,
+    plugins: Plugins = None,
     as_json: AsJson = False,
 ) -> None:
     """List the best trials of a sweep: the winner first, then the others by their validation scores.
@@ -126,6 +128,7 @@ def sample(  # noqa: PLR0913 -- the options of a command are its interface
     device: Device = "cpu",
     force: Force = False,
     runs: RunsOnly = RUNS,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Write samples of a trained model. The same seed gives the same samples, and more of them begin with the same.
@@ -185,6 +188,7 @@ def reconstruct(  # noqa: PLR0913 -- the options of a command are its interface
     device: Device = "cpu",
     force: Force = False,
     runs: RunsOnly = RUNS,
+    plugins: Plugins = None,
     shared: Shared = False,
 ) -> None:
     """Write items of the data beside what a model makes of their codes: the original first, its reconstruction after it.

@@ -34,19 +34,24 @@ def trust(file: Path) -> None:
             digest = hashlib.file_digest(data, "sha256").hexdigest()
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read ({error.strerror}), so that it cannot be trusted.") from error
+    remember(digest, file)
+
+
+def remember(digest: str, what: Path) -> None:
+    """Remember that what has this SHA-256, a file or a folder of code, may run."""
     if digest in trusted():
         return
     os.environ[VARIABLE] = ",".join(sorted({*_said(), digest}))
     try:
         _memory().parent.mkdir(parents=True, exist_ok=True)
         with open(os.open(_memory(), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as memory:
-            memory.write(f"{digest}  {str(file.absolute())!r}\n")
+            memory.write(f"{digest}  {str(what.absolute())!r}\n")
     except OSError:
         return  # this command and its workers know it; a later one is told again
 
 
 def trusted() -> set[str]:
-    """The SHA-256 of every file that is trusted."""
+    """The SHA-256 of every file, and of every folder of plug-ins, that is trusted."""
     return {*_said(), *_REMEMBERED.findall(_remembered())}
 
 

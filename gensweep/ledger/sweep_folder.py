@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from gensweep.ledger.state import SweepState, fold
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.text import counted
 
+PLUGINS = "plugins"  # the folder with a copy of the plug-ins that a sweep began with
 _TRIAL = re.compile(r"(\d{4,15})-")  # how the name of its folder begins
 
 
@@ -40,9 +42,14 @@ class SweepFolder:
 
     @classmethod
     def create(
-        cls, path: Path, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None
+        cls,
+        path: Path,
+        definition: Mapping[str, Any],
+        *,
+        environment: Mapping[str, Any] | None = None,
+        plugins: Mapping[str, bytes] | None = None,
     ) -> SweepFolder:
-        """Make a new sweep. `environment` is added to environment.json (devices, for example).
+        """Make a new sweep. `environment` is added to environment.json (devices, for example); `plugins` are files that it keeps.
 
         Raises:
             ConfigError: the folder already holds a sweep.
@@ -59,6 +66,7 @@ class SweepFolder:
                 events = [Identity.new(Place.of(path)).event(), {"event": "defined", "definition": text}]
                 write_atomic(path / "ledger" / "events.jsonl", first_lines(events))
                 _describe(path, environment)
+                _keep(path, plugins or {})
                 write_atomic(path / "sweep.yaml", text.encode())  # last: with it the folder is a sweep
         except OSError as error:
             raise CannotRun(
@@ -151,8 +159,15 @@ class SweepFolder:
         last = self.events.last()
         return last is not None and last["event"] == "closed"
 
-    def renew(self, definition: Mapping[str, Any], *, environment: Mapping[str, Any] | None = None) -> None:
+    def renew(
+        self,
+        definition: Mapping[str, Any],
+        *,
+        environment: Mapping[str, Any] | None = None,
+        plugins: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Make it another sweep, made here and now; before its first trial, and for the sweep's driver."""
+        _keep(self.path, plugins or {})
         self.events.append(Identity.new(Place.of(self.path)).event())
         _describe(self.path, environment)
         self.redefine(definition)
@@ -346,6 +361,16 @@ def _refuse_existing(path: Path) -> None:
 def _describe(path: Path, environment: Mapping[str, Any] | None) -> None:
     described = {**surroundings.describe(), **(environment or {})}
     write_atomic(path / "environment.json", json_text(described, indent=1))
+
+
+def _keep(path: Path, plugins: Mapping[str, bytes]) -> None:
+    """Give a sweep's folder these plug-ins and no others."""
+    if (path / PLUGINS).is_dir():
+        shutil.rmtree(path / PLUGINS)
+    for name, data in plugins.items():
+        file = path / PLUGINS / name
+        make_directory(file.parent)
+        write_atomic(file, data)
 
 
 def _refuse_links(path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 
+from gensweep import registry
 from gensweep.component import Component
 from gensweep.datasets.base import Dataset, SplitName
 from gensweep.seeding import derive
@@ -138,7 +139,10 @@ class Metric(Component, ABC):
 @lru_cache(maxsize=64)
 def scorer(metric: Metric, dataset: Dataset, split: SplitName) -> Scorer:
     """The scorer of `metric` on `split` of `dataset`, prepared once a process and shared by every trial in it."""
-    return metric.against(dataset, split)
+    found = metric.against(dataset, split)
+    if plugin := registry.plugin_of(type(metric)):  # whose code may change under the same name
+        found.protocol = ScoreProtocol({**found.protocol.content, "plug-in": plugin[1]})
+    return found
 
 
 def subset(data: torch.Tensor, n: int, seed: int, name: str) -> torch.Tensor:

@@ -14,6 +14,7 @@ from gensweep.ledger.checkpoints import Checkpoint
 from gensweep.ledger.sweep_folder import SweepFolder, sweeps
 from gensweep.models import checkpoint as saved
 from gensweep.models.winner import best_of_arm, winner
+from gensweep.plugged import meet, need
 from gensweep.text import counted
 from gensweep.trial import outline
 
@@ -57,6 +58,8 @@ def named(what: str, runs: Path, *, latest: bool = False, also: str = "") -> Nam
         ConfigError: there is no such thing; the message names what is near.
         NoUsableTrial: it is a sweep or an arm without a score.
         DamagedSweep: the sweep cannot be trusted.
+
+    Its own components are used where they are trusted; see plugged.py.
     """
     text = what.removesuffix(_BEST).rstrip("/")
     path = Path(text).expanduser()
@@ -66,7 +69,20 @@ def named(what: str, runs: Path, *, latest: bool = False, also: str = "") -> Nam
     if os.path.isfile(path / "configuration.json"):
         return Named(what, path, saved.best_of(path, latest=latest), _sweep_of(path.resolve()))
     folder, rest = _split(text, path, runs, also)
-    return _in_sweep(SweepFolder.open(folder), rest, latest=latest)
+    sweep = SweepFolder.open(folder)
+    need(sweep)
+    return _in_sweep(sweep, rest, latest=latest)
+
+
+def met(what: str, runs: Path) -> None:
+    """Use the plug-ins that travel with the sweep of what is named, where there are any and they are trusted."""
+    path = Path(what.removesuffix(_BEST).rstrip("/")).expanduser()
+    try:
+        place = path.resolve()
+        inside = next((one for one in (place.parents[1], *place.parents[2:4]) if (one / "sweep.yaml").is_file()), None)
+        meet(SweepFolder.open(inside or _split(str(path), path, runs, "")[0]))
+    except (GensweepError, OSError, IndexError):
+        return  # whoever needs it says what is wrong
 
 
 def others(model: Named, can: Callable[[Game], bool]) -> list[str]:
@@ -87,7 +103,11 @@ def others(model: Named, can: Callable[[Game], bool]) -> list[str]:
 
 def _sweep_of(trial: Path) -> SweepFolder | None:
     sweep = trial.parent.parent
-    return SweepFolder.open(sweep) if trial.parent.name == "trials" and (sweep / "sweep.yaml").is_file() else None
+    if trial.parent.name != "trials" or not (sweep / "sweep.yaml").is_file():
+        return None
+    found = SweepFolder.open(sweep)
+    need(found)
+    return found
 
 
 def _split(text: str, path: Path, runs: Path, also: str) -> tuple[Path, str]:

@@ -22,6 +22,7 @@ from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.modes import shape_of
 from gensweep.orchestration.decide import Entered, Event, Lost, Mind, Said, Wanted
+from gensweep.registry.folder import digest_of
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.trial import Failure, Job, Report, trial_key
@@ -272,6 +273,7 @@ class Driver:
             rows=resources.rows if shape else 1,
             compile=resources.compile,
             alike=self._left_of(record.arm),
+            plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
         )
 
     def _left_of(self, arm: str) -> int:
@@ -307,4 +309,4 @@ def issue(configuration: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     whole = configuration_of(configuration)
     plain = whole.dump()
-    return trial_key(plain, datasets.load(whole.dataset).digest), plain
+    return trial_key(plain, datasets.load(whole.dataset).digest, whole.plugins()), plain

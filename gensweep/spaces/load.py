@@ -43,6 +43,7 @@ from gensweep.spaces.defaults_list import Entry, Files, Lost, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
 from gensweep.spaces.paths import make_absolute
+from gensweep.spaces.plugins import used_by
 from gensweep.spaces.sweep import Sweep, interpret
 from gensweep.spaces.typed import own_data, parted, why_none
 
@@ -82,7 +83,9 @@ def read(
     sweep, found = interpret(tree, file.stem)
     known = {(problem.where, problem.path) for problem in problems}
     problems += [problem for problem in found if (problem.where, problem.path) not in known]
-    return replace(sweep, sources={**sweep.sources, "": shown(file)}), unexplained(problems)
+    plugins, mixed = used_by(sweep)
+    problems += mixed
+    return replace(sweep, plugins=plugins, sources={**sweep.sources, "": shown(file)}), unexplained(problems)
 
 
 def unexplained(problems: list[Problem]) -> list[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -21,6 +21,7 @@ from gensweep.configuration import Confirm, Resources, Search, Tracking, TrialCo
 from gensweep.early_stopping.base import EarlyStopping
 from gensweep.errors import ConfigError, Problem, nearest, suggest
 from gensweep.objective import Objective
+from gensweep.plugged import carried_by
 from gensweep.reading import Map
 from gensweep.searchers.base import Searcher
 from gensweep.spaces.foreign_words import FOREIGN, here
@@ -40,7 +41,8 @@ NOT_CONFIRMED = "none"  # as `confirm:` says it
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]*"
 _LONGEST_NAME = 128
 _RENAMED = {
-    "schedule": "is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}"
+    "plugins": "are named on the command line, and not in the file: --plugins FOLDER",
+    "schedule": "is now early_stopping, so that lr_schedule is the only schedule. Write early_stopping: {name: asha, ...}",
 }
 _NO_NAMES = (*_RENAMED, *FOREIGN)  # not misspelt: what they hold is not what the section here takes
 
@@ -49,6 +51,7 @@ _NO_NAMES = (*_RENAMED, *FOREIGN)  # not misspelt: what they hold is not what th
 class Sweep:
     """A sweep, resolved. `space` is the tree under `trial:`; `confirm` is None where nothing is confirmed.
 
+    `plugins` are the files of the user's own components, each with its SHA-256; empty where it uses none.
     `sources` says where each name was written, and of "" which file it is.
     """
 
@@ -62,6 +65,7 @@ class Sweep:
     resources: Resources
     space: dict[str, Any]
     tracking: Tracking = field(default_factory=Tracking)
+    plugins: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def definition(self) -> dict[str, Any]:
@@ -76,6 +80,7 @@ class Sweep:
             "confirm": self.confirm.dump() if self.confirm else NOT_CONFIRMED,
             "resources": self.resources.dump(),
             **({} if self.tracking == Tracking() else {"tracking": self.tracking.dump()}),
+            **({"plugins": dict(self.plugins)} if self.plugins else {}),
             "trial": spaces.write(self.space),
         }
 
@@ -124,10 +129,10 @@ def from_definition(definition: Mapping[str, Any]) -> Sweep:
     Raises:
         ConfigError: with everything in it that cannot be read.
     """
-    sweep, problems = interpret(definition)
+    sweep, problems = interpret({key: value for key, value in definition.items() if key != "plugins"})
     if problems:
         raise ConfigError(problems)
-    return sweep
+    return replace(sweep, plugins=carried_by(definition))
 
 
 def interpret(tree: Mapping[str, Any], name: str = "") -> tuple[Sweep, list[Problem]]:

@@ -13,8 +13,10 @@ import pytest
 
 import gensweep as package
 from gensweep import registry, shipped
+from gensweep.extractors.trust import trusted
 from gensweep.ledger.sweep_folder import SweepFolder
 from tests.cli.conftest import Command
+from tests.own_components import write_components
 from tests.test_architecture import HEAVY
 
 Offered = Callable[[str], list[str]]
@@ -70,11 +72,26 @@ def offered(sweeps: Path, gensweep: Command, monkeypatch: pytest.MonkeyPatch) ->
         ("gensweep run wae search.sampler=q", ["search.sampler=qmc"]),
         ("gensweep run wae bogus = ", []),
         ("gensweep run wae ../.. = ", []),
+        ("gensweep describe divergence sl", ["sliced_wasserstein"]),
+        ("gensweep describe sliced", ["sliced_wasserstein"]),
+        ("gensweep new lr", ["lr_schedules"]),
         ("gensweep res", ["resume"]),
     ],
 )
 def test_names_that_begin_as_was_typed(offered: Offered, line: str, names: list[str]) -> None:
     assert offered(line) == names
+
+
+def test_names_in_a_folder_of_plug_ins_which_is_not_trusted_by_that(
+    offered: Offered, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_used", [])
+    write_components(tmp_path / "mine")
+    monkeypatch.setenv("GENSWEEP_PLUGINS", str(tmp_path / "mine"))
+    before = trusted()
+    assert offered("gensweep run wae trial.family = sh") == ["shifted"]
+    assert offered("gensweep describe divergences mean") == ["mean_gap"]
+    assert trusted() == before
 
 
 def test_all_names_of_a_kind(offered: Offered) -> None:

@@ -17,10 +17,11 @@ import yaml
 
 import gensweep
 from docs.generate import commands, components, ends, environment, ledger, search_space
-from docs.generate.schemas import range_of, type_of, yaml_of
-from docs.generate.text import inline, parsed
+from docs.generate.text import inline
 from gensweep import registry
 from gensweep.component import build, importable
+from gensweep.described.docstrings import parsed
+from gensweep.described.schemas import range_of, type_of, yaml_of
 from gensweep.errors import GensweepError
 from gensweep.ledger.state import KINDS
 from tests.docs.shown import ROOT

@@ -2,39 +2,34 @@
 
 Names are listed from the folder without importing anything, so a member whose optional dependency is missing breaks
 nobody else. Third parties add members through entry points of the group `gensweep.<kind>`; the entry's name is the
-member's name and its value is `module:Class`.
+member's name and its value is `module:Class`. A user adds them in a folder (folder.py), which this process is told to `use`.
 """
 
 from __future__ import annotations
 
 import importlib
 import traceback
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata
 from pathlib import Path
 from types import ModuleType
 
 from gensweep.errors import ConfigError, suggest
+from gensweep.registry import modules
+from gensweep.registry.folder import PluginFolder
+from gensweep.registry.kinds import KINDS, NOT_MEMBERS
+from gensweep.registry.kinds import singular as _singular
 
-KINDS = (
-    "families",
-    "divergences",
-    "constraints",
-    "metrics",
-    "datasets",
-    "networks",
-    "optimizers",
-    "lr_schedules",
-    "searchers",
-    "early_stopping",
-)
-_SINGULAR = {"families": "family", "early_stopping": "early-stopping rule"}
-_NOT_MEMBERS = {"base", "__init__"}
+__all__ = ["KINDS", "PluginFolder", "folder_with", "in_use", "load", "names", "origin", "plugin_of", "refuse", "use"]
+
+_used: list[PluginFolder] = []
+_refused: dict[tuple[str, str], str] = {}
 
 
 def names(kind: str) -> list[str]:
-    """Every member of `kind`, sorted: the files of its folder and the entry points of third parties."""
-    return sorted({*_own(kind), *_plugins(kind)})
+    """Every member of `kind`, sorted: the files of its folder, the entry points of third parties, plug-ins in use."""
+    return sorted({*_own(kind), *_plugins(kind), *(name for of, name in _members() if of == kind)})
 
 
 def load(kind: str, name: str) -> type:
@@ -44,17 +39,89 @@ def load(kind: str, name: str) -> type:
         ConfigError: there is no such member, its module cannot be imported, or what a third party names is no such class.
     """
     if name not in names(kind):
-        raise ConfigError(f"unknown {_singular(kind)} '{name}'. {suggest(name, names(kind))}")
+        told = _refused.get((kind, name)) or f"unknown {_singular(kind)} '{name}'. {suggest(name, names(kind))}"
+        raise ConfigError(told)
+    if folder := _members().get((kind, name)):
+        file = str(folder.path / folder.members[kind, name])
+        return _imported(kind, name, f"{modules.package_of(folder)}.{kind}.{name}", file)
     if name not in _own(kind):
         return _third_party(kind, name, _plugins(kind)[name])
+    return _imported(kind, name, f"gensweep.{kind}.{name}", f"gensweep/{kind}/{name}.py")
+
+
+def use(folder: PluginFolder) -> None:
+    """Let the members of a folder of plug-ins be members here. Nothing is imported before it is asked for.
+
+    Raises:
+        ConfigError: others have their names; with all of them.
+    """
+    if any(folder.digest == other.digest for other in _used):
+        return
+    if wrong := list(_taken(folder)):
+        raise ConfigError("\n".join(wrong))
+    modules.serve(folder)
+    _used.append(folder)
+    for member in folder.members:
+        _refused.pop(member, None)
+
+
+def refuse(folder: PluginFolder, why: str) -> None:
+    """Say `why` to whoever asks for a member that only this folder has."""
+    _refused.update(dict.fromkeys(folder.members.keys() - _members().keys(), why))
+
+
+def folder_with(digests: Mapping[str, str]) -> PluginFolder | None:
+    """The folder in use whose files have these digests; None where there is none."""
+    return next((folder for folder in _used if folder.digests == dict(digests)), None)
+
+
+def in_use() -> tuple[PluginFolder, ...]:
+    """The folders of plug-ins that this process uses."""
+    return tuple(_used)
+
+
+def origin(kind: str, name: str) -> PluginFolder | None:
+    """The folder of plug-ins that a member comes from; None for a member of gensweep's or of an installed package."""
+    return _members().get((kind, name))
+
+
+def plugin_of(cls: type) -> tuple[str, str] | None:
+    """What a class of a plug-in is, as in divergences/mine, and the digest of what it is made of; None for any other class."""
+    if (found := modules.member_of(cls.__module__)) is None:
+        return None
+    folder, kind, name = found
+    return f"{kind}/{name}", folder.digest_of(kind, name)
+
+
+def _members() -> dict[tuple[str, str], PluginFolder]:
+    return {member: folder for folder in _used for member in folder.members}
+
+
+def _taken(folder: PluginFolder) -> Iterator[str]:
+    """Why members of a folder cannot have their names."""
+    for (kind, name), file in folder.members.items():
+        other, entry = origin(kind, name), _plugins(kind).get(name)
+        whose, cure = "", "Give the file another name."
+        if name in _own(kind):
+            whose = "gensweep itself"
+        elif entry:
+            whose = f"the installed package {entry.dist.name}" if entry.dist else "an installed package"
+        elif other and other.digest_of(kind, name) != folder.digest_of(kind, name):
+            whose = f"{other.path / other.members[kind, name]}, which this process uses"
+            cure = "Where they are versions of one, use each in a process of its own; else give the file another name."
+        if whose:
+            yield f"{folder.path / file}: the {_singular(kind)} '{name}' is there already, of {whose}. {cure}"
+
+
+def _imported(kind: str, name: str, module_name: str, file: str) -> type:
+    """The class of a member that is a file."""
     what = f"{_singular(kind)} '{name}' cannot be imported"
     try:
-        module = importlib.import_module(f"gensweep.{kind}.{name}")
+        module = importlib.import_module(module_name)
     except ImportError as error:
         raise ConfigError(f"{what}: {error}. {_cure(name)}") from error
     except Exception as error:  # whatever a file of the user's raises: the other members are of use without it
         raise ConfigError(f"{what}: {_place(error, name)}: {_why(error)}. Mend the file, or move it away.") from error
-    file = f"gensweep/{kind}/{name}.py"
     found = _class_of(module, file, name)
     if getattr(found, "kind", None) != kind:
         raise ConfigError(
@@ -65,8 +132,8 @@ def load(kind: str, name: str) -> type:
 
 @cache
 def _own(kind: str) -> tuple[str, ...]:
-    folder = Path(__file__).parent / kind
-    return tuple(f.stem for f in folder.glob("*.py") if f.stem not in _NOT_MEMBERS and not f.stem.startswith("_"))
+    folder = Path(__file__).parents[1] / kind
+    return tuple(f.stem for f in folder.glob("*.py") if f.stem not in NOT_MEMBERS and not f.stem.startswith("_"))
 
 
 @cache
@@ -123,7 +190,3 @@ def _class_of(module: ModuleType, file: str, name: str) -> type:
         told = "define only one of them" if found else f"name it {name.title().replace('_', '')}"
         raise ConfigError(f"{file} defines {several}; {told}, for a member is the class that is named like its file.")
     return found[0]
-
-
-def _singular(kind: str) -> str:
-    return _SINGULAR.get(kind, kind.removesuffix("s"))
