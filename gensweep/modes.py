@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import json
 import math
+import re
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -19,7 +20,7 @@ from typing import Any
 
 import torch
 
-from gensweep.configuration import TrialConfiguration
+from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.devices import name_of
 from gensweep.errors import Diverged
@@ -38,6 +39,7 @@ COMPILING = 40.0  # seconds to compile a round of small networks for the first t
 _ROUNDS = 8  # timed, after as many that are not
 _WORTH_TIMING = 2000  # rounds of all trials: timing costs about as much as a hundred of them
 _COMPILED_AT_MOST = 3.0  # times as quick as eagerly, in all that was measured
+_SAID = re.compile(r"pack of ([1-9]\d{0,8})(, compiled)?")
 _BETTER = 1.1  # times as quick: less is noise
 
 
@@ -53,6 +55,16 @@ class Mode:
     def is_stacked(self) -> bool:
         """Whether it is a row of a stack, if only the one."""
         return self.rows > 1 or self.is_compiled
+
+    @classmethod
+    def said(cls, text: str) -> Mode:
+        """The mode that a trial's record says; one that is not known is alone.
+
+        >>> Mode.said("pack of 8, compiled")
+        Mode(rows=8, is_compiled=True, reason='')
+        """
+        found = _SAID.fullmatch(text)
+        return cls(min(MOST_ROWS, int(found[1])), is_compiled=bool(found[2])) if found else cls()
 
     def __str__(self) -> str:
         if not self.is_stacked:

@@ -21,8 +21,9 @@ from gensweep.ledger import environment
 from gensweep.ledger.events import Event
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.modes import Mode
 from gensweep.objective import Objective
-from gensweep.packs import alone
+from gensweep.packs import Pack
 from gensweep.trial import TRIAL_SCHEMA, Failure, Job, Report, trial_key
 
 _SAYS = {"gensweep": "gensweep", "python": "Python", "platform": "system", "cpu_count": "CPUs"}
@@ -68,13 +69,15 @@ def repeat(
     configuration = _configuration(folder, record)
     resources = Resources.model_validate(folder.definition.get("resources", {}))
     place = _device(device or resources.device)
+    mode = Mode.said(record.mode)
     objective = Objective.model_validate(folder.definition.get("objective"))
     unlike = [*_other_surroundings(folder, record), *_other_data(configuration, record)]
     with tempfile.TemporaryDirectory(prefix="gensweep-rerun-") as temporary:
         path = Path(temporary)
         job = Job(
             number, record.key, record.configuration, str(path / "trial"), str(path), 0, objective.metric, objective.mode,
-            threads=resources.threads, device=place, is_confirmation=record.parent is not None,
+            threads=resources.threads, device=place, is_confirmation=record.parent is not None, shape="repetition",
+            rows=mode.rows, compile="on" if mode.is_compiled else "off",
         )  # fmt: skip
         reports = _trained(job, record, told)
     return Repetition(*compared(record, reports), unlike=[*unlike, *_other_device(record, reports)])
@@ -129,13 +132,15 @@ def _trained(job: Job, record: TrialRecord, told: Callable[[Report], None]) -> l
     torch.set_num_threads(job.threads)
     reports = list[Report]()
     try:
-        for said in alone(job):
-            if isinstance(said, Failure):
-                raise CannotRun(_why_failed(said))
-            reports.append(said)
-            told(said)
-            if not ends_itself and said.epoch >= record.epoch:
-                break
+        pack = Pack(job)
+        while pack:
+            for said in pack.turn():
+                if isinstance(said, Failure):
+                    raise CannotRun(_why_failed(said))
+                reports.append(said)
+                told(said)
+                if not ends_itself and said.epoch >= record.epoch:
+                    pack.close()
     finally:
         torch.set_num_threads(threads)
     return reports
@@ -181,6 +186,8 @@ def _other_device(record: TrialRecord, reports: list[Report]) -> Iterator[str]:
     device = reports[-1].device if reports else ""
     if record.device and device and record.device != device:
         yield f"{record.device} -> {device}"
+    if reports and reports[-1].mode != record.mode:
+        yield f"trained otherwise ({record.mode} -> {reports[-1].mode})"
     for name, digest in record.protocol.items():
         here = reports[-1].protocol.get(name, digest) if reports else digest
         if here != digest:

@@ -16,7 +16,7 @@ from gensweep.faults import Fault
 from gensweep.ledger import environment
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.driver import issue
-from gensweep.packs import alone
+from gensweep.packs import Pack, alone
 from gensweep.trial import TRIAL_SCHEMA, Failure, Report
 from tests.conftest import job
 
@@ -40,7 +40,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, An
 @pytest.fixture
 def sweep(tmp_path: Path, trained: tuple[str, dict[str, Any], list[Report]], monkeypatch: pytest.MonkeyPatch) -> Sweep:
     """Writes a sweep of one trial: what it reported in the first `n` epochs, `plus` an offset, and how it ended."""
-    key, configuration, reports = trained
+    key, configuration, _ = trained
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
 
@@ -54,10 +54,12 @@ def sweep(tmp_path: Path, trained: tuple[str, dict[str, Any], list[Report]], mon
         events: list[dict[str, Any]] = [{"event": "started", "pid": 1, "at_once": 1, **said}]
         events.append({"event": "issued", "number": 0, "key": more.get("key", key), "arm": "vae", "position": 0, "parameters": {},
                        "configuration": {**configuration, **more.get("configuration", {})}})  # fmt: skip
+        reports = more.get("reports", trained[2])
         for report in reports[:n]:
             scores = {name: value + plus for name, value in report.scores.items()}
             events.append({"event": "reported", "number": 0, "epoch": report.epoch, "step": report.step, "scores": scores,
-                           "protocol": report.protocol, "device": more.get("device", report.device)})  # fmt: skip
+                           "protocol": report.protocol, "device": more.get("device", report.device),
+                           "mode": report.mode})  # fmt: skip
         if outcome:
             last = reports[max(n, 1) - 1]
             events.append({"event": "ended", "number": 0, "outcome": outcome, "reason": "said so", "epoch": last.epoch,
@@ -93,6 +95,29 @@ def test_other_numbers_are_told_from_rounding(sweep: Sweep, plus: float, agrees:
     found = repetition.repeat(sweep(plus=plus), 0)
     assert found.agrees == agrees
     assert found.sentence().endswith(says)
+
+
+def test_a_trial_of_a_pack_is_trained_as_it_was(sweep: Sweep, tmp_path: Path) -> None:
+    _, configuration = issue(CONFIGURATION)
+    jobs = [
+        job(
+            tmp_path / str(seed),
+            {**configuration, "seed": seed},
+            seed,
+            metric="sliced_wasserstein",
+            shape="one",
+            rows=3,
+        )
+        for seed in (5, CONFIGURATION["seed"])
+    ]
+    pack, reports = Pack(jobs[0]), []
+    pack.add(jobs[1])
+    while pack:
+        reports += [said for said in pack.turn() if isinstance(said, Report) and said.number == CONFIGURATION["seed"]]
+    found = repetition.repeat(sweep(reports=reports), 0)
+    assert {report.mode for report in reports} == {"pack of 3"}
+    assert (found.agrees, found.unlike) == (True, [])
+    assert all(one.agrees == "bit for bit" for one in found.scores)  # empty rows change nothing
 
 
 @pytest.mark.parametrize("outcome", ["PRUNED", None])
@@ -162,7 +187,7 @@ def test_a_device_that_is_not_here_is_refused(sweep: Sweep, device: str) -> None
 def test_a_failure_is_no_result(
     sweep: Sweep, fault: Fault | None, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(repetition, "alone", lambda job: iter([Failure(0, "why", "", fault)]))
+    monkeypatch.setattr("gensweep.packs.alone", lambda job: (said for said in [Failure(0, "why", "", fault)]))
     with pytest.raises(CannotRun, match=says):
         repetition.repeat(sweep(), 0)
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -157,8 +157,9 @@ def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
 
 
 def ending_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial stands: its outcome, why, what to know of its numbers, and by which protocol it was scored."""
+    """How the trial stands: its outcome, why, what to know of its numbers, how it trained and how it was scored."""
     tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
+    tags["gensweep.mode"] = record.mode
     if record.copies:
         tags["gensweep.lineage"] = lineage(record)
     if record.notes:
