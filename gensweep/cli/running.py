@@ -240,7 +240,10 @@ def _print_resolved(file: Path, overrides: list[str] | None, *, also: bool) -> N
     sweep = load_and_check(file, overrides or [])
     said = redacted(shlex.join(["gensweep", "run", str(file), *(overrides or [])]))
     print(f"# What this is, resolved: {' '.join(said.split())}")
-    print(yaml_of(sweep.definition()), end="")
+    definition = sweep.definition()
+    if definition.pop("plugins", None):
+        print("# Some of its components are plug-ins: run it with the same --plugins.")
+    print(yaml_of(definition), end="")
 
 
 def _conduct(sweep: Sweep, where: Where, retry: Sequence[int] = (), allowed: Sequence[str] = ()) -> None:

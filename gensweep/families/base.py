@@ -192,6 +192,8 @@ class Family(Component, ABC):
     summary: ClassVar[str]
     paper: ClassVar[str]
     default_optimizer: ClassVar[Mapping[str, Any]] = {"name": "adam", "lr": 1e-3}
+    keeps_items: ClassVar[bool] = False
+    """Whether a trained model holds items of the training split as they are, so that who has it has them."""
     ignores: ClassVar[frozenset[str]] = frozenset()
     """Paths of a trial's configuration that change no number of this family's: `latent_size` where nothing is latent."""
 

@@ -25,6 +25,7 @@ class Memoriser(Family):
     """
 
     summary: ClassVar[str] = "baseline: repeats training items"
+    keeps_items: ClassVar[bool] = True
     paper: ClassVar[str] = "Lopez-Paz and Oquab 2017, arXiv:1610.06545"
     ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 

@@ -36,6 +36,7 @@ class Parzen(Family):
     """
 
     summary: ClassVar[str] = "kernel density estimate of the training data, with an exact likelihood"
+    keeps_items: ClassVar[bool] = True
     paper: ClassVar[str] = "Parzen 1962"
     ignores: ClassVar[frozenset[str]] = frozenset({"latent_size", "network", "training"})
 

@@ -52,6 +52,11 @@ def _what(model: GenerativeModel, about: Mapping[str, Any]) -> str:
         "data": model.dataset.name,
         "digest of the data, SHA-256": ", ".join(digests) or "not known",
         "an item": _item(about),
+        **(
+            {"holds": "items of its training split, as they are: who has the model has them"}
+            if family.keeps_items
+            else {}
+        ),
         "latent size": "no latent space" if model.latent_size is None else str(model.latent_size),
         "digest of the checkpoint, SHA-256": str(about["checkpoint"]),
         "id of the sweep": str(about["sweep_id"]) or "in no sweep",

@@ -307,3 +307,11 @@ def test_workers_of_ray_take_it_from_the_sweeps_folder(own: Command, tmp_path: P
         json.loads(f.read_text())["outcome"] for f in (tmp_path / "runs" / "own" / "trials").glob("*/outcome.json")
     ]
     assert outcomes == ["COMPLETED"] * 4
+
+
+def test_a_resolved_file_says_that_plug_ins_belong_to_it_and_runs_with_them(own: Command, tmp_path: Path) -> None:
+    printed = own("run", "space.yaml", "--plugins", "mine", "--cfg")
+    assert printed.code == 0
+    assert "# Some of its components are plug-ins: run it with the same --plugins." in printed.out
+    (tmp_path / "resolved.yaml").write_text(printed.out)
+    assert own("check", "resolved.yaml", "--plugins", "mine").code == 0

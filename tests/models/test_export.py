@@ -68,6 +68,14 @@ def test_the_card_says_what_the_model_is_and_what_it_scored(exported: Exported, 
         assert said in text, said
 
 
+@pytest.mark.parametrize(("family", "keeps"), [("memoriser", True), ("parzen", True), ("vae", False)])
+def test_a_card_says_where_the_model_holds_training_items(
+    family: str, keeps: bool, model: GenerativeModel, exported: Exported
+) -> None:
+    of = dataclasses.replace(model, configuration={**model.configuration, "family": {"name": family}})
+    assert ("| holds | items of its training split" in card(of, exported.about, "mine")) == keeps
+
+
 def test_a_card_names_no_place_of_this_machine_and_holds_no_tag(model: GenerativeModel, exported: Exported) -> None:
     given = {**model.configuration, "dataset": {"name": "array", "path": "/home/me/secret/mine.npy"}}
     given["evaluation"] = {"metrics": [{"name": "fid", "extractor": "file:/home/me/secret/net.pt2"}, "~/secret/x"]}
