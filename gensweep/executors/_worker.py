@@ -30,7 +30,8 @@ class Worker(Trainable):
         as_told()
         job = Job(**config["job"])
         torch.set_num_threads(job.threads)
-        self.pack, self.patience, self.turn = Pack(job), Patience(job.stall_timeout), 0
+        self.job, self.patience, self.turn = job, Patience(job.stall_timeout), 0
+        self.pack: Pack | None = None
         self.mailbox, self.name, self.unseen = config["mailbox"], config["pack"], _unseen(job)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -47,32 +48,32 @@ class Worker(Trainable):
         """
         if self.unseen is not None:
             return {"said": [self.unseen], "rows": 1, "turn": 0, "done": True}
-        self._heed()
+        pack = self._pack()
         with self.patience:
-            said = self.pack.turn()
+            said = pack.turn()
         if spoiling := [one for one in said if isinstance(one, Failure) and one.fault in _SPOILING]:
             raise Spoiled(spoiling[0].details)
-        self.turn += self.is_answered
-        return {"said": said, "rows": self.pack.rows, "turn": self.turn, "done": not (self.pack or self.is_answered)}
+        is_answered = self.mailbox is not None and (pack.rows > 1 or self.turn > 0)
+        self.turn += is_answered
+        return {"said": said, "rows": pack.rows, "turn": self.turn, "done": not (pack or is_answered)}
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether the driver answers each turn: there is another way to fill the rows of this pack."""
-        return self.mailbox is not None and self.pack.rows > 1
-
-    def _heed(self) -> None:
-        """Do what the driver said to the turn before."""
-        if not self.turn:
-            return
-        told = answer(self.mailbox, self.name, self.turn)
-        for number in told["stop"]:
-            self.pack.drop(number)
-        for job in told["start"]:
-            self.pack.add(Job(**job))
+    def _pack(self) -> Pack:
+        """The pack, after what the driver said to its turn before; how it trains may have to be measured first."""
+        if self.pack is None:
+            with Patience(None):
+                self.pack = Pack(self.job)
+        if self.turn:
+            told = answer(self.mailbox, self.name, self.turn)
+            for number in told["stop"]:
+                self.pack.drop(number)
+            for job in told["start"]:
+                self.pack.add(Job(**job))
+        return self.pack
 
     def cleanup(self) -> None:
         """Leave the pack where it stands."""
-        self.pack.close()
+        if self.pack is not None:
+            self.pack.close()
 
 
 class Spoiled(Exception):
