@@ -244,7 +244,7 @@ def _held(file: Path) -> Iterator[None]:
     """Inside, no other process measures the same; where files cannot be locked, it may."""
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
-            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(file.with_suffix(".lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
         yield

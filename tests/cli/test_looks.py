@@ -148,7 +148,9 @@ def test_a_table_of_what_scores_mean(width: int, screen: Screen, capfd: pytest.C
 def test_the_prices_of_a_plan(tmp_path: Path, width: int, screen: Screen, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "space.yaml").write_text(SPACE)
     sweep, _ = read(tmp_path / "space.yaml", [])
-    print_plan(sweep, [Probe("max_sliced_wasserstein", 12, {"latent_size": "choice(2, 4)"}, 123.4, 0.4321, 98765432)])
+    print_plan(
+        sweep, [Probe("max_sliced_wasserstein", 12, {"latent_size": "choice(2, 4)"}, 123.4, 0.4321, 98765432, "alone")]
+    )
     out = screen(capfd.readouterr().out)
     has(out, "max_sliced_wasserstein", "12", "24.77", "latent_size")
     assert ("disk MB" in left_out(out)) == (width == 40)

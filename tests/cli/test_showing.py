@@ -264,7 +264,7 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
         "run", "check", "plan", "resume", "confirm", "stop", "ls", "show", "compare",
         "best", "sample", "reconstruct", "interpolate", "traverse", "export", "register", "evaluate", "report",
-        "train-extractor", "doctor", "ui", "sync", "rm", "rerun", "init", "list", "schema"
+        "train-extractor", "doctor", "ui", "sync", "rm", "rerun", "init", "list", "describe", "new", "schema"
     ]  # fmt: skip
     assert gensweep("--version").out == f"{__version__}\n"
 
@@ -272,8 +272,8 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["frobnicate"], "there is no command 'frobnicate'. Known: best, check, compare, confirm, doctor, "
-         "evaluate, export, init, interpolate, list, ls, plan, reconstruct, register, report, "
+        (["frobnicate"], "there is no command 'frobnicate'. Known: best, check, compare, confirm, describe, doctor, "
+         "evaluate, export, init, interpolate, list, ls, new, plan, reconstruct, register, report, "
          "rerun, resume, rm, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),

@@ -145,7 +145,7 @@ class Life:
         if self.stage.allowed and folder.is_begun() and difference(folder.definition, sweep.definition()):
             visitors.another_sweep(folder, sweep)
         with folder.hold():
-            _bring_level(folder, sweep, {}, self.stage.allowed)
+            _bring_level(folder, sweep, {}, self.stage.allowed, None)
             retry = self.failed() if self.stage.retries else []
             self.driver = driver = Driver(sweep, folder, self._changed)
             projection = Projection(folder, URI, open_store=lambda _: self.world.store)

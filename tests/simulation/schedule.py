@@ -101,7 +101,7 @@ def _live(world: World, of: Plan, ends: list[int | None]) -> None:
 def _send_the_rest(world: World) -> None:
     """`gensweep sync`, once the store is back for good."""
     world.store.next_calls.clear()
-    world.store.settle()
+    world.store.come_down()
     projection = Projection(SweepFolder.open(world.path), URI, open_store=lambda _: world.store)
     projection.start()
     progress = projection.close(final=True)

@@ -28,7 +28,7 @@ class BadLine(MemoryStore):
             raise Away("no answer in time")
         return super().create(name, tags, start)
 
-    def settle(self, *, at_once: bool = True) -> None:
+    def come_down(self, *, at_once: bool = True) -> None:
         """Do what is late; `at_once` all of it."""
         due = [one for one in self._late if at_once or one[0] <= len(self.calls)]
         self._late = [one for one in self._late if one not in due]
@@ -37,7 +37,7 @@ class BadLine(MemoryStore):
 
     def _called(self, call: str, name: str = "") -> None:
         if any(at <= len(self.calls) for at, *_ in self._late):
-            self.settle(at_once=False)
+            self.come_down(at_once=False)
         self._before(call)
         super()._called(call, name)
         what = self.next_calls.pop(0) if self.next_calls else ""
