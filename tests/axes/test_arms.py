@@ -138,3 +138,11 @@ def test_a_choice_that_a_family_cannot_use_is_not_compared(monkeypatch: pytest.M
         arms(both, "network", FID)
     assert labels(both, None) == ["flow", "vae"]
     assert labels(space("vae"), "latent_size") == ["2", "8"]
+
+
+def test_what_a_family_ignores_need_not_be_written() -> None:
+    made, problems, _ = read({"family": "flow", "seed": None})
+    assert problems == []
+    (flow,) = arms(made, None, FID)
+    assert flow.pinned == ()
+    assert "latent_size" not in flow.configuration({}, seed=0)
