@@ -144,5 +144,4 @@ def test_what_a_family_ignores_need_not_be_written() -> None:
     made, problems, _ = read({"family": "flow", "seed": None})
     assert problems == []
     (flow,) = arms(made, None, FID)
-    assert flow.pinned == ()
     assert "latent_size" not in flow.configuration({}, seed=0)
