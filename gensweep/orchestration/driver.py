@@ -104,8 +104,9 @@ class Driver:
     def start(self, **facts: Any) -> None:
         """Note that this driver begins: what an earlier one left running waits to be continued."""
         self._enter([{"event": "started", **facts}])
-        if self._half_entered is not None and self.state.trials[self._half_entered].is_live:
-            self._log(self._applied(Entered(self._half_entered)))
+        record = None if self._half_entered is None else self.state.trials[self._half_entered]
+        if record is not None and record.is_live and not _is_trained(record):
+            self._log(self._applied(Entered(record.number)))
 
     def retry(self, numbers: Iterable[int]) -> None:
         """Take up trials that failed, from their checkpoints: what they failed of was mended."""
@@ -290,6 +291,11 @@ def _can_join(job: Job, like: Job) -> bool:
 def _is_suspect(record: TrialRecord) -> bool:
     """Whether its process died of something that may be its own doing, or more than once: it trains alone, and tells so."""
     return sum(record.faults.values()) > record.faults.get(Fault.LOST.name, 0) or record.losses > 1
+
+
+def _is_trained(record: TrialRecord) -> bool:
+    """Whether its last report was the last of all, with which its end was lost: it says both again."""
+    return record.epoch >= int(record.configuration["training"]["epochs"])
 
 
 def _half_entered(folder: SweepFolder) -> int | None:

@@ -521,6 +521,20 @@ def test_what_was_decided_of_a_report_is_decided_again_where_a_power_cut_took_it
     assert start(tmp_path / "s", of).state.trials[job.number] == record  # and once only
 
 
+def test_a_trial_whose_end_a_power_cut_took_says_it_again_and_is_not_judged(tmp_path: Path) -> None:
+    of = scripted(Stop("worse than the others"))
+    driver = start(tmp_path / "s", of)
+    driver.take(report(issue(driver), EPOCHS, 1.0, Outcome.COMPLETED))
+    die(driver)
+    log = tmp_path / "s" / "ledger" / "events.jsonl"
+    *others, _ = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join(others))
+    again = start(tmp_path / "s", of)
+    assert again.state.trials[0].outcome is None
+    again.take(report(issue(again), EPOCHS, 1.0, Outcome.COMPLETED))
+    assert again.state.trials[0].outcome is Outcome.COMPLETED
+
+
 @pytest.mark.parametrize(
     ("answer", "says"),
     [

@@ -162,6 +162,7 @@ class Life:
                 driver.finish()
             finally:
                 is_tracked = self._close()
+                self._projection = None  # its thread has ended
             driver.close()
             code = driver.stop_code
             failed = any(record.outcome is Outcome.FAILED for record in driver.state.trials.values())
