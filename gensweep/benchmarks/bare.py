@@ -37,11 +37,12 @@ class WAE(nn.Module):
         """Items [n, d] of codes [n, latent_size]."""
         return torch.sigmoid(self.decoder(z))
 
-    def loss(self, x: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
-        """The squared cost and lambda MMD^2 of the codes of x [n, d] and draws of the prior [n, latent_size], 0-d."""
+    def loss(self, x: torch.Tensor, prior: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The loss of x [n, d] and draws of the prior [n, latent_size], its squared cost and its MMD^2, each 0-d."""
         z = self.encoder(x)
         cost = (x - self.decode(z)).square().sum(1).mean()
-        return cost + self.weight * mmd_squared(z, prior)
+        divergence = mmd_squared(z, prior)
+        return cost + self.weight * divergence, cost, divergence
 
 
 class VAE(nn.Module):
@@ -53,15 +54,15 @@ class VAE(nn.Module):
         self.decoder = perceptron([latent_size, *hidden[::-1], d])
         self.log_variance = nn.Parameter(torch.tensor(math.log(variance)))
 
-    def loss(self, x: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-        """The negative evidence bound of x [n, d] by one draw of the posterior from noise [n, latent_size], 0-d, in nats."""
+    def loss(self, x: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """The negative evidence bound of x [n, d] by noise [n, latent_size], its two terms, each 0-d and in nats."""
         mean, log_variance = self.encoder(x).chunk(2, dim=1)
         z = mean + torch.exp(0.5 * log_variance) * noise
         squared = (x - torch.sigmoid(self.decoder(z))).square().sum(1)
         constant = x.shape[1] * (self.log_variance + math.log(2 * math.pi))
-        nll = 0.5 * (squared / self.log_variance.exp() + constant)
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-        return (nll + kl).mean()
+        nll = (0.5 * (squared / self.log_variance.exp() + constant)).mean()
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        return nll + kl, nll, kl
 
 
 def mmd_squared(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
@@ -84,15 +85,15 @@ def play(
     batches: torch.Tensor,
     noise: torch.Tensor,
 ) -> torch.Tensor:
-    """Steps on items data[batches[i]] and noise[i]; the mean loss, 0-d.
+    """Steps on items data[batches[i]] and noise[i]; the means of the loss and of its parts, [3].
 
     data [n, d], batches [steps, b], noise [steps, b, k].
     """
     losses = []
     for batch, drawn in zip(batches, noise, strict=True):
         optimizer.zero_grad()
-        loss = model.loss(data[batch], drawn)
+        loss, *parts = model.loss(data[batch], drawn)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        losses.append(loss.detach())
-    return torch.stack(losses).mean()
+        losses.append(torch.stack([loss.detach(), *(part.detach() for part in parts)]))
+    return torch.stack(losses).mean(0)

@@ -68,7 +68,7 @@ def trainable(config: dict[str, Any]) -> None:
         total = 0.0
         for (x,) in loader:
             optimizer.zero_grad()
-            loss = model.loss(x, torch.randn(len(x), config["latent_size"]))
+            loss, *_ = model.loss(x, torch.randn(len(x), config["latent_size"]))
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             total += loss.item()
