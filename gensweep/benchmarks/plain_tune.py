@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -38,7 +37,7 @@ class Sampled:
     def samples(self, n: int) -> torch.Tensor:
         """[n, *shape]."""
         z = torch.randn(n, self.latent_size, generator=torch.Generator().manual_seed(0))
-        return self.model.decode(z).unflatten(1, self.shape)
+        return self.model.decode(z).view(n, *self.shape)
 
     @torch.no_grad()
     def codes(self, x: torch.Tensor) -> torch.Tensor:
@@ -84,7 +83,7 @@ def _scorer(node: object, dataset: Dataset) -> Scorer:
     return metric.against(dataset, "validation")
 
 
-class FirstStart(tune.Callback):
+class FirstStart(tune.Callback):  # type: ignore[misc]
     """When the first trial began."""
 
     at: float | None = None
@@ -132,4 +131,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
