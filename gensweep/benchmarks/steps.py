@@ -11,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
@@ -91,9 +92,13 @@ def alone(workload: Workload, epochs: int) -> Way:
 def stacked(workload: Workload, epochs: int, rows: int, *, compiled: bool) -> Way:
     """Trials as the rows of one stack, all of them filled."""
     data = workload.data()
-    training = PackTraining(workload.trainee(), data, BATCH, rows, compiled=compiled)
+
+    @cache  # made when it is first played, so that its memory counts; and once, so that it is compiled once
+    def made() -> PackTraining:
+        return PackTraining(workload.trainee(), data, BATCH, rows, compiled=compiled)
 
     def ready() -> Play:
+        training = made()
         for seed in range(rows):
             training.enter(workload.trainee(seed), epochs, seed)
         return lambda: [training.play() for _ in range(epochs)]
