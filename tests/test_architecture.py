@@ -35,7 +35,7 @@ FLOORS = {
     "orphans": 0, "held_signals": 0, "file_modes": 0, "pictures": 0, "text": 0, "collection": 0, "shipped": 0,
 }  # fmt: skip
 THIRD_PARTY = {
-    "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy"}, "terminal": {"rich"}, "tables": {"rich"},
+    "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy", "ray", "yaml"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
     "results": {"pandas"}, "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"},
     "models": {"torch", "numpy", "safetensors"},

@@ -24,6 +24,7 @@ from scipy.linalg import sqrtm
 
 import gensweep
 from gensweep import registry
+from gensweep.benchmarks._telling import forget_the_peak, memory, say, table
 from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.gaussian_mixture import GaussianMixture
@@ -68,7 +69,7 @@ def per_metric(
             if expected > seconds:
                 yield name, str(n), "-", f"not run: about {expected:.0f}", "-"
                 continue
-            _say(f"{name} at n = {n}")
+            say(f"{name} at n = {n}")
             prepared, scored, peak = _measured(name, n, dimensions)
             passed, before = scored, n
             yield name, str(n), f"{prepared:.3f}", f"{scored:.3f}", peak
@@ -83,13 +84,13 @@ def _measured(name: str, n: int, dimensions: int) -> tuple[float, float, str]:
     sizes: dict[str, Any] = {field: n for field in ("n", "n_fake") if field in type(metric).model_fields}
     metric = metric.model_copy(update=sizes)
     load(normal)  # its draws are not the metric's
-    start = _memory("VmRSS") if _forget_the_peak() else None
+    start = memory("VmRSS") if forget_the_peak() else None
     began = time.process_time()
     scorer = metric.against(normal, "validation")
     prepared = time.process_time()
     scorer.score(_Shifted(dimensions))
     ended = time.process_time()
-    peak = "?" if start is None else f"{max(0, _memory('VmHWM') - start) / 1024:.0f}"
+    peak = "?" if start is None else f"{max(0, memory('VmHWM') - start) / 1024:.0f}"
     return prepared - began, ended - prepared, peak
 
 
@@ -98,24 +99,9 @@ def _standard_normal(n: int, dimensions: int) -> GaussianMixture:
     return GaussianMixture(weights=(1.0,), means=(origin,), covariances=(1.0,), n_train=n, n_validation=n, n_test=2)
 
 
-def _forget_the_peak() -> bool:
-    """Start the kernel's peak of this process's memory anew; whether that is possible here."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return False
-    return True
-
-
-def _memory(what: str) -> int:
-    """A line of /proc/self/status, in kB."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))
-
-
 def frechet(items: int, features: int) -> Iterator[tuple[str, ...]]:
     """Rows (part, seconds, value) of FID of `items` vectors of `features` numbers, ours and with scipy's root."""
-    _say(f"Fréchet distance of {items} x {features} features")
+    say(f"Fréchet distance of {items} x {features} features")
     generator = torch.Generator().manual_seed(0)
     mixing = torch.randn(features, features, generator=generator) / features**0.5
     sides = [torch.randn(items, features, generator=generator) @ mixing * scale for scale in (1.0, 1.1)]
@@ -125,7 +111,7 @@ def frechet(items: int, features: int) -> Iterator[tuple[str, ...]]:
     ours, value = _timed(lambda: frechet_distance(real.mean, real.covariance, fake.mean, fake.covariance))
     cached = root(real.covariance)
     later, _ = _timed(lambda: frechet_distance_from_root(real.mean, cached, fake.mean, fake.covariance))
-    _say("scipy's sqrtm")
+    say("scipy's sqrtm")
     shift = float((real.mean - fake.mean).square().sum())
     traces = float(real.covariance.trace() + fake.covariance.trace())
     product = (real.covariance @ fake.covariance).numpy()
@@ -145,7 +131,7 @@ def _timed(function: object) -> tuple[float, float]:
 
 def trial_share(file: Path) -> Iterator[tuple[str, ...]]:
     """Rows (trial, seconds of training, of evaluation, the share of the latter) of the first configurations of `file`."""
-    _say(f"one configuration a family of {file.name}")
+    say(f"one configuration a family of {file.name}")
     with tempfile.TemporaryDirectory(prefix="gensweep-benchmark-") as folder:
         command = ["run", str(file), "--in-process", "-o", folder, "--tracking-uri", f"sqlite:///{folder}/mlflow.db"]
         subprocess.run(
@@ -156,18 +142,6 @@ def trial_share(file: Path) -> Iterator[tuple[str, ...]]:
             training, evaluation = said["seconds"], said["evaluation_seconds"]
             share = evaluation / (training + evaluation)
             yield outcome.parent.name, f"{training:.2f}", f"{evaluation:.2f}", f"{share:.1%}"
-
-
-def _print(title: str, columns: Sequence[str], rows: Iterator[tuple[str, ...]]) -> None:
-    lines = [tuple(columns), *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-    print(f"\n{title}")
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(), flush=True)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -182,13 +156,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--trial", type=Path, default=_SEARCH_SPACES / "wae.yaml", help="default: %(default)s")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    _print(
+    table(
         f"metrics, {given.dimensions} dimensions", ("metric", "n", "prepare CPU s", "score CPU s", "peak MB"),
         per_metric(given.metrics, given.sizes, given.dimensions, given.seconds),
     )  # fmt: skip
     items, features = given.frechet
-    _print(f"Fréchet distance, {items} x {features}", ("part", "CPU s", "value"), frechet(items, features))
-    _print(given.trial.name, ("trial", "training s", "evaluation s", "share"), trial_share(given.trial))
+    table(f"Fréchet distance, {items} x {features}", ("part", "CPU s", "value"), frechet(items, features))
+    table(given.trial.name, ("trial", "training s", "evaluation s", "share"), trial_share(given.trial))
     return 0
 
 

@@ -160,11 +160,12 @@ def _play(
     """The parts of each of these rounds of `total`, all in one chunk of noise."""
     number, per_round = rounds.start // noise.rounds, trainee.game.batches_per_round
     drawn = noise.chunk(number, trainee.device)
-    indices = order.batches(rounds.start * per_round, len(rounds) * per_round).to(data.device)
+    indices = order.batches(rounds.start * per_round, len(rounds) * per_round).to(data.device).unbind()
     history: list[dict[str, torch.Tensor]] = []
-    for step, batches in zip(rounds, torch.split(indices, per_round), strict=True):
+    for i, step in enumerate(rounds):
         row, factor = step - number * noise.rounds, trainee.technique.rate(step / total)
         parts: dict[str, torch.Tensor] = {}
+        batches = indices[i * per_round : (i + 1) * per_round]
         data_of = [data.index_select(0, batch).to(trainee.device) for batch in batches]
         for seat in trainee.seats:
             seat.scale_rate(factor)
@@ -179,4 +180,5 @@ def _play(
 
 def read(history: list[dict[str, torch.Tensor]]) -> torch.Tensor:
     """The parts of some rounds, all of one shape: [rounds, parts, *shape], float64, by one reading from the device."""
-    return torch.stack([torch.stack(list(parts.values())) for parts in history]).double().cpu()
+    values = torch.stack([part for parts in history for part in parts.values()])
+    return values.view(len(history), -1, *values.shape[1:]).double().cpu()

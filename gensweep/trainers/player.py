@@ -45,9 +45,10 @@ class Seat:
         """One step of the optimiser on a batch [n, *shape]; the loss and its parts, 0-d and detached."""
         if not self.alone:  # the others' parameters are constants here: no graph is built through them
             _require_grad(self._others, required=False)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:  # what zero_grad does, in a tenth of its time
+            parameter.grad = None
         loss = self.player.loss(self._nets(batch.device), batch, noise, knobs)
-        parts = {name: part.detach().clone() for name, part in loss.parts.items()}  # a part may be a parameter itself
+        parts = {name: _kept(part) for name, part in loss.parts.items()}
         loss.total.backward()  # type: ignore[no-untyped-call]
         if self.technique.grad_clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.technique.grad_clip)
@@ -100,6 +101,12 @@ def in_bfloat16(network: Callable[..., Any], device: torch.device) -> Callable[.
         return tuple(output.float() for output in outputs) if isinstance(outputs, tuple) else outputs.float()
 
     return call
+
+
+def _kept(part: torch.Tensor) -> torch.Tensor:
+    """A part of a loss as it is now; a copy where it may be a parameter itself, or a view of one, which is about to move."""
+    own = part.detach()
+    return own.clone() if part.is_leaf or part._is_view() else own
 
 
 def _require_grad(parameters: list[torch.nn.Parameter], *, required: bool) -> None:

@@ -56,6 +56,18 @@ def test_parts_are_means_over_the_epoch() -> None:
     assert first.parts["loss.one"] == pytest.approx((16 / 2 + (4 * 0.9) ** 2 / 2) / 2, rel=1e-6)
 
 
+def test_a_part_that_is_a_view_of_a_parameter_is_logged_as_it_was_before_the_move() -> None:
+    def loss(nets: Any, batch: torch.Tensor, noise: Any, knobs: Any) -> Loss:
+        value = nets["a"]()
+        return Loss((value - batch.mean()) ** 2 / 2, {"view": value.view(1)[0], "itself": value, "made": value * 1})
+
+    t = trainee(Player("one", ("a",), loss), a=5.0)
+    first = next(iter(train(t, torch.full((4, 1), 1.0), epochs=1, batch_size=4, seed=0)))
+    assert {name: value for name, value in first.parts.items() if name.startswith("one.")} == {
+        "one.view": 5.0, "one.itself": 5.0, "one.made": 5.0,
+    }  # fmt: skip
+
+
 def test_the_k_th_moves_of_all_players_share_a_batch_and_an_epoch_is_one_pass() -> None:
     seen: dict[str, list[float]] = {"critic": [], "model": []}
 
