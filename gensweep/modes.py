@@ -35,7 +35,7 @@ from gensweep.trainers.stack import unstackable
 from gensweep.trial import ALONE, Job, build_game, build_trainee, outline
 
 ROWS = {"cpu": (8,), "cuda": (8, 32, 128, 512)}  # beyond 8 the rows leave a CPU's cache; a GPU takes what fills it
-COMPILING = 40.0  # seconds to compile a round of small networks for the first time; from torch's files it is a tenth
+COMPILING = 120.0  # seconds to compile a round for the first time, on the machines where that was timed; from torch's files a few
 _ROUNDS = 8  # timed, after as many that are not
 _WORTH_TIMING = 2000  # rounds of all trials: timing costs about as much as a hundred of them
 _COMPILED_AT_MOST = 3.0  # times as quick as eagerly, in all that was measured
