@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_and_comes_back_has_every_row_once(
         "points lost, doubled", f"{sum(max(0, 16 - n) for n in points)}, {sum(max(0, n - 16) for n in points)}"
     )
     assert store.runs("sweep")["study"][1] == "FINISHED"
-    picture = f"{server.url}/get-artifact?path=samples/epoch-0004.png&run_uuid={runs['0003-wae-03030303'][0]}"
+    picture = f"{server.url}/get-artifact?path=samples/epoch-0004.png&run_uuid={runs['3 wae/mmd'][0]}"
     assert urllib.request.urlopen(picture, timeout=10).read() == b"\x89PNG"
 
 
