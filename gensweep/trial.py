@@ -523,8 +523,8 @@ def outline(configuration: TrialConfiguration) -> Game | None:
     try:
         with torch.device("meta"), Undrawn():
             return configuration.family.game(setting)
-    except NotImplementedError:  # a plug-in's masks may be computed from values
-        return None
+    except (NotImplementedError, RuntimeError, ValueError, TypeError):
+        return None  # a family may compute with values, in whatever way; what else is wrong says the real game
 
 
 def _setting(configuration: TrialConfiguration) -> Setting:

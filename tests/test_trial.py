@@ -306,3 +306,24 @@ def test_the_size_of_networks_is_told_without_taking_or_drawing_them(
     networks = build_game(configuration).networks.values()
     tensors = {id(t): t for net in networks for t in net.state_dict(keep_vars=True).values()}
     assert found == sum(t.nbytes for t in tensors.values()) > 0
+
+
+@pytest.mark.parametrize("family", ["autoregressive", "flow"])
+def test_the_size_of_networks_over_points_is_told_as_well(family: str) -> None:
+    configuration = TrialConfiguration.model_validate(small_configuration(family) | {"dataset": "ring"})
+    networks = build_game(configuration).networks.values()
+    found = sum(t.nbytes for net in networks for t in net.state_dict().values())
+    assert size_of_networks(configuration) == found > 0
+
+
+def test_networks_that_are_computed_from_values_have_no_outline_and_stop_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from gensweep.families.vae import VAE
+
+    def mixes_devices(*_: Any) -> Any:
+        return torch.ones(3, device="cpu") * torch.ones(3)
+
+    configuration = TrialConfiguration.model_validate(small_configuration("vae"))
+    monkeypatch.setattr(VAE, "game", mixes_devices)
+    assert size_of_networks(configuration) == 0

@@ -82,7 +82,7 @@ class _MaskedLinear(nn.Module):
         super().__init__()
         self.register_buffer("mask", mask.float(), persistent=False)
         spread = (gain_squared / mask.sum(1, keepdim=True).clamp(min=1)).sqrt()
-        self.weight = nn.Parameter(torch.randn(mask.shape) * spread)
+        self.weight = nn.Parameter(torch.randn(mask.shape, device=spread.device) * spread)  # masks stay real on `meta`
         # the first dimension has its biases alone, and a mixture whose components all start equal stays so
         self.bias = nn.Parameter(0.5 * torch.randn(len(mask)))
 

@@ -38,8 +38,21 @@ def best_of(trial: Path, *, latest: bool = False) -> Checkpoint:
     folder = TrialFolder(trial)
     found = folder.newest() if latest else folder.best() or folder.newest()
     if found is None:
-        raise ConfigError(f"{trial}: the trial has no checkpoint that verifies. It ended before its first evaluation.")
+        raise ConfigError(f"{trial}: the trial has no checkpoint that verifies. {_why_none(trial / 'checkpoints')}")
     return found
+
+
+def _why_none(checkpoints_folder: Path) -> str:
+    try:
+        there = sorted(one.name for one in checkpoints_folder.iterdir() if not one.name.startswith("."))
+    except FileNotFoundError:
+        there = []
+    if not there:
+        return "It ended before its first evaluation."
+    return (
+        f"The files of {', '.join(there)} do not have the digests of their manifests: they are torn or were altered. "
+        "Restore them from a copy, or take another trial; gensweep doctor says what is whole."
+    )
 
 
 def at(path: Path) -> Checkpoint:

@@ -304,7 +304,8 @@ def test_a_sweep_that_is_damaged_is_told_as_such(
     monkeypatch.setenv("GENSWEEP_RUNS", str(tmp_path / "runs"))
     state = next((tmp_path / "runs/used/trials").glob("0003-*")) / "checkpoints/best/state.pt"
     state.write_bytes(state.read_bytes()[:-1])
-    refused(there, tmp_path, 2, "no checkpoint that verifies", "sample", "used/3", "-o", "x.npy")
+    said = "no checkpoint that verifies. The files of best do not have the digests"
+    refused(there, tmp_path, 2, said, "sample", "used/3", "-o", "x.npy")
     (tmp_path / "runs/used/ledger/events.jsonl").unlink()
     for command in (("best", "used"), ("sample", "used", "-o", "x.npy")):
         refused(there, tmp_path, 5, "events.jsonl", *command)

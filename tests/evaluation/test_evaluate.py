@@ -102,7 +102,7 @@ def test_a_torn_checkpoint_is_an_error_that_names_it(runs, tmp_path):
     with pytest.raises(ConfigError, match="best: a torn or altered checkpoint"):
         subject(str(state.parent), runs, None)
     shutil.rmtree(trial / "checkpoints")
-    with pytest.raises(ConfigError, match="no checkpoint that verifies"):
+    with pytest.raises(ConfigError, match=r"no checkpoint that verifies. It ended before"):
         subject(str(trial), runs, None)
 
 
