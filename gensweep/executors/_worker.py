@@ -61,7 +61,7 @@ class Worker(Trainable):
         """The pack, after what the driver said to its turn before; how it trains may have to be measured first."""
         if self.pack is None:
             with Patience(None):
-                self.pack = Pack(self.job)
+                self.pack = Pack(self.job, self.patience.renew)
         if self.turn:
             told = answer(self.mailbox, self.name, self.turn)
             for number in told["stop"]:
@@ -105,6 +105,11 @@ class Patience:
     def __exit__(self, *_: object) -> None:
         faulthandler.cancel_dump_traceback_later()
         self._longest = max(self._longest, time.monotonic() - self._began)
+
+    def renew(self) -> None:
+        """Begin to wait anew, inside the context: something was done. Any thread may say so."""
+        self.__exit__()
+        self.__enter__()
 
 
 def _unseen(job: Job) -> Failure | None:
