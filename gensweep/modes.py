@@ -211,7 +211,7 @@ def _time(costs: Costs, job: Job, subject: _Subject) -> bool:
     before = asdict(costs)
     if not costs.eager:
         costs.eager = {1: subject.alone()}
-        for rows in (job.rows,) if job.rows else ROWS.get(subject.device.type, ROWS["cpu"]):
+        for rows in _tried(job, subject.device):
             if not _time_rows(costs, rows, subject):
                 break
     is_wanted = job.compile == "on" or (job.compile == "auto" and costs.is_worth_compiling(subject.rounds_left))
@@ -241,8 +241,15 @@ def _time_compiled(costs: Costs, rows: int, subject: _Subject) -> None:
         costs.uncompilable = str(error)
 
 
+def _tried(job: Job, device: torch.device) -> list[int]:
+    """The stacks that are timed, the smallest first: none of more rows than there are trials for."""
+    wanted = [job.rows] if job.rows else ROWS.get(device.type, ROWS["cpu"])
+    return sorted({min(rows, job.at_once) for rows in wanted} - {1})
+
+
 def _file(job: Job, device: torch.device) -> Path:
-    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, job.rows, torch.__version__]
+    tried = _tried(job, device)
+    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, tried, torch.__version__]
     return cache_folder() / "modes" / f"{hashlib.sha256(json.dumps(on).encode()).hexdigest()[:32]}.json"
 
 
