@@ -24,6 +24,7 @@ from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.datasets import base as datasets
 from gensweep.devices import name_of
 from gensweep.errors import Diverged
+from gensweep.faults import Fault, fault_of
 from gensweep.file_modes import unfinished
 from gensweep.home import cache_folder
 from gensweep.plugged import of_job
@@ -190,15 +191,16 @@ def _measured(job: Job, subject: _Subject) -> Mode:
     with _held(file):
         costs = _read(file)
         if not costs.eager and rounds < _WORTH_TIMING:
-            return Mode(job.rows or 1)
+            return Mode(job.rows or 1, is_compiled=job.compile == "on")
         try:
             is_news = _time(costs, job, subject)
-        except Diverged:  # its settings are far out; another trial of the shape may tell
-            return Mode(job.rows or 1)
+        except (Exception, SystemExit):  # its settings are far out, say: another trial of the shape may tell
+            return Mode(job.rows or 1, is_compiled=job.compile == "on")
         if is_news:
             _write(file, costs)
-    if job.compile == "on" and costs.compiled:
-        return Mode(min(costs.compiled, key=costs.compiled.__getitem__), is_compiled=True)
+    if job.compile == "on":  # where it could not be, its trials try once more, and note why
+        timed = costs.compiled or costs.eager
+        return Mode(min(timed, key=timed.__getitem__), is_compiled=True)
     if job.rows is not None:
         return Mode(job.rows, costs.mode(rounds, may_compile=may_compile).is_compiled)
     return costs.mode(rounds, may_compile=may_compile)
@@ -209,12 +211,12 @@ def _time(costs: Costs, job: Job, subject: _Subject) -> bool:
     before = asdict(costs)
     if not costs.eager:
         costs.eager = {1: subject.alone()}
-        for rows in (job.rows,) if job.rows else ROWS.get(subject.device.type, ROWS["cpu"]):
+        for rows in _tried(job, subject.device):
             if not _time_rows(costs, rows, subject):
                 break
     is_wanted = job.compile == "on" or (job.compile == "auto" and costs.is_worth_compiling(subject.rounds_left))
     if is_wanted and not costs.compiled:
-        _time_compiled(costs, costs.quickest, subject)
+        _time_compiled(costs, job.rows or costs.quickest, subject)
     return asdict(costs) != before
 
 
@@ -222,7 +224,11 @@ def _time_rows(costs: Costs, rows: int, subject: _Subject) -> bool:
     """Time a stack of so many rows; whether more are worth a try."""
     try:
         costs.eager[rows], _ = subject.stacked(rows)
-    except torch.OutOfMemoryError:
+    except Diverged:
+        raise
+    except (Exception, SystemExit) as error:  # for want of memory, or its code cannot be stacked: alone it was well
+        if fault_of(error) not in (None, Fault.MEMORY):
+            raise
         return False
     return costs.eager[rows] < min(costs.eager.values()) * _BETTER
 
@@ -230,12 +236,20 @@ def _time_rows(costs: Costs, rows: int, subject: _Subject) -> bool:
 def _time_compiled(costs: Costs, rows: int, subject: _Subject) -> None:
     try:
         costs.compiled[rows], costs.compiling = subject.stacked(rows, compiled=True)
+        costs.uncompilable = ""
     except Uncompilable as error:
         costs.uncompilable = str(error)
 
 
+def _tried(job: Job, device: torch.device) -> list[int]:
+    """The stacks that are timed, the smallest first: none of more rows than there are trials for."""
+    wanted = [job.rows] if job.rows else ROWS.get(device.type, ROWS["cpu"])
+    return sorted({min(rows, job.at_once) for rows in wanted} - {1})
+
+
 def _file(job: Job, device: torch.device) -> Path:
-    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, torch.__version__]
+    tried = _tried(job, device)
+    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, tried, torch.__version__]
     return cache_folder() / "modes" / f"{hashlib.sha256(json.dumps(on).encode()).hexdigest()[:32]}.json"
 
 
@@ -255,9 +269,16 @@ def _read(file: Path) -> Costs:
     try:
         found: Mapping[str, Any] = json.loads(file.read_text())
         eager, compiled = ({int(n): float(s) for n, s in found[kind].items()} for kind in ("eager", "compiled"))
-        return Costs(eager, compiled, float(found["compiling"]), str(found["uncompilable"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        costs = Costs(eager, compiled, float(found["compiling"]), str(found["uncompilable"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return Costs()
+    return costs if _is_sound(costs) else Costs()
+
+
+def _is_sound(costs: Costs) -> bool:
+    timed = [*costs.eager.items(), *costs.compiled.items()]
+    is_timed = all(1 <= rows <= MOST_ROWS and 0 < seconds < math.inf for rows, seconds in timed)
+    return is_timed and 1 in costs.eager and 0 <= costs.compiling < math.inf
 
 
 def _write(file: Path, costs: Costs) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from gensweep.errors import Diverged
 from gensweep.faults import fault_of
@@ -36,13 +36,16 @@ def alone(job: Job) -> Generator[Said]:
 
 
 class Pack:
-    """Trials of one shape in one process; false once it has none. `rows`: how many it can have at once."""
+    """Trials of one shape in one process; false once it has none. `rows`: how many it can have at once.
 
-    def __init__(self, job: Job) -> None:
+    `alive` is called whenever something of a turn is done, so that a turn of many trials is not taken for one that hangs.
+    """
+
+    def __init__(self, job: Job, alive: Callable[[], None] = lambda: None) -> None:
         self.like = job
         mode = mode_of(job)
         self._alone: dict[int, Generator[Said]] = {}
-        self._stack = _Stack(mode) if mode.is_stacked else None
+        self._stack = _Stack(mode, alive) if mode.is_stacked else None
         self.add(job)
 
     def __bool__(self) -> bool:
@@ -85,11 +88,12 @@ class Pack:
             except _Broken as broken:
                 self._alone = {job.number: alone(job) for job in broken.jobs}
                 self._stack = None
-        said = [next(reports) for reports in self._alone.values()]
-        for one in said:
-            if isinstance(one, Failure) or one.outcome is not None:
-                self.drop(one.number)
-        return said
+        number = next(iter(self._alone))  # one at a time: what it says is said before another can end the process
+        reports = self._alone.pop(number)
+        said = next(reports)
+        if not isinstance(said, Failure) and said.outcome is None:
+            self._alone[number] = reports
+        return [said]
 
     def close(self) -> None:
         """Leave every trial where it stands."""
@@ -117,8 +121,8 @@ class _Member:
 class _Stack:
     """The trials of a pack that train as one stack."""
 
-    def __init__(self, mode: Mode) -> None:
-        self.mode = mode
+    def __init__(self, mode: Mode, alive: Callable[[], None]) -> None:
+        self.mode, self._alive = mode, alive
         self.members: dict[int, _Member] = {}
         self._training: PackTraining | None = None
         self._shape = ""
@@ -149,13 +153,19 @@ class _Stack:
     def _begin(self, joined: list[_Member]) -> list[Said]:
         """Give trials their rows. What one has said before it says again; one that has ended says so."""
         made = [self._made(member) for member in joined]
-        reached = _at_once([partial(_reached, one) for one in made if isinstance(one, Trial)])
+        reached = _at_once([partial(self._done, partial(_reached, one)) for one in made if isinstance(one, Trial)])
         said: list[Said] = [one for one in made if not isinstance(one, Trial)]
         for trial, news in zip([one for one in made if isinstance(one, Trial)], reached, strict=True):
             said += [news] if news else []
             if not isinstance(news, Failure) and (news is None or news.outcome is None):
                 said += self._enter(self.members[trial.job.number], trial)
+                self._alive()
         return said
+
+    def _done(self, call: Callable[[], T]) -> T:
+        result = call()
+        self._alive()
+        return result
 
     def _made(self, member: _Member) -> Trial | Said:
         """The trial of a member that joined; what there is to say, where it has ended or cannot be made."""
@@ -198,10 +208,11 @@ class _Stack:
                 self._say_eager(member)
             return []
         except (Exception, SystemExit) as error:
-            self._break(error)
+            return self._broken(error)
+        self._alive()
         by_row = {member.row: member for member in self.members.values()}
-        seen = [self._seen(by_row[row], what) for row, what in news.items()]
-        return [one for one in _at_once([record for record in seen if record is not None]) if one is not None]
+        seen = [self._done(partial(self._seen, by_row[row], what)) for row, what in news.items()]
+        return _at_once([partial(self._done, record) for record in seen if record is not None])
 
     def _seen(self, member: _Member, what: Progress | Diverged) -> Callable[[], Said] | None:
         """How to say what came of a member; None where there is nothing to say."""
@@ -225,12 +236,12 @@ class _Stack:
         if member.job.compile == "on":
             member.trial.notes.append(f"compile: its step was not compiled, and trained eagerly ({self.mode.reason}).")
 
-    def _break(self, error: BaseException) -> NoReturn:
+    def _broken(self, error: BaseException) -> list[Said]:
         """Leave the stack for good; what goes on alone does so from its newest checkpoint."""
         jobs = [member.job for member in self.members.values()]
         self.members, self._training = {}, None
         if fault_of(error) is not None and len(jobs) == 1:
-            raise error
+            return [Failure.of(jobs[0].number, error)]
         raise _Broken(jobs) from error
 
 

@@ -23,7 +23,7 @@ from typing import Any, Literal
 import torch
 
 from gensweep import pictures
-from gensweep.configuration import TrialConfiguration
+from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
@@ -61,7 +61,7 @@ class Job:
     trial has taken the weights of another one. A confirmation is scored on the test split, once it is over. `share` is how
     many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
     None: by its own pace. Trials of one `shape` can train as one stack, of `rows` at most; None: as many as is quickest.
-    `alike` is how many there may be of its shape, itself among them.
+    `alike` is how many there may be of its shape, itself among them, and `at_once` how many of them side by side.
     `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none.
     """
 
@@ -83,6 +83,7 @@ class Job:
     rows: int | None = 1
     compile: Literal["auto", "on", "off"] = "auto"
     alike: int = 1
+    at_once: int = MOST_ROWS
     plugins: str = ""
 
     @property

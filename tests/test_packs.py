@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gensweep.errors import Outcome
+from gensweep.faults import Fault
 from gensweep.packs import Pack, alone
 from gensweep.trainers.pack import PackTraining
 from gensweep.trial import Failure, Job, Report, Said, Trial
@@ -183,3 +184,47 @@ def test_where_torch_does_not_compile_a_round_it_is_played_eagerly(
         "compile: its step was not compiled, and trained eagerly (torch ran it without compiling it)."
     ]
     agree([first, *more], list(alone(job(tmp_path / "alone", configuration(0), 0))))
+
+
+@pytest.mark.parametrize("rows", [1, ROWS])
+def test_a_training_whose_rounds_are_longer_than_a_pass_ends(tmp_path: Path, rows: int) -> None:
+    made = configuration(1, "wgan", epochs=4, batch_size=400)  # 3 batches a pass, 6 a round
+    found = run(Pack(job(tmp_path, made, 0, shape="long rounds", rows=rows, compile="off")))[0]
+    assert [(said.epoch, said.step, said.outcome) for said in found if isinstance(said, Report)] == [
+        (2, 1, None),
+        (4, 2, Outcome.COMPLETED),
+    ]
+
+
+def test_a_fault_of_the_machine_while_one_trains_is_told_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: PackTraining) -> Any:
+        raise MemoryError("no more")
+
+    monkeypatch.setattr(PackTraining, "play", fails)
+    pack = Pack(packed(tmp_path, configuration(0), 0))
+    (said,) = pack.turn()
+    assert isinstance(said, Failure)
+    assert said.fault is Fault.MEMORY
+    assert not pack
+
+
+def test_what_goes_on_alone_says_each_report_before_another_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: PackTraining) -> Any:
+        raise RuntimeError("one of us, but who?")
+
+    monkeypatch.setattr(PackTraining, "play", fails)
+    pack = Pack(packed(tmp_path, configuration(0), 0))
+    pack.add(packed(tmp_path, configuration(1), 1))
+    assert [[said.number for said in pack.turn()] for _ in range(4)] == [[0], [1], [0], [1]]
+
+
+def test_a_turn_is_alive_at_every_member(tmp_path: Path) -> None:
+    done: list[None] = []
+    pack = Pack(packed(tmp_path, configuration(0, epochs=2), 0), lambda: done.append(None))
+    for i in (1, 2):
+        pack.add(packed(tmp_path, configuration(i, epochs=2), i))
+    assert len(pack.turn()) == ROWS
+    n_begun, n_epochs, n_seen, n_recorded = 2 * ROWS, 2, 2 * ROWS, ROWS
+    assert len(done) == n_begun + n_epochs + n_seen + n_recorded

@@ -15,7 +15,7 @@ from gensweep.executors._mailbox import answer
 from gensweep.faults import Fault
 from gensweep.file_modes import as_told
 from gensweep.packs import Pack
-from gensweep.trial import Failure, Job
+from gensweep.trial import Failure, Job, Said
 
 
 class Worker(Trainable):
@@ -48,9 +48,10 @@ class Worker(Trainable):
         """
         if self.unseen is not None:
             return {"said": [self.unseen], "rows": 1, "turn": 0, "done": True}
-        pack = self._pack()
-        with self.patience:
-            said = pack.turn()
+        pack, said = self._pack(), list[Said]()
+        if pack.rows == 1 or self.turn > 0 or self.mailbox is None:  # a stack is filled before it is trained
+            with self.patience:
+                said = pack.turn()
         if spoiling := [one for one in said if isinstance(one, Failure) and one.fault in _SPOILING]:
             raise Spoiled(spoiling[0].details)
         is_answered = self.mailbox is not None and (pack.rows > 1 or self.turn > 0)
@@ -61,7 +62,7 @@ class Worker(Trainable):
         """The pack, after what the driver said to its turn before; how it trains may have to be measured first."""
         if self.pack is None:
             with Patience(None):
-                self.pack = Pack(self.job)
+                self.pack = Pack(self.job, self.patience.renew)
         if self.turn:
             told = answer(self.mailbox, self.name, self.turn)
             for number in told["stop"]:
@@ -105,6 +106,11 @@ class Patience:
     def __exit__(self, *_: object) -> None:
         faulthandler.cancel_dump_traceback_later()
         self._longest = max(self._longest, time.monotonic() - self._began)
+
+    def renew(self) -> None:
+        """Begin to wait anew, inside the context: something was done. Any thread may say so."""
+        self.__exit__()
+        self.__enter__()
 
 
 def _unseen(job: Job) -> Failure | None:

@@ -249,6 +249,7 @@ class Driver:
 
     def _job(self, record: TrialRecord) -> Job:
         resources, objective = self.sweep.resources, self.sweep.objective
+        at_once = side_by_side(self.sweep, record.arm)
         is_plain = resources.rows == 1 and resources.compile != "on"
         shape = (
             ""
@@ -271,9 +272,10 @@ class Driver:
             stall_timeout=resources.stall_timeout,
             device=resources.device,
             shape=shape,
-            rows=resources.rows if shape else 1,
+            rows=(resources.rows and min(resources.rows, at_once)) if shape else 1,
             compile=resources.compile,
             alike=self._left_of(record.arm),
+            at_once=at_once,
             plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
         )
 
@@ -282,6 +284,12 @@ class Driver:
         history = self.state.history(arm)
         ended = sum(record.outcome is not None for record in self.state.confirmations.get(arm, ()))
         return self.sweep.counts[arm] + self.sweep.confirmations[arm] - (len(history) - history.n_live) - ended
+
+
+def side_by_side(sweep: Sweep, arm: str) -> int:
+    """How many trials of an arm may train at once: rows beyond would take their time and train none."""
+    most, searched = sweep.searcher.most_pending, sweep.counts[arm]
+    return max(1, searched if most is None else min(searched, most), sweep.confirmations[arm])
 
 
 def _can_join(job: Job, like: Job) -> bool:

@@ -15,6 +15,7 @@ from gensweep.datasets import base as datasets
 from gensweep.errors import Diverged
 from gensweep.metrics.base import scorer
 from gensweep.modes import Mode, mode_of, remembered, shape_of
+from gensweep.orchestration.driver import side_by_side
 from gensweep.orchestration.room import PICTURES
 from gensweep.seeding import derive
 from gensweep.spaces.drawn import configuration_of
@@ -55,18 +56,19 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
         drawn = [arm.configuration(draw(arm.space, generator), seed=0) for _ in range(_DRAWS)]
         timed = _timed(drawn, device)
         training, evaluation, checkpoint = (sum(column) / len(timed) for column in zip(*timed, strict=True))
-        mode, gain = _mode(sweep, configuration_of(drawn[0]), trials, device)
+        mode, gain = _mode(sweep, label, configuration_of(drawn[0]), device)
         searched = {str(axis.path): str(axis.distribution) for axis in arm.axes}
         disk = trials * (int(checkpoint) + PICTURES)
         yield Probe(label, trials, searched, training / gain, evaluation, disk, str(mode))
 
 
-def _mode(sweep: Sweep, configuration: TrialConfiguration, trials: int, device: str) -> tuple[Mode, float]:
-    """How trials like this one would train, and how many times as quick as alone."""
-    resources, objective = sweep.resources, sweep.objective
+def _mode(sweep: Sweep, label: str, configuration: TrialConfiguration, device: str) -> tuple[Mode, float]:
+    """How trials of an arm like this one would train, and how many times as quick as alone."""
+    resources, objective, at_once = sweep.resources, sweep.objective, side_by_side(sweep, label)
     job = Job(
         0, "", configuration.dump(), "", "", 0, objective.metric, objective.mode, threads=resources.threads, device=device,
-        shape=shape_of(configuration, device), rows=resources.rows, compile=resources.compile, alike=trials,
+        shape=shape_of(configuration, device), rows=resources.rows and min(resources.rows, at_once),
+        compile=resources.compile, alike=sweep.counts[label] + sweep.confirmations[label], at_once=at_once,
     )  # fmt: skip
     mode = mode_of(job)
     return mode, remembered(job).gain(mode)

@@ -12,8 +12,10 @@ from typing import Any, cast
 
 import torch
 
-from gensweep.faults import fault_of
+from gensweep.faults import Fault, fault_of
 from gensweep.home import cache_folder
+
+_FAULTS = (Fault.MEMORY, Fault.DEVICE)  # a disk that fails is that of torch's own files: nothing else is written here
 
 
 class Uncompilable(Exception):
@@ -47,7 +49,7 @@ class Compiled:
                 result = self._graph(*arguments)
         except Exception as error:
             known = isinstance(error, torch._dynamo.exc.TorchDynamoException)
-            if fault_of(error) is not None or (self._is_compiled and not known):
+            if fault_of(error) in _FAULTS or (self._is_compiled and not known):
                 raise
             self._failure = f"{type(error).__name__}: {' '.join(str(error).split()):.300}"
             raise Uncompilable(self._failure) from error

@@ -11,7 +11,10 @@ from gensweep.families.base import Limit
 
 
 class Epochs:
-    """Passes over the data, in rounds of `per_round` batches each: an epoch ends with the round that ends its pass."""
+    """Passes over the data, in rounds of `per_round` batches each: an epoch ends with the round that ends its pass.
+
+    Where a round is more than a pass, the last of the epochs that end with it counts, and the others are not told of.
+    """
 
     def __init__(self, epochs: int, per_pass: int, per_round: int) -> None:
         self.ends = [-(-epoch * per_pass // per_round) for epoch in range(epochs + 1)]
@@ -23,7 +26,8 @@ class Epochs:
 
     def after(self, step: int) -> int | None:
         """The epoch that ends next where `step` rounds have been played; None where all have ended."""
-        return next((epoch for epoch, end in enumerate(self.ends) if end > step), None)
+        end = next((end for end in self.ends if end > step), None)
+        return None if end is None else max(epoch for epoch, other in enumerate(self.ends) if other == end)
 
 
 class Means:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gensweep.executors import _worker
 from gensweep.executors.worker_loss import fault, reason
 from gensweep.faults import Fault
 
@@ -111,3 +112,15 @@ def test_what_the_kernel_killed_for_memory_is_told_so_unless_the_process_said_mo
     assert fault(KILLED, None, by_kernel=True) is Fault.MEMORY
     (tmp_path / "worker-aa-01000000-4242.err").write_text("Fatal Python error: Segmentation fault\n")
     assert fault(KILLED, tmp_path, by_kernel=True) is Fault.CRASH
+
+
+def test_what_is_alive_begins_to_be_waited_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    armed: list[float] = []
+    monkeypatch.setattr(_worker.faulthandler, "dump_traceback_later", lambda seconds, **_: armed.append(seconds))
+    monkeypatch.setattr(_worker.faulthandler, "cancel_dump_traceback_later", armed.clear)
+    patience = _worker.Patience(2.0)
+    with patience:
+        armed.append(1.0)  # what is left of the first wait
+        patience.renew()
+        assert armed == [2.0]
+    assert armed == []

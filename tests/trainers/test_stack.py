@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -217,6 +218,15 @@ def test_a_function_that_torch_runs_without_compiling_it_is_noticed() -> None:
             double(torch.ones(2))
     finally:
         torch.compiler.set_stance("default")
+
+
+def test_where_torch_cannot_write_what_it_compiles_it_is_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(torch, "compile", lambda function, **_: read_only)
+    with pytest.raises(Uncompilable, match="Read-only"):
+        Compiled(lambda x: 2 * x)(torch.ones(2))
 
 
 @pytest.mark.slow
