@@ -128,13 +128,20 @@ def test_what_a_node_does_not_see_is_named_before_anything_is_written(
     assert (executor.jobs, executor.is_closed, where.runs.exists()) == ([], True, False)
 
 
-def test_a_sweep_that_is_done_is_judged_and_not_continued(where: Where, scripted: Callable[[Script], Scripted]) -> None:
+def test_a_sweep_that_is_done_is_judged_and_not_continued(
+    where: Where, scripted: Callable[[Script], Scripted], capsys: pytest.CaptureFixture[str]
+) -> None:
     scripted(completes)
     first = conduct(small("done"), where)
     events = (first.folder.path / "ledger/events.jsonl").read_bytes()
     executor = scripted(completes)
     first.report.write_text("kept")
+    capsys.readouterr()
     again = conduct(small("done"), where)
+    assert (
+        "done is done: all its 4 trials have ended. For more: gensweep resume done --samples N"
+        in capsys.readouterr().err
+    )
     assert executor.jobs == []
     assert again.trials == first.trials
     assert again.report.read_text() == "kept"
@@ -579,6 +586,31 @@ def test_scores_that_cannot_be_compared_are_a_problem_of_the_configuration(
     assert found.comparison is None
     assert "was taken by 2 protocols" in str(found.problem)
     assert found.folder.state().finished
+
+
+def test_a_sweep_that_only_lacked_its_copy_in_mlflow_is_closed_by_synchronise(
+    where: Where, scripted: Callable[[Script], Scripted], store: str
+) -> None:
+    scripted(completes)
+    folder = conduct(small("unclosed"), where).folder
+    log = folder.path / "ledger/events.jsonl"
+    *others, last = log.read_bytes().splitlines(keepends=True)
+    assert b'"closed"' in last
+    log.write_bytes(b"".join(others))  # its driver died before
+    found = SweepFolder.open(folder.path)
+    assert not found.is_closed()
+    synchronise(found, store)
+    assert found.is_closed()
+
+
+def test_whoever_leaves_at_once_abandons_the_executor_first(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before: list[Callable[[], None]] = []
+    monkeypatch.setattr(Stops, "before_leaving", lambda self, action: before.append(action))
+    executor = scripted(completes)
+    conduct(small("abandoned"), where)
+    assert executor.abandon in before
 
 
 def test_synchronise_says_how_far_it_came(
