@@ -32,7 +32,7 @@ GOES_ON = (
 )  # fmt: skip
 STATES = ("stopped", "done")
 # what no command can know: they hold nothing, or what they hold is of no consequence and has no checksum
-UNSEEN = ("ledger/lock", "ledger/lease.json", "environment.json", "study.db", "report/")
+UNSEEN = ("ledger/lock", "ledger/lease.json", "environment.json", "study.db", "report/", "gensweep.log")
 
 
 class Case(NamedTuple):
