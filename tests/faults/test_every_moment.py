@@ -184,10 +184,11 @@ def test_whatever_of_it_is_killed_it_is_resumable(
     pid = {"the driver": driver, "the parent": command.pid}.get(victim) or next(iter(of_ray))
     os.kill(pid, signal.SIGKILL)
     code, _, err = finish(command)
-    assert code == (-signal.SIGKILL if victim == "the parent" else 75), err
+    is_done = code == 0 and victim in ("raylet", "gcs_server")  # what is left of it may take less time than Ray to miss them
+    assert is_done or code == (-signal.SIGKILL if victim == "the parent" else 75), err
     left = left_of(set(below))
     assert not left
-    assert events(tmp_path)[-1]["event"] == "stopped"
+    assert events(tmp_path)[-1]["event"] == ("closed" if is_done else "stopped")
     went_on(tmp_path, undisturbed, code, left, record_property)
 
 
