@@ -269,7 +269,7 @@ def test_workers_overlap_and_are_kept(
         seen.update(descendants(beginning="ray::Worker"))
         return False
 
-    script = Script(*(jobs(number, n=4000) for number in range(n_trials)), answer=look)
+    script = Script(*(jobs(number, n=8000) for number in range(n_trials)), answer=look)  # of about a second
     RayTune(cluster, tmp_path / ".ray").run(script)
     rows = {number: TrialFolder(Path(jobs(number).folder)).rows() for number in script.given}
     lives = {number: (of[0].time - 1000 * of[0].seconds, of[-1].time) for number, of in rows.items()}
