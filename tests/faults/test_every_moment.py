@@ -184,7 +184,10 @@ def test_whatever_of_it_is_killed_it_is_resumable(
     pid = {"the driver": driver, "the parent": command.pid}.get(victim) or next(iter(of_ray))
     os.kill(pid, signal.SIGKILL)
     code, _, err = finish(command)
-    is_done = code == 0 and victim in ("raylet", "gcs_server")  # what is left of it may take less time than Ray to miss them
+    is_done = code == 0 and victim in (
+        "raylet",
+        "gcs_server",
+    )  # what is left of it may take less time than Ray to miss them
     assert is_done or code == (-signal.SIGKILL if victim == "the parent" else 75), err
     left = left_of(set(below))
     assert not left
