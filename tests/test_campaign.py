@@ -23,7 +23,7 @@ from gensweep import campaign, drive
 from gensweep.campaign import Where, conduct, synchronise
 from gensweep.changes import continued
 from gensweep.component import build
-from gensweep.errors import CannotRun, ConfigError, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -601,6 +601,16 @@ def test_a_sweep_that_only_lacked_its_copy_in_mlflow_is_closed_by_synchronise(
     assert not found.is_closed()
     synchronise(found, store)
     assert found.is_closed()
+
+
+def test_synchronise_sends_nothing_of_a_sweep_that_lost_rows(
+    where: Where, scripted: Callable[[Script], Scripted], store: str
+) -> None:
+    scripted(completes)
+    folder = conduct(small("torn"), where).folder
+    next((folder.path / "trials").glob("0001-*/results.jsonl")).unlink()
+    with pytest.raises(DamagedSweep, match="0001-"):
+        synchronise(SweepFolder.open(folder.path), store)
 
 
 def test_whoever_leaves_at_once_abandons_the_executor_first(
