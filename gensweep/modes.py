@@ -38,7 +38,7 @@ from gensweep.trial import ALONE, Job, build_game, build_trainee, outline
 ROWS = {"cpu": (8,), "cuda": (8, 32, 128, 512)}  # beyond 8 the rows leave a CPU's cache; a GPU takes what fills it
 COMPILING = 120.0  # seconds to compile a round for the first time, on the machines where that was timed; from torch's files a few
 _ROUNDS = 8  # timed, after as many that are not
-_WORTH_TIMING = 2000  # rounds of all trials: timing costs about as much as a hundred of them
+_WORTH_TIMING = 20_000  # rounds of all trials, half a minute of small networks: less is not worth other last digits
 _COMPILED_AT_MOST = 3.0  # times as quick as eagerly, in all that was measured
 _SAID = re.compile(r"pack of ([1-9]\d{0,8})(, compiled)?")
 _BETTER = 1.1  # times as quick: less is noise
@@ -153,7 +153,7 @@ class _Subject:
         self.batch = c.training.batch_size
         self.data = datasets.load(c.dataset).train
         per_round = like.game.batches_per_round
-        self.rounds_left = job.alike * math.ceil(len(self.data) // self.batch / per_round) * c.training.epochs
+        self.planned = job.alike * math.ceil(len(self.data) // self.batch / per_round) * c.training.epochs
         n = max(_ROUNDS * per_round * self.batch, like.game.warm_up.batch_size if like.game.warm_up else 0)
         self.some = self.data[:n].to(self.device)
         self.rounds = max(1, len(self.some) // self.batch // per_round)
@@ -186,11 +186,11 @@ class _Subject:
 
 
 def _measured(job: Job, subject: _Subject) -> Mode:
-    rounds, may_compile = subject.rounds_left, job.compile != "off"
+    rounds, may_compile = subject.planned, job.compile != "off"
     file = _file(job, subject.device)
     with _held(file):
         costs = _read(file)
-        if not costs.eager and rounds < _WORTH_TIMING:
+        if rounds < _WORTH_TIMING:  # whatever is remembered: the same sweep trains in the same way
             return Mode(job.rows or 1, is_compiled=job.compile == "on")
         try:
             is_news = _time(costs, job, subject)
@@ -214,7 +214,7 @@ def _time(costs: Costs, job: Job, subject: _Subject) -> bool:
         for rows in _tried(job, subject.device):
             if not _time_rows(costs, rows, subject):
                 break
-    is_wanted = job.compile == "on" or (job.compile == "auto" and costs.is_worth_compiling(subject.rounds_left))
+    is_wanted = job.compile == "on" or (job.compile == "auto" and costs.is_worth_compiling(subject.planned))
     if is_wanted and not costs.compiled:
         _time_compiled(costs, job.rows or costs.quickest, subject)
     return asdict(costs) != before

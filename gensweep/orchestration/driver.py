@@ -274,16 +274,10 @@ class Driver:
             shape=shape,
             rows=(resources.rows and min(resources.rows, at_once)) if shape else 1,
             compile=resources.compile,
-            alike=self._left_of(record.arm),
+            alike=self.sweep.counts[record.arm] + self.sweep.confirmations[record.arm],
             at_once=at_once,
             plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
         )
-
-    def _left_of(self, arm: str) -> int:
-        """How many trials of an arm have not ended, those that are yet to be issued too."""
-        history = self.state.history(arm)
-        ended = sum(record.outcome is not None for record in self.state.confirmations.get(arm, ()))
-        return self.sweep.counts[arm] + self.sweep.confirmations[arm] - (len(history) - history.n_live) - ended
 
 
 def side_by_side(sweep: Sweep, arm: str) -> int:
