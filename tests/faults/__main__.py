@@ -194,7 +194,8 @@ def main() -> int:
     text = "\n".join([*lines, *(f"| {fault} | {row.cells()} |" for fault, row in found.items())])
     print(text)
     if whole:
-        TABLE.write_text(f"# Faults\n\nWritten by `python -m tests.faults --slow`.\n\n{text}\n")
+        how = "--of`, from reports of all tests" if given.of else "--slow`"
+        TABLE.write_text(f"# Faults\n\nWritten by `python -m tests.faults {how}.\n\n{text}\n")
     return int(any(row.outcomes["failed"] or (whole and not row.outcomes["passed"]) for row in found.values()))
 
 
