@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,13 @@ def _signals_count() -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+@pytest.fixture(autouse=True)
+def _no_kept_stacks() -> None:
+    """A process keeps emptied stacks by their shape, and tests give one name to several."""
+    if (packs := sys.modules.get("gensweep.packs")) is not None:
+        packs._stacks.clear()
 
 
 @pytest.fixture(scope="session")
