@@ -29,14 +29,14 @@ from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.devices import name_of
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
-from gensweep.families.base import Fitted, Game, Setting
+from gensweep.families.base import LATENT, Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
 from gensweep.layers import Undrawn
 from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.losses import Draw, Noise
-from gensweep.metrics.base import Scorer, scorer
+from gensweep.metrics.base import Scorer, TrainedCritic, scorer
 from gensweep.objective import Objective
 from gensweep.plugged import of_job
 from gensweep.seeding import derive
@@ -490,6 +490,45 @@ class TrainedModel:
             items = part + cell * (noise["spread"] - 0.5) if cell else part
             values.append(likelihood.evaluate(self.game.networks, items, noise))
         return torch.cat(values), likelihood.is_exact and not cell
+
+    @torch.no_grad()
+    def judged(self, x: torch.Tensor) -> torch.Tensor | None:
+        """What the critic says of items x [n, *shape], [n], high where it takes them for data; None where there is none."""
+        if (judge := self.game.judge) is None:
+            return None
+        return torch.cat([judge.values(self.game.networks, part) for _, part in self._parts(x)])
+
+    def critic(self) -> TrainedCritic | None:
+        """The critic beside the best one; None where it has none, that is not known, or the model is no Gaussian on the line."""
+        judge, law = self.game.judge, self._normal_law()
+        if judge is None or judge.best is None or law is None:
+            return None
+
+        def values(x: torch.Tensor) -> torch.Tensor:
+            found = self.judged(x.float().reshape(-1, 1))
+            assert found is not None
+            return found.cpu().double()
+
+        return TrainedCritic(values, judge.best, *law)
+
+    @torch.no_grad()
+    def _normal_law(self) -> tuple[float, float] | None:
+        """The mean and deviation of the model's law, where it is on the line and an affine map of normal draws alone."""
+        game = self.game
+        latent = game.sample_noise.get(LATENT)
+        if game.decode is None or game.fit is not None or self.dataset.shape != (1,) or latent is None:
+            return None
+        if len(game.sample_noise) > 1 or latent.law != "normal" or len(latent.shape) != 1:
+            return None
+        d, generator = latent.shape[0], torch.Generator().manual_seed(0)
+        probes = torch.cat([torch.zeros(1, d), torch.eye(d), 4 * torch.randn(16, d, generator=generator)])
+        items = torch.cat([game.decode(game.networks, part) for _, part in self._parts(probes)])
+        found = items.flatten().cpu().double()
+        centre, slopes = found[0], found[1 : d + 1] - found[0]
+        deviation = slopes.norm()
+        # float32 rounds to 1e-7 of the largest number; what is no line is off by a part of its own spread
+        is_affine = (found - centre - probes.double() @ slopes).abs().max() <= 1e-4 * (deviation + 1e-2 * centre.abs())
+        return (float(centre), float(deviation)) if bool(is_affine) and float(deviation) > 0 else None
 
     def _parts(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         return enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE))
