@@ -507,7 +507,7 @@ class TrainedModel:
         def values(x: torch.Tensor) -> torch.Tensor:
             found = self.judged(x.float().reshape(-1, 1))
             assert found is not None
-            return found.cpu().double()
+            return found
 
         return TrainedCritic(values, judge.best, *law)
 

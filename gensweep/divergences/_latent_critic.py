@@ -53,7 +53,12 @@ class LatentCritic(Divergence, ABC):
 
     def judge(self) -> Judge:
         """The critic with the best one."""
-        return Judge(lambda nets, x: self.scaled(nets[f"{_OWN}critic"](x.flatten(1))).flatten(), self.best_critic())
+
+        def values(nets: Nets, x: torch.Tensor) -> torch.Tensor:
+            outputs = nets[f"{_OWN}critic"](x.flatten(1))
+            return self.scaled(outputs.cpu().double()).flatten()  # T of float32 rounds onto the end of its domain
+
+        return Judge(values, self.best_critic())
 
     @property
     def critic_lr_ratio(self) -> float:

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from gensweep.constraints.base import Bounds
 from gensweep.divergences._latent_critic import RatioCritic
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
-from gensweep.mathematics.best_critics import BestCritic, tangent
+from gensweep.mathematics.best_critics import BestCritic, of_f
 from gensweep.mathematics.f_divergences import Name, f_divergence, objective_of, refuse_limits
 
 _EXPONENTIAL = ("kl", "reverse_kl", "jeffrey", "neyman", "squared_hellinger")  # of a critic's output
@@ -72,7 +72,7 @@ class FDivergence(RatioCritic):
 
     def free_critic(self) -> BestCritic:
         """T = f'(p_y / p_x)."""
-        return BestCritic(tangent(f_divergence(self.f, self.alpha).f))
+        return of_f(f_divergence(self.f, self.alpha))
 
     def population_objective(self) -> PopulationObjective | None:
         """D_f, for a free critic."""

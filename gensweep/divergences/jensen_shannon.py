@@ -10,7 +10,7 @@ from pydantic import Field
 
 from gensweep.divergences._latent_critic import RatioCritic, logistic_loss
 from gensweep.losses import Knobs, Loss, Nets, Noise
-from gensweep.mathematics.best_critics import BestCritic, discriminator
+from gensweep.mathematics.best_critics import DISCRIMINATOR, BestCritic
 
 
 class JensenShannon(RatioCritic):
@@ -57,4 +57,4 @@ class JensenShannon(RatioCritic):
 
     def free_critic(self) -> BestCritic:
         """D = p_y / (p_y + p_x)."""
-        return BestCritic(discriminator)
+        return DISCRIMINATOR

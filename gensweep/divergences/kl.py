@@ -9,7 +9,7 @@ import torch
 from gensweep.constraints.base import Bounds
 from gensweep.divergences._latent_critic import RatioCritic, logistic_loss
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
-from gensweep.mathematics.best_critics import BestCritic, log_ratio
+from gensweep.mathematics.best_critics import RATIO, BestCritic
 
 
 class KL(RatioCritic):
@@ -50,7 +50,7 @@ class KL(RatioCritic):
 
     def free_critic(self) -> BestCritic:
         """log(p_y / p_x)."""
-        return BestCritic(log_ratio)
+        return RATIO
 
     def population_objective(self) -> PopulationObjective | None:
         """KL of the model from the target, for a free critic."""

@@ -65,7 +65,8 @@ class Adversarial:
         )
 
     def _judge(self) -> Judge:
-        return Judge(lambda nets, x: self.scale(nets["critic"](x)).flatten(), self.best)
+        # in float64, for T of float32 rounds onto the end of its domain
+        return Judge(lambda nets, x: self.scale(nets["critic"](x).cpu().double()).flatten(), self.best)
 
     def _warm_up(self, setting: Setting) -> WarmUp:
         def player(n: int) -> Player:

@@ -16,7 +16,7 @@ from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Setting
 from gensweep.families.f_gan import SATURATES
 from gensweep.losses import Loss, PopulationObjective
-from gensweep.mathematics.best_critics import BestCritic, discriminator, side
+from gensweep.mathematics.best_critics import DISCRIMINATOR, ROOT, BestCritic, side
 
 FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 
@@ -85,7 +85,7 @@ class Form(NamedTuple):
 
     real: Callable[[torch.Tensor], torch.Tensor]
     fake: Callable[[torch.Tensor], torch.Tensor]
-    best: BestCritic = BestCritic(discriminator)
+    best: BestCritic = DISCRIMINATOR
     probability: Callable[[torch.Tensor], torch.Tensor] = torch.sigmoid
 
 
@@ -96,7 +96,7 @@ FORMS: dict[str, Form] = {
     "sqrt": Form(
         lambda s: torch.exp(-torch.nn.functional.softplus(-s) / 2),
         lambda s: torch.exp(-torch.nn.functional.softplus(s) / 2),
-        BestCritic(lambda laws: discriminator(laws, power=2)),
+        ROOT,
     ),
     "least_squares": Form(lambda s: -(1 - s).square(), lambda s: -s.square(), probability=lambda s: s),
 }

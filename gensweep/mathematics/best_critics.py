@@ -20,6 +20,7 @@ from typing import Literal, TypeAlias
 import torch
 
 from gensweep.losses import Nets
+from gensweep.mathematics.f_divergences import F_DIVERGENCES, FDivergence, Map
 
 Normal: TypeAlias = tuple[float, float, float]  # weight, mean and standard deviation of a component
 
@@ -100,10 +101,15 @@ class Laws:
 
 @dataclass(frozen=True)
 class BestCritic:
-    """The best critic as a function of the laws, [n], and what of it the game leaves open."""
+    """The best critic as a function of the laws, [n], and what of it the game leaves open.
+
+    `probability` makes of a critic's values [n] the D = u / (1 + u), [n], of the ratio u that they stand for; None where
+    they stand for none.
+    """
 
     of: Callable[[Laws], torch.Tensor]
     up_to: Literal["nothing", "a constant", "a constant and a factor"] = "nothing"
+    probability: Callable[[torch.Tensor], torch.Tensor] | None = None
 
     def aligned(self, values: torch.Tensor, laws: Laws) -> tuple[torch.Tensor, torch.Tensor]:
         """A critic's values [n] and the best one's [n], with what is open chosen alike.
@@ -126,7 +132,7 @@ class BestCritic:
 class Judge:
     """A critic of items: `values(nets, x)` for items x [n, *shape], [n], and the `best` one where that is known.
 
-    The values are at the scale of the best one: probabilities of a discriminator, T of an f-divergence.
+    The values are float64 on the CPU and at the scale of the best one: probabilities of a discriminator, T of an f-divergence.
     """
 
     values: Callable[[Nets, torch.Tensor], torch.Tensor]
@@ -143,21 +149,21 @@ def side(laws: Laws) -> torch.Tensor:
     return (laws.log_ratio > 0).double()
 
 
-def log_ratio(laws: Laws) -> torch.Tensor:
-    """log p / q, [n]."""
-    return laws.log_ratio
+RATIO = BestCritic(lambda laws: laws.log_ratio, probability=torch.sigmoid)  # log p / q
+DISCRIMINATOR = BestCritic(discriminator, probability=lambda d: d)
+ROOT = BestCritic(lambda laws: discriminator(laws, power=2), probability=lambda d: torch.sigmoid(d.logit() / 2))
 
 
-def tangent(f: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Laws], torch.Tensor]:
+def tangent(f: Map) -> Callable[[Laws], torch.Tensor]:
     """T = f'(p / q), [n], of an f-divergence E_Q f(p / q); `f` maps each element of a tensor."""
+    return lambda laws: _slope(f, laws.log_ratio.exp())
 
-    def slope(laws: Laws) -> torch.Tensor:
-        with torch.enable_grad():
-            ratio = laws.log_ratio.exp().requires_grad_()
-            (found,) = torch.autograd.grad(f(ratio).sum(), ratio)
-        return found
 
-    return slope
+def of_f(divergence: FDivergence) -> BestCritic:
+    """T = f'(p / q), [n]. The ratio that a T stands for is f*'(T), where f' takes every value but once."""
+    is_invertible = divergence is not F_DIVERGENCES["total_variation"]
+    inverse = (lambda t: 1 / (1 + 1 / _slope(divergence.conjugate, t))) if is_invertible else None
+    return BestCritic(tangent(divergence.f), probability=inverse)
 
 
 def potential(laws: Laws) -> torch.Tensor:
@@ -181,6 +187,14 @@ def fisher(laws: Laws) -> torch.Tensor:
     """f = (p - q) / (mu d) with mu = (p + q) / 2 and d^2 = int (p - q)^2 / mu, [n]. Then E_mu f^2 = 1."""
     share = 2 * torch.tanh(laws.log_ratio / 2)  # (p - q) / mu
     return share / laws.norm(share)
+
+
+def _slope(function: Map, at: torch.Tensor) -> torch.Tensor:
+    """The derivative of a function of each element."""
+    with torch.enable_grad():
+        places = at.detach().requires_grad_()
+        (found,) = torch.autograd.grad(function(places).sum(), places)
+    return found
 
 
 def _log_density(law: Sequence[Normal], x: torch.Tensor) -> torch.Tensor:

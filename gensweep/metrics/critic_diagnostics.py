@@ -12,7 +12,7 @@ import torch
 from gensweep.datasets.base import Dataset, SplitName
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.mathematics.best_critics import Laws
+from gensweep.mathematics.best_critics import BestCritic, Laws, discriminator
 from gensweep.metrics._samples import protocol
 from gensweep.metrics.base import Criticised, Metric, Model, Score, Scorer
 
@@ -34,10 +34,12 @@ class CriticDiagnostics(Metric):
       the same held by clip or spectral_norm: up to a factor too, which is the one that brings the critic nearest;
       sobolev_gan, sobolev_ipm (measure mixture): the slope (G - F) / (mu S) with mu = (p + q) / 2; up to a constant;
       fisher_gan, fisher_ipm:  (p - q) / (mu d).
-    The mean is taken within five deviations of each component and of the model. It is in the units of the critic: only D
-    of two games compare. Details: `deviation`, the best critic's standard deviation under the same law, to which the value
-    is to be held: a critic that knows nothing is that far off; `correlation` of the two, whatever their scale, not a
-    number where one of them is constant.
+    The mean is taken within five deviations of each component and of the model, in the units of the critic: T of reverse_kl,
+    jeffrey, neyman and squared_hellinger grows so fast where the data end that the mean is of what lies there. Details:
+    `deviation`, the best critic's standard deviation under the same law; `correlation` of the two, whatever their scale, not
+    a number where one of them is constant; and `relative`, the one to compare games by: the value over `deviation`, both of
+    the D = u / (1 + u) of the ratio u = p / q that the critic stands for where it stands for one (gan, f_gan), so that 0 is
+    the best critic and 1 one that knows nothing.
 
     With `training.ema` both generator and critic are the averaged ones. Not a number for a family without a critic; for one
     that another constraint holds than its theory has (gan, f_gan); for mmd_gan and cramer_gan, whose witness belongs to
@@ -72,6 +74,7 @@ class Diagnosis:
     laws: Laws
     critic: torch.Tensor
     best: torch.Tensor
+    of: BestCritic
 
     @cached_property
     def distance(self) -> float:
@@ -82,6 +85,15 @@ class Diagnosis:
     def deviation(self) -> float:
         """The standard deviation of the best one."""
         return float(self.laws.norm(self.laws.centred(self.best)))
+
+    @cached_property
+    def relative(self) -> float:
+        """Distance over deviation, as probabilities where the critic stands for a ratio; not a number where nothing differs."""
+        critic, best = self.critic, self.best
+        if self.of.probability is not None:
+            critic, best = self.of.probability(critic), discriminator(self.laws)
+        scale = float(self.laws.norm(self.laws.centred(best)))
+        return float(self.laws.norm(critic - best)) / scale if scale > 0 else math.nan
 
     @cached_property
     def correlation(self) -> float:
@@ -98,7 +110,7 @@ def diagnosis(model: Model, dataset: Dataset) -> Diagnosis | None:
         return None
     laws = Laws(data, [(1.0, critic.mean, critic.deviation)])
     values, best = critic.best.aligned(critic.values(laws.x), laws)
-    return Diagnosis(laws, values, best) if bool(torch.isfinite(values + best).all()) else None
+    return Diagnosis(laws, values, best, critic.best) if bool(torch.isfinite(values + best).all()) else None
 
 
 def _components(dataset: Dataset) -> list[tuple[float, float, float]]:
@@ -118,5 +130,7 @@ class _Scorer(Scorer):
         found = diagnosis(model, self.dataset)
         if found is None:
             return Score(math.nan)
-        details = {"deviation": found.deviation, "correlation": found.correlation}
+        details = {
+            "deviation": found.deviation, "correlation": found.correlation, "relative": found.relative,
+        }  # fmt: skip
         return Score(found.distance, details)

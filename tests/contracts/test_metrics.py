@@ -15,7 +15,7 @@ from gensweep.datasets.base import Dataset, load
 from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.mathematics.best_critics import BestCritic, discriminator
+from gensweep.mathematics.best_critics import DISCRIMINATOR
 from gensweep.metrics.base import Metric, TrainedCritic, scorer
 
 METRICS = registry.names("metrics")
@@ -54,7 +54,7 @@ class Blurred:
         return -self.strength - x.flatten(1).square().mean(1), True
 
     def critic(self) -> TrainedCritic | None:
-        return TrainedCritic(lambda x: self.strength * x.sigmoid(), BestCritic(discriminator), 0.0, 1.0)
+        return TrainedCritic(lambda x: self.strength * x.sigmoid(), DISCRIMINATOR, 0.0, 1.0)
 
 
 class Silent(Blurred):
@@ -140,7 +140,7 @@ def test_answers_that_are_not_finite_score_not_a_number(metric, data, value):
             return super().log_likelihood(x)[0] * value, True
 
         def critic(self) -> TrainedCritic:
-            return TrainedCritic(lambda x: x * value, BestCritic(discriminator), 0.0, 1.0)
+            return TrainedCritic(lambda x: x * value, DISCRIMINATOR, 0.0, 1.0)
 
     assert math.isnan(scorer(metric, data, "validation").score(Broken(data, 0.3)).value)
 

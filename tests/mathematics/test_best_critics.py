@@ -10,11 +10,14 @@ import pytest
 import torch
 
 from gensweep.mathematics.best_critics import (
+    DISCRIMINATOR,
+    RATIO,
+    ROOT,
     BestCritic,
     Laws,
     discriminator,
     fisher,
-    log_ratio,
+    of_f,
     potential,
     side,
     sobolev,
@@ -49,7 +52,7 @@ def of_each(laws: Laws) -> tuple[torch.Tensor, torch.Tensor]:
 def test_two_gaussians_have_critics_in_closed_form() -> None:
     """log N(0, 1) / N(1, 1) = 1/2 - x, and the potential of a shift to the right falls by 1."""
     laws = Laws([(1.0, 0.0, 1.0)], [(1.0, 1.0, 1.0)])
-    torch.testing.assert_close(log_ratio(laws), 0.5 - laws.x)
+    torch.testing.assert_close(RATIO.of(laws), 0.5 - laws.x)
     torch.testing.assert_close(discriminator(laws), torch.sigmoid(0.5 - laws.x))
     torch.testing.assert_close(side(laws), (laws.x < 0.5).double())
     torch.testing.assert_close(potential(laws), 0.5 - laws.x, atol=1e-4, rtol=0)
@@ -139,3 +142,21 @@ def test_what_is_open_is_chosen_alike_and_nothing_else() -> None:
         float(LAWS.norm(best))
     )  # a critic the wrong way round knows nothing
     assert distance(scaled, torch.zeros_like(best)) == pytest.approx(float(LAWS.norm(best)))
+
+
+@pytest.mark.parametrize("name", [*F_DIVERGENCES, "alpha 0.3", "alpha 3", "alpha -1"])
+def test_what_a_critic_stands_for_is_the_discriminator(name: str) -> None:
+    """f*' is the inverse of f'."""
+    of = of_f(alpha_divergence(float(name.split()[1])) if name.startswith("alpha") else F_DIVERGENCES[name])
+    if name == "total_variation":  # T = 1/2 says no more than p > q
+        assert of.probability is None
+        return
+    assert of.probability is not None
+    near = Laws([(1.0, 0.0, 1.0)], [(1.0, 0.5, 1.1)])
+    torch.testing.assert_close(of.probability(of.of(near)), discriminator(near), atol=1e-6, rtol=0)
+
+
+def test_discriminators_and_logits_stand_for_it_too() -> None:
+    for of in (DISCRIMINATOR, RATIO, ROOT):
+        assert of.probability is not None
+        torch.testing.assert_close(of.probability(of.of(LAWS)), discriminator(LAWS), atol=1e-6, rtol=0)

@@ -12,7 +12,7 @@ import torch
 from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
-from gensweep.mathematics.best_critics import BestCritic, discriminator
+from gensweep.mathematics.best_critics import DISCRIMINATOR
 from gensweep.metrics.base import Score, TrainedCritic, scorer
 from gensweep.metrics.critic_diagnostics import CriticDiagnostics
 from gensweep.trial import TrainedModel, build_game
@@ -33,7 +33,7 @@ class Judged(Drawn):
 
 
 def score(values: Any) -> Score:
-    model = Judged(torch.zeros, TrainedCritic(values, BestCritic(discriminator), 1.0, 1.0))
+    model = Judged(torch.zeros, TrainedCritic(values, DISCRIMINATOR, 1.0, 1.0))
     return scorer(CriticDiagnostics(), LINE, "validation").score(model)
 
 
@@ -46,6 +46,7 @@ def test_the_best_critic_is_at_0_and_a_shifted_one_at_its_shift() -> None:
     assert shifted.details["correlation"] == pytest.approx(1)
     blind = score(lambda x: torch.full_like(x, 0.5))  # the mean of D under (P + Q) / 2
     assert blind.value == pytest.approx(blind.details["deviation"], abs=1e-9)
+    assert blind.details["relative"] == pytest.approx(1)
     assert math.isnan(blind.details["correlation"])
 
 
@@ -97,6 +98,8 @@ def test_each_game_is_held_to_its_own_best_critic(family: dict[str, Any], distan
         assert found.value > 0.01
     else:
         assert found.value == pytest.approx(distance, abs=1e-3)
+    if distance == 0:
+        assert found.details["relative"] == pytest.approx(0, abs=1e-3)
     assert found.details["correlation"] > 0.8
 
 
