@@ -44,7 +44,7 @@ class Laws:
     def x(self) -> torch.Tensor:
         """The points."""
         steps = torch.arange(-_REACH * _FINE, _REACH * _FINE + 1, dtype=torch.float64) / _FINE
-        return torch.cat([m + s * steps for _, m, s in (*self.p, *self.q)]).unique()
+        return torch.cat([m + s * steps for _, m, s in (*self.p, *self.q)]).sort().values
 
     @cached_property
     def log_p(self) -> torch.Tensor:

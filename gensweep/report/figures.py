@@ -137,7 +137,7 @@ def of_checkpoints(content: Content) -> Iterator[Figure]:
             "Each arm's trained critic beside the best one for its model as it stands, over the densities of data and model.",
             [partial(panels.critic, arm=arm, shown=found) for arm, found in critics],
         )
-    maps = [(model.arm, found) for model in content.models if isinstance(found := shown_of(model, manifold), Manifold)]
+    maps = [(model.arm, sheet) for model in content.models if isinstance(sheet := shown_of(model, manifold), Manifold)]
     if maps:
         yield Figure(
             "manifolds",

@@ -38,7 +38,8 @@ class Sheet:
         Source: D. Kingma, M. Welling, "Auto-Encoding Variational Bayes", 2014, arXiv:1312.6114, figure 4: the inverse
         distribution function of the prior, at places that are linearly spaced.
         """
-        return self.centre + torch.special.ndtri(shares.double()).float() @ self.directions.T
+        places: torch.Tensor = torch.special.ndtri(shares.double()).float()
+        return self.centre + places @ self.directions.T
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ def _lines(model: Best, found: Sheet) -> list[list[torch.Tensor]]:
     for moved in range(2):
         shares = [torch.stack([along, torch.full_like(along, float(at))], 1) for at in across]
         codes = torch.cat([found.codes(one if moved == 0 else one.flip(1)) for one in shares])
-        ways.append(list(_decoded(model, codes).split(_FINE)))
+        ways.append(list(torch.split(_decoded(model, codes), _FINE)))
     return ways
 
 

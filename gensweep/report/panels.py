@@ -172,7 +172,9 @@ def manifold(axes: Axes, arm: str, shown: Manifold) -> None:
     if (field := shown.field) is not None:
         x, y, values = (each.numpy() for each in (field.x, field.y, field.values))
         axes.contourf(x, y, values, levels=field.levels, extend="both", cmap="Greens", alpha=0.6, zorder=0)
-    axes.scatter(*shown.data.T.numpy(), s=4, color="grey", linewidths=0, alpha=0.6, zorder=1)
+    axes.scatter(
+        shown.data[:, 0].numpy(), shown.data[:, 1].numpy(), s=4, color="grey", linewidths=0, alpha=0.6, zorder=1
+    )
     for way, colour in zip(shown.lines, COLOURS, strict=False):
         for line in way:
             axes.plot(*line.T.numpy(), color=colour, linewidth=0.6, alpha=0.8)
