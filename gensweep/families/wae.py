@@ -71,7 +71,7 @@ class WAE(Family):
 
         def autoencoder(nets: Nets, batch: torch.Tensor, noise: Noise, knobs: Knobs) -> Loss:
             z = self._codes(nets, batch, noise)
-            cost = (batch - decode(nets, z)).square().flatten(1).sum(-1).mean()
+            cost = (batch - decode(nets, z)).square().sum(tuple(range(1, batch.ndim))).mean()
             divergence = self.divergence.measured(
                 z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
             )
