@@ -62,6 +62,7 @@ class Adversarial:
             warm_up=self._warm_up(setting) if self.critic_warm_up else None,
             judge=self._judge() if self.critic_outputs == 1 else None,
             limits={"loss.critic": _EXPLODED, f"loss.{_WARM_UP}": _EXPLODED, **self.limits},
+            pads=setting.latent_size,
         )
 
     def _judge(self) -> Judge:

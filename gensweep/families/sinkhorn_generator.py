@@ -66,4 +66,5 @@ class SinkhornGenerator(Family):
             decode=decode,
             judge=self.divergence.judge(),
             notes=prefixed("generator.divergence", self.divergence.notes()),
+            pads=setting.latent_size,
         )
