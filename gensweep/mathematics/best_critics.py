@@ -44,7 +44,8 @@ class Laws:
     def x(self) -> torch.Tensor:
         """The points."""
         steps = torch.arange(-_REACH * _FINE, _REACH * _FINE + 1, dtype=torch.float64) / _FINE
-        return torch.cat([m + s * steps for _, m, s in (*self.p, *self.q)]).sort().values
+        found = torch.cat([m + s * steps for _, m, s in (*self.p, *self.q)]).sort().values
+        return found[torch.cat([torch.tensor([True]), found.diff() > 0])]  # each once
 
     @cached_property
     def log_p(self) -> torch.Tensor:
@@ -162,8 +163,12 @@ def tangent(f: Map) -> Callable[[Laws], torch.Tensor]:
 def of_f(divergence: FDivergence) -> BestCritic:
     """T = f'(p / q), [n]. The ratio that a T stands for is f*'(T), where f' takes every value but once."""
     is_invertible = divergence is not F_DIVERGENCES["total_variation"]
-    inverse = (lambda t: 1 / (1 + 1 / _slope(divergence.conjugate, t))) if is_invertible else None
-    return BestCritic(tangent(divergence.f), probability=inverse)
+
+    def inverse(t: torch.Tensor) -> torch.Tensor:
+        ratio = _slope(divergence.conjugate, t).clamp(min=0)  # Pearson's f* goes on below f'(0), where no ratio is
+        return 1 / (1 + 1 / ratio)
+
+    return BestCritic(tangent(divergence.f), probability=inverse if is_invertible else None)
 
 
 def potential(laws: Laws) -> torch.Tensor:

@@ -160,3 +160,9 @@ def test_discriminators_and_logits_stand_for_it_too() -> None:
     for of in (DISCRIMINATOR, RATIO, ROOT):
         assert of.probability is not None
         torch.testing.assert_close(of.probability(of.of(LAWS)), discriminator(LAWS), atol=1e-6, rtol=0)
+
+
+def test_below_the_slope_at_0_a_critic_stands_for_no_data_at_all() -> None:
+    of = of_f(F_DIVERGENCES["pearson"])  # f'(0) = -2
+    assert of.probability is not None
+    assert of.probability(torch.tensor([-9.0, -2.0, 0.0])).tolist() == [0.0, 0.0, 0.5]
