@@ -52,7 +52,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str
 def _few_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures take a second, and one sweep here is enough to see that they are drawn."""
     if "trained" not in request.node.name and "trains" not in request.node.name:
-        monkeypatch.setattr(figures, "write_pictures", lambda *_: {})
+        monkeypatch.setattr(figures, "write_pictures", lambda *_, **__: {})
 
 
 @pytest.fixture
