@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
 from pydantic import Field, PlainSerializer
-from scipy.optimize import linear_sum_assignment
 
 from gensweep.errors import GensweepError
 
@@ -38,6 +37,8 @@ def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: float) -> float:
     unit = _unit(distances, p)
     costs = (distances / unit) ** p
     if p > 2 and len(x) == len(y):  # the simplex stops short where costs span more orders than its tolerance knows
+        from scipy.optimize import linear_sum_assignment  # late, as POT is
+
         rows, columns = linear_sum_assignment(costs.numpy())
         return unit * float(costs[rows, columns].mean() ** (1 / p))
     import ot  # here alone: POT's __init__ takes 2 s for scikit-learn and networkx, and `gensweep check` reads this file
