@@ -131,6 +131,9 @@ class _Items:
     def codes(self, x: torch.Tensor) -> None:
         return None
 
+    def prior(self, n: int) -> None:
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> None:
         return None
 

@@ -459,6 +459,13 @@ class TrainedModel:
         return torch.cat([decode(self.game.networks, part) for _, part in self._parts(z)])
 
     @torch.no_grad()
+    def prior(self, n: int) -> torch.Tensor | None:
+        """n draws of the law that codes are held to, [n, latent_size]; None where that is N(0, I), or nothing is latent."""
+        if (law := self.game.prior) is None:
+            return None
+        return law(self.draws(self.game.sample_noise, "prior", 0, n))
+
+    @torch.no_grad()
     def codes(self, x: torch.Tensor, seed: int | None = None) -> torch.Tensor | None:
         """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder.
 

@@ -75,7 +75,7 @@ LATE = {  # what may import inside a function, and why
     "event_files.py": "TensorBoard is an optional dependency",
     "campaign.py": "a sweep in this process needs no Ray",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
-    "metrics/_transport.py": "POT takes two seconds, SciPy's optimisers a part of one, and `gensweep check` reads every metric's file",
+    "metrics/_transport.py": "POT takes two seconds, SciPy a part of one, and `gensweep check` reads every metric's file",
     "divergences/exact_transport.py": "likewise",
 }
 BY_NAME = {  # what imports modules by name, and why

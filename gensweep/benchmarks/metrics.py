@@ -50,6 +50,9 @@ class _Shifted:
     def codes(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, :8]
 
+    def prior(self, _n: int) -> None:
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -x.square().sum(1), True
 

@@ -49,6 +49,9 @@ class Sampled:
         with torch.no_grad():
             return self.model.decode(self.codes(x)).view_as(x)
 
+    def prior(self, _n: int) -> None:
+        """N(0, I)."""
+
     def log_likelihood(self, _x: torch.Tensor) -> None:
         """It has none."""
 

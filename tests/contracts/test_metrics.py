@@ -49,6 +49,9 @@ class Blurred:
         z = torch.randn(len(x), 3, generator=torch.Generator().manual_seed(1))
         return z + self.strength
 
+    def prior(self, n: int) -> None:
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -self.strength - x.flatten(1).square().mean(1), True
 

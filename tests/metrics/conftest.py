@@ -21,6 +21,9 @@ class Drawn:
     def codes(self, x: torch.Tensor) -> None:
         return None
 
+    def prior(self, n: int) -> None:
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> None:
         return None
 

@@ -44,6 +44,9 @@ class Says:
     def codes(self, x):
         return self.encode(x)
 
+    def prior(self, n):
+        return None
+
     def log_likelihood(self, x):
         return self.density(x), self.is_exact
 
