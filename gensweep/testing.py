@@ -137,6 +137,9 @@ class _Items:
     def log_likelihood(self, x: torch.Tensor) -> None:
         return None
 
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> None:
+        return None
+
 
 def _metric(member: Any) -> None:
     dataset: Any = next(

@@ -56,6 +56,9 @@ class _Shifted:
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -x.square().sum(1), True
 
+    def log_conditionals(self, _x: torch.Tensor, _block: int, _n: int) -> None:
+        return None
+
 
 def per_metric(
     names: Sequence[str], sizes: Sequence[int], dimensions: int, seconds: float

@@ -55,6 +55,9 @@ class Sampled:
     def log_likelihood(self, _x: torch.Tensor) -> None:
         """It has none."""
 
+    def log_conditionals(self, _x: torch.Tensor, _block: int, _n: int) -> None:
+        """It has none."""
+
 
 def trainable(config: dict[str, Any]) -> None:
     """One trial."""

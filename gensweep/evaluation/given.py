@@ -59,6 +59,10 @@ class GivenSamples:
         """None."""
         return None
 
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
+        """None."""
+        return None
+
 
 def images_in(folder: Path, reference: Dataset, *, resize: bool) -> GivenSamples:
     """The images of a folder [n, *shape], in the reference's range.

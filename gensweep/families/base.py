@@ -94,6 +94,7 @@ class Limit(NamedTuple):
 Sampler: TypeAlias = Callable[[Nets, Noise], torch.Tensor]
 Decoder: TypeAlias = Callable[[Nets, torch.Tensor], torch.Tensor]
 Law: TypeAlias = Callable[[Noise], torch.Tensor]
+Conditional: TypeAlias = Callable[[Nets, torch.Tensor, torch.Tensor], torch.Tensor]
 LATENT = "latent"  # among the draws of a sample, the code that is decoded; and of a sampler without one, nothing is
 
 
@@ -144,6 +145,9 @@ class Game:
     asks for, each [n, *its shape]; a deterministic encoder asks for nothing. `reconstruct(nets, x)` decodes the code of
     x, and where the encoder is stochastic the mean of q(z|x).
 
+    `conditional(nets, x, z)` gives log p(x_i | z_j) in nats, [m, k], of items x [m, *shape] at codes z [k, latent_size] of the
+    prior, a density per unit of x. None where the decoder has none.
+
     `fit(nets, data)` is for what is computed and not trained: a mixture over the codes, a memory of the data. It is
     called with the training split before each evaluation, and what it returns is used instead of `sample` and
     `likelihood`. A game without players is fitted only, and evaluated once, at the end.
@@ -167,6 +171,7 @@ class Game:
     encode: Callable[[Nets, torch.Tensor, Noise], torch.Tensor] | None = None
     encode_noise: Mapping[str, Draw] = field(default_factory=dict)
     likelihood: Likelihood | None = None
+    conditional: Conditional | None = None
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
     warm_up: WarmUp | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)

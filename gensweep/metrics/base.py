@@ -42,6 +42,13 @@ class Model(Protocol):
         """log p(x) of x [n, *shape] in nats, [n], and whether it is exact or a lower bound; None where there is none."""
         ...
 
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
+        """log p(x_i | z_j) in nats, [m, n], of x [m, *shape] at n draws z_j of the prior; None where there is none.
+
+        Every `block` has draws of its own, and the same ones for all items.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Score:

@@ -55,6 +55,9 @@ class Blurred:
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -self.strength - x.flatten(1).square().mean(1), True
 
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
+        return None
+
 
 class Silent(Blurred):
     """A model without encoder and likelihood."""

@@ -27,6 +27,9 @@ class Drawn:
     def log_likelihood(self, x: torch.Tensor) -> None:
         return None
 
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> None:
+        return None
+
 
 def normal(n: int, d: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(n, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))

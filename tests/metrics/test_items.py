@@ -50,6 +50,9 @@ class Says:
     def log_likelihood(self, x):
         return self.density(x), self.is_exact
 
+    def log_conditionals(self, x, block, n):
+        return None
+
 
 @pytest.mark.parametrize("metric", [Reconstruction(), LatentGap(), LogLikelihood()])
 def test_a_family_without_an_answer_has_no_number_and_no_details(metric):
