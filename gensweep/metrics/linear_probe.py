@@ -67,7 +67,7 @@ class _Scorer(Scorer):
         self.metric = metric
         self.items, self.classes = _chosen(metric, dataset, split, metric.n)
         self.trained, self.known = _chosen(metric, dataset, "train", metric.n_train)
-        if len(self.known.unique()) < 2:
+        if bool((self.known == self.known[0]).all()):
             raise ConfigError(
                 f"metric linear_probe: the {len(self.known)} training items are of one class. Raise n_train."
             )
