@@ -18,11 +18,11 @@ FEATURES = "features"  # what a game calls the frozen network
 
 
 def _squared(_nets: Nets, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return (x - y).square().flatten(1).sum(-1)
+    return (x - y).square().sum(tuple(range(1, x.ndim)))
 
 
 def _l1(_nets: Nets, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    return (x - y).abs().flatten(1).sum(-1)
+    return (x - y).abs().sum(tuple(range(1, x.ndim)))
 
 
 def _feature(nets: Nets, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -46,7 +46,7 @@ class Variational:
         decoded = nets["decoder"](z)
         if self.likelihood == "bernoulli":
             bce = torch.nn.functional.binary_cross_entropy_with_logits(decoded, x, reduction="none")
-            return bce.flatten(1).sum(-1)
+            return bce.sum(tuple(range(1, x.ndim)))
         log_variance = self._log_variance(nets, x)
         if variance is not None and self.likelihood == "gaussian":
             log_variance = variance.log()
@@ -143,8 +143,8 @@ def kl_to_standard_normal(mean: torch.Tensor, log_variance: torch.Tensor) -> tor
 
 def gaussian_nll(x: torch.Tensor, mean: torch.Tensor, log_variance: torch.Tensor) -> torch.Tensor:
     """-log N(x; mean, exp(log_variance) I) of each item, [n] from [n, *shape] and a 0-d log variance, in nats."""
-    squared = (x - mean).square().flatten(1)
-    return 0.5 * (squared.sum(-1) / log_variance.exp() + squared.shape[-1] * (log_variance + math.log(2 * math.pi)))
+    squared = (x - mean).square().sum(tuple(range(1, x.ndim)))
+    return 0.5 * (squared / log_variance.exp() + math.prod(x.shape[1:]) * (log_variance + math.log(2 * math.pi)))
 
 
 class Scalar(torch.nn.Module):

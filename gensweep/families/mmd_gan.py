@@ -91,6 +91,7 @@ class MMDGAN(Family):
             sample=decoding(decode),
             sample_noise={"latent": Draw((setting.latent_size,))},
             decode=decode,
+            pads=setting.latent_size,
         )
 
     def _on_features(self, setting: Setting) -> Game:
@@ -131,7 +132,7 @@ def kernel_of(name: str, bandwidth: torch.Tensor) -> Kernel:
     """The kernel by name, as a function of squared distances."""
     scales = {"gaussian": (1,), "rbf": (1, 2, 4, 8, 16)}.get(name)
     if scales is not None:
-        return gaussian([2 * (scale * bandwidth) ** 2 for scale in scales])
+        return gaussian(torch.stack([2 * (scale * bandwidth) ** 2 for scale in scales]))
     if name == "energy":
         return lambda squared: negative_distance(squared) / bandwidth
     quadratic = rational_quadratic((0.1, 1.0, 10.0), bandwidth)

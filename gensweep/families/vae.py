@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -83,4 +84,4 @@ class VAE(Family):
         networks = model.networks()
         draws = {"posterior": Draw((setting.batch_size, setting.latent_size))}
         player = smoothed(Player("autoencoder", tuple(networks), loss, draws), setting, self.smoothing)
-        return model.game(player, networks, self.samples)
+        return replace(model.game(player, networks, self.samples), pads=setting.latent_size)

@@ -124,7 +124,7 @@ class WAE(Family):
             z = self._codes(nets, batch, noise)
             cost = cost_of(nets, batch, decode(nets, z)).mean()
             divergence = self.divergence.measured(
-                z, prior.draws(noise, "prior"), nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
+                z, prior.draws(noise, "prior"), nets, scoped(noise, "divergence"), _of_codes(knobs)
             )
             return Loss(
                 knobs["recon_scale"] * cost + knobs["lambda"] * divergence.total,
@@ -158,6 +158,8 @@ class WAE(Family):
             encode=self._codes,
             encode_noise=self._posterior(d),
             warm_up=self._warm_up(d),
+            # the moments of a warm-up, and the laws of other priors, count the dimensions
+            pads=d if self.prior == "normal" and not self.pretraining_steps else 0,
             notes=prefixed("autoencoder.divergence", self.divergence.notes()),
         )
 
@@ -186,6 +188,12 @@ class WAE(Family):
             return outputs
         mean, log_variance = outputs.chunk(2, dim=-1)
         return mean + torch.exp(0.5 * log_variance) * noise["posterior"] if "posterior" in noise else mean
+
+
+def _of_codes(knobs: Knobs) -> dict[str, torch.Tensor]:
+    """The divergence's knobs; in a stack of several latent sizes also how many dimensions the codes have of their own."""
+    own = {"dimensions": knobs["latent_size"]} if "latent_size" in knobs else {}
+    return {**scoped(knobs, "divergence"), **own}
 
 
 def moment_gap(codes: torch.Tensor, prior_covariance: torch.Tensor) -> Loss:

@@ -13,18 +13,23 @@ def squared_distances(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     """||x_i - y_j||^2 of x [n, d] and y [m, d], [n, m]; may round to just below zero."""
     # The expansion cancels badly far from the origin; distances do not change when both samples are moved there.
     centre = y.mean(0).detach()
-    x, y = x - centre, y - centre
-    return x.square().sum(-1)[:, None] + y.square().sum(-1)[None, :] - 2 * x @ y.T
+    a = x - centre
+    b = a if x is y else y - centre
+    of_a = a.square().sum(-1)
+    of_b = of_a if a is b else b.square().sum(-1)
+    return of_a[:, None] + of_b[None, :] - 2 * a @ b.T
 
 
-def inverse_multiquadric(widths: Sequence[torch.Tensor | float]) -> Kernel:
-    """The kernel sum over C in `widths` of C / (C + ||x - y||^2); C is a squared length."""
-    return lambda squared: torch.stack([width / (width + squared) for width in widths]).sum(0)
+def inverse_multiquadric(widths: torch.Tensor) -> Kernel:
+    """The kernel sum over C in `widths` [s] of C / (C + ||x - y||^2), of squared distances [n, m]; C is one itself."""
+    c = widths[:, None, None]
+    return lambda squared: (c / (c + squared)).sum(0)
 
 
-def gaussian(widths: Sequence[torch.Tensor | float]) -> Kernel:
-    """The kernel sum over C in `widths` of exp(-||x - y||^2 / C); C is a squared length, twice a variance."""
-    return lambda squared: torch.stack([torch.exp(-squared / width) for width in widths]).sum(0)
+def gaussian(widths: torch.Tensor) -> Kernel:
+    """The kernel sum over C in `widths` [s] of exp(-||x - y||^2 / C), of squared distances [n, m]; C is twice a variance."""
+    c = widths[:, None, None]
+    return lambda squared: torch.exp(-squared / c).sum(0)
 
 
 def mmd_squared_unbiased(x: torch.Tensor, y: torch.Tensor, kernel: Kernel) -> torch.Tensor:

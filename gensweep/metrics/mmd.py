@@ -50,8 +50,8 @@ class MMD(SampleMetric):
     def statistic(self, reference: Reference) -> Statistic:
         """MMD² to the reference."""
         assert self.length is not None
-        squares = [s * self.length**2 for s in self.scales]
-        of_squared = gaussian([2 * c for c in squares]) if self.kernel == "rbf" else inverse_multiquadric(squares)
+        squares = torch.tensor([s * self.length**2 for s in self.scales]).to(reference.real)
+        of_squared = gaussian(2 * squares) if self.kernel == "rbf" else inverse_multiquadric(squares)
 
         def kernel(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
             return of_squared(squared_distances(x, y).clamp(min=0))

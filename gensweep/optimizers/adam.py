@@ -9,6 +9,7 @@ import torch
 from pydantic import Field
 
 from gensweep.component import Knob
+from gensweep.optimizers._fused_adam import FusedAdam
 from gensweep.optimizers.base import Optimizer, column
 
 Beta = Annotated[float, Field(ge=0, lt=1)]
@@ -41,13 +42,8 @@ class Adam(Optimizer):
 
     def over(self, parameters: Iterable[torch.nn.Parameter], lr_ratio: float) -> torch.optim.Optimizer:
         """A fused `torch.optim.Adam` over `parameters` with learning rate `lr * lr_ratio`."""
-        return torch.optim.Adam(
-            parameters,
-            lr=self.lr * lr_ratio,
-            betas=self.betas,
-            eps=self.eps,
-            weight_decay=self.weight_decay,
-            fused=True,
+        return FusedAdam(
+            parameters, lr=self.lr * lr_ratio, betas=self.betas, eps=self.eps, weight_decay=self.weight_decay
         )
 
     @property

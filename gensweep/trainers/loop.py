@@ -160,6 +160,7 @@ def _play(
     """The parts of each of these rounds of `total`, all in one chunk of noise."""
     number, per_round = rounds.start // noise.rounds, trainee.game.batches_per_round
     drawn = noise.chunk(number, trainee.device)
+    moves = {seat.player.name: _unbound(drawn[seat.player.name]) for seat in trainee.seats}
     indices = order.batches(rounds.start * per_round, len(rounds) * per_round).to(data.device).unbind()
     history: list[dict[str, torch.Tensor]] = []
     for i, step in enumerate(rounds):
@@ -170,12 +171,17 @@ def _play(
         for seat in trainee.seats:
             seat.scale_rate(factor)
             for k in range(seat.player.moves):
-                mine = {name: values[row, k] for name, values in drawn[seat.player.name].items()}
+                mine = {name: values[row * seat.player.moves + k] for name, values in moves[seat.player.name].items()}
                 parts |= seat.move(data_of[k], mine, trainee.knobs)
         if trainee.mean:
             trainee.mean.follow()
         history.append(parts)
     return history
+
+
+def _unbound(drawn: dict[str, torch.Tensor]) -> dict[str, tuple[torch.Tensor, ...]]:
+    """Name -> the draw of each move of a chunk, in turn: taken apart once, which is quicker than one by one."""
+    return {name: values.flatten(0, 1).unbind() for name, values in drawn.items()}
 
 
 def read(history: list[dict[str, torch.Tensor]]) -> torch.Tensor:

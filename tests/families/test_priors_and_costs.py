@@ -100,6 +100,11 @@ def test_samples_and_the_penalty_are_of_the_prior(name: str) -> None:
     assert found.item() == pytest.approx(expected.item(), rel=1e-5, abs=1e-6)
 
 
+def test_only_codes_of_the_normal_prior_are_padded_for_others_count_their_dimensions() -> None:
+    assert game_of((3,), None).pads == 2
+    assert all(game_of((3,), None, prior=name).pads == 0 for name in ("uniform_sphere", "uniform_cube", "mixture"))
+
+
 def test_pretraining_aims_at_the_moments_of_the_prior() -> None:
     warm_up = cast(Any, game_of((3,), None, prior="uniform_cube", pretraining_steps=2).warm_up)
     codes = torch.randn(50, 2)

@@ -21,11 +21,11 @@ def population(kernel, shift, variance):
 @pytest.mark.parametrize(
     ("kernel", "shift", "variance", "value"),
     [
-        (gaussian([2.0]), 1, 1, 0.177268),
-        (gaussian([2.0]), 0, 4, 0.094187),
-        (inverse_multiquadric([2.0]), 1, 1, 0.144689),
-        (inverse_multiquadric([2.0]), 0, 4, 0.073244),
-        (inverse_multiquadric([2 * s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10)]), 1, 1, 0.815009),
+        (gaussian(torch.tensor([2.0])), 1, 1, 0.177268),
+        (gaussian(torch.tensor([2.0])), 0, 4, 0.094187),
+        (inverse_multiquadric(torch.tensor([2.0])), 1, 1, 0.144689),
+        (inverse_multiquadric(torch.tensor([2.0])), 0, 4, 0.073244),
+        (inverse_multiquadric(2 * torch.tensor([0.1, 0.2, 0.5, 1, 2, 5, 10])), 1, 1, 0.815009),
     ],
 )
 def test_population_values(kernel, shift, variance, value):
@@ -34,7 +34,7 @@ def test_population_values(kernel, shift, variance, value):
 
 @pytest.mark.parametrize("shift", [0.0, 1.0])
 def test_the_estimate_is_unbiased(shift):
-    kernel = gaussian([2.0])
+    kernel = gaussian(torch.tensor([2.0]))
     generator = torch.Generator().manual_seed(0)
     pairs = torch.randn(4000, 2, 6, 1, generator=generator, dtype=torch.float64)
     estimates = torch.stack([mmd_squared_unbiased(x, y + shift, kernel) for x, y in pairs])
@@ -51,7 +51,7 @@ def test_the_estimate_is_its_formula_over_pairs():
     xx = sum(k(a, b) for i, a in enumerate(x) for j, b in enumerate(x) if i != j) / 20
     yy = sum(k(a, b) for i, a in enumerate(y) for j, b in enumerate(y) if i != j) / 42
     xy = sum(k(a, b) for a in x for b in y) / 35
-    estimate = mmd_squared_unbiased(x, y, inverse_multiquadric([0.5, 3.0]))
+    estimate = mmd_squared_unbiased(x, y, inverse_multiquadric(torch.tensor([0.5, 3.0])))
     assert float(estimate) == pytest.approx(xx + yy - 2 * xy, abs=1e-12)
 
 
