@@ -13,8 +13,10 @@ import torch
 from pydantic import ValidationError
 from scipy.stats import kstest, norm
 
+from gensweep.cli import latent
 from gensweep.component import build
 from gensweep.configuration import TrialConfiguration
+from gensweep.errors import ConfigError
 from gensweep.extractors.frozen import load_extractor
 from gensweep.families._priors import Prior, PriorName, prior_of
 from gensweep.families.base import Family, Game, Setting
@@ -148,6 +150,16 @@ def test_latents_are_what_samples_are_decoded_from(tmp_path: Path, name: str) ->
     np.testing.assert_allclose(model.decode(codes), model.sample(5, seed=3), atol=1e-6)
     if name == "uniform_sphere":
         np.testing.assert_allclose(np.linalg.norm(codes, axis=1), math.sqrt(2), rtol=1e-5)
+
+
+def test_a_traversal_goes_over_codes_where_the_prior_is_not_normal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(latent, "model_of", lambda *_: model_of("uniform_cube", tmp_path))
+    with pytest.raises(ConfigError, match="Give --over codes"):
+        latent.traverse("wae", tmp_path / "axes.npy", over="prior")
+    latent.traverse("wae", tmp_path / "axes.npy", steps=3)
+    assert np.load(tmp_path / "axes.npy").shape == (2, 3, 1, 8, 8)
 
 
 @pytest.mark.slow  # a second of tracing for each
