@@ -52,7 +52,7 @@ PARTS = {
         "tests/tracking/test_identity.py",
         "tests/tracking/test_store_schema.py",
     ],
-    "gensweep/campaign.py": ["tests/test_campaign.py"],
+    "gensweep/campaign.py": ["tests/test_campaign.py", "tests/test_plugged.py"],
     "gensweep/drive.py": ["tests/test_drive.py", "tests/test_campaign.py"],
     "gensweep/parent.py": ["tests/test_parent.py"],
     "gensweep/stopping.py": ["tests/test_stopping.py"],

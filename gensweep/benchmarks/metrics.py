@@ -51,11 +51,17 @@ class _Shifted:
     def codes(self, x: torch.Tensor) -> torch.Tensor:
         return x[:, :8]
 
+    def prior(self, _n: int) -> None:
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -x.square().sum(1), True
 
     def critic(self) -> TrainedCritic:
         return TrainedCritic(torch.sigmoid, DISCRIMINATOR, 0.1, 1.0)
+
+    def log_conditionals(self, _x: torch.Tensor, _block: int, _n: int) -> None:
+        return None
 
 
 def per_metric(
@@ -66,6 +72,9 @@ def per_metric(
     A size that would take more than `seconds`, by the time of the size before it, is not run.
     """
     for name in names:
+        if _misfit(name, dimensions):
+            yield name, "-", "-", "not run: it needs classes", "-"
+            continue
         _measured(name, min(1000, *sizes), dimensions)  # what is imported at first use is not the metric's
         passed, before = 0.0, 0
         for n in sorted(sizes):
@@ -96,6 +105,13 @@ def _measured(name: str, n: int, dimensions: int) -> tuple[float, float, str]:
     ended = time.process_time()
     peak = "?" if start is None else f"{max(0, memory('VmHWM') - start) / 1024:.0f}"
     return prepared - began, ended - prepared, peak
+
+
+def _misfit(name: str, dimensions: int) -> bool:
+    """Whether a metric has no meaning on normal vectors, nor on normal numbers."""
+    metric = build("metrics", name)
+    assert isinstance(metric, Metric)
+    return all(metric.misfit(_standard_normal(2, d)) for d in (dimensions, 1))
 
 
 def _standard_normal(n: int, dimensions: int) -> GaussianMixture:

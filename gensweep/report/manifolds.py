@@ -79,7 +79,8 @@ def sheet(model: Best) -> Sheet | str:
     """The sheet of a model's latent space: the prior's own where that has at most two dimensions, else that of its codes."""
     if model.game.decode is None:
         return "nothing is latent in this family"
-    size = model.latent.shape[0] if model.latent and model.game.fit is None else 0
+    is_normal = model.latent is not None and model.game.fit is None and model.game.prior is None
+    size = model.latent.shape[0] if model.latent and is_normal else 0
     if 0 < size <= 2:
         return Sheet(torch.zeros(size), torch.eye(size), "normal quantiles of the prior")
     if model.game.encode is None:
