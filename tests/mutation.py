@@ -42,6 +42,13 @@ PARTS = {
     "gensweep/searchers": ["tests/searchers", "tests/contracts/test_searchers.py"],
     "gensweep/early_stopping": ["tests/early_stopping", "tests/contracts/test_early_stopping.py"],
     "gensweep/executors": ["tests/executors"],
+    "gensweep/tracking/access.py": ["tests/tracking/test_pages.py", "tests/tracking/test_mlflow_app.py"],
+    "gensweep/tracking/wandb": ["tests/tracking/test_wandb_store.py"],
+    "gensweep/tracking/tensorboard": ["tests/tracking/test_tensorboard_files.py"],
+    "gensweep/tracking/event_records.py": ["tests/tracking/test_tensorboard_files.py"],
+    "gensweep/tracking/run_records.py": ["tests/tracking/test_wandb_store.py"],
+    "gensweep/tracking/mlflow_models.py": ["tests/tracking/test_models.py"],
+    "gensweep/tracking/offered.py": ["tests/tracking/test_models.py", "tests/tracking/test_projection.py"],
     "gensweep/tracking": [
         "tests/tracking/test_describe.py",
         "tests/tracking/test_cursor.py",
