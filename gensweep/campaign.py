@@ -32,6 +32,7 @@ from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
+from gensweep.placement import settled
 from gensweep.plugged import Elsewhere, need
 from gensweep.registry.folder import PluginFolder
 from gensweep.spaces.sources import data_problems, unreadable
@@ -126,13 +127,14 @@ def _conducted(
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
         _refuse_unseen(sweep, executor, plugins)
+        placed = settled(sweep, executor, say, plugins)
         surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
         folder = found or _folder(sweep, path, surroundings, plugins)
         with folder.hold(), kept(folder.path):
             _bring_level(folder, sweep, surroundings, allowed, plugins)
             with written_beside(folder, sweep.arms, say, asked=where.tensorboard):
-                verdict = drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
+                verdict = drive(placed, folder, where.tracking_uri, executor, told, stops, retry, state)
             note(f"ended: {verdict.problem or 'done'}")
             return verdict
 

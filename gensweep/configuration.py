@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
@@ -174,8 +175,21 @@ def _pack(given: Any) -> int | str:
     raise ValueError(f"{said} is not allowed: must be auto, off, or how many trials train together, 1 to {MOST_ROWS}")
 
 
+def _gpu(given: Any) -> Any:
+    """`auto`, or how many GPUs: what is no number is told with both."""
+    if given == "auto" or (isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf):
+        return given
+    said = "null" if given is None else repr(given)
+    raise ValueError(
+        f"{said} is not allowed: must be auto, or how many GPUs a trial process takes: 0, 1, or 0.25 for four on one"
+    )
+
+
 class Resources(Node):
     """What one trial takes, and how many run at once (default: as many as fit).
+
+    `gpu` is what a trial process takes of GPUs: `auto` is one where a node has one, a part of it where a trial is measured to
+    fit into that and cannot train in a pack, and 0 where no node has a GPU. A number is taken as it is.
 
     `pack` is how many trials of one shape may train as one stack in a process: `auto` measures what is quickest, `off` is
     one. `compile` says whether their step is compiled: `auto` where that pays. Neither changes a score beyond rounding.
@@ -185,7 +199,7 @@ class Resources(Node):
     """
 
     cpu: float = Field(1, gt=0)
-    gpu: float = Field(0, ge=0)
+    gpu: Annotated[Annotated[float, Field(ge=0)] | Literal["auto"], BeforeValidator(_gpu)] = "auto"
     max_concurrent: int | None = Field(None, ge=1)
     time_budget: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = Field(
         None, gt=0
@@ -207,6 +221,15 @@ class Resources(Node):
         return max(1, int(self.cpu))
 
     @property
+    def gpu_share(self) -> float:
+        """How many GPUs a trial process takes; 0 as long as it is left open, which is settled where trials run."""
+        return 0.0 if self.gpu == "auto" else self.gpu
+
+    @property
     def device(self) -> str:
         """Where a trial trains, as torch names it."""
-        return "cuda" if self.gpu else "cpu"
+        return "cuda" if self.gpu_share else "cpu"
+
+    def settled(self, gpu: float) -> Resources:
+        """The same, with so many GPUs for a trial process."""
+        return self.model_copy(update={"gpu": gpu})

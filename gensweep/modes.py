@@ -22,7 +22,7 @@ import torch
 
 from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.datasets import base as datasets
-from gensweep.devices import name_of
+from gensweep.devices import name_of, wait_for
 from gensweep.errors import Diverged
 from gensweep.faults import Fault, fault_of
 from gensweep.file_modes import unfinished
@@ -180,8 +180,7 @@ class _Subject:
         """Seconds of an epoch of all members, who are at the same round; one that diverged counts all the same."""
         began = time.perf_counter()
         training.play()
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        wait_for(self.device)
         return time.perf_counter() - began
 
 

@@ -27,7 +27,7 @@ from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.devices import name_of
+from gensweep.devices import name_of, room
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
@@ -62,7 +62,8 @@ class Job:
     many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
     None: by its own pace. Trials of one `shape` can train as one stack, of `rows` at most; None: as many as is quickest.
     `alike` is how many there may be of its shape, itself among them, and `at_once` how many of them side by side.
-    `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none.
+    `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none. `gpu` is how many GPUs a trial process
+    takes, or which part of one.
     """
 
     number: int
@@ -85,6 +86,7 @@ class Job:
     alike: int = 1
     at_once: int = MOST_ROWS
     plugins: str = ""
+    gpu: float = 0.0
 
     @property
     def objective(self) -> Objective:
@@ -578,7 +580,7 @@ def _on(dataset: Dataset, device: torch.device) -> torch.Tensor:
     if place not in _device_copies:
         _device_copies.clear()  # one dataset at a time: memory there is scarce
         train = datasets.load(dataset).train
-        if device.type == "cuda" and train.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        if device.type == "cuda" and train.nbytes > room(device) / 2:
             return train
         _device_copies[place] = train.to(device)
     return _device_copies[place]

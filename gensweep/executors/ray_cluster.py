@@ -23,7 +23,7 @@ from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
 from gensweep.executors.ray_access import on_loopback, provide_token, warnings, withdraw_token
-from gensweep.executors.resources import places
+from gensweep.executors.resources import places, provisional
 from gensweep.executors.visible import worker_environment
 from gensweep.faults import memory_limit
 
@@ -127,7 +127,15 @@ class RayCluster:
             _join(self.address, options)
         self._is_ours = True
         self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        self.places = places(self.resources, self.nodes)
+        self.settle(provisional(self.resources, self.nodes))
+
+    def settle(self, resources: Resources) -> None:
+        """Take these for what a trial gets.
+
+        Raises:
+            CannotRun: no node has so much.
+        """
+        self.resources, self.places = resources, places(resources, self.nodes)
 
 
 class OwnImports(JobConfig):

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from gensweep.devices import moved
 from gensweep.errors import Diverged
 from gensweep.families.base import Game
 from gensweep.optimizers.base import Optimizer
@@ -161,13 +162,13 @@ def _play(
     number, per_round = rounds.start // noise.rounds, trainee.game.batches_per_round
     drawn = noise.chunk(number, trainee.device)
     moves = {seat.player.name: _unbound(drawn[seat.player.name]) for seat in trainee.seats}
-    indices = order.batches(rounds.start * per_round, len(rounds) * per_round).to(data.device).unbind()
+    indices = moved(order.batches(rounds.start * per_round, len(rounds) * per_round), data.device).unbind()
     history: list[dict[str, torch.Tensor]] = []
     for i, step in enumerate(rounds):
         row, factor = step - number * noise.rounds, trainee.technique.rate(step / total)
         parts: dict[str, torch.Tensor] = {}
         batches = indices[i * per_round : (i + 1) * per_round]
-        data_of = [data.index_select(0, batch).to(trainee.device) for batch in batches]
+        data_of = [moved(data.index_select(0, batch), trainee.device) for batch in batches]
         for seat in trainee.seats:
             seat.scale_rate(factor)
             for k in range(seat.player.moves):

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import torch
 
+from gensweep.devices import moved
 from gensweep.errors import Diverged
 from gensweep.trainers.compiling import Compiled, Uncompilable
 from gensweep.trainers.epochs import Epochs, Means
@@ -192,20 +193,21 @@ class PackTraining:
             {m: m.draws(n) for m in self.members.values()},
             {m: m.indices(n) for m in self.members.values()},
         )
-        indices = torch.stack([own_indices[m] for m in everyone], 1).to(self.data.device)
+        indices = moved(torch.stack([own_indices[m] for m in everyone], 1), self.data.device)
         draws = {
             player: {
-                name: torch.stack([own_draws[m][player][name] for m in everyone], 1).to(self.device) for name in wanted
+                name: moved(torch.stack([own_draws[m][player][name] for m in everyone], 1), self.device)
+                for name in wanted
             }
             for player, wanted in own_draws[someone].items()
         }
         rates = {row: member.factors(n) for row, member in self.members.items()}
         factors = torch.tensor([rates.get(row, [0.0] * n) for row in range(self.stack.n)], dtype=torch.float64)
-        factors = factors.T.contiguous().to(self.device)
+        factors = moved(factors.T.contiguous(), self.device)
         history: list[dict[str, torch.Tensor]] = []
         for i in range(n):
             batches = self.data.index_select(0, indices[i].reshape(-1))
-            batches = batches.view(*indices[i].shape, *self.data.shape[1:]).to(self.device)
+            batches = moved(batches.view(*indices[i].shape, *self.data.shape[1:]), self.device)
             drawn = {player: {name: values[i] for name, values in own.items()} for player, own in draws.items()}
             try:
                 history.append(self._round(self.stack.rows, batches, drawn, factors[i]))
