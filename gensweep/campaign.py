@@ -42,6 +42,7 @@ from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable, named, program
+from gensweep.trainers.arithmetic import prepare
 from gensweep.verdict import Verdict, judge
 
 
@@ -192,6 +193,8 @@ def _say_if(what: str | None) -> None:
 
 
 def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
+    if _may_be_deterministic(sweep.definition()["trial"]):
+        prepare()  # before any process of it begins to use a GPU
     if where.in_process:
         return InProcess(sweep.resources)
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
@@ -203,6 +206,13 @@ def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
         leave(stops, Request(reason, Stopped.exit_code), sweep.name)
 
     return RayTune(cluster, path.resolve() / ".ray", hung)
+
+
+def _may_be_deterministic(node: object) -> bool:
+    """Whether some trial of a space, as plain data, may ask for it."""
+    if isinstance(node, Mapping):
+        return any((k == "deterministic" and v is not False) or _may_be_deterministic(v) for k, v in node.items())
+    return isinstance(node, list) and any(map(_may_be_deterministic, node))
 
 
 def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:

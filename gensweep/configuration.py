@@ -7,7 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from gensweep import registry
 from gensweep.component import Member, Node
@@ -36,9 +43,19 @@ class Training(Node):
     ema: float = Field(
         0.0, ge=0, lt=1, description="decay a round of the running mean of the weights that samples come from; 0 is off"
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of the networks' products; losses, weights and optimisers stay float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="of the networks' products; losses, weights and optimisers stay float32. tf32: on GPUs, of all products",
     )
+    deterministic: bool = Field(
+        False, description="the same numbers bit for bit each time on a machine; such a trial trains alone"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_newer(self, dumped: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain data, and the keys of trials made of them, are those from before there was a field, where it says nothing."""
+        found: dict[str, Any] = dumped(self)
+        return found if self.deterministic else {key: value for key, value in found.items() if key != "deterministic"}
 
 
 class Evaluation(Node):
@@ -87,6 +104,12 @@ class TrialConfiguration(Node):
             return data
         merged = {**default, **given} if given.get("name", default["name"]) == default["name"] else given
         return {**data, "training": {**training, "optimizer": merged}}
+
+    @staticmethod
+    def asks_to_be_deterministic(node: Mapping[str, Any]) -> bool:
+        """Whether a configuration as plain data, which may be none, says so."""
+        training = node.get("training")
+        return isinstance(training, Mapping) and training.get("deterministic") is True
 
     def knob_places(self) -> frozenset[str]:
         """Where its knobs stand: `family.lambda`, `family.divergence.blur`, `training.optimizer.lr`.

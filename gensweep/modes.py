@@ -113,8 +113,15 @@ class Costs:
 
 
 def shape_of(configuration: TrialConfiguration, device: str) -> str:
-    """What trials must have in common to be rows of one stack; empty where a trial can only train alone."""
-    if unstackable_part(configuration) or (game := outline(configuration)) is None:
+    """What trials must have in common to be rows of one stack; empty where a trial can only train alone.
+
+    One that is deterministic does: how many rows a stack has, which is measured, is part of how its sums are rounded.
+    """
+    if (
+        configuration.training.deterministic
+        or unstackable_part(configuration)
+        or (game := outline(configuration)) is None
+    ):
         return ""
     return shape_key(configuration, game, torch.device(device))
 

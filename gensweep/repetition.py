@@ -194,6 +194,7 @@ def _other_device(record: TrialRecord, reports: list[Report]) -> Iterator[str]:
     device = reports[-1].device if reports else ""
     if record.device and device and record.device != device:
         yield f"{record.device} -> {device}"
+    yield from environment.changes(record.software, reports[-1].software if reports else {})
     if reports and reports[-1].mode != record.mode:
         yield f"trained otherwise ({record.mode} -> {reports[-1].mode})"
     for name, digest in record.protocol.items():

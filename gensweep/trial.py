@@ -27,7 +27,7 @@ from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.devices import name_of, room
+from gensweep.devices import name_of, room, software
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
@@ -40,6 +40,7 @@ from gensweep.metrics.base import Scorer, scorer
 from gensweep.objective import Objective
 from gensweep.plugged import of_job
 from gensweep.seeding import derive
+from gensweep.trainers.arithmetic import products
 from gensweep.trainers.checkpoint import believed, from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
@@ -105,7 +106,8 @@ class Report:
     Seconds count from the trial's beginning, those of the last, unfinished epoch too; `items` are those of the training split
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
-    of the numbers, each said once in a trial. `device` is the name of what it is trained on, and `mode` says how.
+    of the numbers, each said once in a trial. `device` is the name of what it is trained on, `software` has the versions below
+    torch there, and `mode` says how it is trained.
     """
 
     number: int
@@ -124,6 +126,7 @@ class Report:
     device: str = ""
     items: int = 0
     mode: str = ALONE
+    software: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -364,6 +367,10 @@ class Trial:
 
     def _evaluate(self) -> dict[str, float]:
         """Every score of the model as it stands, by flat name; pictures on the side."""
+        with products("float32", self.device):
+            return self._evaluated()
+
+    def _evaluated(self) -> dict[str, float]:
         model = TrainedModel(self.trainee.averaged(), self.configuration, self.device)
         if not torch.isfinite(model.samples(_PICTURED)).all():
             raise Diverged("samples became not finite", self.trainee.step)
@@ -414,6 +421,7 @@ class Trial:
             name_of(self.device),
             self.game.items(step, self.configuration.training.batch_size, len(self.data)),
             self.mode,
+            dict(software(self.device)),
         )
 
 
@@ -556,7 +564,8 @@ def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, fl
     """Every score by name, its details under `name.detail`."""
     scores: dict[str, float] = {}
     for name, one in scorers.items():
-        score = one.score(model)
+        with products("float32", model.device):  # what is measured does not depend on how it was trained
+            score = one.score(model)
         scores[name] = score.value
         scores |= {f"{name}.{detail}": value for detail, value in score.details.items()}
     return scores

@@ -26,6 +26,7 @@ from gensweep.executors.ray_access import on_loopback, provide_token, warnings, 
 from gensweep.executors.resources import places, provisional
 from gensweep.executors.visible import worker_environment
 from gensweep.faults import memory_limit
+from gensweep.trainers.arithmetic import WORKSPACE
 
 _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
 _DEAD = 5.0  # seconds for Ray's own shutdown where its head or daemon is dead already
@@ -253,5 +254,6 @@ def literal(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _environment(threads: int) -> dict[str, str]:
     """What the workers' libraries read when they are loaded. A cluster's workers get none of the driver's variables."""
-    n = str(threads)
-    return {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **worker_environment()}
+    n, cublas = str(threads), os.environ.get(WORKSPACE)
+    told = {WORKSPACE: cublas} if cublas else {}
+    return {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **told, **worker_environment()}

@@ -18,6 +18,7 @@ from gensweep.errors import Diverged
 from gensweep.families.base import Game
 from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
+from gensweep.trainers.arithmetic import products
 from gensweep.trainers.epochs import Epochs, Means
 from gensweep.trainers.player import Seat
 from gensweep.trainers.streams import BatchOrder, NoiseChunks
@@ -149,7 +150,8 @@ def _play_until(
     while trainee.step < end:
         until = min(end, (trainee.step // noise.rounds + 1) * noise.rounds)
         if trainee.seats:
-            history = _play(trainee, data, order, noise, range(trainee.step, until), total)
+            with products(trainee.technique.precision, trainee.device):
+                history = _play(trainee, data, order, noise, range(trainee.step, until), total)
             losses.add(list(history[0]), read(history), trainee.step)
         trainee.step = until
     return losses

@@ -13,6 +13,7 @@ import torch
 
 from gensweep.devices import moved
 from gensweep.errors import Diverged
+from gensweep.trainers.arithmetic import products
 from gensweep.trainers.compiling import Compiled, Uncompilable
 from gensweep.trainers.epochs import Epochs, Means
 from gensweep.trainers.loop import Progress, Trainee, read, warm_up
@@ -102,6 +103,7 @@ class PackTraining:
         if reason := unstackable(like):
             raise ValueError(f"this trial is trained alone: {reason}")
         self.data, self.batch_size, self.device = data, batch_size, like.device
+        self.precision = like.technique.precision
         self.stack = Stack(like, n)
         self.members: dict[int, Member] = {}
         self._eager = round_of(like, self.stack)
@@ -166,7 +168,8 @@ class PackTraining:
             self.leave(row)
         while self.members and not said:
             began = time.perf_counter()
-            history = self._turn()
+            with products(self.precision, self.device):
+                history = self._turn()
             values = read(history)
             share = (time.perf_counter() - began) / len(self.members)
             for row, member in list(self.members.items()):
