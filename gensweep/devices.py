@@ -69,7 +69,7 @@ def software(device: torch.device) -> dict[str, str]:
     """The versions below torch that numbers on a GPU depend on, of CUDA, cuDNN and the driver; empty on a CPU."""
     if device.type != "cuda":
         return {}
-    cudnn = torch.backends.cudnn.version()
+    cudnn = torch.backends.cudnn.version()  # type: ignore[no-untyped-call]
     found = {"cuda": torch.version.cuda, "cudnn": None if cudnn is None else str(cudnn), "driver": driver()}
     return {name: version for name, version in found.items() if version}
 
