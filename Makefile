@@ -5,6 +5,7 @@
 # make lint       ruff and mypy
 # make docs       the documentation as a site, into build/docs; it needs no network
 # make bench      what trials cost: steps and packs, evaluation, end to end against a plain script; half an hour
+# make bench-peers  a training step beside those of Pythae's and Lightning's trainers
 # make bench-metrics  what the metrics cost in time and memory
 # make bench-verdicts  how often verdicts and intervals are right, by simulation
 # make gpu-check  on a machine with a GPU and torch, numpy and scipy: its tests, then what packs gain, as one table; under 8 minutes
@@ -40,7 +41,7 @@ without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).tx
 INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql bench bench-metrics bench-driver bench-verdicts gpu-check gpu-wheels mutate lint docs lock sbom audit clean
+.PHONY: run test test-all data postgresql bench bench-peers bench-metrics bench-driver bench-verdicts gpu-check gpu-wheels mutate lint docs lock sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -57,6 +58,10 @@ data: $(VENV)/.ready
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.packs
+
+bench-peers: $(VENV)/.ready
+	$(INSTALL) --no-deps --target build/peers pythae==0.1.2 lightning==2.6.6 lightning-utilities==0.15.3 imageio==2.38.1
+	PYTHONPATH=build/peers $(BIN)/python -m gensweep.benchmarks.peers
 
 bench-metrics: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.metrics

@@ -14,7 +14,7 @@ import math
 import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,29 +28,33 @@ from gensweep.faults import Fault, fault_of
 from gensweep.file_modes import unfinished
 from gensweep.home import cache_folder
 from gensweep.plugged import of_job
-from gensweep.shape_key import shape_key, unstackable_part
+from gensweep.shape_key import is_worth_padding, shape_key, unstackable_part
 from gensweep.trainers.compiling import Uncompilable
 from gensweep.trainers.loop import Trainee, train
 from gensweep.trainers.pack import PackTraining
 from gensweep.trainers.stack import unstackable
-from gensweep.trial import ALONE, Job, build_game, build_trainee, outline
+from gensweep.trial import ALONE, Job, build_game, build_trainee, outline, row_of
 
 ROWS = {"cpu": (8,), "cuda": (8, 32, 128, 512)}  # beyond 8 the rows leave a CPU's cache; a GPU takes what fills it
 COMPILING = 120.0  # seconds to compile a round for the first time, on the machines where that was timed; from torch's files a few
 _ROUNDS = 8  # timed, after as many that are not
 _WORTH_TIMING = 20_000  # rounds of all trials, half a minute of small networks: less is not worth other last digits
 _COMPILED_AT_MOST = 3.0  # times as quick as eagerly, in all that was measured
-_SAID = re.compile(r"pack of ([1-9]\d{0,8})(, compiled)?")
+_SAID = re.compile(r"pack of ([1-9]\d{0,8})(, compiled)?(?:, latent size ([1-9]\d{0,8}))?")
 _BETTER = 1.1  # times as quick: less is noise
 
 
 @dataclass(frozen=True)
 class Mode:
-    """How a trial trains; `reason` says why not otherwise, where a user must know."""
+    """How a trial trains; `reason` says why not otherwise, where a user must know.
+
+    `latent_size` is that of the rows, where a trial's own was padded to it; else 0.
+    """
 
     rows: int = 1
     is_compiled: bool = False
     reason: str = ""
+    latent_size: int = 0
 
     @property
     def is_stacked(self) -> bool:
@@ -62,15 +66,21 @@ class Mode:
         """The mode that a trial's record says; one that is not known is alone.
 
         >>> Mode.said("pack of 8, compiled")
-        Mode(rows=8, is_compiled=True, reason='')
+        Mode(rows=8, is_compiled=True, reason='', latent_size=0)
         """
-        found = _SAID.fullmatch(text)
-        return cls(min(MOST_ROWS, int(found[1])), is_compiled=bool(found[2])) if found else cls()
+        if (found := _SAID.fullmatch(text)) is None:
+            return cls()
+        return cls(min(MOST_ROWS, int(found[1])), is_compiled=bool(found[2]), latent_size=int(found[3] or 0))
+
+    def padded(self, latent_size: int, own: int) -> Mode:
+        """For a trial of its `own` latent size among rows of another one."""
+        return replace(self, latent_size=latent_size) if latent_size > own else self
 
     def __str__(self) -> str:
         if not self.is_stacked:
             return ALONE
-        return f"pack of {self.rows}{', compiled' if self.is_compiled else ''}"
+        size = f", latent size {self.latent_size}" if self.latent_size else ""
+        return f"pack of {self.rows}{', compiled' if self.is_compiled else ''}{size}"
 
 
 @dataclass
@@ -112,18 +122,22 @@ class Costs:
         return not self.uncompilable and eager * (1 - 1 / _COMPILED_AT_MOST) > self.compiling
 
 
-def shape_of(configuration: TrialConfiguration, device: str) -> str:
-    """What trials must have in common to be rows of one stack; empty where a trial can only train alone.
+def shape_of(configuration: TrialConfiguration, device: str, widest: int = 0) -> tuple[str, int]:
+    """What trials must have in common to be rows of one stack, and the latent size of its rows.
 
-    One that is deterministic does: how many rows a stack has, which is measured, is part of how its sums are rounded.
+    Empty where a trial can only train alone, as one that is deterministic does: how many rows a stack has, which is measured,
+    is part of how its sums are rounded. `widest` is the largest latent size of trials like it: where the family's codes
+    may be padded, and that costs little, all of them share a stack of that size.
     """
-    if (
-        configuration.training.deterministic
-        or unstackable_part(configuration)
-        or (game := outline(configuration)) is None
-    ):
-        return ""
-    return shape_key(configuration, game, torch.device(device))
+    alone = configuration.training.deterministic or unstackable_part(configuration)
+    if alone or (game := outline(configuration)) is None:
+        return "", configuration.latent_size
+    if 0 < game.pads < widest:
+        wide = configuration.model_copy(update={"latent_size": widest})
+        found = outline(wide)
+        if found is not None and is_worth_padding(game, found):
+            configuration, game = wide, found
+    return shape_key(configuration, game, torch.device(device)), configuration.latent_size
 
 
 def mode_of(job: Job) -> Mode:
@@ -154,6 +168,7 @@ class _Subject:
 
     def __init__(self, job: Job) -> None:
         self.configuration = c = TrialConfiguration.model_validate(job.configuration)
+        self.row = row_of(c, job)
         self.device = torch.device(job.device)
         like = self.trainee(0)
         self.reason = unstackable(like)
@@ -166,7 +181,11 @@ class _Subject:
         self.rounds = max(1, len(self.some) // self.batch // per_round)
 
     def trainee(self, seed: int) -> Trainee:
-        c = self.configuration.model_copy(update={"seed": seed})
+        """One that trains alone."""
+        return self._built(self.configuration, seed)
+
+    def _built(self, like: TrialConfiguration, seed: int) -> Trainee:
+        c = like.model_copy(update={"seed": seed})
         return build_trainee(c, build_game(c), self.device)
 
     def alone(self) -> float:
@@ -176,9 +195,9 @@ class _Subject:
 
     def stacked(self, rows: int, *, compiled: bool = False) -> tuple[float, float]:
         """Seconds a round of one trial among so many, and of what came before the first."""
-        training = PackTraining(self.trainee(0), self.some, self.batch, rows, compiled=compiled)
+        training = PackTraining(self._built(self.row, 0), self.some, self.batch, rows, compiled=compiled)
         for seed in range(rows):
-            training.enter(self.trainee(seed), 3, seed)
+            training.enter(self._built(self.row, seed), 3, seed)
         seconds = [self._epoch(training) for _ in range(3)]
         best = min(seconds[1:])
         return best / rows / self.rounds, max(0.0, seconds[0] - best)

@@ -20,9 +20,9 @@ from gensweep.faults import fault_of
 from gensweep.modes import Mode, mode_of
 from gensweep.trainers.arithmetic import deterministic
 from gensweep.trainers.compiling import Uncompilable
-from gensweep.trainers.loop import Progress
+from gensweep.trainers.loop import Progress, Trainee
 from gensweep.trainers.pack import PackTraining
-from gensweep.trial import Failure, Job, Report, Said, Trial, run_trial
+from gensweep.trial import Failure, Job, Report, Said, Trial, build_game, build_trainee, row_of, run_trial
 
 T = TypeVar("T")
 _THREADS = 8
@@ -189,12 +189,12 @@ class _Stack:
     def _enter(self, member: _Member, trial: Trial) -> list[Said]:
         """Put a trial into a row; what it says where that, and a warm-up with it, is its end."""
         c = trial.configuration
-        trial.mode = str(self.mode)
+        trial.mode = str(self.mode.padded(member.job.latent_size, c.latent_size))
         try:
             if self._training is None:
                 self._shape = member.job.shape
                 self._training = _kept(self._shape, self.mode) or PackTraining(
-                    trial.trainee, trial.data, c.training.batch_size, self.mode.rows, compiled=self.mode.is_compiled
+                    _row_like(trial), trial.data, c.training.batch_size, self.mode.rows, compiled=self.mode.is_compiled
                 )
             member.row = self._training.enter(trial.trainee, c.training.epochs, c.seed)
         except Diverged as error:
@@ -240,7 +240,8 @@ class _Stack:
     def _say_eager(self, member: _Member) -> None:
         """Where a user wants it compiled, the trial's record says why it was not."""
         assert member.trial is not None
-        member.trial.mode = str(self.mode)
+        trial = member.trial
+        trial.mode = str(self.mode.padded(member.job.latent_size, trial.configuration.latent_size))
         if member.job.compile == "on":
             member.trial.notes.append(f"compile: its step was not compiled, and trained eagerly ({self.mode.reason}).")
 
@@ -251,6 +252,12 @@ class _Stack:
         if fault_of(error) is not None and len(jobs) == 1:
             return [Failure.of(jobs[0].number, error)]
         raise _Broken(jobs) from error
+
+
+def _row_like(trial: Trial) -> Trainee:
+    """What the rows of its stack are like: the trial's own, or one of the latent size to which it is padded."""
+    row = row_of(trial.configuration, trial.job)
+    return trial.trainee if row is trial.configuration else build_trainee(row, build_game(row), trial.device)
 
 
 def _reached(trial: Trial) -> Said | None:

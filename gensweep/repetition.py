@@ -78,7 +78,7 @@ def repeat(
         job = Job(
             number, record.key, record.configuration, str(path / "trial"), str(path), 0, objective.metric, objective.mode,
             threads=resources.threads, device=place, is_confirmation=record.parent is not None, shape="repetition",
-            rows=mode.rows, compile="on" if mode.is_compiled else "off",
+            rows=mode.rows, compile="on" if mode.is_compiled else "off", latent_size=mode.latent_size,
         )  # fmt: skip
         reports = _trained(job, record, told)
     return Repetition(*compared(record, reports), unlike=[*unlike, *_other_device(record, reports)])

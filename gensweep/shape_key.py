@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ import torch
 from gensweep.component import Component, Knob
 from gensweep.configuration import TrialConfiguration
 from gensweep.families.base import Game, Player
+from gensweep.trainers.padding import Padding
+
+_PADDED_AT_MOST = 1.25  # numbers of the networks and draws: a stack's step takes about as much longer
 
 
 def shape_key(configuration: TrialConfiguration, game: Game, device: torch.device) -> str:
@@ -43,6 +47,26 @@ def shape_key(configuration: TrialConfiguration, game: Game, device: torch.devic
         "device": str(device),
     }
     return hashlib.sha256(json.dumps(shape, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def is_worth_padding(game: Game, wide: Game) -> bool:
+    """Whether a game may train as a row of the wide one of a larger latent size, without much more to compute."""
+    padding = Padding(game.pads, wide.pads)
+    if not wide.pads or game.networks.keys() != wide.networks.keys():
+        return False
+    pairs = [(_shapes(game.networks[name]), _shapes(wide.networks[name])) for name in game.networks]
+    pairs += [
+        (
+            {name: draw.shape for name, draw in own.noise.items()},
+            {name: draw.shape for name, draw in other.noise.items()},
+        )
+        for own, other in zip(game.players, wide.players, strict=True)
+    ]
+    if any(own.keys() != other.keys() for own, other in pairs):
+        return False
+    fits = all(padding.fits(shape, other[name]) for own, other in pairs for name, shape in own.items())
+    sizes = [sum(math.prod(shape) for own in shapes for shape in own.values()) for shapes in zip(*pairs, strict=True)]
+    return fits and sizes[1] <= _PADDED_AT_MOST * sizes[0]
 
 
 def unstackable_part(configuration: TrialConfiguration) -> str:
@@ -78,5 +102,12 @@ def _player(player: Player) -> list[Any]:
 
 
 def _tensors(network: torch.nn.Module) -> dict[str, list[str]]:
-    named = [*network.named_parameters(), *network.named_buffers()]
-    return {name: [str(tuple(tensor.shape)), str(tensor.dtype)] for name, tensor in named}
+    return {name: [str(tuple(tensor.shape)), str(tensor.dtype)] for name, tensor in _named(network).items()}
+
+
+def _shapes(network: torch.nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(tensor.shape) for name, tensor in _named(network).items()}
+
+
+def _named(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return dict([*network.named_parameters(), *network.named_buffers()])

@@ -63,8 +63,8 @@ class Job:
     many times the resources of a trial it gets. `stall_timeout`: seconds without a report after which its process is ended;
     None: by its own pace. Trials of one `shape` can train as one stack, of `rows` at most; None: as many as is quickest.
     `alike` is how many there may be of its shape, itself among them, and `at_once` how many of them side by side.
-    `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none. `gpu` is how many GPUs a trial process
-    takes, or which part of one.
+    `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none. `latent_size` is that of the rows of its
+    stack, to which its own is padded; 0: its own. `gpu` is how many GPUs a trial process takes, or which part of one.
     """
 
     number: int
@@ -87,6 +87,7 @@ class Job:
     alike: int = 1
     at_once: int = MOST_ROWS
     plugins: str = ""
+    latent_size: int = 0
     gpu: float = 0.0
 
     @property
@@ -550,6 +551,12 @@ def _setting(configuration: TrialConfiguration) -> Setting:
         partial(dataset.classes, "train") if dataset.is_of_classes else None,
         dataset.levels,
     )
+
+
+def row_of(configuration: TrialConfiguration, job: Job) -> TrialConfiguration:
+    """The configuration that a row of a job's stack is built by: with its latent size."""
+    wider = job.latent_size > configuration.latent_size
+    return configuration.model_copy(update={"latent_size": job.latent_size}) if wider else configuration
 
 
 def build_trainee(configuration: TrialConfiguration, game: Game, device: torch.device) -> Trainee:

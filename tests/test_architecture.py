@@ -80,6 +80,7 @@ LATE = {  # what may import inside a function, and why
 }
 BY_NAME = {  # what imports modules by name, and why
     "__init__.py": "what the library offers is imported when it is first asked for (PEP 562)",
+    "benchmarks/peers.py": "other libraries, which no sweep needs and most machines do not have",
     "registry/__init__.py": "a member's name in YAML is the name of its file",
     "tracking/run_store.py": "the store that a URI names; MLflow takes seconds, and the contract above it none",
 }

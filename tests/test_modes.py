@@ -62,6 +62,11 @@ def test_a_mistake_in_a_loss_is_the_failure_of_its_trial(tmp_path: Path, monkeyp
     assert remembered(open_job(tmp_path)) == Costs()
 
 
+@pytest.mark.parametrize("mode", [Mode(), Mode(8), Mode(8, is_compiled=True), Mode(4, latent_size=16)])
+def test_a_mode_is_what_its_text_says(mode: Mode) -> None:
+    assert Mode.said(str(mode)) == mode
+
+
 def test_no_stack_has_more_rows_than_there_are_trials(tmp_path: Path) -> None:
     assert mode_of(open_job(tmp_path, at_once=1)) == Mode()
     assert list(remembered(open_job(tmp_path, at_once=1)).eager) == [1]

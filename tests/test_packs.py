@@ -72,6 +72,20 @@ def test_each_says_what_it_says_alone(tmp_path: Path) -> None:
     assert {said.mode for number in found for said in found[number] if isinstance(said, Report)} == {"pack of 3"}
 
 
+def test_trials_of_several_latent_sizes_share_a_stack(tmp_path: Path) -> None:
+    sizes = (2, 3, 4)
+    made = [{**configuration(i), "latent_size": size} for i, size in enumerate(sizes)]
+    jobs = [packed(tmp_path / "pack", c, i, latent_size=4) for i, c in enumerate(made)]
+    found = run(Pack(jobs[0]), jobs[1:], drop=(1, 4))
+    apart = [list(alone(job(tmp_path / f"alone{i}", c, i))) for i, c in enumerate(made)]
+    agree(found[0], apart[0])
+    agree(found[2], apart[2])
+    agree(found[1], apart[1][:2])
+    agree([*found[1], *alone(jobs[1])][2:], apart[1][1:])  # its checkpoint is of its own size: it goes on alone
+    modes = [{said.mode for said in found[number] if isinstance(said, Report)} for number in range(3)]
+    assert modes == [{"pack of 3, latent size 4"}, {"pack of 3, latent size 4"}, {"pack of 3"}]
+
+
 def test_what_began_in_a_pack_goes_on_alone_and_what_began_alone_in_a_pack(tmp_path: Path) -> None:
     whole = list(alone(job(tmp_path / "whole", configuration(1), 1)))
     one = packed(tmp_path, configuration(1), 1)

@@ -98,7 +98,8 @@ def test_other_numbers_are_told_from_rounding(sweep: Sweep, plus: float, agrees:
     assert found.sentence().endswith(says)
 
 
-def test_a_trial_of_a_pack_is_trained_as_it_was(sweep: Sweep, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("latent_size", "mode"), [(0, "pack of 3"), (5, "pack of 3, latent size 5")])
+def test_a_trial_of_a_pack_is_trained_as_it_was(latent_size: int, mode: str, sweep: Sweep, tmp_path: Path) -> None:
     _, configuration = issue(CONFIGURATION)
     jobs = [
         job(
@@ -108,6 +109,7 @@ def test_a_trial_of_a_pack_is_trained_as_it_was(sweep: Sweep, tmp_path: Path) ->
             metric="sliced_wasserstein",
             shape="one",
             rows=3,
+            latent_size=latent_size,
         )
         for seed in (5, CONFIGURATION["seed"])
     ]
@@ -116,7 +118,7 @@ def test_a_trial_of_a_pack_is_trained_as_it_was(sweep: Sweep, tmp_path: Path) ->
     while pack:
         reports += [said for said in pack.turn() if isinstance(said, Report) and said.number == CONFIGURATION["seed"]]
     found = repetition.repeat(sweep(reports=reports), 0)
-    assert {report.mode for report in reports} == {"pack of 3"}
+    assert {report.mode for report in reports} == {mode}
     assert (found.agrees, found.unlike) == (True, [])
     assert all(one.agrees == "bit for bit" for one in found.scores)  # empty rows change nothing
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gensweep.configuration import TrialConfiguration
+from gensweep.modes import shape_of
 from gensweep.shape_key import shape_key, unstackable_part
 from gensweep.trial import build_game
 
@@ -66,6 +67,32 @@ def test_what_members_must_have_in_common_changes_the_key() -> None:
         key("meta"),
     ]
     assert len({key(), *others}) == 1 + len(others)
+
+
+@pytest.mark.parametrize("family", [WAE, "vae", "gan", "wgan", {"name": "wae", "divergence": "jensen_shannon"}])
+def test_trials_of_several_latent_sizes_share_the_shape_of_the_largest(family: Any) -> None:
+    wide = {"name": "mlp", "hidden": [64, 64]}
+    found = [shape(latent_size=size, family=family, network=wide) for size in (2, 3, 4)]
+    assert {latent_size for _, latent_size in found} == {4}
+    assert len({name for name, _ in found}) == 1
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"family": "iwae"},  # whose loss pulls at what is padded
+        {"family": {**WAE, "pretraining_steps": 5}},
+        {"network": {"name": "mlp", "hidden": [4]}, "latent_size": 1},  # it would have to compute much more
+    ],
+)
+def test_a_trial_keeps_its_latent_size_where_it_cannot_be_padded_or_that_costs(changes: dict[str, Any]) -> None:
+    node = {"network": {"name": "mlp", "hidden": [64, 64]}, **changes}
+    assert shape(**node)[1] == node.get("latent_size", 2)
+    assert shape(**node) == shape(0, **node)
+
+
+def shape(widest: int = 4, **changes: Any) -> tuple[str, int]:
+    return shape_of(TrialConfiguration.model_validate({**TRIAL, **changes}), "cpu", widest)
 
 
 def test_a_part_that_no_pack_may_hold_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,11 @@ class Arm:
         """Whether a configuration drawn twice would be the same trial, because the file fixes the seed."""
         return self.space.get("seed") is not None
 
+    def largest(self, place: str) -> int:
+        """The largest whole number that is drawn at a place of a configuration; 0 where none is drawn there."""
+        ends = (end for axis in self.axes if axis.path.place == place for end in axis.distribution.ends())
+        return max((end for end in ends if type(end) is int), default=0)
+
     def unknown(self, parameters: Mapping[str, Any]) -> str | None:
         """What of these parameters, which a log says were drawn, cannot have been; None where all can."""
         laws = {str(axis.path): axis.distribution for axis in self.axes}

@@ -31,7 +31,7 @@ class WAE(nn.Module):
         super().__init__()
         self.encoder = perceptron([d, *hidden, latent_size])
         self.decoder = perceptron([latent_size, *hidden[::-1], d])
-        self.weight = weight
+        self.weight, self.latent_size = weight, latent_size
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         """Items [n, d] of codes [n, latent_size]."""
@@ -53,6 +53,7 @@ class VAE(nn.Module):
         self.encoder = perceptron([d, *hidden, 2 * latent_size])
         self.decoder = perceptron([latent_size, *hidden[::-1], d])
         self.log_variance = nn.Parameter(torch.tensor(math.log(variance)))
+        self.latent_size = latent_size
 
     def loss(self, x: torch.Tensor, noise: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """The negative evidence bound of x [n, d] by noise [n, latent_size], its two terms, each 0-d and in nats."""

@@ -47,14 +47,14 @@ def by_hand(workload: Workload, epochs: int) -> Way:
 
     def ready() -> Play:
         trainee = workload.trainee()
-        model, noise = _by_hand(trainee), _draws(trainee, n)
+        model, noise = model_by_hand(trainee), _draws(trainee, n)
         optimizer = torch.optim.Adam(model.parameters(), lr=adam.lr, betas=adam.betas, eps=adam.eps, fused=True)
         return lambda: bare.play(model, optimizer, data, batches, noise)
 
     return Way("by hand", 1, ready)
 
 
-def _by_hand(trainee: Trainee) -> bare.WAE | bare.VAE:
+def model_by_hand(trainee: Trainee) -> bare.WAE | bare.VAE:
     """The same model by hand, with the same weights."""
     networks = trainee.game.networks
     matrices = [p for p in networks["encoder"].parameters() if p.ndim == 2]

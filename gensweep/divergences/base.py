@@ -16,7 +16,8 @@ class Divergence(Component, ABC):
     """A distance between the laws of two samples x, y of shape [n, dimensions].
 
     The functions are pure: randomness comes in as `noise`, knobs as 0-d tensors under this component's own field
-    names, and a critic, where there is one, as a callable in `nets`.
+    names, and a critic, where there is one, as a callable in `nets`. Samples may have further dimensions that are 0 in
+    both and must not count; the knob `dimensions` then says how many the others are.
     """
 
     kind: ClassVar[str] = "divergences"

@@ -49,6 +49,7 @@ class MMD(Divergence):
 
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """The unbiased estimate of MMD^2 of x [n, d] and y [n, d], 0-d."""
-        widths = torch.stack([2 * x.shape[-1] * scale * knobs["bandwidth"] for scale in self.scales])
+        d = knobs.get("dimensions", x.shape[-1])  # of codes that were padded, without the zeros
+        widths = torch.stack([2 * d * scale * knobs["bandwidth"] for scale in self.scales])
         kernel = inverse_multiquadric(widths) if self.kernel == "imq" else gaussian(widths)
         return mmd_squared_unbiased(x, y, kernel)

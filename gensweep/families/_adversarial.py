@@ -58,6 +58,7 @@ class Adversarial:
             decode=decode,
             warm_up=self._warm_up(setting) if self.critic_warm_up else None,
             limits={"loss.critic": _EXPLODED, f"loss.{_WARM_UP}": _EXPLODED, **self.limits},
+            pads=setting.latent_size,
         )
 
     def _warm_up(self, setting: Setting) -> WarmUp:

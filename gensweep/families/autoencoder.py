@@ -68,4 +68,5 @@ class Autoencoder(Family):
             reconstruct=lambda nets, x: decode(nets, nets["encoder"](x)),
             encode=lambda nets, x, _noise: nets["encoder"](x),
             fit=fit,
+            pads=setting.latent_size,
         )

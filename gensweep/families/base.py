@@ -151,6 +151,10 @@ class Game:
 
     `limits` says of which parts, as they are logged (`player.part`), a value may be finite and still be the end of a
     training.
+
+    `pads` is the latent size where codes may have further dimensions that are always 0 and change no number of a training:
+    trials of several latent sizes then train as the rows of one stack, whose knobs name each one's `latent_size`. 0: none
+    may.
     """
 
     networks: Mapping[str, torch.nn.Module]
@@ -166,6 +170,7 @@ class Game:
     warm_up: WarmUp | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    pads: int = 0
 
     @property
     def batches_per_round(self) -> int:

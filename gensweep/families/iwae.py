@@ -65,4 +65,5 @@ class IWAE(Family):
 
         networks = model.networks()
         draws = {"posterior": Draw((self.particles, setting.batch_size, setting.latent_size))}
+        # its codes are not padded: of a dimension whose draws are 0, the slope of log w in log s^2 is 1/2 and not 0
         return model.game(Player("autoencoder", tuple(networks), loss, draws), networks, self.samples)

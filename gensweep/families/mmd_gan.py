@@ -91,6 +91,7 @@ class MMDGAN(Family):
             sample=decoding(decode),
             sample_noise={"latent": Draw((setting.latent_size,))},
             decode=decode,
+            pads=setting.latent_size,
         )
 
     def _on_features(self, setting: Setting) -> Game:

@@ -65,4 +65,5 @@ class SinkhornGenerator(Family):
             {"latent": Draw((setting.latent_size,))},
             decode=decode,
             notes=prefixed("generator.divergence", self.divergence.notes()),
+            pads=setting.latent_size,
         )

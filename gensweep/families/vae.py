@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -72,4 +73,5 @@ class VAE(Family):
 
         networks = model.networks()
         draws = {"posterior": Draw((setting.batch_size, setting.latent_size))}
-        return model.game(Player("autoencoder", tuple(networks), loss, draws), networks, self.samples)
+        game = model.game(Player("autoencoder", tuple(networks), loss, draws), networks, self.samples)
+        return replace(game, pads=setting.latent_size)

@@ -73,7 +73,7 @@ class WAE(Family):
             z = self._codes(nets, batch, noise)
             cost = (batch - decode(nets, z)).square().sum(tuple(range(1, batch.ndim))).mean()
             divergence = self.divergence.measured(
-                z, noise["prior"], nets, scoped(noise, "divergence"), scoped(knobs, "divergence")
+                z, noise["prior"], nets, scoped(noise, "divergence"), _of_codes(knobs)
             )
             return Loss(
                 knobs["recon_scale"] * cost + knobs["lambda"] * divergence.total,
@@ -104,6 +104,7 @@ class WAE(Family):
             encode=self._codes,
             encode_noise=self._posterior(d),
             warm_up=self._warm_up(d),
+            pads=0 if self.pretraining_steps else d,
             notes=prefixed("autoencoder.divergence", self.divergence.notes()),
         )
 
@@ -127,6 +128,12 @@ class WAE(Family):
             return outputs
         mean, log_variance = outputs.chunk(2, dim=-1)
         return mean + torch.exp(0.5 * log_variance) * noise["posterior"] if "posterior" in noise else mean
+
+
+def _of_codes(knobs: Knobs) -> dict[str, torch.Tensor]:
+    """The divergence's knobs; in a stack of several latent sizes also how many dimensions the codes have of their own."""
+    own = {"dimensions": knobs["latent_size"]} if "latent_size" in knobs else {}
+    return {**scoped(knobs, "divergence"), **own}
 
 
 def moment_gap(codes: torch.Tensor) -> Loss:

@@ -251,10 +251,11 @@ class Driver:
         resources, objective = self.sweep.resources, self.sweep.objective
         at_once = side_by_side(self.sweep, record.arm)
         is_plain = resources.rows == 1 and resources.compile != "on"
-        shape = (
-            ""
+        widest = self.sweep.arms[record.arm].largest("latent_size")
+        shape, latent_size = (
+            ("", 0)
             if is_plain or _is_suspect(record)
-            else shape_of(configuration_of(record.configuration), resources.device)
+            else shape_of(configuration_of(record.configuration), resources.device, widest)
         )
         return Job(
             number=record.number,
@@ -278,6 +279,7 @@ class Driver:
             at_once=at_once,
             gpu=resources.gpu_share,
             plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
+            latent_size=latent_size,
         )
 
 

@@ -65,9 +65,10 @@ def probe(sweep: Sweep, device: str = "cpu") -> Iterator[Probe]:
 def _mode(sweep: Sweep, label: str, configuration: TrialConfiguration, device: str) -> tuple[Mode, float]:
     """How trials of an arm like this one would train, and how many times as quick as alone."""
     resources, objective, at_once = sweep.resources, sweep.objective, side_by_side(sweep, label)
+    shape, latent_size = shape_of(configuration, device, sweep.arms[label].largest("latent_size"))
     job = Job(
         0, "", configuration.dump(), "", "", 0, objective.metric, objective.mode, threads=resources.threads, device=device,
-        shape=shape_of(configuration, device), rows=resources.rows and min(resources.rows, at_once),
+        shape=shape, latent_size=latent_size, rows=resources.rows and min(resources.rows, at_once),
         compile=resources.compile, alike=sweep.counts[label] + sweep.confirmations[label], at_once=at_once,
     )  # fmt: skip
     mode = mode_of(job)

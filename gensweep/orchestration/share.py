@@ -100,7 +100,7 @@ def can_pack(sweep: Sweep) -> bool:
     """Whether trials of an arm may train as the rows of one stack on a GPU."""
     if sweep.resources.rows == 1:
         return False
-    return any(shape_of(one, "cuda") for label in sweep.arms for one in _drawn(sweep, label))
+    return any(shape_of(one, "cuda")[0] for label in sweep.arms for one in _drawn(sweep, label))
 
 
 def peak_of(sweep: Sweep, device: str = "cuda") -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 
@@ -22,6 +23,7 @@ from gensweep.trainers.stack import Stack, unstackable
 from gensweep.trainers.streams import BatchOrder, NoiseChunks
 
 _CPU = torch.device("cpu")
+Draws: TypeAlias = dict[str, dict[str, torch.Tensor]]  # player -> name -> what it draws
 
 
 class Member:
@@ -47,7 +49,7 @@ class Member:
         indices = self.order.batches(self.trainee.step * per_round, rounds * per_round)
         return indices.view(rounds, per_round, -1)
 
-    def draws(self, rounds: int) -> dict[str, dict[str, torch.Tensor]]:
+    def draws(self, rounds: int) -> Draws:
         """The noise of its next rounds: player -> name -> [rounds, moves, *shape], on the CPU."""
         pieces, step, end = [], self.trainee.step, self.trainee.step + rounds
         while step < end:
@@ -186,6 +188,16 @@ class PackTraining:
         except Diverged as diverged:
             return diverged
 
+    def _padded(self, member: Member, drawn: Draws) -> Draws:
+        """Its draws in the shapes of the stack's; `drawn` has two axes more, of rounds and of moves."""
+        padding, shapes = self.stack.padding_of(member.trainee), self.stack.draws
+        if padding.own == padding.wide:
+            return drawn
+        return {
+            player: {name: padding.out(v, (*v.shape[:2], *shapes[player][name])) for name, v in own.items()}
+            for player, own in drawn.items()
+        }
+
     @torch.no_grad()
     def _turn(self) -> list[dict[str, torch.Tensor]]:
         """The parts of each of some rounds, each [n]: as many rounds as no member's epoch ends before."""
@@ -193,7 +205,7 @@ class PackTraining:
         someone = next(iter(self.members.values()))  # whose batches empty rows see too: any would do
         everyone = [self.members.get(row, someone) for row in range(self.stack.n)]
         own_draws, own_indices = (
-            {m: m.draws(n) for m in self.members.values()},
+            {m: self._padded(m, m.draws(n)) for m in self.members.values()},
             {m: m.indices(n) for m in self.members.values()},
         )
         indices = moved(torch.stack([own_indices[m] for m in everyone], 1), self.data.device)
@@ -202,7 +214,7 @@ class PackTraining:
                 name: moved(torch.stack([own_draws[m][player][name] for m in everyone], 1), self.device)
                 for name in wanted
             }
-            for player, wanted in own_draws[someone].items()
+            for player, wanted in self.stack.draws.items()
         }
         rates = {row: member.factors(n) for row, member in self.members.items()}
         factors = torch.tensor([rates.get(row, [0.0] * n) for row in range(self.stack.n)], dtype=torch.float64)

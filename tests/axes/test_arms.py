@@ -145,3 +145,8 @@ def test_what_a_family_ignores_need_not_be_written() -> None:
     assert problems == []
     (flow,) = arms(made, None, FID)
     assert "latent_size" not in flow.configuration({}, seed=0)
+
+
+def test_the_largest_number_that_is_drawn_at_a_place() -> None:
+    (arm,) = arms(space("vae", training={"epochs": "int(2, 30)"}), None, FID)
+    assert [arm.largest(place) for place in ("latent_size", "training.epochs", "seed")] == [8, 30, 0]

@@ -22,6 +22,7 @@ from gensweep.trainers.technique import Technique
 from tests.contracts.test_families import BATCH, BOUNDED, ELSEWHERE, VARIANTS, Data, ids
 
 CPU = torch.device("cpu")
+SIZES = (2, 3, 5)
 EPOCHS, BATCHES = 5, 10  # 50 moves of whoever moves most
 everywhere = pytest.mark.parametrize(
     ("node", "data"),
@@ -41,14 +42,19 @@ def double_precision() -> Iterator[None]:
 
 
 def member(
-    node: Mapping[str, Any], data: Data, i: int, optimizer: Mapping[str, Any] | None = None, bad_from: float = 2.0
+    node: Mapping[str, Any],
+    data: Data,
+    i: int,
+    optimizer: Mapping[str, Any] | None = None,
+    bad_from: float = 2.0,
+    latent_size: int = 2,
 ) -> Trainee:
     """Number i of a kind: its weights, knobs, rates and options are its own. From `bad_from` of its way on its rate is NaN."""
     family = cast(Family, build("families", narrow("families", node)))
     # smooth: weights on a clip's bound and pixels on a grid make sums that are 0 but for rounding, at a kink
     network = cast(Network, build("networks", {**dict(data.network), "activation": "tanh"}))
     torch.manual_seed(i)
-    game = family.game(Setting(data.shape, data.bounds, 2, BATCH, network, levels=data.levels))
+    game = family.game(Setting(data.shape, data.bounds, latent_size, BATCH, network, levels=data.levels))
     for net in game.networks.values():
         net.double()
     chosen = dict(optimizer or family.optimizer_for(node))
@@ -169,3 +175,30 @@ def test_a_member_equals_the_trial_alone_whatever_the_others_do(node: dict[str, 
     expected = alone(member(node, data, 3, bad_from=0.3), items, EPOCHS, 2)
     assert isinstance(expected[-1], Diverged)
     same(said[2], expected)
+
+
+@everywhere
+def test_members_of_several_latent_sizes_are_what_they_are_alone(node: dict[str, Any], data: Data) -> None:
+    def of(i: int) -> Trainee:
+        return member(node, data, i, latent_size=SIZES[i])
+
+    if unstackable(of(0)) or not of(0).game.pads:
+        return
+    assert [of(i).game.pads for i in range(len(SIZES))] == list(SIZES)
+    items = data.items(BATCH * BATCHES + 1, torch.Generator().manual_seed(2))
+    pack = PackTraining(member(node, data, 4, latent_size=max(SIZES)), items, BATCH, len(SIZES))
+    members = [of(i) for i in range(len(SIZES))]
+    said: dict[int, list[Said]] = {row: [] for row in range(len(SIZES))}
+    assert [pack.enter(one, 3, seed) for seed, one in enumerate(members)] == list(said)
+    played(pack, said, 3)
+    for i, one in enumerate(members):
+        twin = of(i)
+        same(said[i], alone(twin, items, 3, i))
+        tolerance = 1e-10
+        if apart(one, twin) > tolerance:
+            nudges = [nudged(of(i), k) for k in range(4)]
+            for other in nudges:
+                alone(other, items, 3, i)
+            tolerance = 3 * max(apart(other, twin) for other in nudges)
+            assert tolerance < 1e-7, "no training to compare rounding by"
+        close(one, twin, tolerance)

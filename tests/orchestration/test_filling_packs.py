@@ -38,6 +38,15 @@ def test_what_joins_a_pack_is_of_its_shape_and_the_rest_is_kept_for_others(tmp_p
     assert [event["arm"] for event in issued] == ["vae", "wae"] * 4
 
 
+def test_trials_of_several_latent_sizes_join_one_pack(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep({"samples": 4}, {"network": {"name": "mlp", "hidden": [64, 64]}}))
+    first = issue(driver)
+    jobs = [first, *like(driver, first)]
+    assert [job.number for job in jobs] == [0, 2, 4, 6]
+    assert {job.configuration["latent_size"] for job in jobs} == {2, 4}
+    assert {job.latent_size for job in jobs} == {4}
+
+
 def test_the_trials_are_those_that_train_one_by_one(tmp_path: Path) -> None:
     packed, single = start(tmp_path / "packed", sweep()), start(tmp_path / "single", sweep())
     jobs = []

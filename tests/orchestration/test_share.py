@@ -78,7 +78,7 @@ def test_only_trials_that_cannot_be_packed_share_a_card(monkeypatch: pytest.Monk
     found = chosen(alone, CARD, 8, lambda: 12.0 * GB)
     assert found == Chosen(0.25, CARD, 12.0 * GB)
     assert str(found) == "each trial process gets 1/4 of a GPU (a card): a trial takes 12 GiB of its 80 GiB"
-    monkeypatch.setattr(share, "shape_of", lambda configuration, device: "")
+    monkeypatch.setattr(share, "shape_of", lambda configuration, device: ("", 2))
     assert chosen(small(), CARD, 8, lambda: 1.0 * GB).share == 1 / 8, "no family of it can be stacked"
 
 

@@ -124,7 +124,7 @@ def functions() -> dict[tuple[object, str], Callable[..., Any]]:
     """What takes the place of what a trial trains with."""
     return {
         (trial, "Trial"): SimulatedRun,
-        (driver, "shape_of"): lambda configuration, _device: configuration.family.name,
+        (driver, "shape_of"): lambda configuration, *_: (configuration.family.name, 0),
         (trial, "train"): _train,
         (trial, "to_bytes"): lambda state: json.dumps(state).encode(),
         (trial, "from_bytes"): lambda data, _device: json.loads(data),
