@@ -274,7 +274,8 @@ def _tried(job: Job, device: torch.device) -> list[int]:
 
 def _file(job: Job, device: torch.device) -> Path:
     tried = _tried(job, device)
-    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, tried, torch.__version__]
+    share = [job.gpu] if 0 < job.gpu < 1 else []  # which holds fewer rows than a whole GPU
+    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, tried, torch.__version__, *share]
     return cache_folder() / "modes" / f"{hashlib.sha256(json.dumps(on).encode()).hexdigest()[:32]}.json"
 
 
