@@ -38,8 +38,8 @@ class Loss(NamedTuple):
 class PopulationObjective(NamedTuple):
     """What a constraint's game, a divergence or a family minimises over models once critics, encoders and batches are ideal.
 
-    `name` is one of those that studies/gaussian_targets.py computes; `scale` is the kernel's width, alpha or lambda of
-    those that have one; `bias` says why a real training stays beside it, where it is known to.
+    `name` is one of those that studies/gaussian_targets.py computes, or one without a target; `scale` is the kernel's width,
+    alpha, p or lambda of those that have one; `bias` says why a real training stays beside it, where it is known to.
     """
 
     name: str

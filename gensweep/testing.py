@@ -131,7 +131,13 @@ class _Items:
     def codes(self, x: torch.Tensor) -> None:
         return None
 
+    def prior(self, n: int) -> None:
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> None:
+        return None
+
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> None:
         return None
 
 

@@ -29,7 +29,7 @@ from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
 from gensweep.devices import name_of, room, software
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
-from gensweep.families.base import Fitted, Game, Setting
+from gensweep.families.base import LATENT, Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
 from gensweep.layers import Undrawn
 from gensweep.ledger.fields import mistake
@@ -470,6 +470,13 @@ class TrainedModel:
         return torch.cat([decode(self.game.networks, part) for _, part in self._parts(z)])
 
     @torch.no_grad()
+    def prior(self, n: int) -> torch.Tensor | None:
+        """n draws of the law that codes are held to, [n, latent_size]; None where that is N(0, I), or nothing is latent."""
+        if (law := self.game.prior) is None:
+            return None
+        return law(self.draws(self.game.sample_noise, "prior", 0, n))
+
+    @torch.no_grad()
     def codes(self, x: torch.Tensor, seed: int | None = None) -> torch.Tensor | None:
         """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder.
 
@@ -494,13 +501,31 @@ class TrainedModel:
         if (likelihood := self.fitted.likelihood) is None:
             return None
         cell = 0.0 if likelihood.over_cells else self.dataset.cell
-        spread = {"spread": Draw(self.dataset.shape, "uniform")} if cell else {}
         values = []
         for number, part in self._parts(x):
-            noise = self.draws({**likelihood.noise, **spread}, "likelihood", number, len(part), seed)
-            items = part + cell * (noise["spread"] - 0.5) if cell else part
+            noise = self.draws(likelihood.noise, "likelihood", number, len(part), seed)
+            items = self._spread(number, part, seed) if cell else part
             values.append(likelihood.evaluate(self.game.networks, items, noise))
         return torch.cat(values), likelihood.is_exact and not cell
+
+    @torch.no_grad()
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
+        """log p(x_i | z_j) in nats, [m, n], for x [m, *shape] and n draws z_j of the prior, those of number `block`.
+
+        None where the family has no such density. Items of data on a grid are spread over their cells as for `log_likelihood`.
+        """
+        if (conditional := self.game.conditional) is None:
+            return None
+        noise = self.draws(self.game.sample_noise, "conditional", block, n)
+        z = self.game.prior(noise) if self.game.prior else noise[LATENT]
+        spread = (self._spread(number, part) if self.dataset.cell else part for number, part in self._parts(x))
+        return torch.cat([conditional(self.game.networks, items, z) for items in spread])
+
+    def _spread(self, number: int, part: torch.Tensor, seed: int | None = None) -> torch.Tensor:
+        """Part `number` of the items, each moved to a uniform point of the cell around it."""
+        wanted = {"spread": Draw(self.dataset.shape, "uniform")}
+        noise = self.draws(wanted, "likelihood", number, len(part), seed)
+        return part + self.dataset.cell * (noise["spread"] - 0.5)
 
     def _parts(self, x: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         return enumerate(torch.split(x.to(self.device), _SAMPLED_AT_ONCE))

@@ -42,7 +42,7 @@ THIRD_PARTY = {
     "trial": {"torch"}, "shape_key": {"torch"}, "modes": {"torch"},
     "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
-    "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "pydantic"},
+    "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "scipy", "sklearn", "pydantic"},
     "report": {"jinja2", "markupsafe", "matplotlib", "plotly", "torch"},
     "comparison": {"pandas", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},
@@ -75,8 +75,9 @@ LATE = {  # what may import inside a function, and why
     "event_files.py": "TensorBoard is an optional dependency",
     "campaign.py": "a sweep in this process needs no Ray",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
-    "metrics/_transport.py": "POT takes two seconds, and `gensweep check` reads every metric's file",
-    "divergences/exact_transport.py": "likewise",
+    "metrics/_transport.py": "POT takes two seconds, SciPy a part of one, and `gensweep check` reads every metric's file",
+    "metrics/_classifiers.py": "likewise scikit-learn",
+    "divergences/exact_transport.py": "likewise POT",
 }
 BY_NAME = {  # what imports modules by name, and why
     "__init__.py": "what the library offers is imported when it is first asked for (PEP 562)",

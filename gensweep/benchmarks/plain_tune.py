@@ -49,7 +49,13 @@ class Sampled:
         with torch.no_grad():
             return self.model.decode(self.codes(x)).view_as(x)
 
+    def prior(self, _n: int) -> None:
+        """N(0, I)."""
+
     def log_likelihood(self, _x: torch.Tensor) -> None:
+        """It has none."""
+
+    def log_conditionals(self, _x: torch.Tensor, _block: int, _n: int) -> None:
         """It has none."""
 
 

@@ -102,7 +102,7 @@ def traverse(  # noqa: PLR0913 -- the options of a command are its interface
         str | None,
         typer.Option(
             help="prior: from -3 to 3, the other axes at 0 | codes: their quantiles of the training items, the others at "
-            "their means. Default: prior, where the family has one",
+            "their means. Default: prior, where the family's is normal",
             show_default=False,
         ),
     ] = None,
@@ -127,7 +127,11 @@ def traverse(  # noqa: PLR0913 -- the options of a command are its interface
 
     d = model.latent_size or 0
     chosen = _axes(axes, d)
-    if (over or ("codes" if model.game.fit else "prior")) == "codes":
+    if over == "prior" and model.game.prior:
+        raise ConfigError(
+            f"--over prior: -3 to 3 are deviations of N(0, I), which the prior of {model.name} is not. Give --over codes."
+        )
+    if (over or ("codes" if model.game.fit or model.game.prior else "prior")) == "codes":
         codes = model.encode(items_of(model, "train", _CODED))
         base, values, span = codes.mean(0), quantiles(codes, steps), "the quantiles of codes from 1 % to 99 %"
     else:

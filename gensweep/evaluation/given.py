@@ -51,7 +51,15 @@ class GivenSamples:
         """None."""
         return None
 
+    def prior(self, n: int) -> torch.Tensor | None:
+        """None."""
+        return None
+
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
+        """None."""
+        return None
+
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
         """None."""
         return None
 

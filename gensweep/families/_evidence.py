@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from gensweep.families.base import Game, Likelihood, Player, Setting
+from gensweep.families.base import Conditional, Game, Likelihood, Player, Setting
 from gensweep.losses import Draw, Nets, Noise
 
 PARTICLES = 64  # draws from q(z|x) for the bound that is reported as a likelihood
@@ -70,6 +70,16 @@ class Variational:
             return None
         return Likelihood(evaluate, is_exact=False, noise={"particles": Draw((PARTICLES, self.setting.latent_size))})
 
+    def conditional(self) -> Conditional | None:
+        """log p(x|z) of all pairs of items and codes; None for bernoulli, as for `bound`."""
+
+        def evaluate(nets: Nets, x: torch.Tensor, z: torch.Tensor) -> torch.Tensor:
+            items, means, log_variance = x.flatten(1), self._decode(nets, z).flatten(1), self._log_variance(nets, x)
+            squared = torch.cdist(items, means, compute_mode="donot_use_mm_for_euclid_dist").square()
+            return -0.5 * (squared / log_variance.exp() + items.shape[1] * (log_variance + math.log(2 * math.pi)))
+
+        return None if self.likelihood == "bernoulli" else evaluate
+
     def game(
         self, player: Player, networks: dict[str, torch.nn.Module], samples: Literal["mean", "observation"]
     ) -> Game:
@@ -87,6 +97,7 @@ class Variational:
             encode=self._draw,
             encode_noise={"posterior": Draw((self.setting.latent_size,))},
             likelihood=self.bound(),
+            conditional=self.conditional(),
         )
 
     def _decode(self, nets: Nets, z: torch.Tensor) -> torch.Tensor:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from gensweep.families._conditionals import Conditionals, LevelConditionals, MixtureConditionals
 from gensweep.families._masked import MADE, GatedPixelCNN
+from gensweep.families._smoothing import SmoothingKnob, smoothed
 from gensweep.families.base import Family, Game, Likelihood, Player, Setting
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 
@@ -38,6 +39,7 @@ class Autoregressive(Family):
         components: Gaussians for each unbounded value, >= 1.
         hidden: widths of MADE's hidden layers. In one that is narrower than an item has numbers, less one, not every
             value is seen by all later ones.
+        smoothing: as for `vae`, of unbounded data: on levels there is no density to smooth.
         channels, layers: of the PixelCNN. A layer reaches one pixel further, the first two.
 
     Source: M. Germain et al., "MADE", 2015, arXiv:1502.03509; A. van den Oord et al., "Conditional Image Generation with
@@ -57,11 +59,14 @@ class Autoregressive(Family):
     hidden: tuple[Annotated[int, Field(ge=1)], ...] = Field((256, 256), description="hidden layers of MADE")
     channels: int = Field(32, ge=1, description="channels of the PixelCNN")
     layers: int = Field(5, ge=1, description="layers of the PixelCNN")
+    smoothing: SmoothingKnob = 0.0
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
-        """Colours would need masks over channels."""
+        """Colours would need masks over channels, and levels are not smoothed."""
         if bounds is not None and len(shape) == 3 and shape[0] > 1:
             return f"autoregressive needs grey images, given {shape[0]} channels; use family: flow"
+        if self.smoothing and bounds is not None:
+            return "smoothing is of densities, and within bounds this model is one of levels; use smoothing: 0, or family: vae"
         return None
 
     def levels_misfit(self, levels: int) -> str | None:
@@ -84,7 +89,7 @@ class Autoregressive(Family):
 
         return Game(
             {"conditionals": self._conditionals(setting)},
-            (Player("conditionals", ("conditionals",), loss),),
+            (smoothed(Player("conditionals", ("conditionals",), loss), setting, self.smoothing),),
             lambda nets, noise: cast(Conditionals, nets["conditionals"]).sample(noise),
             uniform if setting.bounds is not None else {**uniform, "normal": Draw((d,))},
             likelihood=Likelihood(log_likelihood, is_exact=True, over_cells=True),

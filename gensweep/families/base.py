@@ -93,12 +93,14 @@ class Limit(NamedTuple):
 
 Sampler: TypeAlias = Callable[[Nets, Noise], torch.Tensor]
 Decoder: TypeAlias = Callable[[Nets, torch.Tensor], torch.Tensor]
+Law: TypeAlias = Callable[[Noise], torch.Tensor]
+Conditional: TypeAlias = Callable[[Nets, torch.Tensor, torch.Tensor], torch.Tensor]
 LATENT = "latent"  # among the draws of a sample, the code that is decoded; and of a sampler without one, nothing is
 
 
-def decoding(decode: Decoder) -> Sampler:
-    """The sampler whose samples are decoded draws of the prior, and nothing else is drawn."""
-    return lambda nets, noise: decode(nets, noise[LATENT])
+def decoding(decode: Decoder, prior: Law | None = None) -> Sampler:
+    """The sampler of decoded draws of the prior, by default the draw `latent` itself, where nothing else is drawn."""
+    return lambda nets, noise: decode(nets, noise[LATENT] if prior is None else prior(noise))
 
 
 @dataclass(frozen=True)
@@ -134,11 +136,17 @@ class Game:
 
     `decode(nets, z)` maps codes z [n, k], k being the length of the draw `latent` of a sample, to items [n, *shape]: the
     mean of a decoder that is stochastic, without noise of the observation. Where `latent` is all that a sample is drawn
-    from, and nothing is fitted, the sample is its decoding. None where nothing is latent.
+    from, nothing is fitted and there is no `prior`, the sample is its decoding. None where nothing is latent.
+
+    `prior(noise)` maps the draws of a sample to the codes [n, k] that are decoded, where these are not the draw `latent`
+    itself: codes are held to another law than N(0, I). None where they are that draw.
 
     `encode(nets, x, noise)` maps items x [n, *shape] to codes [n, latent_size]: draws from q(z|x), by what `encode_noise`
     asks for, each [n, *its shape]; a deterministic encoder asks for nothing. `reconstruct(nets, x)` decodes the code of
     x, and where the encoder is stochastic the mean of q(z|x).
+
+    `conditional(nets, x, z)` gives log p(x_i | z_j) in nats, [m, k], of items x [m, *shape] at codes z [k, latent_size] of the
+    prior, a density per unit of x. None where the decoder has none.
 
     `fit(nets, data)` is for what is computed and not trained: a mixture over the codes, a memory of the data. It is
     called with the training split before each evaluation, and what it returns is used instead of `sample` and
@@ -162,10 +170,12 @@ class Game:
     sample: Sampler
     sample_noise: Mapping[str, Draw]
     decode: Decoder | None = None
+    prior: Law | None = None
     reconstruct: Callable[[Nets, torch.Tensor], torch.Tensor] | None = None
     encode: Callable[[Nets, torch.Tensor, Noise], torch.Tensor] | None = None
     encode_noise: Mapping[str, Draw] = field(default_factory=dict)
     likelihood: Likelihood | None = None
+    conditional: Conditional | None = None
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
     warm_up: WarmUp | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)

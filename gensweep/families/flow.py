@@ -10,6 +10,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
+from gensweep.families._smoothing import SmoothingKnob, smoothed
 from gensweep.families._unbounded import Unbounded
 from gensweep.families.base import Family, Game, Likelihood, Player, Setting, decoding
 from gensweep.layers import Perceptron
@@ -40,6 +41,7 @@ class Flow(Family):
             take no other number, since every finer one would raise the likelihood. It is for data in floating point that
             do not say: with too many levels for them, the likelihood means nothing.
         alpha: how far v stays from 0 and 1, in [0, 0.5).
+        smoothing: as for `vae`, of data without bounds: a logit knows nothing outside of them.
 
     Source: L. Dinh, J. Sohl-Dickstein, S. Bengio, "Density Estimation Using Real NVP", 2016, arXiv:1605.08803,
     equations 2, 3, 7 and 8, and section 4.1 (the logit; alpha 0.05).
@@ -58,11 +60,14 @@ class Flow(Family):
     log_scale_bound: float = Field(1.0, gt=0, description="largest log scale of a coupling")
     levels: int | None = Field(None, ge=0, description="of bounded data; 0: continuous; null: the data's own")
     alpha: float = Field(0.05, ge=0, lt=0.5, description="distance from the bounds, as a share, before the logit")
+    smoothing: SmoothingKnob = 0.0
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
-        """A coupling needs two halves."""
+        """A coupling needs two halves, and a logit values within bounds."""
         if math.prod(shape) < 2:
             return "a flow of couplings needs data of two dimensions or more; use family: autoregressive"
+        if self.smoothing and bounds is not None:
+            return "smoothing leaves the data's bounds, where the flow's logit ends; use smoothing: 0, or family: vae"
         return None
 
     def levels_misfit(self, levels: int) -> str | None:
@@ -98,7 +103,7 @@ class Flow(Family):
 
         return Game(
             {"flow": Couplings(d, self.couplings, self.hidden, self.activation, self.log_scale_bound)},
-            (Player("flow", ("flow",), loss, cell(setting.batch_size)),),
+            (smoothed(Player("flow", ("flow",), loss, cell(setting.batch_size)), setting, self.smoothing),),
             decoding(decode),
             {"latent": Draw((d,))},
             decode=decode,

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from gensweep.component import Knob
 from gensweep.families._evidence import Variational, log_mean_exp, log_prior_ratio
+from gensweep.families._smoothing import SmoothingKnob, smoothed
 from gensweep.families.base import Family, Game, Player, Setting
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise
 
@@ -24,6 +25,7 @@ class IWAE(Family):
     Fields:
         particles: K, >= 1. A step costs K decodings of the batch.
         likelihood, variance, samples: as for `vae`; a draw outside the data's bounds is moved onto them.
+        smoothing: as for `vae`.
 
     The likelihood that it reports is the bound of 64 draws, as for `vae`.
 
@@ -41,11 +43,14 @@ class IWAE(Family):
     likelihood: Literal["gaussian", "learned_gaussian", "bernoulli"] = "learned_gaussian"
     variance: Annotated[float, Knob(), Field(gt=0, description="of the observation noise, per value")] = 0.1
     samples: Literal["mean", "observation"] = "mean"
+    smoothing: SmoothingKnob = 0.0
 
     def misfit(self, shape: tuple[int, ...], bounds: tuple[float, float] | None) -> str | None:
         """A Bernoulli likelihood needs data in [0, 1]."""
         if self.likelihood == "bernoulli" and bounds != (0.0, 1.0):
             return "likelihood bernoulli needs data in [0, 1]; use likelihood: gaussian"
+        if self.likelihood == "bernoulli" and self.smoothing:
+            return "likelihood bernoulli is of values in [0, 1], which smoothing leaves; use likelihood: gaussian"
         return None
 
     def game(self, setting: Setting) -> Game:
@@ -65,5 +70,6 @@ class IWAE(Family):
 
         networks = model.networks()
         draws = {"posterior": Draw((self.particles, setting.batch_size, setting.latent_size))}
+        player = smoothed(Player("autoencoder", tuple(networks), loss, draws), setting, self.smoothing)
         # its codes are not padded: of a dimension whose draws are 0, the slope of log w in log s^2 is 1/2 and not 0
-        return model.game(Player("autoencoder", tuple(networks), loss, draws), networks, self.samples)
+        return model.game(player, networks, self.samples)

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from typing import Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 import torch
+from pydantic import Field, PlainSerializer
 
 from gensweep.errors import GensweepError
 
 _MAX_ITERATIONS = 10**7
 
 
-def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> float:
-    """W_p between the empirical laws of x [n, …] and y [m, …], flattened, for the Euclidean distance.
+def _written(p: float) -> int | float:
+    return int(p) if p == int(p) else p
 
-    W_p = (min over couplings of E |X − Y|^p)^(1/p), by sorting equally many numbers, else by POT's network simplex,
-    in float64.
+
+# A whole order is written without a point, as 1 and 2 always were, so that 1 and 1.0 are one protocol.
+Order: TypeAlias = Annotated[float, Field(ge=1, le=100), PlainSerializer(_written, return_type=Any)]
+
+
+def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: float) -> float:
+    """W_p, p >= 1, between the empirical laws of x [n, …] and y [m, …], flattened, for the Euclidean distance.
+
+    W_p = (min over couplings of E |X − Y|^p)^(1/p), by sorting equally many numbers, else by POT's network simplex, and
+    above p = 2 by an assignment of equally many points, in float64.
 
     Raises:
         GensweepError: the simplex stopped before the optimum.
@@ -24,9 +33,16 @@ def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> 
     x, y = x.flatten(1).double(), y.flatten(1).double()
     if x.shape[1] == 1 and len(x) == len(y):
         return sliced_distance(x.T.sort().values, y.T.sort().values, p)
+    distances = torch.cdist(x, y)
+    unit = _unit(distances, p)
+    costs = (distances / unit) ** p
+    if p > 2 and len(x) == len(y):  # the simplex stops short where costs span more orders than its tolerance knows
+        from scipy.optimize import linear_sum_assignment  # late, as POT is
+
+        rows, columns = linear_sum_assignment(costs.numpy())
+        return unit * float(costs[rows, columns].mean() ** (1 / p))
     import ot  # here alone: POT's __init__ takes 2 s for scikit-learn and networkx, and `gensweep check` reads this file
 
-    costs = torch.cdist(x, y) ** p
     with warnings.catch_warnings():
         # With its default limit POT gives a value that is not optimal from about n = 2000 on, and only warns.
         warnings.simplefilter("error", UserWarning)
@@ -34,7 +50,12 @@ def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: Literal[1, 2]) -> 
             cost = float(ot.emd2([], [], costs.numpy(), numItermax=_MAX_ITERATIONS))
         except UserWarning as warning:
             raise GensweepError(f"exact Wasserstein distance of n = {len(x)}: {warning}. Use a smaller n.") from warning
-    return float(cost ** (1 / p))
+    return unit * float(cost ** (1 / p))
+
+
+def _unit(distances: torch.Tensor, p: float) -> float:
+    """What distances are divided by before they are raised to p: large powers leave the range of numbers."""
+    return float(distances.max()) or 1.0 if p > 2 else 1.0
 
 
 def directions(dimensions: int, projections: int, seed: int) -> torch.Tensor:
@@ -48,12 +69,14 @@ def projected(x: torch.Tensor, along: torch.Tensor) -> torch.Tensor:
     return (along.T @ x.flatten(1).T).sort(dim=1).values
 
 
-def sliced_distance(x_sorted: torch.Tensor, y_sorted: torch.Tensor, p: Literal[1, 2]) -> float:
+def sliced_distance(x_sorted: torch.Tensor, y_sorted: torch.Tensor, p: float) -> float:
     """(mean over directions of W_p^p)^(1/p) of two results of `projected` of the same shape.
 
     In one dimension the optimal coupling of equally many points is the sorted one.
     """
-    return float((x_sorted - y_sorted).double().abs().pow(p).mean().pow(1 / p))
+    gaps = (x_sorted - y_sorted).double().abs()
+    unit = _unit(gaps, p)
+    return unit * float((gaps / unit).pow(p).mean().pow(1 / p))
 
 
 def steepest_direction(

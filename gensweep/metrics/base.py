@@ -34,8 +34,19 @@ class Model(Protocol):
         """A draw from q(z|x) for each of x [n, *shape], [n, latent_size], or None where the family has no encoder."""
         ...
 
+    def prior(self, n: int) -> torch.Tensor | None:
+        """n draws of the law that codes are held to, [n, latent_size]; None where that is N(0, I), or nothing is latent."""
+        ...
+
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool] | None:
         """log p(x) of x [n, *shape] in nats, [n], and whether it is exact or a lower bound; None where there is none."""
+        ...
+
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
+        """log p(x_i | z_j) in nats, [m, n], of x [m, *shape] at n draws z_j of the prior; None where there is none.
+
+        Every `block` has draws of its own, and the same ones for all items.
+        """
         ...
 
 

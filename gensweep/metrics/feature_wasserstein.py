@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gensweep.metrics._featured import Featured
 from gensweep.metrics._sample_metric import Reference, SampleMetric, Statistic
-from gensweep.metrics._transport import wasserstein_distance
+from gensweep.metrics._transport import Order, wasserstein_distance
 from gensweep.metrics.base import Score
 
 
@@ -20,7 +20,7 @@ class FeatureWasserstein(Featured, SampleMetric):
     distance of raw pixels it does not reward averaged images. It is biased upwards by the finite n: look at the
     distance above `floor`, the same number for n training items.
 
-    Fields: `p` 1 or 2; `extractor` as in Featured; `n` items on each side (null: 1000, or as many as the split has), at
+    Fields: `p` the order, >= 1; `extractor` as in Featured; `n` items on each side (null: 1000, or as many as the split has), at
     a cost of about n^2.5; `seed` of the choice of items.
 
     Source: G. Peyré, M. Cuturi, "Computational Optimal Transport", 2019, arXiv:1803.00567, equation 2.15.
@@ -31,7 +31,7 @@ class FeatureWasserstein(Featured, SampleMetric):
     estimator: ClassVar[str] = "exact, biased upwards by the finite n"
 
     name: Literal["feature_wasserstein"] = "feature_wasserstein"
-    p: Literal[1, 2] = Field(1, description="order of the distance")
+    p: Order = Field(1, description="order of the distance")
 
     def statistic(self, reference: Reference) -> Statistic:
         """W_p to the reference's features."""

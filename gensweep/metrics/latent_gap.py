@@ -15,12 +15,13 @@ from gensweep.seeding import derive
 
 
 class LatentGap(ItemMetric):
-    """The squared maximum mean discrepancy between the codes of n items and n draws of N(0, I), estimated without bias.
+    """The squared maximum mean discrepancy between the codes of n items and n draws of the prior, estimated without bias.
 
     MMD² for the kernel k(z, z') = 2d / (2d + |z − z'|²), the inverse multiquadric of Wasserstein auto-encoders. Zero on
-    average where q_Z = p_Z, so it may be negative. The moments say in which way they differ: `mean`, the root mean
-    square over dimensions of the codes' means (prior 0); `sd_min` and `sd_max`, the least and the largest standard
-    deviation of a dimension (prior 1); `correlation`, the largest absolute correlation of two dimensions (prior 0).
+    average where q_Z = p_Z, so it may be negative. The prior is N(0, I), or that of a family that has a field for it. The
+    moments say in which way they differ: `mean`, the root mean square over dimensions of the codes' means (prior 0);
+    `sd_min` and `sd_max`, the least and the largest standard deviation of a dimension (1 of N(0, I) and uniform_sphere,
+    0.577 of uniform_cube); `correlation`, the largest absolute correlation of two dimensions (0, but for a mixture).
 
     The code of an item is a draw from q(z|x), so the codes together are draws from q_Z = E q(z|x), and nothing is lost of
     the posterior's own width. A stochastic encoder that ignores x and answers with the prior has therefore no gap: a small
@@ -54,7 +55,10 @@ class LatentGap(ItemMetric):
         codes = answer.detach().cpu().flatten(1).double()
         width = 2.0 * codes.shape[1]
         generator = torch.Generator().manual_seed(derive(self.seed, "prior"))
-        prior = torch.randn(codes.shape, dtype=torch.float64, generator=generator)
+        prior = model.prior(len(codes))
+        if prior is None:
+            prior = torch.randn(codes.shape, dtype=torch.float64, generator=generator)
+        prior = prior.detach().cpu().double()
         gap = mmd_squared(codes, prior, lambda x, y: width / (width + torch.cdist(x, y).square()))
         return Score(gap, _moments(codes))
 

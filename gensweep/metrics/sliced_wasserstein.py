@@ -10,7 +10,7 @@ from pydantic import Field
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.metrics._samples import fakes, protocol, too_few
-from gensweep.metrics._transport import directions, projected, sliced_distance
+from gensweep.metrics._transport import Order, directions, projected, sliced_distance
 from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 from gensweep.seeding import derive
 
@@ -23,7 +23,7 @@ class SlicedWasserstein(Metric):
     SW_p = (E_u W_p(⟨u, X⟩, ⟨u, Y⟩)^p)^(1/p), u uniform on the sphere. Cheap, so n can be large and the bias small; it
     is not W_p, not even up to a constant. `floor` is the same number for n training items instead of samples.
 
-    Fields: `p` 1 or 2; `projections`, how many directions; `n` items on each side (null: 5000, or as many as the
+    Fields: `p` the order, >= 1; `projections`, how many directions; `n` items on each side (null: 5000, or as many as the
     split has); `seed` of the directions and of the choice of items.
 
     Source: N. Bonneel, J. Rabin, G. Peyré, H. Pfister, "Sliced and Radon Wasserstein barycenters of measures", 2015,
@@ -34,7 +34,7 @@ class SlicedWasserstein(Metric):
     is_ratio: ClassVar[bool] = True
 
     name: Literal["sliced_wasserstein"] = "sliced_wasserstein"
-    p: Literal[1, 2] = Field(2, description="order of the distance")
+    p: Order = Field(2, description="order of the distance")
     projections: int = Field(128, ge=1, le=10_000, description="random directions")
     n: int | None = Field(None, ge=2, description="items on each side; null: min(5000, what the split has)")
     seed: int = Field(0, ge=0, description="seed of the directions and of the choice of reference items")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from gensweep.datasets.base import Dataset, SplitName, load
 from gensweep.errors import ConfigError
 from gensweep.metrics._samples import fakes, protocol
-from gensweep.metrics._transport import wasserstein_distance
+from gensweep.metrics._transport import Order, wasserstein_distance
 from gensweep.metrics.base import Metric, Model, Score, Scorer, subset
 
 _DEFAULT_N = 1000
@@ -32,7 +32,7 @@ class Wasserstein(Metric):
     for translations, and for scales in few dimensions; in 64 it shows less than half of a change of scale. The same of
     W₁ is wrong: in 64 dimensions it shows 5 % of a shift.
 
-    Fields: `p` 1 or 2; `statistic`; `n` items on each side (null: 1000, or as many as the split has); `replicates`,
+    Fields: `p` the order, >= 1; `statistic`; `n` items on each side (null: 1000, or as many as the split has); `replicates`,
     disjoint groups of n whose mean is the score and whose standard deviation is `sd`; `seed` of the choice of items.
 
     Source: G. Peyré, M. Cuturi, "Computational Optimal Transport", 2019, arXiv:1803.00567, equation 2.15.
@@ -42,7 +42,7 @@ class Wasserstein(Metric):
     bounds: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
 
     name: Literal["wasserstein"] = "wasserstein"
-    p: Literal[1, 2] = Field(1, description="order of the distance")
+    p: Order = Field(1, description="order of the distance")
     statistic: Literal["distance", "debiased_squared"] = Field("distance", description="debiased_squared: p = 2 only")
     n: int | None = Field(
         None, ge=2, description="items on each side, at a cost of about n^2.5; null: min(1000, what the split has)"
@@ -94,7 +94,7 @@ class _Scorer(Scorer):
         self.within = [self._within(y) for y in self.references]
         biased = "exact, biased upwards by the finite n"
         self.protocol = protocol(
-            metric, dataset, split, (self.n * groups, self.n * groups), cost=f"euclidean^{metric.p}", n=self.n,
+            metric, dataset, split, (self.n * groups, self.n * groups), cost=f"euclidean^{metric.p:g}", n=self.n,
             estimator=biased if self.halves == 1 else "W_2 squared, debiased by disjoint halves",
         )  # fmt: skip
         real = subset(splits.train, self.size, metric.seed, "floor")

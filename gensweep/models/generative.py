@@ -145,9 +145,10 @@ class GenerativeModel:
         need_seed(seed)
         if self.game.fit is not None:
             return self.encode(self.sample(n, seed), seed)
-        wanted = {LATENT: self.game.sample_noise[LATENT]}
-        parts = [self.trained.draws(wanted, _STREAM, k, _AT_ONCE, seed)[LATENT] for k in range(-(-n // _AT_ONCE))]
-        return array_of(torch.cat(parts)[:n])
+        law, wanted = self.game.prior, self.game.sample_noise
+        wanted = wanted if law else {LATENT: wanted[LATENT]}
+        drawn = (self.trained.draws(wanted, _STREAM, k, _AT_ONCE, seed) for k in range(-(-n // _AT_ONCE)))
+        return array_of(torch.cat([law(noise) if law else noise[LATENT] for noise in drawn])[:n])
 
     def encode(self, x: ArrayLike, seed: int = 0) -> Array:
         """A code for each of the items x [n, *shape], [n, latent_size]: a draw where the encoder is stochastic.

@@ -64,7 +64,9 @@ def _methods(model: GenerativeModel) -> Iterator[tuple[str, dict[str, Input], Fu
     game, sampler = model.game, model.trained.fitted.sample
     noise = {name: Input(wanted.shape, wanted.law) for name, wanted in game.sample_noise.items()}
     yield SAMPLE, noise, lambda nets, *drawn: sampler(nets, dict(zip(noise, drawn, strict=True)))
-    if game.decode is not None and (game.fit is not None or set(noise) != {LATENT}):  # else a sample is a decoded draw
+    if game.decode is not None and (
+        game.fit or game.prior or set(noise) != {LATENT}
+    ):  # else a sample is a decoded draw
         yield DECODE, _codes(model), game.decode
     if (encode := game.encode) is not None:
         wanted = {name: Input(one.shape, one.law) for name, one in game.encode_noise.items()}

@@ -100,7 +100,8 @@ def _map(model: Best) -> Chart | str:
         f"Latent space of {model.arm}",
         f"Left: codes of {len(codes)} validation items{'' if classes is None else ', by class'}; {how}.{beside} A good match "
         "fills what the prior fills.",
-        f"Codes of {label(model.arm)}, trial {model.number}; spread {_spread(codes)} a coordinate, where the prior's is 1"
+        f"Codes of {label(model.arm)}, trial {model.number}; spread {_spread(codes)} a coordinate, where the prior's is "
+        f"{_spread(prior) if model.game.prior else 1}"
         if prior is not None else f"Codes of {label(model.arm)}, trial {model.number}",
         shown,
         height=440,
@@ -108,10 +109,11 @@ def _map(model: Best) -> Chart | str:
 
 
 def _prior(model: Best, size: int) -> torch.Tensor | None:
-    """Draws of the Gaussian prior, where samples are made of it alone."""
+    """Draws of the prior, where samples are made of it alone."""
     if model.latent is None or model.latent.shape != (size,) or model.game.fit is not None:
         return None
-    return same_noise(model.game.sample_noise, _SHOWN)["latent"]
+    noise, law = same_noise(model.game.sample_noise, _SHOWN), model.game.prior
+    return law(noise) if law else noise["latent"]
 
 
 def _codes(places: torch.Tensor, classes: torch.Tensor | None) -> list[Any]:

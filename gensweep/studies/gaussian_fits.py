@@ -148,7 +148,8 @@ def _objective(configuration: TrialConfiguration) -> PopulationObjective | None:
     """What the trial should have minimised, where it was measured and its model is a Gaussian on a line."""
     is_measured = any(metric.name == METRIC for metric in configuration.evaluation.metrics)
     objective = configuration.family.population_objective()
-    if not (is_measured and _components(configuration)[0]) or objective is None:
+    is_gaussian = getattr(configuration.family, "prior", "normal") == "normal"
+    if not (is_measured and is_gaussian and _components(configuration)[0]) or objective is None:
         return None
     if objective.name == "relaxed_wasserstein_2" and configuration.latent_size > 1:  # slices of the codes are not W_2
         return PopulationObjective(NEIGHBOURS[objective.name], bias=_LIMIT.format(scale=objective.scale))

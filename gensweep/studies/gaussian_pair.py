@@ -76,14 +76,20 @@ class Mixture:
         return np.asarray(sum(w * below for w, below, _ in each)), np.asarray(sum(w * above for w, _, above in each))
 
     @cached_property
-    def quantile_covariance(self) -> float:
-        """The covariance of X and the standard normal that has X's rank: the deviation of the best Gaussian in W_2."""
+    def ranks(self) -> tuple[Array, Array, Array]:
+        """Points x, the standard normal's point of the rank of each, and the share p(x) dx of each in an integral."""
         x, weights = panels(self.places)
         lower, upper = self.tails(x)
         normal = np.where(lower < 0.5, ndtri(lower), -ndtri(upper))
-        p = np.exp(self.log_density(x))
         # where F is 0 or 1 to the last digit its quantile is infinite, and p is 0
-        return float(weights @ np.where(np.isfinite(normal), p * (x - self.mean) * normal, 0.0))
+        is_finite = np.isfinite(normal)
+        return x[is_finite], normal[is_finite], (weights * np.exp(self.log_density(x)))[is_finite]
+
+    @cached_property
+    def quantile_covariance(self) -> float:
+        """The covariance of X and the standard normal that has X's rank: the deviation of the best Gaussian in W_2."""
+        x, normal, share = self.ranks
+        return float(share @ ((x - self.mean) * normal))
 
 
 @dataclass(frozen=True)

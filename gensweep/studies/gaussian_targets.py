@@ -34,6 +34,12 @@ def _wasserstein_2_squared(on: Pair, _scale: float) -> float:
     return (m.mean - on.mu) ** 2 + m.variance + on.sigma**2 - 2 * on.sigma * m.quantile_covariance
 
 
+def _wasserstein_p(on: Pair, p: float) -> float:
+    """W_p^p: on the line each point goes to the point of its rank."""
+    x, normal, share = on.mixture.ranks
+    return float(share @ np.abs(x - on.mu - on.sigma * normal) ** p)
+
+
 def _relaxed_wasserstein_2(on: Pair, scale: float) -> float:
     """min over encoders e of E (X - mu - sigma e(X))^2 + lambda W_2^2(e(X), N(0, 1)): for each rank a parabola in e."""
     return scale / (on.sigma**2 + scale) * _wasserstein_2_squared(on, 1.0)
@@ -72,6 +78,7 @@ OBJECTIVES: dict[str, Objective] = {
     "least_squares": _least_squares,
     "wasserstein_1": lambda on, _: on.absolute_integral(on.gap),
     "wasserstein_2": _wasserstein_2_squared,
+    "wasserstein_p": _wasserstein_p,
     "relaxed_wasserstein_2": _relaxed_wasserstein_2,
     "sobolev": lambda on, _: math.sqrt(on.integral(np.exp(2 * np.log(np.abs(on.gap)) - on.log_middle))),
     "cramer": lambda on, _: on.integral(on.gap**2),
@@ -129,7 +136,7 @@ def best_gaussian(objective: str, mixture: Mixture, scale: float = 1.0) -> BestG
 
     Starts at the mixture's moments, narrower and wider, and at each component, because some objectives have a second, local
     optimum on one component; a game also starts at its neighbour's optima. `scale` is the kernel's width of mmd_rbf,
-    alpha, or lambda of relaxed_wasserstein_2.
+    alpha, p of wasserstein_p, or lambda of relaxed_wasserstein_2.
     """
     starts = [(mixture.mean, factor * mixture.deviation) for factor in (0.7, 1.4)]
     starts += [(m, s) for _, m, s in mixture.components]

@@ -205,7 +205,10 @@ def test_a_code_is_decoded_to_an_item_by_itself_and_a_sample_is_a_decoded_draw_w
         assert data.bounds[0] <= items.min() <= items.max() <= data.bounds[1]
     torch.testing.assert_close(game.decode(game.networks, z[:4]), items[:4])
     assert not torch.equal(game.decode(game.networks, -z), items)
-    if game.fit is None and set(game.sample_noise) == {LATENT}:
+    if game.fit is None and game.prior is not None:
+        noise = {name: draw(one, 5, 9).double() for name, one in game.sample_noise.items()}
+        torch.testing.assert_close(game.sample(game.networks, noise), game.decode(game.networks, game.prior(noise)))
+    elif game.fit is None and set(game.sample_noise) == {LATENT}:
         torch.testing.assert_close(game.sample(game.networks, {LATENT: z}), items, rtol=0, atol=0)
 
 

@@ -46,11 +46,19 @@ class Blurred:
         return x + self.strength * (noise - x)
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:
-        z = torch.randn(len(x), 3, generator=torch.Generator().manual_seed(1))
-        return z + self.strength
+        generator = torch.Generator().manual_seed(1)
+        seen = x.flatten(1) @ torch.randn(x[0].numel(), 3, generator=generator)
+        z = torch.randn(len(x), 3, generator=generator)
+        return self.strength * (1 + z) + (1 - self.strength) * (seen - seen.mean(0)) / seen.std(0)
+
+    def prior(self, n: int) -> None:
+        return None
 
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -self.strength - x.flatten(1).square().mean(1), True
+
+    def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
+        return None
 
 
 class Silent(Blurred):

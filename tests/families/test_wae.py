@@ -85,7 +85,7 @@ def test_in_wae_gan_the_critic_calls_the_prior_real_and_the_encoder_wants_its_co
 def test_the_moment_gap_is_that_of_numpys_mean_and_covariance() -> None:
     codes = torch.randn(20, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) * 2 + 1
     mean, covariance = codes.numpy().mean(0), np.cov(codes.numpy(), rowvar=False)
-    loss = moment_gap(codes)
+    loss = moment_gap(codes, torch.eye(3))
     assert float(loss.parts["mean"]) == pytest.approx((mean**2).mean())
     assert float(loss.parts["covariance"]) == pytest.approx(((covariance - np.eye(3)) ** 2).mean())
     assert float(loss.total) == pytest.approx(float(loss.parts["mean"] + loss.parts["covariance"]))
@@ -101,7 +101,7 @@ def test_pretraining_brings_the_moments_of_the_codes_to_the_priors_and_moves_the
     def gap() -> float:
         noise = {name: draw(wanted, 3, len(data)) for name, wanted in game.encode_noise.items()}
         assert game.encode is not None
-        return float(moment_gap(game.encode(game.networks, data, noise)).total)
+        return float(moment_gap(game.encode(game.networks, data, noise), torch.eye(LATENT)).total)
 
     before, still = gap(), Technique(rate=lambda _: 0.0)  # the rounds move nothing, so what is left is the warm-up's
     optimizer = cast(Optimizer, build("optimizers", family.default_optimizer))

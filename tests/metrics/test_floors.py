@@ -17,11 +17,14 @@ PLANE = GaussianMixture(
     weights=(1.0,), means=((0.0, 0.0),), covariances=(1.0,), n_train=2500, n_validation=2500, n_test=2
 )
 FLOORED = {
-    "density_coverage", "feature_wasserstein", "fid", "fid_infinity", "kid", "max_sliced_wasserstein", "mmd",
+    "c2st", "density_coverage", "feature_wasserstein", "fid", "fid_infinity", "kid", "max_sliced_wasserstein", "mmd",
     "precision_recall", "sinkhorn_divergence", "sliced_wasserstein", "wasserstein",
 }  # fmt: skip
 # Asked of items rather than samples; judged by a law that is known; or set against held-out items already.
-WITHOUT = {"latent_gap", "log_likelihood", "reconstruction", "gaussian_fit", "mode_coverage", "nearest_neighbour"}
+WITHOUT = {
+    "classification_accuracy_score", "latent_gap", "linear_probe", "log_likelihood", "reconstruction", "gaussian_fit",
+    "mode_coverage", "nearest_neighbour",
+}  # fmt: skip
 
 
 def sized(name: str, n: int):

@@ -44,8 +44,14 @@ class Says:
     def codes(self, x):
         return self.encode(x)
 
+    def prior(self, n):
+        return None
+
     def log_likelihood(self, x):
         return self.density(x), self.is_exact
+
+    def log_conditionals(self, x, block, n):
+        return None
 
 
 @pytest.mark.parametrize("metric", [Reconstruction(), LatentGap(), LogLikelihood()])

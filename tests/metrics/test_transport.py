@@ -21,7 +21,7 @@ def sliced(x, y, along, p=2):
     return sliced_distance(projected(x.float(), along), projected(y.float(), along), p)
 
 
-@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3])
 def test_the_exact_distance_is_the_best_assignment(p):
     x, y = normal(200, 5), 1 + 2 * normal(200, 5, seed=1)
     costs = cdist(x, y) ** p
@@ -38,7 +38,7 @@ def test_samples_of_different_sizes_are_pots_linear_programme():
     )
 
 
-@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3, 100])
 @pytest.mark.parametrize("d", [1, 2, 64])
 def test_a_translation_costs_its_length(p, d):
     x = normal(100, d)
@@ -52,6 +52,17 @@ def test_one_dimensional_gaussians_by_their_quantiles(mean, sd, w1):
     z = torch.from_numpy(norm.ppf((np.arange(20_000) + 0.5) / 20_000))[:, None]
     assert wasserstein_distance(z, mean + sd * z, 1) == pytest.approx(w1, abs=2e-4)
     assert wasserstein_distance(z, mean + sd * z, 2) ** 2 == pytest.approx(mean**2 + (sd - 1) ** 2, abs=2e-3)
+
+
+@pytest.mark.parametrize("p", [1.5, 3, 4])
+def test_one_dimensional_gaussians_of_any_order(p):
+    # W_p^p = E |m + (s - 1) z|^p: of the same mean (s - 1)^p E |z|^p, E |z|^p = 2^(p/2) Γ((p + 1) / 2) / √π.
+    z = torch.from_numpy(norm.ppf((np.arange(20_000) + 0.5) / 20_000))[:, None]
+    moment = 2 ** (p / 2) * math.gamma((p + 1) / 2) / math.sqrt(math.pi)
+    assert wasserstein_distance(z, 3 * z, p) == pytest.approx(2 * moment ** (1 / p), rel=3e-3)
+    x, y = normal(50, 1), normal(50, 1, seed=1) * 2
+    expected = np.mean(np.abs(np.sort(x[:, 0]) - np.sort(y[:, 0])) ** p) ** (1 / p)
+    assert wasserstein_distance(x, y, p) == pytest.approx(expected, rel=1e-12)
 
 
 def test_the_known_values_of_the_digits():
@@ -90,7 +101,7 @@ def test_a_value_that_is_not_optimal_is_an_error(monkeypatch):
         wasserstein_distance(normal(200, 3), normal(200, 3, seed=1), 1)
 
 
-@pytest.mark.parametrize("p", [1, 2])
+@pytest.mark.parametrize("p", [1, 2, 3])
 def test_the_sliced_distance_is_pots_along_the_same_directions(p):
     x, y = normal(300, 8), 1 + normal(300, 8, seed=1)
     along = directions(8, 40, seed=5)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from pydantic import ValidationError
@@ -78,6 +80,18 @@ def test_projections_are_part_of_the_protocol():
         for fields in ({}, {"projections": 64}, {"p": 1}, {"seed": 1}, {"n": 100})
     }
     assert len(hashes) == 5
+
+
+@pytest.mark.parametrize("metric", [Wasserstein, FeatureWasserstein, SlicedWasserstein])
+def test_any_order_from_one_on_and_the_same_protocol_however_a_whole_one_is_written(metric):
+    assert (
+        scorer(metric(p=1), Digits(), "validation").protocol == scorer(metric(p=1.0), Digits(), "validation").protocol
+    )
+    assert json.dumps(metric(p=2.0).dump()["p"]) == "2"  # as before there were others
+    hashes = {scorer(metric(p=p), Digits(), "validation").protocol.hash for p in (1, 1.5, 2)}
+    assert len(hashes) == 3
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        metric(p=0.5)
 
 
 class TestDebiased:

@@ -71,14 +71,14 @@ def test_the_sobolev_distance_of_two_gaussians(deviation: float, known_value: fl
 
 @pytest.mark.parametrize("objective", known())
 def test_a_gaussian_is_its_own_best_fit(objective: str) -> None:
-    scale = {"alpha": 0.5, "relaxed_wasserstein_2": 1e9}.get(objective, 1.0)
+    scale = {"alpha": 0.5, "relaxed_wasserstein_2": 1e9, "wasserstein_p": 3.0}.get(objective, 1.0)
     best = best_gaussian(objective, Mixture((1.0,), (0.4,), (1.3,)), scale)
     assert (best.mu, best.sigma) == pytest.approx((0.4, 1.3), abs=2e-3)
     assert best.value == pytest.approx(0, abs=1e-5)
 
 
 # The power of a length that the scale of an objective is, and one for data of deviation 1.
-SCALES = {"alpha": (0, -0.7), "mmd_rbf": (1, 0.5), "relaxed_wasserstein_2": (2, 10.0)}
+SCALES = {"alpha": (0, -0.7), "wasserstein_p": (0, 3.0), "mmd_rbf": (1, 0.5), "relaxed_wasserstein_2": (2, 10.0)}
 MIXTURES = {
     "one component": Mixture((1.0,), (0.4,), (1.3,)),
     "two far apart": Mixture((0.5, 0.5), (-5.0, 5.0), (0.3, 0.3)),
@@ -154,6 +154,15 @@ def test_the_family_of_alpha_holds_its_named_members() -> None:
     ):
         one, other = best_gaussian("alpha", NOMINAL, alpha), best_gaussian(name, NOMINAL)
         assert (one.mu, one.sigma) == pytest.approx((other.mu, other.sigma), abs=1e-3)
+
+
+def test_transport_of_any_order_holds_its_named_members() -> None:
+    # At p = 1 the cost has kinks, where the sum over points is off by more.
+    for p, name, tolerance in ((1.0, "wasserstein_1", 0.01), (2.0, "wasserstein_2", 1e-4)):
+        one, other = best_gaussian("wasserstein_p", NOMINAL, p), best_gaussian(name, NOMINAL)
+        assert (one.mu, one.sigma, one.value) == pytest.approx((other.mu, other.sigma, other.value), abs=tolerance)
+    normal = Mixture((1.0,), (0.0,), (1.0,))  # W_4^4(N(0, 1), N(0, 3^2)) = 2^4 E z^4
+    assert OBJECTIVES["wasserstein_p"](Pair(normal, 0.0, 3.0), 4.0) == pytest.approx(48, rel=1e-9)
 
 
 @pytest.mark.parametrize(("weight", "expected"), [(1.0, 1.8642), (10.0, 1.8001), (100.0, 1.7742)])

@@ -82,7 +82,7 @@ def test_a_trial_is_a_run_of_its_sweeps_group(driver: Driver, follow: Callable[[
     assert projection.close(final=True).is_done
     runs = sent_runs(place)
     assert len(runs) == 3
-    (run, failed), sweep = trials(place).values(), runs["study"]
+    (run, failed), sweep = (one for _, one in sorted(trials(place).items())), runs["study"]
     assert {one.group for one in runs.values()} == {run.group}
     assert run.group.startswith("study ")
     assert (run.name, run.project, run.exit_code, failed.exit_code) == ("0 wae/mmd", "study", 0, 1)
