@@ -72,9 +72,9 @@ bench-driver: $(VENV)/.ready
 bench-verdicts: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.verdicts
 
-# What training, packs and metrics import, and pytest; scikit-learn for the digits. The versions and hashes are the locked ones.
-GPU_PACKAGES = annotated-types|iniconfig|packaging|pillow|pluggy|pot|pydantic|pydantic-core|pygments|pytest|pyyaml|scikit-learn|$\
-  typing-extensions|typing-inspection
+# What training, packs and metrics import, and pytest; scikit-learn for the digits and for classifiers. The versions and hashes are the locked ones.
+GPU_PACKAGES = annotated-types|cloudpickle|iniconfig|joblib|narwhals|packaging|pillow|pluggy|pot|pydantic|pydantic-core|pygments|pytest|pyyaml|$\
+  scikit-learn|threadpoolctl|typing-extensions|typing-inspection
 GPU_WHEELS := build/gpu-wheels
 GPU_PYTHONS ?= 3.11 3.12
 GPU_PYTHON = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))

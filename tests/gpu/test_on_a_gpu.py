@@ -180,7 +180,13 @@ def test_a_metric_on_the_device_is_that_of_the_cpu(device: torch.device, name: s
         with products("float32", place):
             scores.append(evaluate(TrainedModel(trainee(c, place).averaged(), c, place), {name: one}))
     assert all(map(math.isfinite, scores[0].values()))
-    assert scores[1] == pytest.approx(scores[0], rel=5e-3, abs=3e-3)  # one of 397 items may fall on the other side
+    trains = name in (
+        "c2st",
+        "classification_accuracy_score",
+        "linear_probe",
+    )  # a classifier, which magnifies the last digit
+    tolerance = {"abs": 0.05} if trains else {"rel": 5e-3, "abs": 3e-3}  # one of 397 items may fall on the other side
+    assert scores[1] == pytest.approx(scores[0], **tolerance)
 
 
 def test_a_process_that_is_capped_runs_out_of_its_own_memory_alone(gpu: torch.device) -> None:
