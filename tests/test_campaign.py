@@ -378,6 +378,23 @@ def test_the_same_definition_goes_on_without_a_word(
     assert SweepFolder.open(folder.path).environment["nodes"] == ["there"]
 
 
+def test_a_copy_goes_on_as_a_sweep_of_its_own_and_says_so(
+    where: Where, scripted: Callable[[Script], Scripted], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = begun_before_its_first_trial(where, "copied", seed=0)
+    with first.hold():
+        first.settle()
+    shutil.copytree(first.path, tmp_path / "elsewhere" / "copied")
+    scripted(completes)
+    conduct(small("copied"), replace(where, runs=tmp_path / "elsewhere"))
+    assert "is a copy of the sweep at" in capfd.readouterr().err
+    found = SweepFolder.open(tmp_path / "elsewhere" / "copied").identity()
+    known = first.identity()
+    assert found is not None
+    assert known is not None
+    assert found.sweep_id != known.sweep_id
+
+
 @pytest.mark.parametrize("what", ["more samples", "another definition", "another try"])
 def test_a_start_that_is_refused_because_another_driver_runs_changes_no_byte(
     where: Where, scripted: Callable[[Script], Scripted], what: str, record_property: Callable[[str, object], None]
