@@ -35,6 +35,9 @@ OTHERS = {
     "WANDB_ENTITY": "With the next: where `--tracking-uri wandb` sends a sweep.",
     "WANDB_PROJECT": "See above; `gensweep` by default.",
     "NETRC": "The file that holds what `wandb login` was told; else `~/.netrc`.",
+    "CUDA_VISIBLE_DEVICES": "Which GPUs torch may see. Empty or -1 hides them all, and nothing is said of GPUs that idle.",
+    "CUBLAS_WORKSPACE_CONFIG": "`:4096:8` or `:16:8`, as cuBLAS wants for `training.deterministic`; a sweep with such trials "
+    "sets the first where nothing is set.",
     "RAY_ADDRESS": "Of a running Ray cluster, as `--address` says it. Without, gensweep starts a Ray of its own.",
     "RAY_AUTH_MODE": "`token` wherever you do not say otherwise; `disabled` lets every account of the machine run code as "
     "you, and gensweep says so.",
