@@ -156,13 +156,18 @@ def _is_text(node: ast.AST) -> bool:
 
 def sample(paths: list[Path], n: int, seed: int) -> list[Mutant]:
     """n mutants, of each file in proportion to what can go wrong there."""
-    everything = [mutant for path in paths for file in _files(path) for mutant in mutants(file)]
+    files = dict.fromkeys(file for path in paths for file in _files(path))  # a part may lie in another one
+    everything = [mutant for file in files for mutant in mutants(file)]
     dice = random.Random(seed)
     return sorted(dice.sample(everything, min(n, len(everything))), key=lambda m: (str(m.file), m.line))
 
 
 def _files(path: Path) -> list[Path]:
-    return [path] if path.suffix == ".py" else sorted(f for f in path.rglob("*.py") if f.name != "__init__.py")
+    """Those of a folder, a file, or whatever begins with the path."""
+    if path.suffix == ".py":
+        return [path]
+    found = path.rglob("*.py") if path.is_dir() else path.parent.glob(f"{path.name}*.py")
+    return sorted(f for f in found if f.name != "__init__.py")
 
 
 def tests_of(file: Path) -> list[str]:
