@@ -60,7 +60,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.packs
 
 bench-peers: $(VENV)/.ready
-	$(INSTALL) --no-deps --target build/peers pythae==0.1.2 lightning==2.6.6 lightning-utilities==0.15.3 imageio==2.38.1
+	$(LOCKED) -r requirements/peers.txt --target build/peers
 	PYTHONPATH=build/peers $(BIN)/python -m gensweep.benchmarks.peers
 
 bench-metrics: $(VENV)/.ready
