@@ -93,6 +93,23 @@ def test_the_first_report_of_an_epoch_counts() -> None:
     assert trial.trials[1].best == {"fid": 1.0}
 
 
+def test_what_failed_and_is_tried_again_is_live_with_nothing_of_its_end_left() -> None:
+    failed = ended(outcome="FAILED", reason="a mistake", fault="CRASH")
+    lost = of(1, "lost", reason="killed", fault="CRASH")
+    trial = fold([STARTED, issued(), reported(), lost, failed]).trials[1]
+    assert (trial.outcome, trial.reason, trial.faults) == (Outcome.FAILED, "a mistake", {"CRASH": 1})
+    state = fold([STARTED, issued(), reported(), lost, failed, {"event": "finished"}, of(1, "retried")])
+    trial = state.trials[1]
+    assert (trial.outcome, trial.reason, trial.fault, trial.faults) == (None, "", "", {})
+    assert (trial.epoch, trial.best) == (5, {"fid": 1.0})  # from its checkpoint
+    assert not state.finished
+    again = state.waiting()
+    assert again is not None
+    assert again.number == 1
+    done = fold([STARTED, issued(), ended(), of(1, "retried")]).trials[1]
+    assert done.outcome is Outcome.COMPLETED  # what did not fail is not tried again
+
+
 def test_an_end_is_the_end() -> None:
     before = fold([issued(), reported(), ended(reason="whole")])
     after = fold([issued(), reported(), ended(reason="whole")])
