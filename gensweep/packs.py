@@ -219,8 +219,13 @@ class _Stack:
             return self._broken(error)
         self._alive()
         by_row = {member.row: member for member in self.members.values()}
-        seen = [self._done(partial(self._seen, by_row[row], what)) for row, what in news.items()]
-        return _at_once([partial(self._done, record) for record in seen if record is not None])
+        with ThreadPoolExecutor(_THREADS) as pool:  # while one is evaluated, those before it wait for the disk
+            recorded = [
+                pool.submit(partial(self._done, record))
+                for row, what in news.items()
+                if (record := self._done(partial(self._seen, by_row[row], what))) is not None
+            ]
+        return [one.result() for one in recorded]
 
     def _seen(self, member: _Member, what: Progress | Diverged) -> Callable[[], Said] | None:
         """How to say what came of a member; None where there is nothing to say."""
