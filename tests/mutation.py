@@ -35,7 +35,10 @@ COPIED = (  # what the tests read besides
 )  # fmt: skip
 # the tests that a part has to answer to, the quick ones first
 PARTS = {
-    "gensweep/orchestration/decide.py": ["tests/orchestration/test_driver.py", "tests/orchestration/test_confirming.py"],
+    "gensweep/orchestration/decide.py": [
+        "tests/orchestration/test_driver.py",
+        "tests/orchestration/test_confirming.py",
+    ],
     "gensweep/orchestration/driver.py": ["tests/orchestration/test_driver.py"],
     "gensweep/ledger/state.py": ["tests/ledger/test_state.py", "tests/orchestration/test_driver.py"],
     "gensweep/ledger/history.py": ["tests/ledger/test_state.py", "tests/orchestration/test_driver.py"],

@@ -49,6 +49,11 @@ def test_one_trial_from_issue_to_end() -> None:
     assert (state.live(), state.running, state.waiting()) == ([], set(), None)
 
 
+def test_what_was_only_issued_has_cost_nothing() -> None:
+    trial = fold([STARTED, issued()]).trials[1]
+    assert (trial.epoch, trial.step, trial.seconds, trial.evaluation_seconds, trial.items) == (0, 0, 0.0, 0.0, None)
+
+
 def test_a_live_trial_shows_what_it_reached() -> None:
     trial = fold([STARTED, issued(), reported(epoch=5)]).trials[1]
     assert (trial.best, trial.best_epoch, trial.seconds, trial.protocol) == ({"fid": 1.0}, 5, 5.0, {"fid": "1a2b"})
