@@ -50,6 +50,7 @@ PARTS = {
     "gensweep/tracking/tensorboard": ["tests/tracking/test_tensorboard_files.py"],
     "gensweep/tracking/event_records.py": ["tests/tracking/test_tensorboard_files.py"],
     "gensweep/tracking/run_records.py": ["tests/tracking/test_wandb_store.py"],
+    "gensweep/tracking/removal.py": ["tests/tracking/test_runs_removed.py", "tests/cli/test_removing.py"],
     "gensweep/tracking/mlflow_models.py": ["tests/tracking/test_models.py"],
     "gensweep/tracking/offered.py": ["tests/tracking/test_models.py", "tests/tracking/test_projection.py"],
     "gensweep/tracking": [
