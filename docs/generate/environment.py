@@ -14,7 +14,7 @@ OWN = {
     "GENSWEEP_DATA": "A folder with datasets that are files (MNIST, Fashion-MNIST, CIFAR-10), looked into first.",
     "GENSWEEP_INCEPTION": "The file of the Inception network for `extractor: inception`.",
     "GENSWEEP_PLUGINS": "A folder with components of your own, as `--plugins` says it: its code is trusted.",
-    "GENSWEEP_COMMIT": "What `gensweep --version` names beside the version; the image of deploy/Dockerfile has it from its build.",
+    "GENSWEEP_COMMIT": "What `gensweep --version` names besides; an image of deploy/Dockerfile has it from its build.",
     "GENSWEEP_SHARED": "1 is `--shared`: the group may write what is made, as far as the umask allows.",
 }
 OTHERS = {
