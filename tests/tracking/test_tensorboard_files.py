@@ -120,6 +120,8 @@ def test_the_hparams_page_has_what_was_searched_and_the_result(driver: Driver) -
         for n in (0, 1)
     ]
     assert ends == [1, 2]  # success and failure
+    (best,) = series(folder_of(driver), "best.fid")
+    assert best[1] == series(folder_of(driver), "fid")[-1][1]  # at the time of the last row
 
 
 def plugin(folder: Path, tag: str) -> bytes:
