@@ -6,7 +6,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ import gensweep
 from gensweep import registry
 from gensweep.component import build
 from gensweep.errors import ConfigError
-from gensweep.plugged import Elsewhere
 from gensweep.registry.folder import read
-from gensweep.spaces.sources import data_problems
+from gensweep.spaces.needs import Mark, Needs
 from tests.own_components import FILES, SPACE, write_components
 
 RESULT = "import pickle, sys; print(pickle.load(open(sys.argv[1], 'rb'))())"
@@ -59,7 +57,9 @@ def test_a_sweep_knows_what_it_takes_along() -> None:
 def test_a_question_travels_with_what_it_needs(tmp_path: Path) -> None:
     sweep = gensweep.check("space.yaml", plugins="mine")
     (folder,) = registry.in_use()
-    (tmp_path / "asked").write_bytes(pickle.dumps(Elsewhere.of(folder, partial(data_problems, sweep))))
+    mark = Mark(tmp_path / "mark", "text")
+    mark.file.write_text("text")
+    (tmp_path / "asked").write_bytes(pickle.dumps(Needs.of(sweep, mark, folder)))
     shutil.rmtree(tmp_path / "mine")
     asked = subprocess.run(
         [sys.executable, "-c", RESULT, "asked"], capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path)}
