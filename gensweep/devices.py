@@ -1,4 +1,4 @@
-"""What trials are trained on, by name: costs on unlike devices are not added up."""
+"""What trials are trained on, and where, by name: costs on unlike devices are not added up."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import platform
 from pathlib import Path
 
 import torch
+
+
+def host() -> str:
+    """The name of this machine, as its system says it; of a container its own."""
+    return platform.node()
 
 
 @functools.cache

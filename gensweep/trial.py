@@ -27,7 +27,7 @@ from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.devices import name_of
+from gensweep.devices import host, name_of
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import LATENT, Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
@@ -105,7 +105,8 @@ class Report:
     Seconds count from the trial's beginning, those of the last, unfinished epoch too; `items` are those of the training split
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
-    of the numbers, each said once in a trial. `device` is the name of what it is trained on, and `mode` says how.
+    of the numbers, each said once in a trial. `device` is the name of what it is trained on, `host` that of the
+    machine, and `mode` says how.
     """
 
     number: int
@@ -124,6 +125,7 @@ class Report:
     device: str = ""
     items: int = 0
     mode: str = ALONE
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -414,6 +416,7 @@ class Trial:
             name_of(self.device),
             self.game.items(step, self.configuration.training.batch_size, len(self.data)),
             self.mode,
+            host(),
         )
 
 

@@ -128,7 +128,7 @@ def test_a_url_is_no_path(url: str, given: Callable[[str], str | Path]) -> None:
 
 
 def test_the_path_of_a_file_url_is_said() -> None:
-    with pytest.raises(ConfigError, match="^--runs=file://mnt/runs: is a URL, and a path is needed: /mnt/runs"):
+    with pytest.raises(ConfigError, match=r"^--runs=file://mnt/runs: is a URL, and a path is needed: /mnt/runs"):
         expanded(Path("file:///mnt/runs"), "--runs")
 
 

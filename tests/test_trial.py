@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import sys
 from pathlib import Path
@@ -65,6 +66,22 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
     for network in a["networks"]:
         assert all(torch.equal(a["networks"][network][k], b["networks"][network][k]) for k in a["networks"][network])
     assert str(a["optimizers"]) == str(b["optimizers"])
+
+
+def test_a_report_says_on_which_machine_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    configuration = small_configuration("vae")
+    monkeypatch.setattr("platform.node", lambda: "gpu-1")
+    assert next(run_trial(job(tmp_path, configuration))).host == "gpu-1"
+    monkeypatch.setattr("platform.node", lambda: "gpu-2")
+    assert {report.host for report in run_trial(job(tmp_path, configuration))} == {"gpu-2"}
+    monkeypatch.setattr("platform.node", lambda: "head")
+    (ended,) = run_trial(job(tmp_path, configuration))
+    assert ended.host == "gpu-2", "where it ended, whoever asks"
+    outcome = json.loads((tmp_path / "outcome.json").read_text())
+    del outcome["host"]  # as an earlier gensweep wrote it
+    (tmp_path / "outcome.json").write_text(json.dumps(outcome))
+    (ended,) = run_trial(job(tmp_path, configuration))
+    assert ended.host == ""
 
 
 @pytest.mark.parametrize(("family", "batches"), [("vae", 1), ({"name": "wgan", "constraint": "clip"}, 5)])

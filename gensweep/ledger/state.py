@@ -245,6 +245,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
     record.protocol = dict(event.get("protocol") or record.protocol)
     record.notes = list(event.get("notes") or record.notes)
     record.device = event.get("device") or record.device
+    record.host = event.get("host") or record.host
     record.mode = event.get("mode") or record.mode
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 
 from gensweep.errors import CannotRun
 from gensweep.executors.ray_address import found_head
+from gensweep.ledger.sweep_folder import SweepFolder
 from tests.cli.conftest import SPACE
 from tests.executors.ray_nodes import REPOSITORY, Nodes
 from tests.executors.strangers import needs_root
@@ -101,6 +103,8 @@ def test_without_such_nodes_it_runs(nodes: Nodes, here: Path) -> None:
     nodes.stop("blind", "bare", "old")
     ran = run(nodes, here, "--runs", f"{here}/shared/runs")
     assert ran.returncode == 0, ran.stderr
+    state = SweepFolder.open(here / "shared" / "runs" / "tiny").state()
+    assert {record.host for record in state.trials.values()} == {platform.node()}
 
 
 def test_a_head_answers_who_has_its_token(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:
