@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import sys
 from pathlib import Path
@@ -69,7 +68,7 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
 
 
 def test_a_report_says_on_which_machine_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    configuration = small_configuration("vae")
+    configuration, folder = small_configuration("vae"), TrialFolder(tmp_path)
     monkeypatch.setattr("platform.node", lambda: "gpu-1")
     assert next(run_trial(job(tmp_path, configuration))).host == "gpu-1"
     monkeypatch.setattr("platform.node", lambda: "gpu-2")
@@ -77,9 +76,9 @@ def test_a_report_says_on_which_machine_it_was_trained(tmp_path: Path, monkeypat
     monkeypatch.setattr("platform.node", lambda: "head")
     (ended,) = run_trial(job(tmp_path, configuration))
     assert ended.host == "gpu-2", "where it ended, whoever asks"
-    outcome = json.loads((tmp_path / "outcome.json").read_text())
-    del outcome["host"]  # as an earlier gensweep wrote it
-    (tmp_path / "outcome.json").write_text(json.dumps(outcome))
+    before = {name: value for name, value in (folder.outcome() or {}).items() if name != "host"}
+    (tmp_path / "outcome.json").unlink()
+    folder.write_outcome(before)  # as an earlier gensweep did
     (ended,) = run_trial(job(tmp_path, configuration))
     assert ended.host == ""
 
