@@ -67,6 +67,24 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
     assert str(a["optimizers"]) == str(b["optimizers"])
 
 
+def test_a_report_says_on_which_machine_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gensweep.ledger.trial_folder import TrialFolder
+
+    configuration, folder = small_configuration("vae"), TrialFolder(tmp_path)
+    monkeypatch.setattr("platform.node", lambda: "gpu-1")
+    assert next(run_trial(job(tmp_path, configuration))).host == "gpu-1"
+    monkeypatch.setattr("platform.node", lambda: "gpu-2")
+    assert {report.host for report in run_trial(job(tmp_path, configuration))} == {"gpu-2"}
+    monkeypatch.setattr("platform.node", lambda: "head")
+    (ended,) = run_trial(job(tmp_path, configuration))
+    assert ended.host == "gpu-2", "where it ended, whoever asks"
+    before = {name: value for name, value in (folder.outcome() or {}).items() if name != "host"}
+    (tmp_path / "outcome.json").unlink()
+    folder.write_outcome(before)  # as an earlier gensweep did
+    (ended,) = run_trial(job(tmp_path, configuration))
+    assert ended.host == ""
+
+
 @pytest.mark.parametrize(("family", "batches"), [("vae", 1), ({"name": "wgan", "constraint": "clip"}, 5)])
 def test_a_report_says_how_many_items_were_seen(tmp_path: Path, family: Any, batches: int) -> None:
     configuration = small_configuration(family)
