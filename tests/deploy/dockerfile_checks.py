@@ -45,7 +45,9 @@ def _image_problems(text: str) -> Iterator[str]:
         if not re.search(r"^HEALTHCHECK (.*\\\n)?.*CMD \[", stage, re.M):
             yield f"stage {name} has no HEALTHCHECK"
         if name == "gensweep":
-            order = [stage.find(line) for line in ("ARG COMMIT", "org.opencontainers.image.revision=", "GENSWEEP_COMMIT=")]
+            order = [
+                stage.find(line) for line in ("ARG COMMIT", "org.opencontainers.image.revision=", "GENSWEEP_COMMIT=")
+            ]
             if -1 in order or order != sorted(order):
                 yield f"stage {name} does not say its commit"
             if order[0] < stage.rfind("RUN "):
