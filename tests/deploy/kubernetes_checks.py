@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,7 @@ def kubernetes_problems(objects: Sequence[Object], secrets: Mapping[str, set[str
         return problems
     for document in objects:
         problems += _ray_job_problems(document) if document["kind"] == "RayJob" else _selector_problems(document)
+        problems += _backup_problems(document) if document["kind"] == "CronJob" else []
         if document["kind"] == "RayJob":
             problems += [*_entrypoint_problems(document["spec"], objects), *_scaling_problems(document["spec"])]
     for where, spec in _pods(objects):
@@ -182,9 +184,48 @@ def _exit_code(script: str, code: int) -> int:
     return subprocess.run(["sh", "-c", stand_in], capture_output=True, check=False).returncode
 
 
+def _spec(document: Object) -> Object:
+    """What has the template of its pods; of a CronJob that of its jobs."""
+    spec: Object = document.get("spec", {})
+    return spec.get("jobTemplate", {}).get("spec", spec)
+
+
+def _backup_problems(document: Object) -> Iterator[str]:
+    spec = document["spec"]
+    if spec.get("concurrencyPolicy") != "Forbid":
+        yield "CronJob: two backups at once write one file"
+    if "activeDeadlineSeconds" not in spec["jobTemplate"]["spec"]:
+        yield "CronJob: a backup that hangs holds back all that follow"
+    script = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"][-1]
+    yield from (f"CronJob: {problem}" for problem in _script_problems(script))
+
+
+@cache
+def _script_problems(script: str) -> tuple[str, ...]:
+    """The script in a folder with nine backups and a stand-in for pg_dump, which works and then does not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, problems = Path(name), list[str]()
+        for day in range(10, 19):
+            (folder / f"mlflow-202601{day}T031700Z.dump").touch()
+        for code in (0, 1):
+            stand_in = f"pg_dump() {{ echo whole; return {code}; }}\n"
+            text = stand_in + script.replace("/backups", name)
+            done = subprocess.run(["sh", "-euc", text], capture_output=True, check=False)
+            kept = sorted(file.name for file in folder.glob("mlflow-*.dump"))
+            if done.returncode != code:
+                problems.append(f"ends with {done.returncode} where pg_dump ends with {code}")
+            if (
+                len(kept) != 7
+                or (folder / kept[-1]).read_text() != "whole\n"
+                or kept[0] != "mlflow-20260113T031700Z.dump"
+            ):
+                problems.append(f"keeps {kept}")
+        return tuple(problems)
+
+
 def _pods(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
     for document in objects:
-        spec = document.get("spec", {})
+        spec = _spec(document)
         if "rayClusterSpec" in spec:
             cluster = spec["rayClusterSpec"]
             for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
@@ -330,7 +371,7 @@ def _selects(selector: Object, pod: Object) -> bool:
 
 def _templates(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
     for document in objects:
-        spec = document.get("spec", {})
+        spec = _spec(document)
         if "rayClusterSpec" in spec:
             cluster = spec["rayClusterSpec"]
             for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:

@@ -148,7 +148,8 @@ def test_docker_commands_name_files_services_and_targets_that_exist(words: list[
         after = [word for word in words[at + 1 :] if not word.startswith("-")]
         assert not after or after[0] in resolved(files)
     elif words[:3] == ["buildx", "imagetools", "inspect"]:
-        named = [service["image"] for service in resolved([DEPLOY / "compose.yaml"]).values()]
+        files = [DEPLOY / "compose.yaml", DEPLOY / "compose.auth.yaml"]
+        named = [service["image"] for service in resolved(files).values()]
         assert words[3] in [*named, f"python:{re.search('ARG PYTHON=(.+)', (DEPLOY / 'Dockerfile').read_text())[1]}"]
     elif words[0] == "build":
         target = words[words.index("--target") + 1]

@@ -84,6 +84,16 @@ def _tolerations(objects: list[Any]) -> Any:
     return _worker(objects)["template"]["spec"]["tolerations"]
 
 
+def _backup(objects: list[Any]) -> Any:
+    return _named(objects, "CronJob", "backup")["spec"]
+
+
+def _in_backup(objects: list[Any], old: str, new: str) -> None:
+    command = _backup(objects)["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert old in command[-1]
+    command[-1] = command[-1].replace(old, new)
+
+
 Mutation = tuple[Callable[[list[Any]], Any], str]
 JOB: dict[str, Mutation] = {
     "the old version": (lambda o: _job(o).update(apiVersion="ray.io/v1alpha1"), "ray.io/v1"),
@@ -261,6 +271,19 @@ CORE: dict[str, Mutation] = {
         lambda o: _named(o, "NetworkPolicy", "gensweep-ray")["spec"].update(ingres=[]),
         "ingres",
     ),
+    "two backups at once": (lambda o: _backup(o).update(concurrencyPolicy="Allow"), "two backups at once"),
+    "a backup that hangs": (lambda o: _backup(o)["jobTemplate"]["spec"].pop("activeDeadlineSeconds"), "that hangs"),
+    "half a backup": (
+        lambda o: _in_backup(o, "mlflow > /backups/part\n", "mlflow > /backups/part || true\n"),
+        "ends with 0",
+    ),
+    "all backups": (lambda o: _in_backup(o, "tail -n +8", "tail -n +80"), "keeps"),
+    "the oldest backups": (lambda o: _in_backup(o, "sort -r", "sort"), "keeps"),
+    "a backup that cannot reach the database": (
+        lambda o: _named(o, "CronJob", "backup")["spec"]["jobTemplate"]["spec"]["template"].pop("metadata"),
+        "CronJob backup: reached by every pod",
+    ),
+    "a backup of an hour that is none": (lambda o: _backup(o).update(shedule="1 2 * * *"), "shedule"),
     "no memory limit": (lambda o: _server(o)["resources"].pop("limits"), "no memory limit"),
 }
 
