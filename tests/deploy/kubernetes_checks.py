@@ -128,8 +128,9 @@ def _scaling_problems(spec: Object) -> Iterator[str]:
         tolerated = {each["key"] for each in pod.get("tolerations", [])}
         if GPU in pod["containers"][0]["resources"]["limits"] and GPU not in tolerated:
             yield f"RayJob {group['groupName']}: tolerates no node with GPUs"
-        if not tolerated & SPOT:
-            yield f"RayJob {group['groupName']}: tolerates no spot node"
+        terms = json.dumps(pod.get("affinity", {}))
+        if missing := {key for key in SPOT if key in terms} - tolerated:
+            yield f"RayJob {group['groupName']}: goes to spot nodes alone and tolerates none of {', '.join(sorted(missing))}"
         if group["minReplicas"] == 0:
             yield f"RayJob {group['groupName']}: without minReplicas a driver finds no place for a trial"
     if {each["key"] for each in head["template"]["spec"].get("tolerations", [])} & SPOT:
@@ -154,13 +155,18 @@ def _entrypoint_problems(spec: Object, objects: Sequence[Object]) -> Iterator[st
             yield f"RayJob: folder '{folder}' is on no volume, so a retry would find nothing"
     if " --address auto" not in line:
         yield "RayJob: the entrypoint does not join its cluster"
-    wants_gpu = (yaml.safe_load(_mounted(words[2], pod, objects)).get("resources") or {}).get("gpu")
+    gpus = {variable["name"]: variable.get("value") for variable in container["env"]}.get("GPUS", "")
+    if 'resources.gpu="$GPUS"' not in words or not re.fullmatch(r"\d+(\.\d+)?", gpus or ""):
+        yield "RayJob: GPUS does not say how many GPUs a trial takes"
+    wants_gpu = gpus != "0"
     limits = [
         group["template"]["spec"]["containers"][0]["resources"]["limits"]
         for group in spec["rayClusterSpec"]["workerGroupSpecs"]
     ]
     if wants_gpu and not any(GPU in limit for limit in limits):
         yield "RayJob: the sweep asks for a GPU and no worker group has one in its limits"
+    if not wants_gpu and any(GPU in limit for limit in limits):
+        yield "RayJob: the pods take GPUs that no trial uses"
     for code, wanted in ((0, 0), (3, 0), (75, 75), (5, 5)):
         if _exit_code(script, code) != wanted:
             yield f"RayJob: exit code {code} becomes another one than {wanted}, on which backoffLimit acts"

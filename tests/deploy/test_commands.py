@@ -14,6 +14,7 @@ import yaml
 from compose_checks import DEPLOY, resolved
 
 ROOT = DEPLOY.parent
+BASE = DEPLOY / "kustomize/base"
 PROGRAMS = "gensweep", "mlflow", "ray", "docker"
 
 
@@ -50,15 +51,15 @@ def split(line: str) -> Iterator[list[str]]:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    files = [*sorted(DEPLOY.glob("*.yaml")), DEPLOY / "README.md", DEPLOY / "Dockerfile"]
+    files = [*sorted(DEPLOY.rglob("*.yaml")), DEPLOY / "README.md", DEPLOY / "Dockerfile"]
     found = [(file.name, words) for file in files for line in shown(file) for words in split(line)]
     for part in ("compose.yaml", "compose.auth.yaml"):
         services = resolved([DEPLOY / "compose.yaml", *([DEPLOY / part] if "auth" in part else [])])
         found += [(part, service["command"]) for service in services.values() if service.get("command")]
-    for document in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()):
+    for document in yaml.safe_load_all((BASE / "kubernetes.yaml").read_text()):
         for container in document["spec"].get("template", {}).get("spec", {}).get("containers", []):
             found += [("kubernetes.yaml", container["command"])] if "command" in container else []
-    sweep, _ = yaml.safe_load_all((DEPLOY / "kuberay-rayjob.yaml").read_text())
+    sweep, _ = yaml.safe_load_all((BASE / "kuberay-rayjob.yaml").read_text())
     found += [("kuberay-rayjob.yaml", words) for words in split(sweep["data"]["run.sh"].splitlines()[0])]
     cluster = yaml.safe_load((DEPLOY / "ray-cluster.yaml").read_text())
     starts = cluster["head_start_ray_commands"] + cluster["worker_start_ray_commands"]

@@ -12,7 +12,8 @@ import pytest
 from compose_checks import DEPLOY
 from kubernetes_checks import GPU, RAY_JOB_SCHEMA, documents, kubernetes_problems, promised_secrets
 
-FILES = DEPLOY / "kubernetes.yaml", DEPLOY / "kuberay-rayjob.yaml"
+BASE = DEPLOY / "kustomize/base"
+FILES = BASE / "kubernetes.yaml", BASE / "kuberay-rayjob.yaml"
 ORIGINAL = documents(*FILES)
 SECRETS = promised_secrets(*FILES)
 
@@ -37,7 +38,7 @@ def test_the_sweep_of_the_config_map_is_sound(tmp_path: Path) -> None:
     from gensweep.spaces.check import load_and_check
 
     (tmp_path / "sweep.yaml").write_text(_named(ORIGINAL, "ConfigMap", "gensweep-sweep")["data"]["sweep.yaml"])
-    assert load_and_check(tmp_path / "sweep.yaml", []).resources.gpu == 1
+    assert load_and_check(tmp_path / "sweep.yaml", ["resources.gpu=1"]).resources.gpu == 1
 
 
 def test_the_volume_that_all_pods_write_is_shared() -> None:
@@ -150,7 +151,8 @@ JOB: dict[str, Mutation] = {
     ),
     "no place at the start": (lambda o: _worker(o).update(minReplicas=0), "finds no place"),
     "no toleration of GPUs": (lambda o: _tolerations(o).pop(0), "tolerates no node with GPUs"),
-    "no toleration of spot": (lambda o: _tolerations(o).__delitem__(slice(1, None)), "tolerates no spot node"),
+    "GPUs that nobody says": (lambda o: _replace(o, 'resources.gpu="$GPUS"', ""), "how many GPUs"),
+    "GPUs as a word": (lambda o: _container(o)["env"][0].update(value="one"), "how many GPUs"),
     "a head on a spot node": (
         lambda o: _cluster(o)["headGroupSpec"]["template"]["spec"].update(tolerations=_tolerations(o)),
         "the whole Ray is lost",
