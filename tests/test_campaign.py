@@ -19,11 +19,12 @@ import optuna
 import pytest
 import torch
 
-from gensweep import campaign, drive
+from gensweep import campaign, devices, drive, placement
 from gensweep.campaign import Where, conduct, synchronise
 from gensweep.changes import continued
 from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Interrupted, NoUsableTrial, Outcome, Stopped
+from gensweep.executors import in_process
 from gensweep.executors.base import Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
@@ -52,7 +53,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str
 def _few_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures take a second, and one sweep here is enough to see that they are drawn."""
     if "trained" not in request.node.name and "trains" not in request.node.name:
-        monkeypatch.setattr(figures, "write_pictures", lambda *_: {})
+        monkeypatch.setattr(figures, "write_pictures", lambda *_, **__: {})
 
 
 @pytest.fixture
@@ -375,6 +376,23 @@ def test_the_same_definition_goes_on_without_a_word(
     assert conduct(small("same"), where).problem is None
     assert "anew" not in capfd.readouterr().err
     assert SweepFolder.open(folder.path).environment["nodes"] == ["there"]
+
+
+def test_a_copy_goes_on_as_a_sweep_of_its_own_and_says_so(
+    where: Where, scripted: Callable[[Script], Scripted], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = begun_before_its_first_trial(where, "copied", seed=0)
+    with first.hold():
+        first.settle()
+    shutil.copytree(first.path, tmp_path / "elsewhere" / "copied")
+    scripted(completes)
+    conduct(small("copied"), replace(where, runs=tmp_path / "elsewhere"))
+    assert "is a copy of the sweep at" in capfd.readouterr().err
+    found = SweepFolder.open(tmp_path / "elsewhere" / "copied").identity()
+    known = first.identity()
+    assert found is not None
+    assert known is not None
+    assert found.sweep_id != known.sweep_id
 
 
 @pytest.mark.parametrize("what", ["more samples", "another definition", "another try"])
@@ -712,6 +730,36 @@ def test_a_resumed_sweep_counts_the_trials_that_ended_before(
     conduct(small("counted", search={"sampler": "random", "samples": 3, "seed": 0}), where)
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("[")]
     assert [line.partition("]")[0] for line in lines] == ["[5/6", "[6/6"]
+
+
+def test_a_gpu_that_idles_is_told_and_the_file_keeps_its_word(
+    where: Where,
+    scripted: Callable[[Script], Scripted],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    jobs = scripted(completes).jobs
+    monkeypatch.setattr(in_process, "n_usable", lambda: 0)
+    monkeypatch.setattr(in_process, "n_there", lambda: 1)
+    monkeypatch.setattr(devices, "n_usable", lambda: 0)
+    found = conduct(small("idle"), where)
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "GPU" in line]
+    assert line.startswith(
+        "gensweep: trials train on the CPU while 1 GPU is idle, as torch cannot use that (this machine: "
+    )
+    assert found.folder.definition["resources"]["gpu"] == "auto"
+    assert {(job.device, job.gpu) for job in jobs} == {("cpu", 0.0)}
+
+
+def test_a_gpu_that_is_there_is_what_the_jobs_get(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = scripted(completes).jobs
+    monkeypatch.setattr(in_process, "n_usable", lambda: 1)
+    monkeypatch.setattr(placement, "seen", lambda: devices.Seen(1, "a card", 80 * 2**30))
+    found = conduct(small("there"), where)
+    assert {(job.device, job.gpu) for job in jobs} == {("cuda", 1.0)}
+    assert found.folder.definition["resources"]["gpu"] == "auto"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here, and it can run")

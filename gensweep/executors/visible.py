@@ -20,6 +20,7 @@ from gensweep.file_modes import for_workers
 from gensweep.home import expanded
 
 _SECONDS = 60  # a worker has to start and import torch first, from a network's folder perhaps
+_SECONDS_OF_A_PROBE = 300  # which trains a little of every arm, and measures what of it
 _FOLDERS = ("GENSWEEP_DATA", "GENSWEEP_CACHE", "GENSWEEP_INCEPTION")
 
 
@@ -34,7 +35,27 @@ def answers(question: Callable[[], T], resources: Resources) -> dict[str, T]:
     nodes = [node for node in ray.nodes() if node["Alive"] and _holds_a_trial(node["Resources"], resources)]
     here = ray.get_runtime_context().get_node_id()
     asked = {_asked(question, node["NodeID"]): node["NodeManagerAddress"] for node in nodes if node["NodeID"] != here}
-    answered = ray.wait(list(asked), num_returns=len(asked), timeout=_SECONDS)[0] if asked else []
+    return _answers(asked, _SECONDS)
+
+
+def answers_beside_gpus(question: Callable[[], T]) -> dict[str, T]:
+    """What `question` answers on each node with GPUs, this one among them, in a process that has one, by the node's address.
+
+    A node that does not answer in time is left out, as one whose GPUs are others' now.
+
+    Raises:
+        CannotRun: as in `answers`.
+    """
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) >= 1]
+    return _answers(
+        {_asked(question, node["NodeID"], 1): node["NodeManagerAddress"] for node in nodes}, _SECONDS_OF_A_PROBE
+    )
+
+
+def _answers(asked: dict[Any, str], seconds: float) -> dict[str, Any]:
+    answered, late = ray.wait(list(asked), num_returns=len(asked), timeout=seconds) if asked else ([], [])
+    for one in late:
+        ray.cancel(one, force=True)  # what waits for a GPU would hold it from the trials
     return {asked[one]: answer for one in answered for answer in _answer(one, asked[one])}
 
 
@@ -47,9 +68,9 @@ def worker_environment() -> dict[str, str]:
     return {**{name: str(path) for name, path in told.items()}, **known}
 
 
-def _asked(question: Callable[[], Any], node: str) -> Any:
+def _asked(question: Callable[[], Any], node: str, gpus: int = 0) -> Any:
     there = NodeAffinitySchedulingStrategy(node, soft=False)
-    return ray.remote(_reply).options(num_cpus=0, scheduling_strategy=there).remote(question)
+    return ray.remote(_reply).options(num_cpus=0, num_gpus=gpus, scheduling_strategy=there).remote(question)
 
 
 def _reply(question: Callable[[], T]) -> T:
@@ -68,4 +89,4 @@ def _answer(asked: Any, address: str) -> list[Any]:
 
 
 def _holds_a_trial(node: dict[str, float], resources: Resources) -> bool:
-    return node.get("CPU", 0) >= resources.cpu and node.get("GPU", 0) >= resources.gpu
+    return node.get("CPU", 0) >= resources.cpu and node.get("GPU", 0) >= resources.gpu_share

@@ -160,6 +160,7 @@ def ending_tags(record: TrialRecord) -> dict[str, str]:
     """How the trial stands: its outcome, why, what to know of its numbers, how it trained and how it was scored."""
     tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
     tags["gensweep.mode"] = record.mode
+    tags |= {f"gensweep.{clean(name)}": version for name, version in record.software.items()}
     if record.copies:
         tags["gensweep.lineage"] = lineage(record)
     if record.notes:

@@ -12,6 +12,7 @@ import pytest
 
 from gensweep.configuration import Resources
 from gensweep.datasets.base import WORKING_FOLDER
+from gensweep.devices import seen
 from gensweep.errors import CannotRun
 from gensweep.executors.in_process import InProcess
 from gensweep.executors.ray_cluster import RayCluster
@@ -39,7 +40,7 @@ def test_in_this_process_nobody_else_is_asked() -> None:
 
 @pytest.fixture(scope="module")
 def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayTune]:
-    """A driver on the head of a cluster that has another node."""
+    """A driver on the head of a cluster that has another node, with a GPU."""
     from ray._raylet import AuthenticationTokenLoader  # type: ignore[attr-defined]
     from ray.cluster_utils import Cluster  # not before gensweep.executors, which says how Ray is imported
 
@@ -53,7 +54,7 @@ def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayTune]:
     subprocess.run(token, check=True, stdout=subprocess.DEVNULL)
     AuthenticationTokenLoader.instance().reset_cache()  # this process may have had a Ray with another token
     nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    nodes.add_node(num_cpus=1)
+    nodes.add_node(num_cpus=1, num_gpus=1)  # one that Ray believes in
     joined = RayCluster(nodes.address, Resources())
     yield RayTune(joined, tmp_path_factory.mktemp("scratch"))
     joined.close()
@@ -71,3 +72,20 @@ def test_the_other_node_answers_for_itself(two_nodes: RayTune, tmp_path: Path) -
     assert answers(os.getpid, Resources(cpu=2)) == {}, "no other node can hold such a trial"
     with pytest.raises(CannotRun, match=f"node {address}: cannot run gensweep .*ZeroDivisionError"):
         two_nodes.elsewhere(lambda: 1 / 0)
+
+
+@pytest.mark.slow
+def test_a_node_with_a_gpu_answers_for_it(two_nodes: RayTune) -> None:
+    assert sorted(node.get("GPU", 0.0) for node in two_nodes.nodes) == [0.0, 1.0]
+    assert two_nodes.n_at_once == 1, "what is left open is a GPU here"
+    ((pid, visible),) = two_nodes.beside_gpus(lambda: (os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES"))).values()
+    assert (pid != os.getpid(), visible) == (True, "0")
+    (card,) = two_nodes.beside_gpus(seen).values()
+    assert bool(card.n) != bool(card.why)
+    two_nodes.settle(Resources(gpu=0))
+    assert two_nodes.n_at_once == 2
+    two_nodes.settle(Resources(cpu=0.25, gpu=0.5))
+    assert two_nodes.n_at_once == 2
+    with pytest.raises(CannotRun, match="no node has that"):
+        two_nodes.settle(Resources(gpu=2))
+    assert two_nodes.n_at_once == 2

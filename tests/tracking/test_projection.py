@@ -39,6 +39,11 @@ def without_name(tags: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in tags.items() if name != "mlflow.runName"}
 
 
+def test_before_the_first_pass_nothing_is_known_to_be_there(driver: Driver, store: Store) -> None:
+    found = Projection(driver.folder, store.uri).progress
+    assert (found.trials, found.pending, found.problem) == (0, 0, None)
+
+
 def test_a_trial_is_one_run_under_the_sweep_with_all_its_rows(driver: Driver, store: Store, project: Project) -> None:
     small_sweep(driver)
     assert project().sync().is_done

@@ -77,3 +77,13 @@ def test_where_nothing_can_be_kept_nothing_is_said(
     monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "file" / "cache"))
     remember(sweep, HERE, "id")
     assert remembered(sweep) is None
+
+
+def test_who_writes_is_alone_and_who_reads_is_not(sweep: Path, memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = list[int]()
+    monkeypatch.setattr(module.fcntl, "flock", lambda _descriptor, how: locked.append(how))
+    remember(sweep, HERE, "id")
+    assert set(locked) == {module.fcntl.LOCK_EX}
+    locked.clear()
+    remembered(sweep)
+    assert locked == [module.fcntl.LOCK_SH]

@@ -222,7 +222,10 @@ def test_what_is_deleted_is_gone_and_comes_again_as_another(
     assert store.create("1", tags, START) == first  # an answer that was lost
     store.log(first, [Point("fid", 1.0, START, 1)])
     store.settle()
+    store.log(first, [Point("fid", 2.0, START, 2)])
     store.delete(first)
+
+    assert vars(store)["_open"] == {}  # nor does anybody wait for it
     assert sent_runs(place) == {}
     second = store.create("1", tags, START)
     assert second != first
