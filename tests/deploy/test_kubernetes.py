@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -11,7 +12,8 @@ import pytest
 from compose_checks import DEPLOY
 from kubernetes_checks import GPU, RAY_JOB_SCHEMA, documents, kubernetes_problems, promised_secrets
 
-FILES = DEPLOY / "kubernetes.yaml", DEPLOY / "kuberay-rayjob.yaml"
+BASE = DEPLOY / "kustomize/base"
+FILES = BASE / "kubernetes.yaml", BASE / "kuberay-rayjob.yaml"
 ORIGINAL = documents(*FILES)
 SECRETS = promised_secrets(*FILES)
 
@@ -30,6 +32,13 @@ def test_the_reduced_schema_is_a_schema_and_closed() -> None:
 def test_the_cluster_has_the_ray_that_is_tested() -> None:
     constraints = (DEPLOY.parent / "constraints.txt").read_text().split()
     assert f"ray=={_job(ORIGINAL)['spec']['rayClusterSpec']['rayVersion']}" in constraints
+
+
+def test_the_sweep_of_the_config_map_is_sound(tmp_path: Path) -> None:
+    from gensweep.spaces.check import load_and_check
+
+    (tmp_path / "sweep.yaml").write_text(_named(ORIGINAL, "ConfigMap", "gensweep-sweep")["data"]["sweep.yaml"])
+    assert load_and_check(tmp_path / "sweep.yaml", ["resources.gpu=1"]).resources.gpu == 1
 
 
 def test_the_volume_that_all_pods_write_is_shared() -> None:
@@ -66,6 +75,26 @@ def _gpu_in_requests(objects: list[Any]) -> None:
     resources["requests"][GPU] = resources["limits"].pop(GPU)
 
 
+def _replace(objects: list[Any], old: str, new: str) -> None:
+    data = _named(objects, "ConfigMap", "gensweep-sweep")["data"]
+    assert old in data["run.sh"]
+    data["run.sh"] = data["run.sh"].replace(old, new)
+
+
+def _tolerations(objects: list[Any]) -> Any:
+    return _worker(objects)["template"]["spec"]["tolerations"]
+
+
+def _backup(objects: list[Any]) -> Any:
+    return _named(objects, "CronJob", "backup")["spec"]
+
+
+def _in_backup(objects: list[Any], old: str, new: str) -> None:
+    command = _backup(objects)["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"]
+    assert old in command[-1]
+    command[-1] = command[-1].replace(old, new)
+
+
 Mutation = tuple[Callable[[list[Any]], Any], str]
 JOB: dict[str, Mutation] = {
     "the old version": (lambda o: _job(o).update(apiVersion="ray.io/v1alpha1"), "ray.io/v1"),
@@ -92,18 +121,43 @@ JOB: dict[str, Mutation] = {
     "a lifetime without an end": (lambda o: _job(o)["spec"].pop("shutdownAfterJobFinishes"), "shutdownAfterJob"),
     "a name that is no label": (lambda o: _job(o)["metadata"].update(name="Gen_Sweep"), "Gen_Sweep"),
     "more replicas than allowed": (lambda o: _worker(o).update(replicas=9), "replicas outside"),
-    "runs on no volume": (
-        lambda o: _job(o)["spec"].update(entrypoint=_job(o)["spec"]["entrypoint"].replace("/shared", "/tmp")),
-        "on no volume",
+    "runs on no volume": (lambda o: _replace(o, "--runs /shared", "--runs /tmp"), "on no volume"),
+    "runs nowhere": (lambda o: _replace(o, " --runs /shared/runs", ""), "on no volume"),
+    "a cluster of its own": (lambda o: _replace(o, " --address auto", ""), "does not join"),
+    "a sweep of another image": (lambda o: _replace(o, "/sweep/sweep.yaml", "search_spaces/wae.yaml"), "no sweep of a"),
+    "a script that is not there": (lambda o: _job(o)["spec"].update(entrypoint="sh /sweep/start.sh"), "no sweep of a"),
+    "a ConfigMap of another name": (
+        lambda o: _named(o, "ConfigMap", "gensweep-sweep")["metadata"].update(name="sweep"),
+        "no sweep of a",
     ),
-    "runs nowhere": (
-        lambda o: _job(o)["spec"].update(entrypoint="gensweep run search_spaces/wae.yaml --address auto"),
-        "on no volume",
+    "failed trials tried again": (
+        lambda o: _replace(o, '"$code" -eq 3', '"$code" -eq 4'),
+        "exit code 3 becomes another",
     ),
-    "a cluster of its own": (
-        lambda o: _job(o)["spec"].update(entrypoint=_job(o)["spec"]["entrypoint"].replace("--address auto", "")),
-        "does not join",
+    "an interruption that is done": (lambda o: _replace(o, 'exit "$code"', "exit 0"), "exit code 75 becomes another"),
+    "no autoscaler": (lambda o: _cluster(o).pop("enableInTreeAutoscaling"), "maxReplicas without"),
+    "an autoscaler without an account": (
+        lambda o: _cluster(o)["headGroupSpec"]["template"]["spec"].update(automountServiceAccountToken=False),
+        "cannot speak to Kubernetes",
     ),
+    "an autoscaler without limits": (lambda o: _cluster(o)["autoscalerOptions"].pop("resources"), "no memory limit"),
+    "an autoscaler with privileges": (
+        lambda o: _cluster(o)["autoscalerOptions"].pop("securityContext"),
+        "autoscaler may gain privileges",
+    ),
+    "an unknown key of the autoscaler": (
+        lambda o: _cluster(o)["autoscalerOptions"].update(idleTimeout=3),
+        "idleTimeout",
+    ),
+    "no place at the start": (lambda o: _worker(o).update(minReplicas=0), "finds no place"),
+    "no toleration of GPUs": (lambda o: _tolerations(o).pop(0), "tolerates no node with GPUs"),
+    "GPUs that nobody says": (lambda o: _replace(o, 'resources.gpu="$GPUS"', ""), "how many GPUs"),
+    "GPUs as a word": (lambda o: _container(o)["env"][0].update(value="one"), "how many GPUs"),
+    "a head on a spot node": (
+        lambda o: _cluster(o)["headGroupSpec"]["template"]["spec"].update(tolerations=_tolerations(o)),
+        "the whole Ray is lost",
+    ),
+    "a toleration without a key": (lambda o: _tolerations(o)[0].update(kee="x"), "kee"),
     "GPU outside limits": (_gpu_in_requests, "outside limits"),
     "no GPU at all": (lambda o: _container(o)["resources"]["limits"].pop(GPU), "no worker group has one"),
     "GPU as a word": (lambda o: _container(o)["resources"]["limits"].update({GPU: [1]}), GPU),
@@ -219,6 +273,19 @@ CORE: dict[str, Mutation] = {
         lambda o: _named(o, "NetworkPolicy", "gensweep-ray")["spec"].update(ingres=[]),
         "ingres",
     ),
+    "two backups at once": (lambda o: _backup(o).update(concurrencyPolicy="Allow"), "two backups at once"),
+    "a backup that hangs": (lambda o: _backup(o)["jobTemplate"]["spec"].pop("activeDeadlineSeconds"), "that hangs"),
+    "half a backup": (
+        lambda o: _in_backup(o, "mlflow > /backups/part\n", "mlflow > /backups/part || true\n"),
+        "ends with 0",
+    ),
+    "all backups": (lambda o: _in_backup(o, "tail -n +8", "tail -n +80"), "keeps"),
+    "the oldest backups": (lambda o: _in_backup(o, "sort -r", "sort"), "keeps"),
+    "a backup that cannot reach the database": (
+        lambda o: _named(o, "CronJob", "backup")["spec"]["jobTemplate"]["spec"]["template"].pop("metadata"),
+        "CronJob backup: reached by every pod",
+    ),
+    "a backup of an hour that is none": (lambda o: _backup(o).update(shedule="1 2 * * *"), "shedule"),
     "no memory limit": (lambda o: _server(o)["resources"].pop("limits"), "no memory limit"),
 }
 
