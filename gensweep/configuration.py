@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from gensweep import registry
 from gensweep.component import Component, Member, Node
@@ -35,9 +43,19 @@ class Training(Node):
     ema: float = Field(
         0.0, ge=0, lt=1, description="decay a round of the running mean of the weights that samples come from; 0 is off"
     )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "float32", description="of the networks' products; losses, weights and optimisers stay float32"
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        "float32",
+        description="of the networks' products; losses, weights and optimisers stay float32. tf32: on GPUs, of all products",
     )
+    deterministic: bool = Field(
+        False, description="the same numbers bit for bit each time on a machine; such a trial trains alone"
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_newer(self, dumped: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Plain data, and the keys of trials made of them, are those from before there was a field, where it says nothing."""
+        found: dict[str, Any] = dumped(self)
+        return found if self.deterministic else {key: value for key, value in found.items() if key != "deterministic"}
 
 
 class Evaluation(Node):
@@ -86,6 +104,12 @@ class TrialConfiguration(Node):
             return data
         merged = {**default, **given} if given.get("name", default["name"]) == default["name"] else given
         return {**data, "training": {**training, "optimizer": merged}}
+
+    @staticmethod
+    def asks_to_be_deterministic(node: Mapping[str, Any]) -> bool:
+        """Whether a configuration as plain data, which may be none, says so."""
+        training = node.get("training")
+        return isinstance(training, Mapping) and training.get("deterministic") is True
 
     def knob_places(self) -> frozenset[str]:
         """Where its knobs stand: `family.lambda`, `family.divergence.blur`, `training.optimizer.lr`.
@@ -177,8 +201,21 @@ def _pack(given: Any) -> int | str:
     raise ValueError(f"{said} is not allowed: must be auto, off, or how many trials train together, 1 to {MOST_ROWS}")
 
 
+def _gpu(given: Any) -> Any:
+    """`auto`, or how many GPUs: what is no number is told with both."""
+    if given == "auto" or (isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given < math.inf):
+        return given
+    said = "null" if given is None else repr(given)
+    raise ValueError(
+        f"{said} is not allowed: must be auto, or how many GPUs a trial process takes: 0, 1, or 0.25 for four on one"
+    )
+
+
 class Resources(Node):
     """What one trial takes, and how many run at once (default: as many as fit).
+
+    `gpu` is what a trial process takes of GPUs: `auto` is one where a node has one, a part of it where a trial is measured to
+    fit into that and cannot train in a pack, and 0 where no node has a GPU. A number is taken as it is.
 
     `pack` is how many trials of one shape may train as one stack in a process: `auto` measures what is quickest, `off` is
     one. `compile` says whether their step is compiled: `auto` where that pays. Neither changes a score beyond rounding.
@@ -188,7 +225,7 @@ class Resources(Node):
     """
 
     cpu: float = Field(1, gt=0)
-    gpu: float = Field(0, ge=0)
+    gpu: Annotated[Annotated[float, Field(ge=0)] | Literal["auto"], BeforeValidator(_gpu)] = "auto"
     max_concurrent: int | None = Field(None, ge=1)
     time_budget: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = Field(
         None, gt=0
@@ -210,6 +247,15 @@ class Resources(Node):
         return max(1, int(self.cpu))
 
     @property
+    def gpu_share(self) -> float:
+        """How many GPUs a trial process takes; 0 as long as it is left open, which is settled where trials run."""
+        return 0.0 if self.gpu == "auto" else self.gpu
+
+    @property
     def device(self) -> str:
         """Where a trial trains, as torch names it."""
-        return "cuda" if self.gpu else "cpu"
+        return "cuda" if self.gpu_share else "cpu"
+
+    def settled(self, gpu: float) -> Resources:
+        """The same, with so many GPUs for a trial process."""
+        return self.model_copy(update={"gpu": gpu})

@@ -22,7 +22,7 @@ import torch
 
 from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.datasets import base as datasets
-from gensweep.devices import name_of
+from gensweep.devices import name_of, wait_for
 from gensweep.errors import Diverged
 from gensweep.faults import Fault, fault_of
 from gensweep.file_modes import unfinished
@@ -125,10 +125,12 @@ class Costs:
 def shape_of(configuration: TrialConfiguration, device: str, widest: int = 0) -> tuple[str, int]:
     """What trials must have in common to be rows of one stack, and the latent size of its rows.
 
-    Empty where a trial can only train alone. `widest` is the largest latent size of trials like it: where the family's codes
+    Empty where a trial can only train alone, as one that is deterministic does: how many rows a stack has, which is measured,
+    is part of how its sums are rounded. `widest` is the largest latent size of trials like it: where the family's codes
     may be padded, and that costs little, all of them share a stack of that size.
     """
-    if unstackable_part(configuration) or (game := outline(configuration)) is None:
+    alone = configuration.training.deterministic or unstackable_part(configuration)
+    if alone or (game := outline(configuration)) is None:
         return "", configuration.latent_size
     if 0 < game.pads < widest:
         wide = configuration.model_copy(update={"latent_size": widest})
@@ -204,8 +206,7 @@ class _Subject:
         """Seconds of an epoch of all members, who are at the same round; one that diverged counts all the same."""
         began = time.perf_counter()
         training.play()
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        wait_for(self.device)
         return time.perf_counter() - began
 
 
@@ -273,7 +274,8 @@ def _tried(job: Job, device: torch.device) -> list[int]:
 
 def _file(job: Job, device: torch.device) -> Path:
     tried = _tried(job, device)
-    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, tried, torch.__version__]
+    share = [job.gpu] if 0 < job.gpu < 1 else []  # which holds fewer rows than a whole GPU
+    on = [job.shape, job.plugins, name_of(device), device.type, job.threads, tried, torch.__version__, *share]
     return cache_folder() / "modes" / f"{hashlib.sha256(json.dumps(on).encode()).hexdigest()[:32]}.json"
 
 

@@ -14,9 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from gensweep.configuration import TrialConfiguration
 from gensweep.errors import Diverged
 from gensweep.faults import fault_of
 from gensweep.modes import Mode, mode_of
+from gensweep.trainers.arithmetic import deterministic
 from gensweep.trainers.compiling import Uncompilable
 from gensweep.trainers.loop import Progress, Trainee
 from gensweep.trainers.pack import PackTraining
@@ -43,7 +45,9 @@ class Pack:
 
     def __init__(self, job: Job, alive: Callable[[], None] = lambda: None) -> None:
         self.like = job
-        mode = mode_of(job)
+        self._is_deterministic = TrialConfiguration.asks_to_be_deterministic(job.configuration)
+        with deterministic(wanted=self._is_deterministic):
+            mode = mode_of(job)
         self._alone: dict[int, Generator[Said]] = {}
         self._stack = _Stack(mode, alive) if mode.is_stacked else None
         self.add(job)
@@ -82,6 +86,10 @@ class Pack:
 
     def turn(self) -> list[Said]:
         """Train until a member has something to say. What has ended has left the pack."""
+        with deterministic(wanted=self._is_deterministic):
+            return self._turn()
+
+    def _turn(self) -> list[Said]:
         if self._stack is not None and self._stack.members:
             try:
                 return self._stack.turn()
@@ -211,8 +219,13 @@ class _Stack:
             return self._broken(error)
         self._alive()
         by_row = {member.row: member for member in self.members.values()}
-        seen = [self._done(partial(self._seen, by_row[row], what)) for row, what in news.items()]
-        return _at_once([partial(self._done, record) for record in seen if record is not None])
+        with ThreadPoolExecutor(_THREADS) as pool:  # while one is evaluated, those before it wait for the disk
+            recorded = [
+                pool.submit(partial(self._done, record))
+                for row, what in news.items()
+                if (record := self._done(partial(self._seen, by_row[row], what))) is not None
+            ]
+        return [one.result() for one in recorded]
 
     def _seen(self, member: _Member, what: Progress | Diverged) -> Callable[[], Said] | None:
         """How to say what came of a member; None where there is nothing to say."""

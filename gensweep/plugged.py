@@ -7,10 +7,12 @@ hashed.
 
 from __future__ import annotations
 
+import pickle
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
 from gensweep import registry
 from gensweep.errors import ConfigError, DamagedSweep, GensweepError
@@ -19,6 +21,7 @@ from gensweep.ledger.sweep_folder import PLUGINS, SweepFolder
 from gensweep.registry.folder import PluginFolder, read
 from gensweep.text import counted, printable
 
+T = TypeVar("T")
 _SHOWN = 8  # digits of a hash
 
 
@@ -66,6 +69,27 @@ def of_job(sweep: Path, digest: str) -> None:
     if copy.digest != digest:
         raise DamagedSweep(f"{copy.path}: is not what the sweep began with. Restore it from a copy.")
     registry.use(copy)
+
+
+@dataclass(frozen=True)
+class Elsewhere(Generic[T]):
+    """A question that is asked in a process of another machine, which gets the plug-ins with it.
+
+    What is pickled may hold members of theirs, so it is unpickled once these are in use.
+    """
+
+    folder: PluginFolder
+    pickled: bytes
+
+    @classmethod
+    def of(cls, folder: PluginFolder, question: Callable[[], T]) -> Elsewhere[T]:
+        """The question, ready to travel."""
+        return cls(folder, pickle.dumps(question))
+
+    def __call__(self) -> T:
+        """What the question answers here."""
+        registry.use(self.folder)
+        return cast(Callable[[], T], pickle.loads(self.pickled))()
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:

@@ -15,6 +15,7 @@ import torch
 from gensweep.agreement import Compared, compared
 from gensweep.configuration import Resources, TrialConfiguration
 from gensweep.datasets.base import load
+from gensweep.devices import n_usable, name_of
 from gensweep.errors import CannotRun, ConfigError, Outcome
 from gensweep.faults import Fault
 from gensweep.ledger import environment
@@ -68,7 +69,7 @@ def repeat(
     _refuse(folder, record)
     configuration = _configuration(folder, record)
     resources = Resources.model_validate(folder.definition.get("resources", {}))
-    place = _device(device or resources.device)
+    place = _device(device or _place_of(record, resources))
     mode = Mode.said(record.mode)
     objective = Objective.model_validate(folder.definition.get("objective"))
     unlike = [*_other_surroundings(folder, record), *_other_data(configuration, record)]
@@ -111,6 +112,13 @@ def _configuration(folder: SweepFolder, record: TrialRecord) -> TrialConfigurati
     if said := [problem for problem in problems if problem]:
         raise ConfigError("\n".join(said))
     return found
+
+
+def _place_of(record: TrialRecord, resources: Resources) -> str:
+    """Where it is trained again: as the sweep says; where that is left open, on a GPU unless it was trained on this CPU."""
+    if resources.gpu != "auto":
+        return resources.device
+    return "cuda" if n_usable() and record.device != name_of(torch.device("cpu")) else "cpu"
 
 
 def _device(name: str) -> str:
@@ -186,6 +194,7 @@ def _other_device(record: TrialRecord, reports: list[Report]) -> Iterator[str]:
     device = reports[-1].device if reports else ""
     if record.device and device and record.device != device:
         yield f"{record.device} -> {device}"
+    yield from environment.changes(record.software, reports[-1].software if reports else {})
     if reports and reports[-1].mode != record.mode:
         yield f"trained otherwise ({record.mode} -> {reports[-1].mode})"
     for name, digest in record.protocol.items():

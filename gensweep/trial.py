@@ -27,7 +27,7 @@ from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.devices import host, name_of
+from gensweep.devices import host, name_of, room, software
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import LATENT, Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
@@ -36,10 +36,11 @@ from gensweep.ledger.fields import mistake
 from gensweep.ledger.lease import Fence
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from gensweep.losses import Draw, Noise
-from gensweep.metrics.base import Scorer, scorer
+from gensweep.metrics.base import Scorer, TrainedCritic, scorer
 from gensweep.objective import Objective
 from gensweep.plugged import of_job
 from gensweep.seeding import derive
+from gensweep.trainers.arithmetic import products
 from gensweep.trainers.checkpoint import believed, from_bytes, to_bytes
 from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
@@ -63,7 +64,7 @@ class Job:
     None: by its own pace. Trials of one `shape` can train as one stack, of `rows` at most; None: as many as is quickest.
     `alike` is how many there may be of its shape, itself among them, and `at_once` how many of them side by side.
     `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none. `latent_size` is that of the rows of its
-    stack, to which its own is padded; 0: its own.
+    stack, to which its own is padded; 0: its own. `gpu` is how many GPUs a trial process takes, or which part of one.
     """
 
     number: int
@@ -87,6 +88,7 @@ class Job:
     at_once: int = MOST_ROWS
     plugins: str = ""
     latent_size: int = 0
+    gpu: float = 0.0
 
     @property
     def objective(self) -> Objective:
@@ -105,8 +107,8 @@ class Report:
     Seconds count from the trial's beginning, those of the last, unfinished epoch too; `items` are those of the training split
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
-    of the numbers, each said once in a trial. `device` is the name of what it is trained on, `host` that of the
-    machine, and `mode` says how.
+    of the numbers, each said once in a trial. `device` is the name of what it is trained on, `software` has the versions below
+    torch there, `mode` says how it is trained, and `host` is the name of the machine.
     """
 
     number: int
@@ -125,6 +127,7 @@ class Report:
     device: str = ""
     items: int = 0
     mode: str = ALONE
+    software: dict[str, str] = field(default_factory=dict)
     host: str = ""
 
 
@@ -366,6 +369,10 @@ class Trial:
 
     def _evaluate(self) -> dict[str, float]:
         """Every score of the model as it stands, by flat name; pictures on the side."""
+        with products("float32", self.device):
+            return self._evaluated()
+
+    def _evaluated(self) -> dict[str, float]:
         model = TrainedModel(self.trainee.averaged(), self.configuration, self.device)
         if not torch.isfinite(model.samples(_PICTURED)).all():
             raise Diverged("samples became not finite", self.trainee.step)
@@ -416,6 +423,7 @@ class Trial:
             name_of(self.device),
             self.game.items(step, self.configuration.training.batch_size, len(self.data)),
             self.mode,
+            dict(software(self.device)),
             host(),
         )
 
@@ -501,6 +509,45 @@ class TrainedModel:
             items = self._spread(number, part, seed) if cell else part
             values.append(likelihood.evaluate(self.game.networks, items, noise))
         return torch.cat(values), likelihood.is_exact and not cell
+
+    @torch.no_grad()
+    def judged(self, x: torch.Tensor) -> torch.Tensor | None:
+        """What the critic says of items x [n, *shape], [n], high where it takes them for data; None where there is none."""
+        if (judge := self.game.judge) is None:
+            return None
+        return torch.cat([judge.values(self.game.networks, part) for _, part in self._parts(x)])
+
+    def critic(self) -> TrainedCritic | None:
+        """The critic beside the best one; None where it has none, that is not known, or the model is no Gaussian on the line."""
+        judge, law = self.game.judge, self._normal_law()
+        if judge is None or judge.best is None or law is None:
+            return None
+
+        def values(x: torch.Tensor) -> torch.Tensor:
+            found = self.judged(x.float().reshape(-1, 1))
+            assert found is not None
+            return found
+
+        return TrainedCritic(values, judge.best, *law)
+
+    @torch.no_grad()
+    def _normal_law(self) -> tuple[float, float] | None:
+        """The mean and deviation of the model's law, where it is on the line and an affine map of normal draws alone."""
+        game = self.game
+        latent = game.sample_noise.get(LATENT)
+        if game.decode is None or game.fit is not None or self.dataset.shape != (1,) or latent is None:
+            return None
+        if game.prior is not None or len(game.sample_noise) > 1 or latent.law != "normal" or len(latent.shape) != 1:
+            return None
+        d, generator = latent.shape[0], torch.Generator().manual_seed(0)
+        probes = torch.cat([torch.zeros(1, d), torch.eye(d), 4 * torch.randn(16, d, generator=generator)])
+        items = torch.cat([game.decode(game.networks, part) for _, part in self._parts(probes)])
+        found = items.flatten().cpu().double()
+        centre, slopes = found[0], found[1 : d + 1] - found[0]
+        deviation = slopes.norm()
+        # float32 rounds to 1e-7 of the largest number; what is no line is off by a part of its own spread
+        is_affine = (found - centre - probes.double() @ slopes).abs().max() <= 1e-4 * (deviation + 1e-2 * centre.abs())
+        return (float(centre), float(deviation)) if bool(is_affine) and float(deviation) > 0 else None
 
     @torch.no_grad()
     def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
@@ -590,7 +637,8 @@ def evaluate(model: TrainedModel, scorers: Mapping[str, Scorer]) -> dict[str, fl
     """Every score by name, its details under `name.detail`."""
     scores: dict[str, float] = {}
     for name, one in scorers.items():
-        score = one.score(model)
+        with products("float32", model.device):  # what is measured does not depend on how it was trained
+            score = one.score(model)
         scores[name] = score.value
         scores |= {f"{name}.{detail}": value for detail, value in score.details.items()}
     return scores
@@ -614,7 +662,7 @@ def _on(dataset: Dataset, device: torch.device) -> torch.Tensor:
     if place not in _device_copies:
         _device_copies.clear()  # one dataset at a time: memory there is scarce
         train = datasets.load(dataset).train
-        if device.type == "cuda" and train.nbytes > torch.cuda.mem_get_info(device)[0] / 2:
+        if device.type == "cuda" and train.nbytes > room(device) / 2:
             return train
         _device_copies[place] = train.to(device)
     return _device_copies[place]

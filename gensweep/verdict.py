@@ -83,9 +83,10 @@ class Verdict:
             self.ground_truth.write(self.report.parent)
         if self.comparison:
             content, destination = content_of(self.folder, self.state, self.comparison, self.sanity), self.report.parent
-            pictures = figures.write_pictures(self.folder, content, destination)
+            of_models = pages and not self.stopped  # who said stop does not wait for pictures of models
+            pictures = figures.write_pictures(self.folder, content, destination, of_models=of_models)
             report.write(self.comparison, destination, self.sanity, pictures)
-            if pages and not self.stopped:  # who said stop does not wait for pictures of models
+            if of_models:
                 page.write(self.folder, content)
 
     def with_baselines(

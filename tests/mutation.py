@@ -35,13 +35,24 @@ COPIED = (  # what the tests read besides
 )  # fmt: skip
 # the tests that a part has to answer to, the quick ones first
 PARTS = {
-    "gensweep/orchestration/decide.py": ["tests/orchestration/test_driver.py"],
+    "gensweep/orchestration/decide.py": [
+        "tests/orchestration/test_driver.py",
+        "tests/orchestration/test_confirming.py",
+    ],
     "gensweep/orchestration/driver.py": ["tests/orchestration/test_driver.py"],
     "gensweep/ledger/state.py": ["tests/ledger/test_state.py", "tests/orchestration/test_driver.py"],
     "gensweep/ledger/history.py": ["tests/ledger/test_state.py", "tests/orchestration/test_driver.py"],
     "gensweep/searchers": ["tests/searchers", "tests/contracts/test_searchers.py"],
     "gensweep/early_stopping": ["tests/early_stopping", "tests/contracts/test_early_stopping.py"],
     "gensweep/executors": ["tests/executors"],
+    "gensweep/tracking/access.py": ["tests/tracking/test_pages.py", "tests/tracking/test_mlflow_app.py"],
+    "gensweep/tracking/wandb": ["tests/tracking/test_wandb_store.py"],
+    "gensweep/tracking/tensorboard": ["tests/tracking/test_tensorboard_files.py"],
+    "gensweep/tracking/event_records.py": ["tests/tracking/test_tensorboard_files.py"],
+    "gensweep/tracking/run_records.py": ["tests/tracking/test_wandb_store.py"],
+    "gensweep/tracking/removal.py": ["tests/tracking/test_runs_removed.py", "tests/cli/test_removing.py"],
+    "gensweep/tracking/mlflow_models.py": ["tests/tracking/test_models.py"],
+    "gensweep/tracking/offered.py": ["tests/tracking/test_models.py", "tests/tracking/test_projection.py"],
     "gensweep/tracking": [
         "tests/tracking/test_describe.py",
         "tests/tracking/test_cursor.py",
@@ -52,7 +63,7 @@ PARTS = {
         "tests/tracking/test_identity.py",
         "tests/tracking/test_store_schema.py",
     ],
-    "gensweep/campaign.py": ["tests/test_campaign.py"],
+    "gensweep/campaign.py": ["tests/test_campaign.py", "tests/test_plugged.py"],
     "gensweep/drive.py": ["tests/test_drive.py", "tests/test_campaign.py"],
     "gensweep/parent.py": ["tests/test_parent.py"],
     "gensweep/stopping.py": ["tests/test_stopping.py"],
@@ -149,13 +160,18 @@ def _is_text(node: ast.AST) -> bool:
 
 def sample(paths: list[Path], n: int, seed: int) -> list[Mutant]:
     """n mutants, of each file in proportion to what can go wrong there."""
-    everything = [mutant for path in paths for file in _files(path) for mutant in mutants(file)]
+    files = dict.fromkeys(file for path in paths for file in _files(path))  # a part may lie in another one
+    everything = [mutant for file in files for mutant in mutants(file)]
     dice = random.Random(seed)
     return sorted(dice.sample(everything, min(n, len(everything))), key=lambda m: (str(m.file), m.line))
 
 
 def _files(path: Path) -> list[Path]:
-    return [path] if path.suffix == ".py" else sorted(f for f in path.rglob("*.py") if f.name != "__init__.py")
+    """Those of a folder, a file, or whatever begins with the path."""
+    if path.suffix == ".py":
+        return [path]
+    found = path.rglob("*.py") if path.is_dir() else path.parent.glob(f"{path.name}*.py")
+    return sorted(f for f in found if f.name != "__init__.py")
 
 
 def tests_of(file: Path) -> list[str]:
@@ -181,7 +197,7 @@ def survivors_of(log: Path) -> list[Mutant]:
 def is_killed(mutant: Mutant, place: Path, limit: float) -> bool:
     """Whether a test fails, or hangs, with the mutant in a copy of the package in `place`."""
     tests = tuple(test for test in tests_of(mutant.file) if (ROOT / test).exists())
-    hangs = min(limit, _PATIENCE * _seconds(tests, place, limit))
+    hangs = min(limit, _PATIENCE * sum(_seconds(test, place, limit) for test in tests))
     target = place / mutant.file.relative_to(ROOT)
     original = target.read_text()
     target.write_text(mutant.source)
@@ -210,10 +226,10 @@ def _pass(tests: tuple[str, ...], place: Path, limit: float) -> bool:
 
 
 @functools.cache
-def _seconds(tests: tuple[str, ...], place: Path, limit: float) -> float:
+def _seconds(test: str, place: Path, limit: float) -> float:
     """How long these tests take without a fault."""
     began = time.monotonic()
-    assert _pass(tests, place, limit), f"without a fault these fail, or take more than {limit:g} s: {' '.join(tests)}"
+    assert _pass((test,), place, limit), f"without a fault these fail, or take more than {limit:g} s: {test}"
     return time.monotonic() - began
 
 

@@ -18,7 +18,7 @@ ROOT = Path(gensweep.__file__).parent
 FLOORS = {
     "__main__": 16, "parent": 15,
     "cli": 14, "api": 14, "benchmarks": 14,
-    "campaign": 13, "drive": 12, "changes": 12,
+    "campaign": 13, "drive": 12, "changes": 12, "placement": 12,
     "results": 12, "verdict": 11, "event_files": 11,
     "report": 10, "registering": 10,
     "orchestration": 10, "evaluation": 9, "studies": 9, "repetition": 10, "proposals": 9,

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -19,12 +20,13 @@ import optuna
 import pytest
 import torch
 
-from gensweep import campaign, drive
+from gensweep import campaign, devices, drive, placement
 from gensweep.campaign import Where, conduct, synchronise
 from gensweep.changes import continued
 from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Interrupted, NoUsableTrial, Outcome, Stopped
-from gensweep.executors.base import Work
+from gensweep.executors import in_process
+from gensweep.executors.base import Answer, Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
@@ -52,7 +54,7 @@ def store(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str
 def _few_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The figures take a second, and one sweep here is enough to see that they are drawn."""
     if "trained" not in request.node.name and "trains" not in request.node.name:
-        monkeypatch.setattr(figures, "write_pictures", lambda *_: {})
+        monkeypatch.setattr(figures, "write_pictures", lambda *_, **__: {})
 
 
 @pytest.fixture
@@ -103,7 +105,7 @@ def test_a_sweep_that_trains_gives_its_verdict_and_leaves_it_on_disk_and_in_mlfl
     assert set(statuses.values()) == {"FINISHED"}
 
 
-def test_what_a_node_does_not_see_is_named_before_anything_is_written(
+def test_what_nodes_lack_is_named_before_anything_is_written(
     where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A real cluster of two nodes: executors/test_visible.py."""
@@ -111,20 +113,25 @@ def test_what_a_node_does_not_see_is_named_before_anything_is_written(
     sweep = small("unseen", {"dataset": {"name": "array", "path": str(tmp_path / "u8.npy")}})
     executor = scripted(completes)
 
-    def there(question: Callable[[], object]) -> dict[str, object]:
+    def there(question: Callable[[], object], patience: float) -> dict[str, Answer[Any]]:
+        assert [path.name[:10] for path in tmp_path.iterdir() if path.name.startswith(".")] == [".gensweep-"]
         (tmp_path / "u8.npy").rename(tmp_path / "hidden.npy")
         try:
-            return {"10.0.0.7": pickle.loads(pickle.dumps(question))(), "10.0.0.8": []}
+            found = Answer((), pickle.loads(pickle.dumps(question))())
         finally:
             (tmp_path / "hidden.npy").rename(tmp_path / "u8.npy")
+        return {"a (10.0.0.7)": found, "b (10.0.0.8)": Answer((), []), "c (10.0.0.9)": replace(found, wrong=("old.",))}
 
     monkeypatch.setattr(executor, "elsewhere", there)
+    monkeypatch.setattr(type(executor), "is_elsewhere", True)
     with pytest.raises(CannotRun) as refused:
         conduct(sweep, where)
     assert str(refused.value).splitlines() == [
-        f"node 10.0.0.7: trial.dataset: dataset array: {tmp_path}/u8.npy: no such file.",
-        "Put what a sweep reads on storage that every node sees at the same path.",
+        f"nodes a (10.0.0.7), c (10.0.0.9): trial.dataset: dataset array: {tmp_path}/u8.npy: no such file.",
+        "node c (10.0.0.9): old.",
+        "Nothing was started. Mend that, or take such a node out of the cluster (ray stop, there).",
     ]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert (executor.jobs, executor.is_closed, where.runs.exists()) == ([], True, False)
 
 
@@ -375,6 +382,23 @@ def test_the_same_definition_goes_on_without_a_word(
     assert conduct(small("same"), where).problem is None
     assert "anew" not in capfd.readouterr().err
     assert SweepFolder.open(folder.path).environment["nodes"] == ["there"]
+
+
+def test_a_copy_goes_on_as_a_sweep_of_its_own_and_says_so(
+    where: Where, scripted: Callable[[Script], Scripted], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first = begun_before_its_first_trial(where, "copied", seed=0)
+    with first.hold():
+        first.settle()
+    shutil.copytree(first.path, tmp_path / "elsewhere" / "copied")
+    scripted(completes)
+    conduct(small("copied"), replace(where, runs=tmp_path / "elsewhere"))
+    assert "is a copy of the sweep at" in capfd.readouterr().err
+    found = SweepFolder.open(tmp_path / "elsewhere" / "copied").identity()
+    known = first.identity()
+    assert found is not None
+    assert known is not None
+    assert found.sweep_id != known.sweep_id
 
 
 @pytest.mark.parametrize("what", ["more samples", "another definition", "another try"])
@@ -712,6 +736,36 @@ def test_a_resumed_sweep_counts_the_trials_that_ended_before(
     conduct(small("counted", search={"sampler": "random", "samples": 3, "seed": 0}), where)
     lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("[")]
     assert [line.partition("]")[0] for line in lines] == ["[5/6", "[6/6"]
+
+
+def test_a_gpu_that_idles_is_told_and_the_file_keeps_its_word(
+    where: Where,
+    scripted: Callable[[Script], Scripted],
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    jobs = scripted(completes).jobs
+    monkeypatch.setattr(in_process, "n_usable", lambda: 0)
+    monkeypatch.setattr(in_process, "n_there", lambda: 1)
+    monkeypatch.setattr(devices, "n_usable", lambda: 0)
+    found = conduct(small("idle"), where)
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if "GPU" in line]
+    assert line.startswith(
+        "gensweep: trials train on the CPU while 1 GPU is idle, as torch cannot use that (this machine: "
+    )
+    assert found.folder.definition["resources"]["gpu"] == "auto"
+    assert {(job.device, job.gpu) for job in jobs} == {("cpu", 0.0)}
+
+
+def test_a_gpu_that_is_there_is_what_the_jobs_get(
+    where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = scripted(completes).jobs
+    monkeypatch.setattr(in_process, "n_usable", lambda: 1)
+    monkeypatch.setattr(placement, "seen", lambda: devices.Seen(1, "a card", 80 * 2**30))
+    found = conduct(small("there"), where)
+    assert {(job.device, job.gpu) for job in jobs} == {("cuda", 1.0)}
+    assert found.folder.definition["resources"]["gpu"] == "auto"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here, and it can run")

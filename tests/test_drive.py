@@ -36,7 +36,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
         monkeypatch.setattr(module, "Projection", projection)
     monkeypatch.setattr(campaign, "check_reachable", lambda uri: None)
     monkeypatch.setattr(drive, "write_studies", lambda *_: None)
-    monkeypatch.setattr(figures, "write_pictures", lambda *_: {})
+    monkeypatch.setattr(figures, "write_pictures", lambda *_, **__: {})
     monkeypatch.setattr(page, "write", lambda folder, content: (folder.path / "report" / page.NAME).write_text("page"))
     return store
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import resource
 
 import pytest
 import torch
 
 from gensweep.errors import CannotRun, DamagedSweep, Diverged
-from gensweep.faults import Fault, fault_of
+from gensweep.faults import Fault, fault_of, memory_limit
 
 
 def no_memory() -> RuntimeError:
@@ -67,3 +68,12 @@ def test_a_ring_of_causes_ends() -> None:
     one, other = ValueError("a"), ValueError("b")
     one.__cause__, other.__cause__ = other, one
     assert fault_of(one) is None
+
+
+@pytest.mark.parametrize(
+    ("limit", "says"),
+    [(resource.RLIM_INFINITY, ""), (3 * 2**30, " within the 3 GiB that a process may take here (ulimit -v)")],
+)
+def test_a_limit_of_memory_is_told_where_there_is_one(monkeypatch: pytest.MonkeyPatch, limit: int, says: str) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _what: (limit, limit))
+    assert memory_limit() == says

@@ -107,3 +107,10 @@ def test_what_a_user_wants_compiled_and_cannot_be_says_why(tmp_path: Path, monke
     monkeypatch.setattr(modes, "_WORTH_TIMING", 10**9)
     asked = open_job(tmp_path / "few", compile="on", rows=None, at_once=2)
     assert mode_of(asked).is_compiled
+
+
+def test_what_was_measured_in_a_part_of_a_gpu_says_nothing_of_a_whole_one(tmp_path: Path) -> None:
+    here = torch.device("cpu")
+    files = [modes._file(open_job(tmp_path, gpu=gpu), here) for gpu in (0.0, 1.0, 0.5, 0.25)]
+    assert files[0] == files[1], "what is remembered from before there were parts is still found"
+    assert len(set(files)) == 3

@@ -12,6 +12,7 @@ import pytest
 
 import gensweep
 from gensweep import registry
+from gensweep.campaign import synchronise
 from gensweep.component import build
 from gensweep.errors import ConfigError
 from gensweep.registry.folder import read
@@ -46,6 +47,19 @@ def test_a_library_runs_and_loads_with_them(tmp_path: Path, monkeypatch: pytest.
         results.best("shifted").model  # noqa: B018
     copy = results.folder.path / "plugins"
     assert gensweep.load("own", plugins=copy).best("shifted").model.sample(3).shape == (3, 2)
+
+
+def test_models_of_a_sweep_whose_components_nobody_trusts_are_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = gensweep.run("space.yaml", plugins="mine", in_process=True).folder
+    monkeypatch.setattr(registry, "_used", [])
+    monkeypatch.setenv("GENSWEEP_CACHE", str(tmp_path / "another-account"))
+    monkeypatch.setenv("GENSWEEP_TRUSTED", "")
+    before = (folder.path / "ledger" / "events.jsonl").read_bytes()
+    with pytest.raises(ConfigError, match="say --plugins"):
+        synchronise(folder, f"sqlite:///{tmp_path}/mlflow.db")
+    assert (folder.path / "ledger" / "events.jsonl").read_bytes() == before
 
 
 def test_a_sweep_knows_what_it_takes_along() -> None:

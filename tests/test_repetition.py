@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from gensweep import repetition
+from gensweep.devices import name_of
 from gensweep.errors import CannotRun, ConfigError
 from gensweep.faults import Fault
 from gensweep.ledger import environment
@@ -193,3 +194,27 @@ def test_a_failure_is_no_result(
     with pytest.raises(CannotRun, match=says):
         repetition.repeat(sweep(), 0)
     assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_where_a_gpu_was_left_to_be_found_it_is_found_here(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was trained on this processor stays on it, with the same numbers; what was trained on a GPU goes to one."""
+    here, asked = name_of(torch.device("cpu")), list[str]()
+
+    def looked(name: str) -> str:
+        asked.append(name)
+        raise CannotRun("was asked")
+
+    monkeypatch.setattr(repetition, "_device", looked)
+    monkeypatch.setattr(repetition, "n_usable", lambda: 1)
+    folder = sweep()
+    record = folder.state().trials[0]
+    assert record.device == here
+    with pytest.raises(CannotRun, match="was asked"):
+        repetition.repeat(folder, 0)
+    assert asked == ["cpu"]
+    record.device = "NVIDIA H100"
+    left_open = repetition.Resources.model_validate({})
+    assert repetition._place_of(record, left_open) == "cuda"
+    assert repetition._place_of(record, left_open.settled(0)) == "cpu"
+    monkeypatch.setattr(repetition, "n_usable", lambda: 0)
+    assert repetition._place_of(record, left_open) == "cpu"

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from gensweep.errors import Interrupted, Stopped
-from gensweep.stopping import Request, Stops, asked_by_signals, handlers, put_back
+from gensweep.stopping import SIGNALS, Request, Stops, asked_by_signals, handlers, listened_to, put_back
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,13 @@ def test_handlers_that_a_library_replaced_are_put_back() -> None:
         signal.signal(signal.SIGUSR1, signal.SIG_DFL)
         put_back(ours)
         assert handlers() == ours
+
+
+@pytest.mark.parametrize("is_ignored", [True, False])
+def test_under_nohup_a_hang_up_asks_for_nothing_and_the_others_do(is_ignored: bool) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if is_ignored else signal.SIG_DFL)
+    try:
+        found = listened_to()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert set(SIGNALS) - set(found) == ({signal.SIGHUP} if is_ignored else set())

@@ -13,7 +13,7 @@ from gensweep.testing import check, use
 from tests.own_components import FILES, write_components
 
 NEEDS = {"datasets"}  # most are files that need not be here
-WITHOUT = {("metrics", "gaussian_fit")}  # which has a meaning on Gaussians alone
+WITHOUT = {("metrics", "critic_diagnostics"), ("metrics", "gaussian_fit")}  # which have a meaning on Gaussians alone
 OURS = [(kind, name) for kind in registry.KINDS if kind not in NEEDS for name in registry.names(kind)]
 OURS = [member for member in OURS if member not in WITHOUT]
 

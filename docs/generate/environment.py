@@ -14,6 +14,7 @@ OWN = {
     "GENSWEEP_DATA": "A folder with datasets that are files (MNIST, Fashion-MNIST, CIFAR-10), looked into first.",
     "GENSWEEP_INCEPTION": "The file of the Inception network for `extractor: inception`.",
     "GENSWEEP_PLUGINS": "A folder with components of your own, as `--plugins` says it: its code is trusted.",
+    "GENSWEEP_COMMIT": "What `gensweep --version` names besides; an image of deploy/Dockerfile has it from its build.",
     "GENSWEEP_SHARED": "1 is `--shared`: the group may write what is made, as far as the umask allows.",
 }
 OTHERS = {
@@ -35,6 +36,9 @@ OTHERS = {
     "WANDB_ENTITY": "With the next: where `--tracking-uri wandb` sends a sweep.",
     "WANDB_PROJECT": "See above; `gensweep` by default.",
     "NETRC": "The file that holds what `wandb login` was told; else `~/.netrc`.",
+    "CUDA_VISIBLE_DEVICES": "Which GPUs torch may see. Empty or -1 hides them all, and nothing is said of GPUs that idle.",
+    "CUBLAS_WORKSPACE_CONFIG": "`:4096:8` or `:16:8`, as cuBLAS wants for `training.deterministic`; a sweep with such trials "
+    "sets the first where nothing is set.",
     "RAY_ADDRESS": "Of a running Ray cluster, as `--address` says it. Without, gensweep starts a Ray of its own.",
     "RAY_AUTH_MODE": "`token` wherever you do not say otherwise; `disabled` lets every account of the machine run code as "
     "you, and gensweep says so.",

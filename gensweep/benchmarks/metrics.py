@@ -28,8 +28,9 @@ from gensweep.benchmarks._telling import forget_the_peak, memory, say, table
 from gensweep.component import build
 from gensweep.datasets.base import load
 from gensweep.datasets.gaussian_mixture import GaussianMixture
+from gensweep.mathematics.best_critics import DISCRIMINATOR
 from gensweep.mathematics.frechet import frechet_distance, frechet_distance_from_root, moments, root
-from gensweep.metrics.base import Metric
+from gensweep.metrics.base import Metric, TrainedCritic
 
 _GROWTH = 2.5  # the steepest: an exact Wasserstein distance takes about n^2.5
 _SEARCH_SPACES = Path(gensweep.__file__).parents[1] / "search_spaces"
@@ -55,6 +56,9 @@ class _Shifted:
 
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -x.square().sum(1), True
+
+    def critic(self) -> TrainedCritic:
+        return TrainedCritic(torch.sigmoid, DISCRIMINATOR, 0.1, 1.0)
 
     def log_conditionals(self, _x: torch.Tensor, _block: int, _n: int) -> None:
         return None

@@ -22,19 +22,21 @@ class Workload:
     family: str | dict[str, Any]
     network: dict[str, Any]
     dataset: str
+    precision: str = "float32"
 
     def configuration(self, seed: int = 0, epochs: int = 1) -> TrialConfiguration:
         """Of one trial."""
         return TrialConfiguration.model_validate({
             "dataset": {"name": self.dataset}, "family": self.family, "network": self.network, "latent_size": 8,
-            "training": {"epochs": epochs, "batch_size": BATCH}, "evaluation": {"metrics": ["sliced_wasserstein"]},
+            "training": {"epochs": epochs, "batch_size": BATCH, "precision": self.precision},
+            "evaluation": {"metrics": ["sliced_wasserstein"]},
             "seed": seed,
         })  # fmt: skip
 
-    def trainee(self, seed: int = 0) -> Trainee:
+    def trainee(self, seed: int = 0, device: str = "cpu") -> Trainee:
         """One that has not been trained."""
         c = self.configuration(seed)
-        return build_trainee(c, build_game(c), torch.device("cpu"))
+        return build_trainee(c, build_game(c), torch.device(device))
 
     def data(self) -> torch.Tensor:
         """[n, *shape] in [0, 1]."""

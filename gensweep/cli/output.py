@@ -132,8 +132,8 @@ def print_comparison(comparison: Comparison, elsewhere: str = "-f json") -> None
         print_rows(costs, layout=Layout(elsewhere=elsewhere))
 
 
-def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
-    """What each arm would search, as soon as it is timed; then what all would take."""
+def print_plan(sweep: Sweep, probes: Iterable[Probe], placed: str = "") -> None:
+    """What each arm would search, as soon as it is timed; then what all would take, and what of the GPUs a trial would get."""
     timed: list[Probe] = []
     left = iter(probes)
     while (found := _next(left)) is not None:
@@ -148,6 +148,8 @@ def print_plan(sweep: Sweep, probes: Iterable[Probe]) -> None:
         f"early stopping ({sweep.early_stopping.dump()['name']}); {sum(p.disk for p in timed) / 1e6:.0f} MB of checkpoints. "
         f"Nothing was started.\n{_forecast(sweep)}"
     )
+    if placed:
+        print_text(placed)
 
 
 def _forecast(sweep: Sweep) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
 from pathlib import Path
@@ -73,10 +74,16 @@ def _root(
     ctx: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
 ) -> None:
     if version:
-        print(__version__)
+        print(_version())
         raise typer.Exit
     if not {"-h", "--help"} & set(sys.argv):  # which is how to mend a mistake
         ctx.default_map = dict.fromkeys(_names(), defaults())
+
+
+def _version() -> str:
+    """The version, and in an image the commit that it was built of."""
+    commit = printable(os.environ.get("GENSWEEP_COMMIT", "")).strip()
+    return f"{__version__} ({commit})" if commit else __version__
 
 
 def main() -> NoReturn:

@@ -204,9 +204,12 @@ def plan(file: File, overrides: Overrides = None, trust: Trust = None, plugins: 
     """
     sweep, _ = _sound(file, overrides, trust)
     from gensweep.cli.output import print_plan
+    from gensweep.devices import n_usable
     from gensweep.orchestration.plan import probe
+    from gensweep.orchestration.share import foreseen
 
-    print_plan(sweep, probe(sweep))
+    device = "cuda" if sweep.resources.gpu != 0 and n_usable() else "cpu"
+    print_plan(sweep, probe(sweep, device), foreseen(sweep))
 
 
 def _sound(file: Path, overrides: list[str] | None, trust: list[Path] | None) -> tuple[Sweep, list[str]]:

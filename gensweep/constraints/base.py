@@ -11,6 +11,7 @@ import torch
 
 from gensweep.component import Component
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic
 
 NO_WEIGHT = "{name} of weight 0 holds nothing, and the critic's gap has no upper bound. Give a weight above 0"
 _UNDECLARED = (
@@ -64,6 +65,10 @@ class Constraint(Component, ABC):
 
     def population_objective(self) -> PopulationObjective | None:
         """What a generator minimises that descends the gap of an ideal critic under it; None where that is not known."""
+        return None
+
+    def best_critic(self) -> BestCritic | None:
+        """The critic of the largest gap under it between two laws on the line; None where that is not known."""
         return None
 
     def state(self) -> dict[str, torch.nn.Module]:

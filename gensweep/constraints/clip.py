@@ -11,6 +11,7 @@ from pydantic import Field
 from gensweep.component import Knob
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.losses import Knobs, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, potential
 
 _BIAS = "clipped weights bound the slope by an unknown constant, and keep the critic from its kinks"
 
@@ -46,6 +47,10 @@ class Clip(Constraint):
     def population_objective(self) -> PopulationObjective:
         """W1, with two reservations."""
         return PopulationObjective("wasserstein_1", bias=_BIAS)
+
+    def best_critic(self) -> BestCritic:
+        """Kantorovich's potential times an unknown constant."""
+        return BestCritic(potential, up_to="a constant and a factor")
 
     def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """Every parameter clamped into [-bound, bound]; a value that is not a number stays one."""

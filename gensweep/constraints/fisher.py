@@ -12,6 +12,7 @@ from gensweep.component import Knob
 from gensweep.constraints._augmented_lagrangian import Multiplier, ascend, lagrangian
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.losses import Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, fisher
 
 
 class Fisher(Constraint):
@@ -41,6 +42,10 @@ class Fisher(Constraint):
     def population_objective(self) -> PopulationObjective:
         """The point where the game rests, which is not the smallest distance: the constraint moves with the model."""
         return PopulationObjective("fisher_fixed_point")
+
+    def best_critic(self) -> BestCritic:
+        """That of the Fisher metric."""
+        return BestCritic(fisher)
 
     def state(self) -> dict[str, torch.nn.Module]:
         """The multiplier."""

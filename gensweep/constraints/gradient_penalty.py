@@ -12,6 +12,7 @@ from gensweep.component import Knob
 from gensweep.constraints._slopes import interpolates, squared_slopes
 from gensweep.constraints.base import NO_WEIGHT, Bounds, Constraint
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, potential
 
 _EPS = 1e-8  # inside the root, whose slope at 0 is infinite; a slope of 1 becomes 1 + 5e-9
 _BIAS = "the two-sided penalty also pulls flat places of the critic to slope 1"
@@ -58,6 +59,10 @@ class GradientPenalty(Constraint):
         """W1, for a slope of 1."""
         is_known = self.bounds is Bounds.SLOPE and self.target == 1
         return PopulationObjective("wasserstein_1", bias=_BIAS) if is_known else None
+
+    def best_critic(self) -> BestCritic | None:
+        """Kantorovich's potential, for a slope of 1."""
+        return BestCritic(potential, up_to="a constant") if self.population_objective() else None
 
     def unbounded(self) -> str | None:
         """Nothing bounds the critic at the samples, or at all."""

@@ -12,6 +12,7 @@ from gensweep.component import Knob
 from gensweep.constraints._slopes import interpolates, squared_slopes
 from gensweep.constraints.base import NO_WEIGHT, Bounds, Constraint
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, potential
 
 _EPS = 1e-8  # inside the root, whose slope at 0 is infinite
 
@@ -45,6 +46,10 @@ class LipschitzPenalty(Constraint):
     def population_objective(self) -> PopulationObjective | None:
         """W1."""
         return PopulationObjective("wasserstein_1") if self.weight else None
+
+    def best_critic(self) -> BestCritic | None:
+        """Kantorovich's potential."""
+        return BestCritic(potential, up_to="a constant") if self.weight else None
 
     def unbounded(self) -> str | None:
         """Nothing bounds the critic without a weight."""

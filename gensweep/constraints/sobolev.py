@@ -13,6 +13,7 @@ from gensweep.constraints._augmented_lagrangian import Multiplier, ascend, lagra
 from gensweep.constraints._slopes import interpolates, squared_slopes
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, sobolev
 
 
 class Sobolev(Constraint):
@@ -49,6 +50,10 @@ class Sobolev(Constraint):
     def population_objective(self) -> PopulationObjective | None:
         """The point where the game rests, which is not the smallest S_mu: the constraint moves with the model."""
         return PopulationObjective("sobolev_fixed_point") if self.measure == "mixture" else None
+
+    def best_critic(self) -> BestCritic | None:
+        """That of the Sobolev metric, for the mixture."""
+        return BestCritic(sobolev, up_to="a constant") if self.measure == "mixture" else None
 
     def state(self) -> dict[str, torch.nn.Module]:
         """The multiplier."""

@@ -11,6 +11,7 @@ from pydantic import Field
 from gensweep.component import Knob
 from gensweep.constraints.base import Bounds, Constraint
 from gensweep.losses import Knobs, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, potential
 
 _BIAS = "the product of the layers' norms bounds the slope from far above, and the gap is a part of the distance"
 
@@ -53,6 +54,10 @@ class SpectralNorm(Constraint):
     def population_objective(self) -> PopulationObjective:
         """W1, with a reservation."""
         return PopulationObjective("wasserstein_1", bias=_BIAS)
+
+    def best_critic(self) -> BestCritic:
+        """Kantorovich's potential, of whose slope it leaves an unknown part."""
+        return BestCritic(potential, up_to="a constant and a factor")
 
     def after_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """Every weight of two or more dimensions divided by its norm; the others as they are."""

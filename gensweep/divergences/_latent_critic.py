@@ -15,6 +15,7 @@ from gensweep.constraints.base import Bounds, Constraint, constrained
 from gensweep.constraints.none import NONE
 from gensweep.divergences.base import Divergence
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, prefixed, scoped
+from gensweep.mathematics.best_critics import BestCritic, Judge
 from gensweep.networks.base import Activation
 from gensweep.networks.mlp import MLP
 
@@ -41,6 +42,23 @@ class LatentCritic(Divergence, ABC):
     @abstractmethod
     def objective(self, target: torch.Tensor, model: torch.Tensor) -> Loss:
         """What the critic minimises besides the constraint's term, from its values [n, 1] on y and on x."""
+
+    def scaled(self, outputs: torch.Tensor) -> torch.Tensor:
+        """The critic's outputs [n, 1] at the scale of the best one."""
+        return outputs
+
+    def best_critic(self) -> BestCritic | None:
+        """The best one between two laws on the line, where it is known: that of the constraint on a gap."""
+        return self.held.best_critic()
+
+    def judge(self) -> Judge:
+        """The critic with the best one."""
+
+        def values(nets: Nets, x: torch.Tensor) -> torch.Tensor:
+            outputs = nets[f"{_OWN}critic"](x.flatten(1))
+            return self.scaled(outputs.cpu().double()).flatten()  # T of float32 rounds onto the end of its domain
+
+        return Judge(values, self.best_critic())
 
     @property
     def critic_lr_ratio(self) -> float:
@@ -90,6 +108,14 @@ class RatioCritic(LatentCritic, ABC):
     def held(self) -> Constraint:
         """The field `constraint`."""
         return self.constraint
+
+    @abstractmethod
+    def free_critic(self) -> BestCritic:
+        """The best one that nothing holds."""
+
+    def best_critic(self) -> BestCritic | None:
+        """That of the ratio, where nothing holds the critic."""
+        return self.free_critic() if self.constraint.bounds is Bounds.NOTHING else None
 
     @model_validator(mode="after")
     def _the_ratio_can_be_reached(self) -> RatioCritic:

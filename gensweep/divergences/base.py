@@ -10,6 +10,7 @@ import torch
 
 from gensweep.component import Component
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import Judge
 
 
 class Divergence(Component, ABC):
@@ -63,6 +64,10 @@ class Divergence(Component, ABC):
     def after_critic_move(self, parameters: Parameters, parts: Mapping[str, torch.Tensor], knobs: Knobs) -> Parameters:
         """The parameters of the critics and of their state, `network.name` -> value, as they shall be after a move."""
         return parameters
+
+    def judge(self) -> Judge | None:
+        """The critic as a function of points [n, d], high where the target is; None where there is none."""
+        return None
 
     def population_objective(self) -> PopulationObjective | None:
         """What it is between two laws on the line; None where that has no name of its own."""

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from gensweep.constraints.base import Bounds
 from gensweep.divergences._latent_critic import RatioCritic
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
+from gensweep.mathematics.best_critics import BestCritic, of_f
 from gensweep.mathematics.f_divergences import Name, f_divergence, objective_of, refuse_limits
 
 _EXPONENTIAL = ("kl", "reverse_kl", "jeffrey", "neyman", "squared_hellinger")  # of a critic's output
@@ -65,15 +66,25 @@ class FDivergence(RatioCritic):
         critic = nets["latent_critic"]
         return self._bound(critic(y), critic(x))
 
+    def scaled(self, outputs: torch.Tensor) -> torch.Tensor:
+        """T = g(s)."""
+        return f_divergence(self.f, self.alpha).activation(self._bent(outputs))
+
+    def free_critic(self) -> BestCritic:
+        """T = f'(p_y / p_x)."""
+        return of_f(f_divergence(self.f, self.alpha))
+
     def population_objective(self) -> PopulationObjective | None:
         """D_f, for a free critic."""
         return objective_of(self.f, self.alpha) if self.constraint.bounds is Bounds.NOTHING else None
 
     def _bound(self, target: torch.Tensor, model: torch.Tensor) -> torch.Tensor:
         divergence = f_divergence(self.f, self.alpha)
-        if (largest := self._largest_output()) is not None:
-            target, model = (largest * torch.tanh(values / largest) for values in (target, model))
-        return divergence.activation(target).mean() - divergence.composite(model).mean()
+        return divergence.activation(self._bent(target)).mean() - divergence.composite(self._bent(model)).mean()
+
+    def _bent(self, outputs: torch.Tensor) -> torch.Tensor:
+        largest = self._largest_output()
+        return outputs if largest is None else largest * torch.tanh(outputs / largest)
 
     def _largest_output(self) -> float | None:
         """What the critic's outputs are bent to stay below, so that nothing overflows; None where nothing does."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from gensweep.divergences._latent_critic import RatioCritic, logistic_loss
 from gensweep.losses import Knobs, Loss, Nets, Noise
+from gensweep.mathematics.best_critics import DISCRIMINATOR, BestCritic
 
 
 class JensenShannon(RatioCritic):
@@ -49,3 +50,11 @@ class JensenShannon(RatioCritic):
         """What the model minimises on its sample x [n, d], 0-d; y is not used."""
         softplus, logits = torch.nn.functional.softplus, nets["latent_critic"](x)
         return softplus(-logits).mean() if self.loss == "non_saturating" else -softplus(logits).mean()
+
+    def scaled(self, outputs: torch.Tensor) -> torch.Tensor:
+        """D = 1 / (1 + e^-s)."""
+        return outputs.sigmoid()
+
+    def free_critic(self) -> BestCritic:
+        """D = p_y / (p_y + p_x)."""
+        return DISCRIMINATOR

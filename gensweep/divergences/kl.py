@@ -9,6 +9,7 @@ import torch
 from gensweep.constraints.base import Bounds
 from gensweep.divergences._latent_critic import RatioCritic, logistic_loss
 from gensweep.losses import Knobs, Loss, Nets, Noise, PopulationObjective
+from gensweep.mathematics.best_critics import RATIO, BestCritic
 
 
 class KL(RatioCritic):
@@ -46,6 +47,10 @@ class KL(RatioCritic):
     def penalty(self, x: torch.Tensor, y: torch.Tensor, nets: Nets, noise: Noise, knobs: Knobs) -> torch.Tensor:
         """-E_x s(x), the mean logarithm of p_x / p_y on x [n, d], 0-d; y is not used."""
         return -nets["latent_critic"](x).mean()
+
+    def free_critic(self) -> BestCritic:
+        """log(p_y / p_x)."""
+        return RATIO
 
     def population_objective(self) -> PopulationObjective | None:
         """KL of the model from the target, for a free critic."""

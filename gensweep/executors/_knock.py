@@ -12,7 +12,7 @@ import os
 import sys
 
 from ray._private import services
-from ray._raylet import GcsClient
+from ray._raylet import GcsClient  # type: ignore[attr-defined]
 from ray.core.generated.gcs_pb2 import GcsNodeInfo
 
 _SECONDS = 10.0

@@ -10,8 +10,10 @@ from typing import Any
 import torch
 from ray.tune import Trainable
 
+from gensweep.devices import cap
 from gensweep.errors import CannotRun
 from gensweep.executors._mailbox import answer
+from gensweep.executors.resources import gpus_of
 from gensweep.faults import Fault
 from gensweep.file_modes import as_told
 from gensweep.packs import Pack
@@ -30,6 +32,8 @@ class Worker(Trainable):
         as_told()
         job = Job(**config["job"])
         torch.set_num_threads(job.threads)
+        if job.gpu:
+            cap(torch.device(job.device), gpus_of(job.gpu, job.share))
         self.job, self.patience, self.turn = job, Patience(job.stall_timeout), 0
         self.pack: Pack | None = None
         self.mailbox, self.name, self.unseen = config["mailbox"], config["pack"], _unseen(job)

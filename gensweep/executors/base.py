@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+from gensweep.configuration import Resources
 from gensweep.faults import Fault
 from gensweep.trial import Failure, Job, Report
 
@@ -88,6 +89,25 @@ class Executor(ABC):
     @abstractmethod
     def n_at_once(self) -> int:
         """How many jobs run side by side."""
+
+    @property
+    def nodes(self) -> Sequence[Mapping[str, float]]:
+        """What each machine that may run jobs has: {"CPU": 8, "GPU": 1}."""
+        return []
+
+    def settle(self, resources: Resources) -> None:
+        """Take these for what a job gets, from now on: what was left open is settled by what the machines have.
+
+        Raises:
+            CannotRun: no machine has so much.
+        """
+
+    def beside_gpus(self, question: Callable[[], T]) -> dict[str, T]:
+        """What `question`, as below, answers in a worker that has a GPU, of every machine with one, this one among them.
+
+        A machine that does not answer is left out, as one whose GPUs others have.
+        """
+        return {}
 
     @property
     def is_elsewhere(self) -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
 from gensweep.configuration import Resources
+from gensweep.devices import n_there, n_usable
 from gensweep.errors import CannotRun
-from gensweep.executors.base import Executor, Work, room
+from gensweep.executors.base import Executor, T, Work, room
 from gensweep.packs import Pack
 
 _PAUSE = 0.1  # seconds until a driver that had no job is asked again
@@ -22,9 +24,9 @@ class InProcess(Executor):
     """
 
     def __init__(self, resources: Resources | None = None) -> None:
-        if resources is not None and resources.gpu and not torch.cuda.is_available():
+        if resources is not None and resources.gpu_share and not n_usable():
             raise CannotRun(
-                f"resources: a trial asks for {resources.gpu:g} GPU, and torch sees none on this machine. Write "
+                f"resources: a trial asks for {resources.gpu_share:g} GPU, and torch sees none on this machine. Write "
                 "resources.gpu=0, or install a torch that was built for it."
             )
 
@@ -32,6 +34,15 @@ class InProcess(Executor):
     def n_at_once(self) -> int:
         """One."""
         return 1
+
+    @property
+    def nodes(self) -> Sequence[Mapping[str, float]]:
+        """This machine: one core of it, as there is one process, and its GPUs whether torch can use them or not."""
+        return [{"CPU": 1.0, "GPU": float(n_usable() or n_there())}]
+
+    def beside_gpus(self, question: Callable[[], T]) -> dict[str, T]:
+        """See the contract."""
+        return {"this machine": question()} if self.nodes[0]["GPU"] else {}
 
     def run(self, work: Work) -> None:
         """See the contract."""

@@ -24,9 +24,10 @@ from gensweep.errors import CannotRun
 from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
 from gensweep.executors.ray_access import on_loopback, provide_token, warnings, withdraw_token
 from gensweep.executors.ray_address import found_head, nobody
-from gensweep.executors.resources import places
+from gensweep.executors.resources import places, provisional
 from gensweep.executors.visible import worker_environment
 from gensweep.faults import memory_limit
+from gensweep.trainers.arithmetic import WORKSPACE
 
 _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
 _DEAD = 5.0  # seconds for Ray's own shutdown where its head or daemon is dead already
@@ -128,7 +129,15 @@ class RayCluster:
             _join(self.address, options)
         self._is_ours = True
         self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        self.places = places(self.resources, self.nodes)
+        self.settle(provisional(self.resources, self.nodes))
+
+    def settle(self, resources: Resources) -> None:
+        """Take these for what a trial gets.
+
+        Raises:
+            CannotRun: no node has so much.
+        """
+        self.resources, self.places = resources, places(resources, self.nodes)
 
 
 class OwnImports(JobConfig):
@@ -236,5 +245,6 @@ def literal(variables: Mapping[str, str]) -> dict[str, str]:
 
 def _environment(threads: int) -> dict[str, str]:
     """What the workers' libraries read when they are loaded. A cluster's workers get none of the driver's variables."""
-    n = str(threads)
-    return {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **worker_environment()}
+    n, cublas = str(threads), os.environ.get(WORKSPACE)
+    told = {WORKSPACE: cublas} if cublas else {}
+    return {"OMP_NUM_THREADS": n, "MKL_NUM_THREADS": n, **told, **worker_environment()}

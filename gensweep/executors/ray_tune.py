@@ -26,7 +26,8 @@ from gensweep.executors._worker import Worker
 from gensweep.executors.base import PATIENCE, Answer, Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.ray_watch import RayWatch
-from gensweep.executors.visible import answers
+from gensweep.executors.resources import gpus_of
+from gensweep.executors.visible import answers, answers_beside_gpus
 from gensweep.stopping import handlers, put_back
 
 _log = logging.getLogger(__name__)
@@ -52,6 +53,22 @@ class RayTune(Executor):
         """As many as fit on the nodes."""
         self.ready()
         return self.cluster.places
+
+    @property
+    def nodes(self) -> Sequence[Mapping[str, float]]:
+        """Those of the cluster that are alive, as Ray counts what they have."""
+        self.ready()
+        return self.cluster.nodes
+
+    def settle(self, resources: Resources) -> None:
+        """See the contract."""
+        self.ready()
+        self.cluster.settle(resources)
+
+    def beside_gpus(self, question: Callable[[], T]) -> dict[str, T]:
+        """See the contract; a worker there sees one GPU."""
+        self.ready()
+        return answers_beside_gpus(question)
 
     @property
     def is_elsewhere(self) -> bool:
@@ -129,9 +146,10 @@ def _most(nodes: Sequence[Mapping[str, Any]]) -> float:
 
 
 def _place(resources: Resources, most: float, configuration: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial takes: its share of CPUs, as far as one node has so many."""
-    cpu = max(resources.cpu, min(resources.cpu * configuration["job"]["share"], most))
-    return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": resources.gpu}])
+    """What a trial takes: its share of CPUs, as far as one node has so many, and of a GPU."""
+    share = configuration["job"]["share"]
+    cpu = max(resources.cpu, min(resources.cpu * share, most))
+    return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": gpus_of(resources.gpu_share, share)}])
 
 
 def _described(node: dict[str, Any]) -> dict[str, float]:

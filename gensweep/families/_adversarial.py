@@ -11,6 +11,7 @@ import torch
 from gensweep.constraints.base import Bounds, Constraint, constrained
 from gensweep.families.base import Decoder, Game, Limit, Player, Setting, WarmUp, decoding
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, prefixed, scoped
+from gensweep.mathematics.best_critics import BestCritic, Judge
 
 Critic: TypeAlias = Callable[..., torch.Tensor]
 
@@ -23,8 +24,8 @@ class Adversarial:
     -> [n, critic_outputs], and batches of data and of samples [n, *shape]; both are minimised. The constraint holds
     `witness(critic, real, fake, knobs)`, [n, *shape] -> [n, 1], which is the critic itself unless it has many outputs.
     `constraint_knobs` says where the constraint's knobs are among the family's. `critic_warm_up` moves of the critic come
-    before everything, on batches and latents of their own. `limits` are those of the game, besides
-    one on the critic's loss.
+    before everything, on batches and latents of their own. `scale` brings the critic's output to the
+    scale of the `best` one, where that is known. `limits` are those of the game, besides one on the critic's loss.
     """
 
     critic_loss: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Loss]
@@ -36,6 +37,8 @@ class Adversarial:
     witness: Callable[[Critic, torch.Tensor, torch.Tensor, Knobs], Critic] = lambda critic, _real, _fake, _knobs: critic
     constraint_knobs: Callable[[Knobs], Knobs] = lambda knobs: scoped(knobs, "constraint")
     critic_warm_up: int = 0
+    best: BestCritic | None = None
+    scale: Callable[[torch.Tensor], torch.Tensor] = lambda outputs: outputs
     limits: Mapping[str, Limit] = field(default_factory=dict)
 
     def game(self, setting: Setting) -> Game:
@@ -57,9 +60,14 @@ class Adversarial:
             sample_noise={"latent": Draw((setting.latent_size,))},
             decode=decode,
             warm_up=self._warm_up(setting) if self.critic_warm_up else None,
+            judge=self._judge() if self.critic_outputs == 1 else None,
             limits={"loss.critic": _EXPLODED, f"loss.{_WARM_UP}": _EXPLODED, **self.limits},
             pads=setting.latent_size,
         )
+
+    def _judge(self) -> Judge:
+        # in float64, for T of float32 rounds onto the end of its domain
+        return Judge(lambda nets, x: self.scale(nets["critic"](x).cpu().double()).flatten(), self.best)
 
     def _warm_up(self, setting: Setting) -> WarmUp:
         def player(n: int) -> Player:

@@ -13,6 +13,7 @@ import torch
 from gensweep.component import Component
 from gensweep.constraints.base import Constraint
 from gensweep.losses import Draw, Knobs, Loss, Nets, Noise, Parameters, PopulationObjective
+from gensweep.mathematics.best_critics import Judge
 from gensweep.networks.base import Network
 
 
@@ -157,6 +158,9 @@ class Game:
     `notes` says what it means for the reader of a trial's record where a part, as it is logged, is above 0 in the mean
     over an epoch.
 
+    `judge` is the critic that tells samples from data, as a function of items; None where none does, or where what it
+    says of one item depends on the others of its batch.
+
     `limits` says of which parts, as they are logged (`player.part`), a value may be finite and still be the end of a
     training.
 
@@ -178,6 +182,7 @@ class Game:
     conditional: Conditional | None = None
     fit: Callable[[Nets, torch.Tensor], Fitted] | None = None
     warm_up: WarmUp | None = None
+    judge: Judge | None = None
     limits: Mapping[str, Limit] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
     pads: int = 0

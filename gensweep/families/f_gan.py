@@ -13,6 +13,7 @@ from gensweep.constraints.none import NONE
 from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Limit, Setting
 from gensweep.losses import Loss, PopulationObjective
+from gensweep.mathematics.best_critics import of_f
 from gensweep.mathematics.f_divergences import FDivergence, Name, f_divergence, objective_of, refuse_limits
 
 
@@ -75,6 +76,8 @@ class FGAN(Family):
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
+            best=of_f(divergence) if self.constraint.bounds is Bounds.NOTHING else None,
+            scale=divergence.activation,
             limits={"critic.bound": Limit(_EXPLODED, f"the critic of {self.f} has exploded. {_CURE}")},
         ).game(setting)
 

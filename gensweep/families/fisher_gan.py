@@ -55,4 +55,5 @@ class FisherGAN(Family):
             critic_warm_up=self.critic_warm_up,
             critic_lr_ratio=self.critic_lr_ratio,
             constraint_knobs=lambda knobs: knobs,
+            best=Fisher(rho=self.rho).best_critic(),
         ).game(setting)

@@ -16,6 +16,7 @@ from gensweep.families._adversarial import Adversarial, misfit_of
 from gensweep.families.base import Family, Game, Setting
 from gensweep.families.f_gan import SATURATES
 from gensweep.losses import Loss, PopulationObjective
+from gensweep.mathematics.best_critics import DISCRIMINATOR, ROOT, BestCritic, side
 
 FormName: TypeAlias = Literal["log", "linear", "sqrt", "least_squares"]
 
@@ -74,25 +75,30 @@ class GAN(Family):
             constraint=self.constraint,
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
+            best=FORMS[self.form].best if self.constraint.bounds is Bounds.NOTHING else None,
+            scale=FORMS[self.form].probability,
         ).game(setting)
 
 
 class Form(NamedTuple):
-    """phi(D) and phi(1 - D) as functions of the critic's output s, of any shape."""
+    """phi(D), phi(1 - D) and D as functions of the critic's output s, of any shape; and D at its best."""
 
     real: Callable[[torch.Tensor], torch.Tensor]
     fake: Callable[[torch.Tensor], torch.Tensor]
+    best: BestCritic = DISCRIMINATOR
+    probability: Callable[[torch.Tensor], torch.Tensor] = torch.sigmoid
 
 
 # 1 - D(s) = D(-s) for a sigmoid: every score of a sigmoid is computed from one logit, and neither end overflows.
 FORMS: dict[str, Form] = {
     "log": Form(lambda s: -torch.nn.functional.softplus(-s), lambda s: -torch.nn.functional.softplus(s)),
-    "linear": Form(lambda s: s.sigmoid(), lambda s: (-s).sigmoid()),
+    "linear": Form(lambda s: s.sigmoid(), lambda s: (-s).sigmoid(), BestCritic(side)),
     "sqrt": Form(
         lambda s: torch.exp(-torch.nn.functional.softplus(-s) / 2),
         lambda s: torch.exp(-torch.nn.functional.softplus(s) / 2),
+        ROOT,
     ),
-    "least_squares": Form(lambda s: -(1 - s).square(), lambda s: -s.square()),
+    "least_squares": Form(lambda s: -(1 - s).square(), lambda s: -s.square(), probability=lambda s: s),
 }
 
 

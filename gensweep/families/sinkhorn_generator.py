@@ -64,6 +64,7 @@ class SinkhornGenerator(Family):
             decoding(decode),
             {"latent": Draw((setting.latent_size,))},
             decode=decode,
+            judge=self.divergence.judge(),
             notes=prefixed("generator.divergence", self.divergence.notes()),
             pads=setting.latent_size,
         )

@@ -58,4 +58,5 @@ class SobolevGAN(Family):
             critic_moves=self.critic_moves,
             critic_lr_ratio=self.critic_lr_ratio,
             constraint_knobs=lambda knobs: knobs,
+            best=self._held.best_critic(),
         ).game(setting)

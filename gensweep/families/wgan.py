@@ -82,6 +82,7 @@ class WGAN(Family):
             critic_moves=self.critic_moves,
             critic_warm_up=self.critic_warm_up,
             critic_lr_ratio=self.critic_lr_ratio,
+            best=self.constraint.best_critic(),
         ).game(setting)
 
 

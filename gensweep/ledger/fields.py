@@ -95,7 +95,7 @@ _COUNT, _TEXT, _MAPPING = ("count", is_count), ("text", _text), ("mapping", _map
 _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": _COUNT, "position": _COUNT, "epoch": _COUNT, "step": _COUNT, "source": _COUNT, "source_step": _COUNT,
     "parent": _COUNT, "repeat": _COUNT, "items": _COUNT, "trial_schema": _COUNT,
-    "versions": ("mapping of texts", _hashes),
+    "versions": ("mapping of texts", _hashes), "software": ("mapping of texts", _hashes),
     "best_epoch": ("count", lambda value: value is None or is_count(value)),
     "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT, "device": _TEXT, "mode": _TEXT,
     "fault": _TEXT,

@@ -6,16 +6,17 @@ import hashlib
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
 import torch
 
 from gensweep import registry
 from gensweep.component import Component
 from gensweep.datasets.base import Dataset, SplitName
+from gensweep.mathematics.best_critics import BestCritic
 from gensweep.seeding import derive
 
 
@@ -47,6 +48,28 @@ class Model(Protocol):
 
         Every `block` has draws of its own, and the same ones for all items.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class TrainedCritic:
+    """A critic beside the law of the model that it judges, on the line, where the best critic is known.
+
+    `values(x)` are the critic's at x [n], [n], at the scale of the `best` one; the model is N(`mean`, `deviation`^2).
+    """
+
+    values: Callable[[torch.Tensor], torch.Tensor]
+    best: BestCritic
+    mean: float
+    deviation: float
+
+
+@runtime_checkable
+class Criticised(Protocol):
+    """What a metric may ask besides of a model that may have a critic."""
+
+    def critic(self) -> TrainedCritic | None:
+        """Its critic; None where it has none, where the best one is not known, or the model is no Gaussian on the line."""
         ...
 
 

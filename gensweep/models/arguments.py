@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
+from gensweep.devices import n_usable
 from gensweep.errors import ConfigError
 
 Array: TypeAlias = NDArray[np.float32]
@@ -19,7 +20,7 @@ def device_of(name: str) -> torch.device:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
         raise ConfigError(f"device {name!r:.40} is none. Accepted: cpu, cuda, cuda:0, …") from error
-    if device.type == "cuda" and not torch.cuda.is_available():
+    if device.type == "cuda" and not n_usable():
         raise ConfigError(f"device {name}: no CUDA device is here. Use cpu.")
     return device
 

@@ -277,6 +277,7 @@ class Driver:
             compile=resources.compile,
             alike=self.sweep.counts[record.arm] + self.sweep.confirmations[record.arm],
             at_once=at_once,
+            gpu=resources.gpu_share,
             plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
             latent_size=latent_size,
         )

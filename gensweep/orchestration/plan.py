@@ -80,7 +80,7 @@ def _timed(nodes: Sequence[object], device: str) -> list[tuple[float, float, flo
     times, diverged = [], list[Diverged]()
     for node in nodes:
         try:
-            times.append(_time(node, device))
+            times.append(time_of(node, device))
         except Diverged as error:
             diverged.append(error)
     if not times:
@@ -88,7 +88,7 @@ def _timed(nodes: Sequence[object], device: str) -> list[tuple[float, float, flo
     return times
 
 
-def _time(node: object, device: str) -> tuple[float, float, float]:
+def time_of(node: object, device: str) -> tuple[float, float, float]:
     """Seconds of training and of evaluation for a whole trial of this configuration, and the size of its checkpoint."""
     configuration = configuration_of(node)
     dataset = configuration.dataset

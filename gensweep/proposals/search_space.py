@@ -108,7 +108,7 @@ def _lines(data: Data, file: Path) -> Iterator[Line]:
         "after so many epochs the worst two thirds stop",
     )
     yield "confirm: {top: 1, seeds: 5}", "the best of each again on 5 fresh seeds: the verdict; none: no verdict"
-    yield "resources: {cpu: 1, gpu: 0}", "of one trial; gpu: 1, or 0.25 for four trials on one"
+    yield "resources: {cpu: 1, gpu: auto}", "of a trial process; auto: a GPU, or a part of one, where there is one"
     yield "", ""
     yield "trial:", ""
     yield from _of_dataset(data.dataset, file)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gensweep.comparison import costs
@@ -16,6 +17,7 @@ from gensweep.errors import ConfigError, NoUsableTrial
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report.series import arms_of, best_of
+from gensweep.report.subjects import Best, bests
 from gensweep.spaces.due import due
 from gensweep.text import number
 
@@ -50,6 +52,11 @@ class Content:
     headline: Sequence[str] = ()
     tables: Sequence[Table] = field(default_factory=tuple)
     search: Search | None = None
+
+    @cached_property
+    def models(self) -> list[Best]:
+        """The model that stands for each arm, loaded when it is first asked for."""
+        return bests(self.trials, self.confirmation)
 
 
 def content_of(

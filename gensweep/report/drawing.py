@@ -136,3 +136,8 @@ def scored(what: str, objective: Objective, *, upright: bool = True) -> str:
 def told(facts: Mapping[str, object]) -> str:
     """What is said of a point: a line a fact."""
     return "<br>".join(f"{label(name)}: {label(value)}" for name, value in facts.items())
+
+
+def file_name(text: str) -> str:
+    """A stranger's name of a column as part of a file's."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in text)[:40]

@@ -8,6 +8,8 @@ import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,12 +22,23 @@ from gensweep.ledger.durable import make_directory, write_atomic
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report import panels
 from gensweep.report.content import Content
+from gensweep.report.critics import Curves, curves
+from gensweep.report.drawing import file_name
+from gensweep.report.manifolds import Manifold, manifold
 from gensweep.report.palette import styles
 from gensweep.report.scales import placed, scales, sweep_of
 from gensweep.report.series import arms_of, best_of_budgets, incumbents, searched, trainings
+from gensweep.report.subjects import shown_of
 
 Paint = Callable[[Axes], None]
-_PICTURES = ("confirmed", "best_of_k", "best_over_trials", "training_of_search", "responses")  # what may be a PNG
+_PICTURES = (
+    "confirmed",
+    "best_of_k",
+    "best_over_trials",
+    "training_of_search",
+    "responses",
+    "critics",
+)  # what may be a PNG
 _ACROSS = 3  # panels of one figure
 _log = logging.getLogger(__name__)
 
@@ -71,15 +84,19 @@ def write(folder: SweepFolder, content: Content, destination: Path) -> list[Path
     return [_written(destination / name, data) for name, data in drawn(folder, content).items()]
 
 
-def write_pictures(folder: SweepFolder, content: Content, destination: Path) -> dict[str, str]:
+def write_pictures(
+    folder: SweepFolder, content: Content, destination: Path, *, of_models: bool = True
+) -> dict[str, str]:
     """Write one PNG a figure into `destination`; file name -> caption. Those of an earlier state of the sweep are removed.
+
+    Without `of_models` none is made of what checkpoints show.
 
     Raises:
         OSError: as it came.
     """
     make_directory(destination)
     captions = {}
-    for figure, data in _made(folder, content, _PNG):
+    for figure, data in _made(folder, content, _PNG, of_models=of_models):
         captions[_written(destination / f"{figure.name}.png", data).name] = figure.caption
     for name in {f"{name}.png" for name in _PICTURES} - set(captions):
         (destination / name).unlink(missing_ok=True)
@@ -88,11 +105,11 @@ def write_pictures(folder: SweepFolder, content: Content, destination: Path) -> 
 
 def drawn(folder: SweepFolder, content: Content) -> dict[str, bytes]:
     """File name -> PDF of every figure that the content gives. The same content gives the same bytes."""
-    return {f"{figure.name}.pdf": data for figure, data in _made(folder, content, _PDF)}
+    return {f"{figure.name}.pdf": data for figure, data in _made(folder, content, _PDF, of_models=True)}
 
 
 def figures(folder: SweepFolder, content: Content) -> Iterator[Figure]:
-    """Every figure that the content gives, undrawn."""
+    """Every figure that the trials' numbers give, undrawn."""
     table, found = content.trials, content.confirmation
     look = styles(arms_of(table))
     if found and found.verdict.arms:
@@ -109,6 +126,26 @@ def figures(folder: SweepFolder, content: Content) -> Iterator[Figure]:
             ["pdf"],
         )
     yield from _of_the_search(folder, content)
+
+
+def of_checkpoints(content: Content) -> Iterator[Figure]:
+    """The figures that each arm's best model gives, undrawn: critics on data of known density, and maps of the latent plane."""
+    critics = [(model.arm, found) for model in content.models if isinstance(found := shown_of(model, curves), Curves)]
+    if critics:
+        yield Figure(
+            "critics",
+            "Each arm's trained critic beside the best one for its model as it stands, over the densities of data and model.",
+            [partial(panels.critic, arm=arm, shown=found) for arm, found in critics],
+        )
+    maps = [(model.arm, sheet) for model in content.models if isinstance(sheet := shown_of(model, manifold), Manifold)]
+    if maps:
+        yield Figure(
+            "manifolds",
+            "The grid of each arm's latent plane as its best model maps it, over the data: on blue lines the first coordinate "
+            "moves, on orange ones the second. Behind them the critic where it has one, the darker the more it takes a place "
+            "for data.",
+            [partial(panels.manifold, arm=arm, shown=found) for arm, found in maps],
+        )
 
 
 def _of_the_search(folder: SweepFolder, content: Content) -> Iterator[Figure]:
@@ -164,16 +201,16 @@ def _responses(folder: SweepFolder, content: Content) -> Iterator[Figure]:
     ]
     caption = "The score of each trial against what was searched; crosses at the edge are trials without a score."
     for n, scale in enumerate(known):
-        yield Figure(f"response_{n}_{_file_name(scale.column)}", caption, [on(scale)], ["pdf"])
+        yield Figure(f"response_{n}_{file_name(scale.column)}", caption, [on(scale)], ["pdf"])
     if known:
         yield Figure("responses", caption, [on(scale) for scale in known], ["png"])
 
 
-def _made(folder: SweepFolder, content: Content, form: _Format) -> Iterator[tuple[Figure, bytes]]:
+def _made(folder: SweepFolder, content: Content, form: _Format, *, of_models: bool) -> Iterator[tuple[Figure, bytes]]:
     """The figures of this format; without those whose numbers go beyond what can be drawn."""
     # a name without glyphs, or one whose layout does not fit, is no reason to warn
     with rc_context(dict(form.look)), warnings.catch_warnings(action="ignore"):
-        for figure in figures(folder, content):
+        for figure in chain(figures(folder, content), of_checkpoints(content) if of_models else ()):
             if form.name in figure.formats and (data := _bytes(figure, form)) is not None:
                 yield figure, data
 
@@ -216,8 +253,3 @@ def _sheet(n: int, form: _Format) -> tuple[Sheet, list[Axes]]:
 def _written(path: Path, data: bytes) -> Path:
     write_atomic(path, data, fsync=False)
     return path
-
-
-def _file_name(text: str) -> str:
-    """A stranger's name of a column as part of a file's."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in text)[:40]

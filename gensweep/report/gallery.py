@@ -12,12 +12,15 @@ from gensweep import pictures
 from gensweep.errors import GensweepError
 from gensweep.families.base import LATENT
 from gensweep.models.interpolation import spherical
+from gensweep.report.drawing import file_name
+from gensweep.report.manifolds import grid, sheet
 from gensweep.report.subjects import Best, same_noise
 from gensweep.text import printable
 
 _SIDE = 6  # a grid of so many samples by so many
 _STEPS = 8  # of an interpolation, both ends among them
 _PAIRS = 4
+_GRID = 12  # of the latent plane, each way
 _RECONSTRUCTED = 18
 _LONGEST = 300  # characters of a reason
 
@@ -68,6 +71,19 @@ def gallery(models: Sequence[Best]) -> tuple[list[Strip], list[str]]:
             f"Each row goes from one latent to another in {_STEPS} steps on a great circle, so that each step is as far "
             "from the centre as draws are. Whatever else a sample is made of stands still.",
             [_cell(model, _interpolations) for model in models],
+        ),
+        Strip(
+            "Interpolations between items",
+            f"Each row goes from the code of one item of the validation split to that of another in {_STEPS} steps on a great "
+            "circle, decoded; the items themselves stand at its ends.",
+            [_cell(model, _between_items) for model in models],
+        ),
+        Strip(
+            "Latent grid",
+            f"Codes on a plane of the latent space, decoded: in {_GRID} steps each way that are evenly spaced in the mass of a "
+            "normal law. With two latent dimensions and a fixed prior these are its own; else they lie around the codes of "
+            "the validation split, in the plane in which these vary most (PCA).",
+            [_cell(model, _latent_grid) for model in models],
         ),
     ]
     return strips, []
@@ -140,6 +156,50 @@ def _interpolations(model: Best) -> tuple[torch.Tensor, int, str]:
     ways = spherical(noise[LATENT][:_PAIRS], noise[LATENT][_PAIRS:], _STEPS).flatten(0, 1)
     still = {name: values[:1].expand(len(ways), *values.shape[1:]) for name, values in noise.items()}
     return model.sample({**still, LATENT: ways}), _STEPS, f"{_PAIRS} ways of {_STEPS} steps"
+
+
+def _between_items(model: Best) -> tuple[torch.Tensor, int, str]:
+    _need_images(model)
+    if model.game.encode is None or model.game.decode is None:
+        raise _Absent("This family has no encoder, so that no item has a code.")
+    _need_data(model)
+    assert model.model is not None
+    items = model.splits.validation[: 2 * _PAIRS]
+    codes, half = model.model.codes(items), len(items) // 2
+    assert codes is not None
+    codes = codes.detach().float().cpu()
+    ways = spherical(codes[:half], codes[half : 2 * half], _STEPS)
+    decoded = model.model.decodings(ways.flatten(0, 1))
+    assert decoded is not None
+    rows = decoded.detach().cpu().reshape(half, _STEPS, *items.shape[1:])
+    ends = items[:half, None], items[half : 2 * half, None]
+    return (
+        torch.cat([ends[0], rows, ends[1]], 1).flatten(0, 1),
+        _STEPS + 2,
+        f"{half} ways of {_STEPS} steps, between items",
+    )
+
+
+def _latent_grid(model: Best) -> tuple[torch.Tensor, int, str]:
+    _need_images(model)
+    found = sheet(model)
+    if isinstance(found, str):
+        raise _Absent(_sentence(f"Not drawn: {found}."))
+    assert model.model is not None
+    items = model.model.decodings(found.codes(grid(_GRID, found.directions.shape[1])))
+    assert items is not None
+    return items, _GRID, f"codes at {found.name}, decoded"
+
+
+def files(strips: Sequence[Strip]) -> dict[str, bytes]:
+    """The pictures of strips as PNG, by a name of strip and arm."""
+    found = {}
+    for strip in strips:
+        for cell in strip.cells:
+            if cell.picture is not None:
+                _, _, data = cell.picture.partition(",")
+                found[f"{file_name(strip.title.lower())}.{file_name(cell.arm)}.png"] = base64.b64decode(data)
+    return found
 
 
 def _need_images(model: Best) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 import torch
 from plotly.subplots import make_subplots
 
-from gensweep.errors import GensweepError
 from gensweep.report.drawing import Chart, dots, figure, label
 from gensweep.report.palette import MUTED, Style, style
-from gensweep.report.subjects import Best, same_noise
+from gensweep.report.subjects import Best, same_noise, shown_of
 
 _SHOWN = 300  # codes, and draws of the prior
 _PLAIN = Style(-1, MUTED, "circle", "●", "o", "solid", "-")
@@ -19,22 +18,20 @@ _PLAIN = Style(-1, MUTED, "circle", "●", "o", "solid", "-")
 
 def latent_maps(models: Sequence[Best]) -> tuple[list[Chart], list[str]]:
     """The map of every arm whose family has an encoder, and a sentence on each other."""
-    return _each(models, _map)
+    return each(models, _map)
 
 
 def point_samples(models: Sequence[Best]) -> tuple[list[Chart], list[str]]:
     """Samples of every arm beside the data, where those are points of a plane; nothing for other data."""
     plane = [model for model in models if model.model is not None and model.dataset.shape == (2,)]
-    return _each(plane, _points)
+    return each(plane, _points)
 
 
-def _each(models: Sequence[Best], chart_of: Callable[[Best], Chart | str]) -> tuple[list[Chart], list[str]]:
+def each(models: Sequence[Best], chart_of: Callable[[Best], Chart | str]) -> tuple[list[Chart], list[str]]:
+    """The chart of every arm, or a sentence that says why there is none."""
     charts, notes = [], []
     for model in models:
-        try:
-            found = "its model is not here" if model.model is None else chart_of(model)
-        except (GensweepError, RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, OSError) as error:
-            found = " ".join(str(error).split())[:200]
+        found = shown_of(model, chart_of)
         if isinstance(found, Chart):
             charts.append(found)
         else:

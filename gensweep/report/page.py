@@ -23,16 +23,18 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.report import facts
 from gensweep.report.confirmed import confirmed_scores, search_training, seeds_training
 from gensweep.report.content import Content, Table
+from gensweep.report.critics import critic_charts
 from gensweep.report.drawing import Chart
-from gensweep.report.gallery import Strip, gallery
+from gensweep.report.gallery import Strip, files, gallery
 from gensweep.report.importance import importance_charts
 from gensweep.report.latents import latent_maps, point_samples
+from gensweep.report.manifolds import manifold_charts
 from gensweep.report.palette import GRID, INK, MUTED, PAPER, Style, styles
 from gensweep.report.responses import parallel, response
 from gensweep.report.scales import scales, sweep_of
 from gensweep.report.search import over_seconds, over_trials, quality_and_cost
 from gensweep.report.series import arms_of
-from gensweep.report.subjects import bests
+from gensweep.report.subjects import Best
 from gensweep.spaces.due import due
 from gensweep.text import counted, printable
 
@@ -55,6 +57,8 @@ class Section:
 def write(folder: SweepFolder, content: Content) -> Path:
     """Write report/report.html into the sweep's folder, and return its path. Nothing is trained, scored or fetched.
 
+    The pictures of its gallery lie beside it as PNG.
+
     Raises:
         DamagedSweep: its ledger cannot be trusted, or a link lies where the page would.
         OSError: as it came, with an older page untouched.
@@ -62,16 +66,23 @@ def write(folder: SweepFolder, content: Content) -> Path:
     destination = folder.path / "report"
     refuse_links(folder.path)
     refuse_links(destination)
-    data = page(folder, content).encode(errors="replace")
+    sections = _sections(folder, content)
+    data = _rendered(folder, content, sections).encode(errors="replace")
     make_directory(destination)
+    for section in sections:
+        for name, picture in files(section.strips).items():
+            write_atomic(destination / name, picture, fsync=False)
     write_atomic(destination / NAME, data, fsync=False)
     return destination / NAME
 
 
 def page(folder: SweepFolder, content: Content) -> str:
     """The whole page as text."""
+    return _rendered(folder, content, _sections(folder, content))
+
+
+def _rendered(folder: SweepFolder, content: Content, sections: Sequence[Section]) -> str:
     look = styles(arms_of(content.trials))
-    sections = _sections(folder, content, look)
     charts = [chart for section in sections for chart in section.charts]
     library, script = get_plotlyjs(), _package("page.js")
     return _template().render(
@@ -92,27 +103,35 @@ def page(folder: SweepFolder, content: Content) -> str:
     )
 
 
-def _sections(folder: SweepFolder, content: Content, look: dict[str, Style]) -> list[Section]:
-    table, found = content.trials, content.confirmation
+def _sections(folder: SweepFolder, content: Content) -> list[Section]:
+    table, look = content.trials, styles(arms_of(content.trials))
     if not table.rows:
         nothing = ["No trial was issued yet, so that there is nothing to show."]
         return [Section("verdict", "Verdict", tables=content.tables, notes=nothing), _provenance(folder, content)]
-    models = bests(table, found)
+    models = content.models
     maps, unmapped = latent_maps(models)
     points, undrawn = point_samples(models)
     strips, told = gallery(models)
+    sheets, flat = manifold_charts(models)
     return [
         _verdict(content, look),
         _search(content, look),
         _searched(folder, content, look),
         Section("gallery", "Gallery of each arm's best", charts=points, strips=strips, notes=[*told, *undrawn]),
-        Section("latents", "Latent spaces", charts=maps, notes=unmapped),
+        Section("latents", "Latent spaces", charts=[*sheets, *maps], notes=[*flat, *unmapped]),
+        *_critics(models),
         _trainings(content, look),
         Section("failures", "Failures", tables=(tables := facts.failures(table)), notes=_unless(
             len(tables) > 1, "No trial diverged or failed.")),
         Section("trials", "All trials", tables=[facts.all_trials(table)], folded=True),
         _provenance(folder, content),
     ]  # fmt: skip
+
+
+def _critics(models: Sequence[Best]) -> list[Section]:
+    """Nothing where no best critic is known, as on nearly all data."""
+    charts, notes = critic_charts(models)
+    return [Section("critics", "Critics beside the best ones", charts=charts, notes=notes)] if charts else []
 
 
 def _verdict(content: Content, look: dict[str, Style]) -> Section:

@@ -11,7 +11,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from gensweep.comparison.collect import Trials
 from gensweep.comparison.confirmation import Confirmation
-from gensweep.report.palette import INK, Style
+from gensweep.report.critics import Curves
+from gensweep.report.manifolds import Manifold
+from gensweep.report.palette import COLOURS, INK, Style
 from gensweep.report.scales import Scale, placed
 from gensweep.report.series import (
     Budgets,
@@ -146,6 +148,41 @@ def response(axes: Axes, table: Trials, scale: Scale, look: Look) -> None:
     _log_if(is_wide([value for *_, value in found if value is not None]), axes, "y")
     axes.set_xlabel("λ" if scale.column == "lambda" else _text(scale.column))
     axes.set_ylabel(f"validation {_metric(table)}")
+
+
+def critic(axes: Axes, arm: str, shown: Curves) -> None:
+    """A trained critic and the best one over the densities of data and model, which have a scale of their own."""
+    densities = axes.twinx()
+    densities.set_axis_off()
+    densities.set_ylim(0, 1.6 * max(*shown.data, *shown.model))
+    axes.set_zorder(densities.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    for density, colour, name in ((shown.data, "grey", "data p"), (shown.model, COLOURS[0], "model q")):
+        densities.fill_between(shown.x, density, color=colour, alpha=0.25, linewidth=0)
+        axes.fill_between([], [], color=colour, alpha=0.25, linewidth=0, label=name)
+    axes.plot(shown.x, shown.best, color="black", linestyle="--", label="best critic")
+    axes.plot(shown.x, shown.critic, color=COLOURS[1], label="trained critic")
+    axes.set_xlim(shown.x[0], shown.x[-1])
+    axes.set_ylim(shown.low, shown.high)
+    axes.set_title(_text(arm), fontsize="medium")
+
+
+def manifold(axes: Axes, arm: str, shown: Manifold) -> None:
+    """The lines of a latent grid over data of a plane, and the critic's field behind them."""
+    if (field := shown.field) is not None:
+        x, y, values = (each.numpy() for each in (field.x, field.y, field.values))
+        axes.contourf(x, y, values, levels=field.levels, extend="both", cmap="Greens", alpha=0.6, zorder=0)
+    axes.scatter(
+        shown.data[:, 0].numpy(), shown.data[:, 1].numpy(), s=4, color="grey", linewidths=0, alpha=0.6, zorder=1
+    )
+    for way, colour in zip(shown.lines, COLOURS, strict=False):
+        for line in way:
+            axes.plot(*line.T.numpy(), color=colour, linewidth=0.6, alpha=0.8)
+    (left, low), (right, high) = shown.ends
+    axes.set_xlim(left, right)
+    axes.set_ylim(low, high)
+    axes.set_aspect("equal")
+    axes.set_title(_text(arm), fontsize="medium")
 
 
 def _edge(table: Trials) -> float:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 
@@ -20,6 +21,9 @@ from gensweep.report.series import arms_of, best_of
 from gensweep.seeding import derive
 from gensweep.trainers.streams import draw
 from gensweep.trial import TrainedModel
+
+_LONGEST = 200  # characters of an error
+_Shown = TypeVar("_Shown")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +88,14 @@ def bests(table: Trials, found: Confirmation | None) -> list[Best]:
         else:
             loaded.append(_loaded(arm, number, folders[number]))
     return loaded
+
+
+def shown_of(model: Best, show: Callable[[Best], _Shown | str]) -> _Shown | str:
+    """What `show` makes of a model, or why there is none: of a stranger's checkpoint, or data that are no longer what it saw."""
+    try:
+        return "its model is not here" if model.model is None else show(model)
+    except (GensweepError, RuntimeError, ValueError, ArithmeticError, LookupError, TypeError, OSError) as error:
+        return " ".join(str(error).split())[:_LONGEST]
 
 
 def same_noise(wanted: Mapping[str, Draw], n: int) -> dict[str, torch.Tensor]:

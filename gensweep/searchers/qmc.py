@@ -42,7 +42,7 @@ class QMC(Searcher):
     def propose(self, arm: Arm, history: History, position: int, seed: int) -> Parameters:
         """See the class."""
         places = arm.places or tuple(dict.fromkeys(axis.path.place for axis in arm.axes))
-        point = _sobol(len(places), derive(seed, "sobol") % 2**63, position) if places else []
+        point = _sobol(len(places), derive(seed, "sobol"), position) if places else []
         shares = dict(zip(places, point, strict=True))
         return spaces.drawn(arm.space, lambda axis: axis.distribution.at(shares[axis.path.place]))
 

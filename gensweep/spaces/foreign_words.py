@@ -9,7 +9,7 @@ _SPACE = ("trial", "trial: {latent_size: choice(2, 8), family: vae}")
 _AT_ONCE = ("resources.max_concurrent", "resources: {max_concurrent: 4}")
 _BUDGET = ("resources.time_budget", "resources: {time_budget: 2h}")
 _OBJECTIVE = ("objective", "objective: fid")
-_SHARE = ("resources", "resources: {cpu: 1, gpu: 0}")
+_SHARE = ("resources", "resources: {cpu: 1, gpu: auto}")
 _NAME = ("name", "name: mine")
 
 FOREIGN = {

@@ -22,6 +22,7 @@ from gensweep.studies.gaussian_slopes import has_variance
 from gensweep.studies.gaussian_targets import NEIGHBOURS, Place, best_gaussian, known
 
 METRIC = "gaussian_fit"
+_CRITIC = "critic_diagnostics.relative"
 Components: TypeAlias = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 _AS_GOOD = 1e-6  # two optima whose values differ by less are equally right
 # .03 and .04 for the deviation 1.8304 of the mixture that the bounds were agreed on; for others in proportion
@@ -33,7 +34,8 @@ class Fit:
     """One trained model against the best Gaussian by one objective.
 
     `trained` are not numbers where the trial did not end well, nor `target` where no Gaussian is best. `setting` is the
-    trial's configuration but for its seed, as text: what trials that repeat each other share.
+    trial's configuration but for its seed, as text: what trials that repeat each other share. `critic` is how far the
+    trained critic is from the best one, 1 where it knows nothing; not a number where that was not measured.
     """
 
     objective: str
@@ -45,6 +47,7 @@ class Fit:
     bounds: tuple[float, float]
     seconds: float
     note: str = ""
+    critic: float = math.nan
 
     @property
     def differences(self) -> tuple[float, float]:
@@ -109,6 +112,7 @@ def _fit(record: TrialRecord, configuration: TrialConfiguration, objective: Popu
         bounds=(_MU_BOUND * mixture.deviation, _SIGMA_BOUND * mixture.deviation),
         seconds=record.seconds,
         note="; ".join(filter(None, notes)),
+        critic=scores.get(_CRITIC, math.nan),
     )
 
 

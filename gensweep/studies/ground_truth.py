@@ -21,7 +21,7 @@ from gensweep.text import markdown, markdown_table
 
 _COLUMNS = (
     "objective", "family", "trials", "target_mu", "mu", "sd_mu", "worst_mu", "target_sigma", "sigma", "sd_sigma",
-    "worst_sigma", "seeds", "within", "seconds", "note",
+    "worst_sigma", "critic", "seeds", "within", "seconds", "note",
 )  # fmt: skip
 
 
@@ -45,13 +45,16 @@ class Repeats:
         """The line of the table.
 
         mu and sigma are means over the seeds that ended well, sd_ their standard deviations, nan for fewer than two;
-        worst_ is trained less target of the seed that is off most. seconds are those of all seeds.
+        worst_ is trained less target of the seed that is off most. critic is the mean of critic_diagnostics.relative:
+        0 the best critic, 1 one that knows nothing. seconds are those of all seeds.
         """
         first, within = self.fits[0], self.n_within if self.has_target else None
+        critics = [fit.critic for fit in self.fits if not math.isnan(fit.critic)]
         places = {name: self._spread(i) for i, name in enumerate(("mu", "sigma"))}
         return {
             "objective": first.objective, "family": first.family, "trials": " ".join(str(fit.trial) for fit in self.fits),
-            **places["mu"], **places["sigma"], "seeds": len(self.fits), "within": within,
+            **places["mu"], **places["sigma"], "critic": statistics.fmean(critics) if critics else math.nan,
+            "seeds": len(self.fits), "within": within,
             "seconds": math.fsum(fit.seconds for fit in self.fits), "note": self.note(),
         }  # fmt: skip
 

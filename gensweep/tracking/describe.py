@@ -162,6 +162,7 @@ def ending_tags(record: TrialRecord) -> dict[str, str]:
     tags["gensweep.mode"] = record.mode
     if record.host:
         tags["gensweep.host"] = record.host
+    tags |= {f"gensweep.{clean(name)}": version for name, version in record.software.items()}
     if record.copies:
         tags["gensweep.lineage"] = lineage(record)
     if record.notes:

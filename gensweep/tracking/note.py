@@ -95,7 +95,8 @@ def _so_far(state: SweepState, standing: Standing) -> str:
     outcomes = [record.outcome for record in ended]
     counts = listed([f"{outcomes.count(o)} {o.name.lower()}" for o in Outcome if o in outcomes] or ["none"])
     how = {"running": "It is running", "stopped": "It was stopped, and can go on", "done": "It is done"}[standing]
-    live = f", {len(records) - len(ended)} are not over" if len(ended) < len(records) else ""
+    n = len(records) - len(ended)
+    live = f", {n} {'is' if n == 1 else 'are'} not over" if n else ""
     return f"**{how}: {counted(len(ended), 'trial')} ended ({counts}){live}. There is no verdict yet.**"
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import torch
 
+from gensweep.devices import moved
 from gensweep.errors import Diverged
 from gensweep.families.base import Game
 from gensweep.optimizers.base import Optimizer
 from gensweep.seeding import derive
+from gensweep.trainers.arithmetic import products
 from gensweep.trainers.epochs import Epochs, Means
 from gensweep.trainers.player import Seat
 from gensweep.trainers.streams import BatchOrder, NoiseChunks
@@ -148,7 +150,8 @@ def _play_until(
     while trainee.step < end:
         until = min(end, (trainee.step // noise.rounds + 1) * noise.rounds)
         if trainee.seats:
-            history = _play(trainee, data, order, noise, range(trainee.step, until), total)
+            with products(trainee.technique.precision, trainee.device):
+                history = _play(trainee, data, order, noise, range(trainee.step, until), total)
             losses.add(list(history[0]), read(history), trainee.step)
         trainee.step = until
     return losses
@@ -161,13 +164,13 @@ def _play(
     number, per_round = rounds.start // noise.rounds, trainee.game.batches_per_round
     drawn = noise.chunk(number, trainee.device)
     moves = {seat.player.name: _unbound(drawn[seat.player.name]) for seat in trainee.seats}
-    indices = order.batches(rounds.start * per_round, len(rounds) * per_round).to(data.device).unbind()
+    indices = moved(order.batches(rounds.start * per_round, len(rounds) * per_round), data.device).unbind()
     history: list[dict[str, torch.Tensor]] = []
     for i, step in enumerate(rounds):
         row, factor = step - number * noise.rounds, trainee.technique.rate(step / total)
         parts: dict[str, torch.Tensor] = {}
         batches = indices[i * per_round : (i + 1) * per_round]
-        data_of = [data.index_select(0, batch).to(trainee.device) for batch in batches]
+        data_of = [moved(data.index_select(0, batch), trainee.device) for batch in batches]
         for seat in trainee.seats:
             seat.scale_rate(factor)
             for k in range(seat.player.moves):

@@ -12,7 +12,9 @@ from typing import TypeAlias
 
 import torch
 
+from gensweep.devices import moved
 from gensweep.errors import Diverged
+from gensweep.trainers.arithmetic import products
 from gensweep.trainers.compiling import Compiled, Uncompilable
 from gensweep.trainers.epochs import Epochs, Means
 from gensweep.trainers.loop import Progress, Trainee, read, warm_up
@@ -103,6 +105,7 @@ class PackTraining:
         if reason := unstackable(like):
             raise ValueError(f"this trial is trained alone: {reason}")
         self.data, self.batch_size, self.device = data, batch_size, like.device
+        self.precision = like.technique.precision
         self.stack = Stack(like, n)
         self.members: dict[int, Member] = {}
         self._eager = round_of(like, self.stack)
@@ -167,7 +170,8 @@ class PackTraining:
             self.leave(row)
         while self.members and not said:
             began = time.perf_counter()
-            history = self._turn()
+            with products(self.precision, self.device):
+                history = self._turn()
             values = read(history)
             share = (time.perf_counter() - began) / len(self.members)
             for row, member in list(self.members.items()):
@@ -204,20 +208,21 @@ class PackTraining:
             {m: self._padded(m, m.draws(n)) for m in self.members.values()},
             {m: m.indices(n) for m in self.members.values()},
         )
-        indices = torch.stack([own_indices[m] for m in everyone], 1).to(self.data.device)
+        indices = moved(torch.stack([own_indices[m] for m in everyone], 1), self.data.device)
         draws = {
             player: {
-                name: torch.stack([own_draws[m][player][name] for m in everyone], 1).to(self.device) for name in wanted
+                name: moved(torch.stack([own_draws[m][player][name] for m in everyone], 1), self.device)
+                for name in wanted
             }
             for player, wanted in self.stack.draws.items()
         }
         rates = {row: member.factors(n) for row, member in self.members.items()}
         factors = torch.tensor([rates.get(row, [0.0] * n) for row in range(self.stack.n)], dtype=torch.float64)
-        factors = factors.T.contiguous().to(self.device)
+        factors = moved(factors.T.contiguous(), self.device)
         history: list[dict[str, torch.Tensor]] = []
         for i in range(n):
             batches = self.data.index_select(0, indices[i].reshape(-1))
-            batches = batches.view(*indices[i].shape, *self.data.shape[1:]).to(self.device)
+            batches = moved(batches.view(*indices[i].shape, *self.data.shape[1:]), self.device)
             drawn = {player: {name: values[i] for name, values in own.items()} for player, own in draws.items()}
             try:
                 history.append(self._round(self.stack.rows, batches, drawn, factors[i]))

@@ -62,7 +62,7 @@ class Seat:
 
     def _nets(self, device: torch.device) -> Nets:
         """The networks as a loss calls them."""
-        if self.technique.precision == "float32":
+        if self.technique.precision != "bfloat16":
             return self.networks
         return {name: in_bfloat16(network, device) for name, network in self.networks.items()}
 

@@ -82,7 +82,7 @@ class _Move:
             def call(*inputs: torch.Tensor, **options: Any) -> Any:
                 return functional_call(template, (own, buffers[name]), inputs, options)
 
-            return call if self.technique.precision == "float32" else in_bfloat16(call, self.device)
+            return in_bfloat16(call, self.device) if self.technique.precision == "bfloat16" else call
 
         return {name: net(name) for name in self.stack.templates}
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import torch
 
+from gensweep.devices import moved
 from gensweep.families.base import Game
 from gensweep.losses import Draw
 from gensweep.seeding import derive
@@ -69,4 +70,4 @@ class NoiseChunks:
         self, noise: Mapping[str, Draw], player: str, moves: int, number: int, device: torch.device
     ) -> dict[str, torch.Tensor]:
         seeds = {name: derive(self.seed, "noise", player, name, number) for name in noise}
-        return {name: draw(noise[name], seeds[name], self.rounds, moves).to(device) for name in noise}
+        return {name: moved(draw(noise[name], seeds[name], self.rounds, moves), device) for name in noise}

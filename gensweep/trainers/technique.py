@@ -5,9 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
+
+from gensweep.trainers.arithmetic import Precision
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Technique:
     rate: Callable[[float], float] = lambda _progress: 1.0
     grad_clip: float = 0.0
     ema: float = 0.0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Precision = "float32"
 
 
 class RunningMean:

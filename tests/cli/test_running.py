@@ -337,6 +337,7 @@ def test_plan_prices_without_starting(gensweep: Command, tmp_path: Path, command
     assert "\n12 trials, about " in planned.out
     assert "(none)" in planned.out
     assert "Nothing was started.\nNothing will be confirmed, so there will be no verdict" in planned.out
+    assert re.search(r"^Here (each trial process gets|trials train on the CPU, as)", planned.out, re.MULTILINE)
     assert not (tmp_path / "runs").exists()
 
 

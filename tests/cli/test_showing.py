@@ -269,6 +269,13 @@ def test_the_help_names_every_command(gensweep: Command) -> None:
     assert gensweep("--version").out == f"{__version__}\n"
 
 
+def test_the_version_names_the_commit_of_an_image(gensweep: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENSWEEP_COMMIT", "0123abc\x1b[2J")
+    shown = gensweep("--version").out
+    assert shown.startswith(f"{__version__} (0123abc")
+    assert "\x1b" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

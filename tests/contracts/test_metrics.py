@@ -15,7 +15,8 @@ from gensweep.datasets.base import Dataset, load
 from gensweep.datasets.digits import Digits
 from gensweep.datasets.gaussian_mixture import GaussianMixture
 from gensweep.errors import ConfigError
-from gensweep.metrics.base import Metric, scorer
+from gensweep.mathematics.best_critics import DISCRIMINATOR
+from gensweep.metrics.base import Metric, TrainedCritic, scorer
 
 METRICS = registry.names("metrics")
 DATA = Digits()
@@ -57,6 +58,9 @@ class Blurred:
     def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
         return -self.strength - x.flatten(1).square().mean(1), True
 
+    def critic(self) -> TrainedCritic | None:
+        return TrainedCritic(lambda x: self.strength * x.sigmoid(), DISCRIMINATOR, 0.0, 1.0)
+
     def log_conditionals(self, x: torch.Tensor, block: int, n: int) -> torch.Tensor | None:
         return None
 
@@ -74,6 +78,9 @@ class Silent(Blurred):
         return None
 
     def log_likelihood(self, x: torch.Tensor) -> None:
+        return None
+
+    def critic(self) -> None:
         return None
 
 
@@ -139,6 +146,9 @@ def test_answers_that_are_not_finite_score_not_a_number(metric, data, value):
 
         def log_likelihood(self, x: torch.Tensor) -> tuple[torch.Tensor, bool]:
             return super().log_likelihood(x)[0] * value, True
+
+        def critic(self) -> TrainedCritic:
+            return TrainedCritic(lambda x: x * value, DISCRIMINATOR, 0.0, 1.0)
 
     assert math.isnan(scorer(metric, data, "validation").score(Broken(data, 0.3)).value)
 

@@ -17,7 +17,8 @@ def dockerfile_problems(text: str, ignored: str, root: Path) -> list[str]:
         [tool("hadolint"), "--format", "json", "-"], input=text, capture_output=True, text=True, check=False, timeout=60
     )
     problems = [f"{found['code']} line {found['line']}: {found['message']}" for found in json.loads(done.stdout)]
-    return [*problems, *_copy_problems(text, ignored, root), *_user_problems(text), *_pip_problems(text)]
+    checks = (_copy_problems(text, ignored, root), _user_problems(text), _pip_problems(text), _image_problems(text))
+    return [*problems, *(problem for found in checks for problem in found)]
 
 
 def _copy_problems(text: str, ignored: str, root: Path) -> Iterator[str]:
@@ -35,6 +36,22 @@ def _user_problems(text: str) -> Iterator[str]:
         users = re.findall(r"^USER (\S+)$", stage, re.M)
         if not users or users[-1] in ("root", "0"):
             yield f"stage {stage.splitlines()[0]} runs as root"
+
+
+def _image_problems(text: str) -> Iterator[str]:
+    """Every image says whether it is well, and that of gensweep of which commit it is."""
+    for stage in re.split(r"^FROM ", text, flags=re.M)[2:]:
+        name = stage.splitlines()[0].split()[-1]
+        if not re.search(r"^HEALTHCHECK (.*\\\n)?.*CMD \[", stage, re.M):
+            yield f"stage {name} has no HEALTHCHECK"
+        if name == "gensweep":
+            order = [
+                stage.find(line) for line in ("ARG COMMIT", "org.opencontainers.image.revision=", "GENSWEEP_COMMIT=")
+            ]
+            if -1 in order or order != sorted(order):
+                yield f"stage {name} does not say its commit"
+            if order[0] < stage.rfind("RUN "):
+                yield f"stage {name} is built anew for every commit"
 
 
 def _pip_problems(text: str) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
-from gensweep.executors.resources import places
+from gensweep.executors.resources import places, provisional
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,27 @@ def test_what_no_node_can_hold_is_refused_with_what_each_has() -> None:
 
 def test_a_trial_computes_with_its_share_of_cores() -> None:
     assert [Resources(cpu=cpu).threads for cpu in (0.2, 1, 2.5)] == [1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "nodes", "gpu"),
+    [
+        ("auto", [{"CPU": 8}, {"CPU": 8, "GPU": 2}], 1.0),
+        ("auto", [{"CPU": 8}], 0.0),
+        ("auto", [{"GPU": 1}], 0.0),  # no core to drive it
+        (0, [{"CPU": 8, "GPU": 1}], 0.0),
+        (0.25, [{"CPU": 8, "GPU": 1}], 0.25),
+    ],
+)
+def test_what_is_left_open_is_a_gpu_where_a_node_has_one(
+    wanted: float | str, nodes: list[dict[str, float]], gpu: float
+) -> None:
+    found = provisional(Resources.model_validate({"gpu": wanted}), nodes)
+    assert (found.gpu, found.device) == (gpu, "cuda" if gpu else "cpu")
+
+
+def test_what_is_no_number_of_gpus_is_told_with_what_is() -> None:
+    for wrong in ("all", -1, float("inf"), None):
+        with pytest.raises(ValidationError, match=r"must be auto, or how many GPUs a trial process takes"):
+            Resources.model_validate({"gpu": wrong})
+    assert Resources.model_validate({}).dump()["gpu"] == "auto"

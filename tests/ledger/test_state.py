@@ -49,6 +49,11 @@ def test_one_trial_from_issue_to_end() -> None:
     assert (state.live(), state.running, state.waiting()) == ([], set(), None)
 
 
+def test_what_was_only_issued_has_cost_nothing() -> None:
+    trial = fold([STARTED, issued()]).trials[1]
+    assert (trial.epoch, trial.step, trial.seconds, trial.evaluation_seconds, trial.items) == (0, 0, 0.0, 0.0, None)
+
+
 def test_a_live_trial_shows_what_it_reached() -> None:
     trial = fold([STARTED, issued(), reported(epoch=5)]).trials[1]
     assert (trial.best, trial.best_epoch, trial.seconds, trial.protocol) == ({"fid": 1.0}, 5, 5.0, {"fid": "1a2b"})
@@ -91,6 +96,23 @@ def test_the_first_report_of_an_epoch_counts() -> None:
     )
     assert [(r.epoch, r.scores["fid"]) for r in trial.trials[1].reports] == [(5, 1.0), (10, 1.0)]
     assert trial.trials[1].best == {"fid": 1.0}
+
+
+def test_what_failed_and_is_tried_again_is_live_with_nothing_of_its_end_left() -> None:
+    failed = ended(outcome="FAILED", reason="a mistake", fault="CRASH")
+    lost = of(1, "lost", reason="killed", fault="CRASH")
+    trial = fold([STARTED, issued(), reported(), lost, failed]).trials[1]
+    assert (trial.outcome, trial.reason, trial.faults) == (Outcome.FAILED, "a mistake", {"CRASH": 1})
+    state = fold([STARTED, issued(), reported(), lost, failed, {"event": "finished"}, of(1, "retried")])
+    trial = state.trials[1]
+    assert (trial.outcome, trial.reason, trial.fault, trial.faults) == (None, "", "", {})
+    assert (trial.epoch, trial.best) == (5, {"fid": 1.0})  # from its checkpoint
+    assert not state.finished
+    again = state.waiting()
+    assert again is not None
+    assert again.number == 1
+    done = fold([STARTED, issued(), ended(), of(1, "retried")]).trials[1]
+    assert done.outcome is Outcome.COMPLETED  # what did not fail is not tried again
 
 
 def test_an_end_is_the_end() -> None:

@@ -22,7 +22,8 @@ FLOORED = {
 }  # fmt: skip
 # Asked of items rather than samples; judged by a law that is known; or set against held-out items already.
 WITHOUT = {
-    "latent_gap", "linear_probe", "log_likelihood", "reconstruction", "gaussian_fit", "mode_coverage", "nearest_neighbour",
+    "classification_accuracy_score", "critic_diagnostics", "gaussian_fit", "latent_gap", "linear_probe", "log_likelihood",
+    "mode_coverage", "nearest_neighbour", "reconstruction",
 }  # fmt: skip
 
 

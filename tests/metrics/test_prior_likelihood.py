@@ -59,7 +59,10 @@ def test_of_one_latent_dimension_it_is_log_p_within_its_own_error() -> None:
 
 
 def test_its_error_grows_with_the_latent_size_and_it_lies_below_on_average() -> None:
-    """The mean over ten seeds of 300 draws each lies below, the more so the more dimensions; the error told grows likewise."""
+    """Of ten seeds of 300 draws each: the mean lies below, the more so the more dimensions, and ever fewer draws count.
+
+    The error that is told grows too, as long as some draws count: of 16 dimensions hardly three do, and it is too small.
+    """
     biases, errors, effective = [], [], []
     for latent_size in (1, 4, 16):
         truth = known(*model_of(latent_size))
@@ -69,7 +72,7 @@ def test_its_error_grows_with_the_latent_size_and_it_lies_below_on_average() -> 
         effective.append(float(np.mean([score.details["effective_draws"] for score in scores])))
     assert biases[2] < biases[1] < biases[0] < 0.01
     assert biases[2] < -0.1
-    assert errors[0] < errors[1] < errors[2]
+    assert errors[0] < min(errors[1:])
     assert effective[0] > effective[1] > effective[2] >= 1
 
 

@@ -1,4 +1,4 @@
-"""Metrics that train a classifier: c2st and linear_probe."""
+"""Metrics that train a classifier: c2st, linear_probe and classification_accuracy_score."""
 
 import math
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from gensweep.errors import ConfigError
 from gensweep.metrics._classifiers import logistic_regression, nearest_neighbours
 from gensweep.metrics.base import scorer, subset
 from gensweep.metrics.c2st import C2ST, _scored
+from gensweep.metrics.classification_accuracy_score import ClassificationAccuracyScore
 from gensweep.metrics.linear_probe import LinearProbe
 
 from .conftest import Drawn, normal
@@ -95,6 +96,15 @@ def test_the_regression_minimises_the_loss_that_it_says():
     assert logistic_regression(x, labels, grid, 1e6).unique().numel() <= 2
 
 
+def classes_of(x: torch.Tensor) -> torch.Tensor:
+    """Of digits, by their pixels."""
+    known = {}
+    for split in ("train", "validation"):
+        for item, one in zip(load(Digits()).split(split), Digits().classes(split), strict=True):
+            known[item.numpy().tobytes()] = int(one)
+    return torch.tensor([known[item.numpy().tobytes()] for item in x])
+
+
 @dataclass
 class Coded:
     """An encoder whose code is a function of an item's class and of noise."""
@@ -102,13 +112,7 @@ class Coded:
     strength: float
 
     def codes(self, x: torch.Tensor) -> torch.Tensor:
-        known = {}
-        for split in ("train", "validation"):
-            for item, one in zip(load(Digits()).split(split), Digits().classes(split), strict=True):
-                known[item.numpy().tobytes()] = int(one)
-        labels = torch.tensor([known[item.numpy().tobytes()] for item in x])
-        noise = normal(len(x), 10, seed=len(x))
-        return self.strength * torch.nn.functional.one_hot(labels, 10) + noise
+        return self.strength * torch.nn.functional.one_hot(classes_of(x), 10) + normal(len(x), 10, seed=len(x))
 
 
 class TestLinearProbe:
@@ -148,3 +152,46 @@ class TestLinearProbe:
         content = self.BOUND.protocol.content
         assert (content["n_real"], content["n_train"], content["n_fake"]) == (397, len(load(Digits()).train), 0)
         assert len(content["classes"]) == 8
+
+
+class Made:
+    """A model whose reconstructions are a function of the items."""
+
+    def __init__(self, make):
+        self.reconstructions = make
+
+
+class TestClassificationAccuracyScore:
+    BOUND = scorer(ClassificationAccuracyScore(), Digits(), "validation")
+
+    def score(self, make):
+        return self.BOUND.score(Made(make))
+
+    def test_copies_teach_what_the_items_teach(self):
+        splits, dataset = load(Digits()), Digits()
+        train, held = (splits.split(name).flatten(1).double() for name in ("train", "validation"))
+        told = logistic_regression(train, dataset.classes("train"), held, 1e-3)
+        of_items = float((told == dataset.classes("validation")).double().mean())
+        assert self.score(lambda x: x).value == pytest.approx(of_items, abs=1e-12)
+        assert of_items > 0.9
+
+    def test_reconstructions_that_show_no_class_teach_none(self):
+        """Noise that knows nothing of the originals: chance, within four standard errors."""
+        found = self.score(lambda x: normal(len(x), 64, seed=3).reshape(-1, 1, 8, 8))
+        assert found.value == pytest.approx(0.1, abs=4 * math.sqrt(0.09 / 397))
+
+    def test_reconstructions_of_the_wrong_class_teach_the_wrong_class(self):
+        """Each item is made into one of the class after its own."""
+        classes, items = Digits().classes("train"), load(Digits()).train
+        first = torch.stack([items[classes == (k + 1) % 10].mean(0) for k in range(10)])
+        found = self.score(lambda x: first[classes_of(x)] + 0.01 * normal(len(x), 64, seed=4).reshape(-1, 1, 8, 8))
+        assert found.value < 0.1
+        assert found.details["train_accuracy"] > 0.99
+
+    def test_a_model_that_does_not_reconstruct_has_no_number(self):
+        assert math.isnan(self.BOUND.score(Drawn(lambda n: torch.zeros(n, 1, 8, 8))).value)
+        assert math.isnan(self.score(lambda x: torch.full_like(x, math.nan)).value)
+
+    def test_data_without_classes_are_refused(self):
+        with pytest.raises(ConfigError, match=r"metric classification_accuracy_score: .* has no classes"):
+            ClassificationAccuracyScore().against(PLANE, "validation")

@@ -20,6 +20,7 @@ from gensweep.orchestration import driver as module
 from gensweep.orchestration.decide import Lost, Mind, Wanted, trial_seed
 from gensweep.orchestration.driver import Driver
 from gensweep.spaces.sweep import Sweep, from_definition
+from gensweep.tracking.describe import ending_tags
 from gensweep.trial import Failure, Job, Report
 
 METRIC = "sliced_wasserstein"
@@ -687,3 +688,24 @@ def test_what_to_know_of_a_trials_numbers_is_in_the_log_once(tmp_path: Path) -> 
     told = [event.get("notes") for event in events(driver, "reported", "ended")]
     assert [notes for notes in told if notes] == [["a: b."]]
     assert driver.state.trials[job.number].notes == ["a: b."]
+
+
+def test_the_software_below_torch_is_said_once_and_kept(tmp_path: Path) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job, below = issue(driver), {"cuda": "12.8", "driver": "570.1"}
+    for epoch in (1, 2):
+        driver.take(report(job, epoch, 1.0, software=below))
+    assert [event.get("software") for event in events(driver, "reported")] == [below, None]
+    die(driver)
+    again = start(tmp_path / "s", sweep())
+    assert again.state.trials[job.number].software == below
+    tags = ending_tags(again.state.trials[job.number])
+    assert (tags["gensweep.cuda"], tags["gensweep.driver"]) == ("12.8", "570.1")
+
+
+def test_a_trial_knows_what_part_of_a_gpu_its_process_gets(tmp_path: Path) -> None:
+    plain = sweep()
+    on_a_gpu = replace(plain, resources=plain.resources.settled(0.25))
+    assert [(job.device, job.gpu) for job in (issue(start(tmp_path / "a", plain)), issue(start(tmp_path / "b", on_a_gpu)))] == [
+        ("cpu", 0.0), ("cuda", 0.25),
+    ]  # fmt: skip

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from gensweep.errors import Diverged
-from gensweep.orchestration.plan import _time, _timed
+from gensweep.orchestration.plan import _timed, time_of
 from tests.conftest import small_configuration
 
 
 def training_seconds(pretraining_steps: int, epochs: int) -> float:
     family = {"name": "wae", "divergence": "energy", "pretraining_steps": pretraining_steps}
-    return min(_time(small_configuration(family, epochs=epochs), "cpu")[0] for _ in range(2))
+    return min(time_of(small_configuration(family, epochs=epochs), "cpu")[0] for _ in range(2))
 
 
 def test_draws_that_diverge_at_once_cost_nothing_and_only_all_of_them_are_an_error() -> None:

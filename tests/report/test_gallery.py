@@ -15,7 +15,7 @@ from PIL import Image
 from gensweep.comparison.collect import trials
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.losses import Draw
-from gensweep.report.gallery import Cell, gallery
+from gensweep.report.gallery import Cell, files, gallery
 from gensweep.report.latents import latent_maps, plane, point_samples
 from gensweep.report.subjects import Best, bests, same_noise
 from tests.written_sweep import Writer
@@ -57,15 +57,37 @@ def test_a_sample_is_what_the_model_makes_of_the_latent_at_its_place(models: lis
 def test_every_arm_has_its_strips_and_a_family_without_encoder_says_so(models: list[Best]) -> None:
     strips, notes = gallery(models)
     assert notes == []
-    samples, reconstructions, interpolations = strips
+    samples, reconstructions, interpolations, between, grids = strips
     assert [cell.arm for cell in samples.cells] == ["vae", "wae", "gan"]
     assert all(cell.picture for cell in (*samples.cells, *interpolations.cells))
     assert [bool(cell.picture) for cell in reconstructions.cells] == [True, True, False]
     assert "no encoder" in reconstructions.cells[2].says
+    assert [bool(cell.picture) for cell in between.cells] == [True, True, False]
+    assert [bool(cell.picture) for cell in grids.cells] == [True, True, False]
+    assert "more than two latent dimensions" in grids.cells[2].says
     assert "the same latent: vae, wae. Others differ" in samples.caption
     assert "in each picture is the same latent" in gallery(models[:2])[0][0].caption
     assert "No two arms" in gallery(models[1:])[0][0].caption
     assert picture(interpolations.cells[0]).width > picture(interpolations.cells[0]).height
+
+
+def test_a_way_between_items_stands_between_them(models: list[Best]) -> None:
+    """Ten columns: the item, the eight steps from its code's decoding to the other's, the other item."""
+    shown = picture(gallery(models)[0][3].cells[1])
+    originals = models[1].splits.validation[:8]
+    scale = shown.width // (10 * 9 + 1)
+    low, high = models[1].dataset.bounds or (0.0, 1.0)
+    for column, item in ((0, originals[0]), (9, originals[4])):
+        across, down = divmod(int(item[0].argmax()), 8)[::-1]
+        at = ((1 + column * 9 + across) * scale, (1 + down) * scale)
+        assert abs(shown.getpixel(at) - round(255 * float((item.max() - low) / (high - low)))) <= 1
+
+
+def test_the_pictures_of_strips_are_files_too(models: list[Best]) -> None:
+    strips, _ = gallery(models)
+    found = files(strips)
+    assert {name for name in found if name.startswith("latent_grid")} == {"latent_grid.vae.png", "latent_grid.wae.png"}
+    assert all(data.startswith(b"\x89PNG") for data in found.values())
 
 
 def test_a_map_of_the_codes_by_class_beside_the_prior(models: list[Best]) -> None:

@@ -78,7 +78,9 @@ ALL = ["verdict", "search", "searched", "gallery", "latents", "training", "failu
 def test_every_section_is_there_with_what_it_shows(trained: SweepFolder) -> None:
     found = read(trained)
     assert found.sections == ALL
-    assert len(found.all("img")) == 8  # of three arms, of which one reconstructs nothing
+    assert (
+        len(found.all("img")) == 12
+    )  # five kinds of three arms, of which one has no encoder: three of its are missing
     assert len(found.figures) == len([a for a in found.all("div") if a.get("class") == "plot"])
     for word in ("This family has no encoder", "Nothing was confirmed", "No trial diverged or failed.", "Protocol of"):
         assert word in found.text

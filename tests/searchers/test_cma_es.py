@@ -180,3 +180,12 @@ def test_the_end_of_a_range_is_drawn_as_it_is() -> None:
 def test_fields_are_checked() -> None:
     with pytest.raises(ValueError, match=r"unknown field 'popsize' of cma_es\. Did you mean"):
         build("searchers", {"name": "cma_es", "popsize": 5})
+
+
+def test_a_draw_on_the_upper_bound_is_a_value_of_the_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`at` takes shares below 1: of a whole range of 4 values, 1 would be a fifth."""
+    monkeypatch.setattr(CMA, "ask", lambda _self: np.ones(2))
+    sweep = begun(0.5, tree={"x": "int(1, 4)", "y": "uniform(0, 1)"})
+    found = FOUR.propose(sweep.arm, sweep.history, 50, 0)
+    assert found["x"] == 4
+    assert found["y"] < 1

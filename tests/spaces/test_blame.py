@@ -109,8 +109,8 @@ def told(write: Write) -> Callable[..., list[str]]:
         ("name: wae, lambda: 10", "name: WAE", "study.yaml:7 trial.family.name: unknown family 'WAE'. Write 'wae': names are"),
         ("latent_size: 8", "latent-size: 8", "unknown field 'latent-size' of a trial. Write 'latent_size': names are in lower"),
         # places
-        ("epochs: 1", "lr: 1", "study.yaml:9 trial.training: unknown field 'lr' of training. Known: batch_size, ema, epochs, "
-         "grad_clip, lr_schedule, optimizer, precision. Write trial.training.optimizer.lr."),
+        ("epochs: 1", "lr: 1", "study.yaml:9 trial.training: unknown field 'lr' of training. Known: batch_size, "
+         "deterministic, ema, epochs, grad_clip, lr_schedule, optimizer, precision. Write trial.training.optimizer.lr."),
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_file_is_one_line_of_it(told: Callable[..., list[str]], old: str, new: str, says: str) -> None:

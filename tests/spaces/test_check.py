@@ -216,8 +216,8 @@ def test_a_constraint_that_does_not_hold_the_critic_is_refused_with_the_cure(wri
         f"held.yaml:17 trial.family: {AT_DATA}",
         f"held.yaml:18 trial.family: lipschitz_penalty {WEIGHTLESS}",
         f"held.yaml:19 trial.family.divergence: lipschitz_penalty {WEIGHTLESS}",
-        "held.yaml:20 trial.family: unknown field 'constraint' of vae. Known: beta, likelihood, name, samples, variance. "
-        "It is a field of cramer_gan, f_gan, gan, mmd_gan, wgan.",
+        "held.yaml:20 trial.family: unknown field 'constraint' of vae. Known: beta, likelihood, name, samples, smoothing, "
+        "variance. It is a field of cramer_gan, f_gan, gan, mmd_gan, wgan.",
     ]
     sound = HELD.replace("choice(none, layer)", "none").replace("choice(0, 1)", "1").replace("uniform(0, 10)", "3")
     sound = sound.replace("at: choice(interpolates, data)", "weight: 1").replace("weight: 0", "weight: 1")

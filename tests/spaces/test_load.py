@@ -31,7 +31,7 @@ def test_a_file_lies_over_its_defaults(study: Path) -> None:
         "study",
         5,
         3,
-        0,
+        "auto",
     )
     assert sweep.space["training"]["batch_size"] == 64, "from base"
     assert sweep.space["training"]["epochs"] == 10, "from the file"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,19 @@ def test_a_group_is_alive_as_long_as_anybody_is_in_it() -> None:
     with subprocess.Popen(["cat"], stdin=subprocess.PIPE, process_group=0) as child:
         assert _keeper._is_alive(child.pid)
     assert not _keeper._is_alive(child.pid)
+
+
+def test_a_group_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> None:
+    asked, ready = tmp_path / "asked", tmp_path / "ready"
+    script = f"trap 'touch {asked}; exit 7' TERM; touch {ready}; while :; do sleep 0.01; done"
+    with subprocess.Popen(["sh", "-c", script], process_group=0) as child:
+        while not ready.exists():
+            time.sleep(0.01)
+        began = time.monotonic()
+        reaper = threading.Thread(target=child.wait)  # or it would stay in its group, dead
+        reaper.start()
+        _keeper._end(child.pid)
+        reaper.join()
+    assert asked.exists()
+    assert child.returncode == 7
+    assert time.monotonic() - began < _keeper._GRACE

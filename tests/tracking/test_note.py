@@ -49,7 +49,7 @@ def test_a_sweep_that_runs_says_how_far_it_is_and_how_it_is_stopped(driver: Driv
     driver.issue(3)
     compared(driver, 3)  # of an earlier stop: while it runs it counts for nothing
     text = said(driver, "running")
-    assert "It is running: 3 trials ended (1 completed, 1 pruned and 1 diverged), 1 are not over" in text
+    assert "It is running: 3 trials ended (1 completed, 1 pruned and 1 diverged), 1 is not over" in text
     assert "| arm | ended | best fid | trial |" in text
     assert "| wae | 3 | 20 | 1 |" in text
     assert text.endswith("    gensweep show study\n    gensweep stop study")
@@ -100,8 +100,13 @@ def test_without_confirmation_it_says_what_the_search_found_and_how_to_confirm(d
 def test_a_sweep_that_was_stopped_says_how_it_goes_on(driver: Driver) -> None:
     driver.issue(0)
     text = said(driver, "stopped")
-    assert "It was stopped, and can go on: 0 trials ended (none), 1 are not over. There is no verdict yet." in text
+    assert "It was stopped, and can go on: 0 trials ended (none), 1 is not over. There is no verdict yet." in text
     assert "    gensweep resume study\n" in text
+    driver.issue(1)
+    assert "ended (none), 2 are not over. There" in said(driver, "stopped")
+    for number in range(2):
+        driver.end(number, "COMPLETED", fid=1.0)
+    assert "2 trials ended (2 completed). There is no verdict yet." in said(driver, "stopped")
 
 
 @pytest.mark.parametrize("ended", [0, 2, None, "1"])

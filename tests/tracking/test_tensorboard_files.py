@@ -27,6 +27,7 @@ from tensorboard.backend.event_processing.event_file_loader import RawEventFileL
 from tensorboard.compat.proto.event_pb2 import Event  # noqa: E402
 from tensorboard.plugins.hparams import metadata  # noqa: E402
 
+from gensweep.tracking import tensorboard_files  # noqa: E402
 from gensweep.tracking.tensorboard_files import Beside, EventFiles  # noqa: E402
 
 AXES = {"arm": False, "family.lambda": True, "family.divergence": False}
@@ -291,3 +292,17 @@ def test_a_writer_that_is_killed_doubles_and_loses_nothing(driver: Driver) -> No
     assert [step for step, _, _ in series(folder_of(driver), "fid")] == list(range(1, epoch))
     (file,) = folder_of(driver).iterdir()
     assert len([Event.FromString(one) for one in RawEventFileLoader(str(file)).Load()]) == epoch + 1
+
+
+@pytest.mark.parametrize(
+    ("there", "data", "kept"),
+    [(b"abcd", b"abxyz", 2), (b"abcd", b"abcdef", 4), (b"abcd", b"ab", 2), (b"", b"ab", 0), (b"xb", b"ab", 0)],
+)
+def test_of_a_file_what_stays_is_not_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bytes, data: bytes, kept: int
+) -> None:
+    (file := tmp_path / "events").write_bytes(there)
+    written = list[tuple[int, bytes]]()
+    monkeypatch.setattr(tensorboard_files, "append_at", lambda _file, n, more: written.append((n, more)))
+    tensorboard_files._bring_level(file, data)
+    assert written == [(kept, data[kept:])]
