@@ -1,4 +1,4 @@
-"""What trials are trained on, and where, by name, as costs on unlike devices are not added up; and all that is asked of a GPU.
+"""What trials are trained on, and where: its name, as costs on unlike devices are not added up, and all that is asked of a GPU.
 
 The only place that calls `torch.cuda`.
 """

@@ -108,7 +108,7 @@ class Report:
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
     of the numbers, each said once in a trial. `device` is the name of what it is trained on, `software` has the versions below
-    torch there, `host` is the name of the machine, and `mode` says how it is trained.
+    torch there, `mode` says how it is trained, and `host` is the name of the machine.
     """
 
     number: int

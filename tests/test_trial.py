@@ -15,6 +15,7 @@ from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
 from gensweep.families.base import Likelihood
+from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import Failure, TrainedModel, build_game, run_trial, size_of_networks, trial_key
 from tests.conftest import job, small_configuration
@@ -26,14 +27,10 @@ FAMILIES = [
 
 
 def numbers(folder: Path) -> list[tuple[int, dict[str, float]]]:
-    from gensweep.ledger.trial_folder import TrialFolder
-
     return [(row.epoch, row.values) for row in TrialFolder(folder).rows()]
 
 
 def weights(folder: Path) -> dict[str, Any]:
-    from gensweep.ledger.trial_folder import TrialFolder
-
     newest = TrialFolder(folder).newest()
     assert newest is not None
     return from_bytes(newest.read("state.pt"), torch.device("cpu"))["trainee"]

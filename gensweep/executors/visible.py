@@ -6,11 +6,11 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray import cloudpickle
-from ray.exceptions import RayError, RayTaskError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from gensweep.configuration import Resources
@@ -37,54 +37,55 @@ def answers(question: Callable[[], T], resources: Resources, patience: float) ->
     A node that is lost meanwhile is left out.
     """
     nodes = [node for node in ray.nodes() if node["Alive"] and _holds_a_trial(node["Resources"], resources)]
-    names = dict(zip([node["NodeID"] for node in nodes], _named(nodes), strict=True))
-    cloudpickle.register_pickle_by_value(_probe)
-    try:
-        asking = ray.remote(num_cpus=0, max_calls=1)(_probe.reply)  # what it read is not kept
-        asked = {asking.options(scheduling_strategy=_on(node)).remote(_pickled(question)): node for node in names}
-    finally:
-        cloudpickle.unregister_pickle_by_value(_probe)
-    if asked:
-        ray.wait(list(asked), num_returns=len(asked), timeout=patience)
-    said = {node: _said(one, patience) for one, node in asked.items()}
+    said = _asked(question, nodes, patience)
     left = {node["NodeID"] for node in ray.nodes() if node["Alive"]}
-    return {names[node]: answer for node, answer in said.items() if node in left}
+    return {name: _answer(one, patience) for (node, name), one in said.items() if node in left}
 
 
 def answers_beside_gpus(question: Callable[[], T]) -> dict[str, T]:
-    """What `question` answers on each node with GPUs, this one among them, in a process that has one, by the node's address.
+    """What `question` answers on each node with GPUs, this one among them, in a process that has one, by the node's name.
 
-    A node that does not answer in time is left out, as one whose GPUs are others' now.
+    A node that does not answer in time is left out, as one whose GPUs are others' now, and so is one that is lost.
 
     Raises:
-        CannotRun: it cannot be asked on a node.
+        CannotRun: it cannot be answered on a node; with the reason.
     """
     nodes = [node for node in ray.nodes() if node["Alive"] and node["Resources"].get("GPU", 0) >= 1]
-    asking = ray.remote(num_cpus=0, num_gpus=1)(_reply)
-    asked = {
-        asking.options(scheduling_strategy=_on(node["NodeID"])).remote(question): node["NodeManagerAddress"]
-        for node in nodes
-    }
-    seconds = _SECONDS_OF_A_PROBE
-    answered, late = ray.wait(list(asked), num_returns=len(asked), timeout=seconds) if asked else ([], [])
+    found = dict[str, T]()
+    for (_, name), said in _asked(question, nodes, _SECONDS_OF_A_PROBE, gpus=1).items():
+        if isinstance(said, dict):
+            answer: Answer[T] = _answer(said, _SECONDS_OF_A_PROBE)
+            if answer.wrong:
+                raise CannotRun("\n".join(f"node {name}: {why}" for why in answer.wrong))
+            found[name] = cast(T, answer.value)
+    return found
+
+
+def _asked(
+    question: Callable[[], Any], nodes: list[dict[str, Any]], patience: float, gpus: int = 0
+) -> dict[tuple[str, str], dict[str, Any] | RayError | None]:
+    """What each node said, by its id and its name: the reply of a probe, Ray's error in its place, or None in so many seconds."""
+    pickled = bytes(cloudpickle.dumps(question))
+    cloudpickle.register_pickle_by_value(_probe)
+    try:
+        asking = ray.remote(num_cpus=0, num_gpus=gpus, max_calls=1)(_probe.reply)  # what it read is not kept
+        asked = {
+            (node["NodeID"], name): asking.options(scheduling_strategy=_on(node["NodeID"])).remote(pickled)
+            for node, name in zip(nodes, _named(nodes), strict=True)
+        }
+    finally:
+        cloudpickle.unregister_pickle_by_value(_probe)
+    answered, late = ray.wait([*asked.values()], num_returns=len(asked), timeout=patience) if asked else ([], [])
     for one in late:
         ray.cancel(one, force=True)  # what waits for a GPU would hold it from the trials
-    return {asked[one]: answer for one in answered for answer in _answer(one, asked[one])}
+    return {node: _reply(one) if one in answered else None for node, one in asked.items()}
 
 
-def _reply(question: Callable[[], T]) -> T:
-    return question()
-
-
-def _answer(asked: Any, address: str) -> list[Any]:
-    """The answer; none where the node was lost meanwhile."""
+def _reply(asked: Any) -> dict[str, Any] | RayError:
     try:
-        return [ray.get(asked)]
-    except RayTaskError as error:
-        reason = str(error).strip().splitlines()[-1]
-        raise CannotRun(f"node {address}: cannot run gensweep ({reason}). Install the same version there.") from error
-    except RayError:
-        return []
+        return dict(ray.get(asked))
+    except RayError as error:
+        return error
 
 
 def worker_environment() -> dict[str, str]:
@@ -94,10 +95,6 @@ def worker_environment() -> dict[str, str]:
     if hashes := trusted():
         known[VARIABLE] = ",".join(sorted(hashes))
     return {**{name: str(path) for name, path in told.items()}, **known}
-
-
-def _pickled(question: Callable[[], Any]) -> bytes:
-    return bytes(cloudpickle.dumps(question))
 
 
 def _on(node: str) -> NodeAffinitySchedulingStrategy:
@@ -118,15 +115,13 @@ def _named(nodes: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _said(asked: Any, patience: float) -> Answer[Any]:
-    if not ray.wait([asked], timeout=0)[0]:
-        ray.cancel(asked, force=True)
-        late = f"did not answer within {patience:.0f} s. See whether it is overloaded, or a folder of its hangs."
-        return Answer((late,))
-    try:
-        said = ray.get(asked)
-    except RayError as error:
-        return Answer((f"cannot run Python as Ray starts it there ({str(error).strip().splitlines()[-1]}).",))
+def _answer(said: dict[str, Any] | RayError | None, patience: float) -> Answer[Any]:
+    if said is None:
+        return Answer(
+            (f"did not answer within {patience:.0f} s. See whether it is overloaded, or a folder of its hangs.",)
+        )
+    if isinstance(said, RayError):
+        return Answer((f"cannot run Python as Ray starts it there ({str(said).strip().splitlines()[-1]}).",))
     wrong = tuple(_differences(said["versions"], said["missing"]))
     if "error" in said and not wrong:  # another gensweep need not understand the question
         wrong = (f"cannot run gensweep ({said['error']}). Install there what is installed here.",)

@@ -46,7 +46,7 @@ class TrialRecord:
     `evaluation_seconds` of evaluation, in the part of its life that counts; `items` of the training split were seen in it,
     None where an older gensweep did not say. `faults` counts those of the machine since it last reported, by their names,
     and `fault` is the one that it failed of. `notes` are sentences on what to know of its numbers, `device` names what it
-    was trained on, `software` the versions of CUDA, cuDNN and the driver there, `host` the machine, as it last said, and `mode`
+    was trained on, `host` the machine, as it last said, `software` the versions of CUDA, cuDNN and the driver there, and `mode`
     says how: alone, or in a pack of so many rows.
     """
 
@@ -73,8 +73,8 @@ class TrialRecord:
     fault: str = ""
     notes: list[str] = field(default_factory=list)
     device: str = ""
-    software: dict[str, str] = field(default_factory=dict)
     host: str = ""
+    software: dict[str, str] = field(default_factory=dict)
     mode: str = "alone"
     parent: int | None = None
     repeat: int = 0

@@ -261,7 +261,7 @@ def trial_seed(search_seed: int, position: int) -> int:
 def _reached(report: Report, record: TrialRecord) -> Event:
     names = ("number", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds", "items", "protocol")
     said: Event = {"notes": report.notes} if report.notes != record.notes else {}  # said once
-    of_place = ("device", "software", "mode", "host")
+    of_place = ("device", "host", "software", "mode")
     said |= {name: getattr(report, name) for name in of_place if getattr(report, name) != getattr(record, name)}
     return {name: getattr(report, name) for name in names} | said | ({"test": report.test} if report.test else {})
 

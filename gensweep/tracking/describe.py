@@ -160,9 +160,9 @@ def ending_tags(record: TrialRecord) -> dict[str, str]:
     """How the trial stands: its outcome, why, what to know of its numbers, how and where it trained, how it was scored."""
     tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
     tags["gensweep.mode"] = record.mode
-    tags |= {f"gensweep.{clean(name)}": version for name, version in record.software.items()}
     if record.host:
         tags["gensweep.host"] = record.host
+    tags |= {f"gensweep.{clean(name)}": version for name, version in record.software.items()}
     if record.copies:
         tags["gensweep.lineage"] = lineage(record)
     if record.notes:

@@ -7,7 +7,7 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,7 +25,6 @@ from gensweep.executors.base import Answer
 from gensweep.executors.in_process import InProcess
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.ray_tune import RayTune
-from gensweep.executors.resources import provisional
 from gensweep.executors.visible import _differences, answers, worker_environment
 
 TORCH = torch.__version__.partition("+")[0]
@@ -81,42 +80,28 @@ def test_a_ray_of_this_process_has_no_nodes_to_ask(tmp_path: Path) -> None:
 
 @pytest.mark.slow  # a real cluster takes 15 s
 def test_each_node_answers_for_itself(two_nodes: RayTune, tmp_path: Path) -> None:
+    two_nodes.ready()
     assert two_nodes.is_elsewhere
-    two_nodes.settle(Resources(gpu=0))  # what is left open is for nodes with a GPU
-    pids = {name: answer.value for name, answer in two_nodes.elsewhere(os.getpid).items()}
+
+    def asked(question: Callable[[], Any]) -> dict[str, Answer[Any]]:
+        return answers(question, Resources(gpu=0), 120.0)
+
+    pids = {name: answer.value for name, answer in asked(os.getpid).items()}
     assert len(pids) == 2, "both of one address, told apart"
     assert os.getpid() not in pids.values()
-    told = two_nodes.elsewhere(lambda: (os.environ[WORKING_FOLDER], (tmp_path / "data").exists()))
+    told = asked(lambda: (os.environ[WORKING_FOLDER], (tmp_path / "data").exists()))
     (tmp_path / "data").touch()
     assert told == dict.fromkeys(pids, Answer((), (str(Path.cwd()), False)))
-    assert two_nodes.elsewhere((tmp_path / "data").exists) == dict.fromkeys(pids, Answer((), True))
-    assert answers(os.getpid, Resources(cpu=2), 60.0) == {}, "no node can hold such a trial"
-    failed = two_nodes.elsewhere(lambda: 1 / 0)
+    assert asked((tmp_path / "data").exists) == dict.fromkeys(pids, Answer((), True))
+    assert answers(os.getpid, Resources(cpu=2, gpu=0), 60.0) == {}, "no node can hold such a trial"
+    failed = asked(lambda: 1 / 0)
     assert [answer.wrong[0][:38] for answer in failed.values()] == ["cannot run gensweep (ZeroDivisionError"] * 2
 
 
 @pytest.mark.slow
-def test_a_node_with_a_gpu_answers_for_it(two_nodes: RayTune) -> None:
-    two_nodes.settle(provisional(Resources(), two_nodes.nodes))
-    assert sorted(node.get("GPU", 0.0) for node in two_nodes.nodes) == [0.0, 1.0]
-    assert two_nodes.n_at_once == 1, "what is left open is a GPU here"
-    ((pid, visible),) = two_nodes.beside_gpus(lambda: (os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES"))).values()
-    assert (pid != os.getpid(), visible) == (True, "0")
-    (card,) = two_nodes.beside_gpus(seen).values()
-    assert bool(card.n) != bool(card.why)
-    two_nodes.settle(Resources(gpu=0))
-    assert two_nodes.n_at_once == 2
-    two_nodes.settle(Resources(cpu=0.25, gpu=0.5))
-    assert two_nodes.n_at_once == 2
-    with pytest.raises(CannotRun, match="no node has that"):
-        two_nodes.settle(Resources(gpu=2))
-    assert two_nodes.n_at_once == 2
-
-
-@pytest.mark.slow
 def test_a_node_that_does_not_answer_is_wrong(two_nodes: RayTune) -> None:
-    two_nodes.settle(Resources(gpu=0))
-    late = two_nodes.elsewhere(lambda: time.sleep(600), 0.5)
+    two_nodes.ready()
+    late = answers(lambda: time.sleep(600), Resources(gpu=0), 0.5)
     assert [answer.wrong for answer in late.values()] == [
         ("did not answer within 0 s. See whether it is overloaded, or a folder of its hangs.",)
     ] * 2
@@ -160,3 +145,20 @@ def test_a_node_without_gensweep_says_so(monkeypatch: pytest.MonkeyPatch) -> Non
     said = _probe.reply(pickle.dumps(os.getpid))
     assert said["missing"]["gensweep"].startswith("ModuleNotFoundError")
     assert "answer" not in said
+
+
+@pytest.mark.slow
+def test_a_node_with_a_gpu_answers_for_it(two_nodes: RayTune) -> None:
+    assert sorted(node.get("GPU", 0.0) for node in two_nodes.nodes) == [0.0, 1.0]
+    assert two_nodes.n_at_once == 1, "what is left open is a GPU here"
+    ((pid, visible),) = two_nodes.beside_gpus(lambda: (os.getpid(), os.environ.get("CUDA_VISIBLE_DEVICES"))).values()
+    assert (pid != os.getpid(), visible) == (True, "0")
+    (card,) = two_nodes.beside_gpus(seen).values()
+    assert bool(card.n) != bool(card.why)
+    two_nodes.settle(Resources(gpu=0))
+    assert two_nodes.n_at_once == 2
+    two_nodes.settle(Resources(cpu=0.25, gpu=0.5))
+    assert two_nodes.n_at_once == 2
+    with pytest.raises(CannotRun, match="no node has that"):
+        two_nodes.settle(Resources(gpu=2))
+    assert two_nodes.n_at_once == 2
