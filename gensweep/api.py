@@ -90,7 +90,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
     sweep = space if isinstance(space, Sweep) else check(space, overrides, plugins=plugins)
     _use(plugins)
     with private(shared=shared):
-        verdict = conduct(sweep, Where(Path(runs), address, tracking_uri, in_process, tensorboard))
+        verdict = conduct(sweep, Where(expanded(runs, "runs"), address, tracking_uri, in_process, tensorboard))
     if isinstance(verdict.problem, Stopped):
         raise verdict.problem
     return SweepResults(verdict.folder)
@@ -116,14 +116,14 @@ def load(sweep: str | Path, runs: str | Path = "runs", *, plugins: str | Path | 
     if not isinstance(sweep, str | Path):
         raise ConfigError(f'load takes the name or the folder of a sweep, as in load("wae"); {sweep!r:.60} is neither.')
     _use(plugins)
-    path = Path(sweep).expanduser()
+    path, runs = expanded(sweep, "sweep"), expanded(runs, "runs")
     if path.suffix in (".yaml", ".yml"):
         raise ConfigError(f"{sweep}: is a search-space file. gensweep.check reads one, and gensweep.run runs it.")
-    places = [place for place in (path, Path(runs) / path) if os.path.lexists(place / "sweep.yaml")]
+    places = [place for place in (path, runs / path) if os.path.lexists(place / "sweep.yaml")]
     if not places or not path.name:
         raise ConfigError(
             f"there is no sweep '{sweep}', neither as a folder nor in {runs}. "
-            f"{suggest(path.name, [folder.path.name for folder in sweeps(Path(runs))])}"
+            f"{suggest(path.name, [folder.path.name for folder in sweeps(runs)])}"
         )
     folder = SweepFolder.open(places[0].resolve())
     meet(folder)

@@ -7,21 +7,22 @@ cluster, the sweep's own folder. Then one driver holds the folder, an executor r
 from __future__ import annotations
 
 import gc
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
 from gensweep.drive import cut_short, drive, judged, leave
-from gensweep.errors import CannotRun, ConfigError, Problem, Stopped
+from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.event_files import event_files, wanted, written_beside
-from gensweep.executors.base import Executor
+from gensweep.executors.base import PATIENCE, Executor
 from gensweep.executors.in_process import InProcess
+from gensweep.executors.ray_address import refuse_address
 from gensweep.journal import kept, note
 from gensweep.led import led
 from gensweep.ledger.durable import unwritable
@@ -33,8 +34,9 @@ from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
 from gensweep.placement import settled
-from gensweep.plugged import Elsewhere, need
+from gensweep.plugged import need
 from gensweep.registry.folder import PluginFolder
+from gensweep.spaces.needs import Needs, marked
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition
 from gensweep.stopping import Request, Stops, asked_by_signals
@@ -44,6 +46,10 @@ from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable, named, program
 from gensweep.trainers.arithmetic import prepare
 from gensweep.verdict import Verdict, judge
+
+_SLOWER = 10.0  # times as long as here a node may take to read the data
+_NAMED = 8  # nodes in a line
+_CURE = "Nothing was started. Mend that, or take such a node out of the cluster (ray stop, there)."
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ def _conducted(
     retry: Collection[int],
     allowed: Collection[str],
 ) -> Verdict:
+    if where.address is not None and not where.in_process:
+        refuse_address(where.address)
     if problems := data_problems(sweep):
         raise ConfigError(problems)
     path = where.runs / sweep.name
@@ -125,9 +133,10 @@ def _conducted(
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)
+        began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
-        _refuse_unseen(sweep, executor, plugins)
+        _refuse_unfit(sweep, executor, path, plugins, PATIENCE + _SLOWER * (time.monotonic() - began))
         placed = settled(sweep, executor, say, plugins)
         surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
@@ -232,14 +241,26 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     return verdict
 
 
-def _refuse_unseen(sweep: Sweep, executor: Executor, plugins: PluginFolder | None) -> None:
-    """Raise if a machine that may run trials does not see a file that they read."""
-    question: Callable[[], list[Problem]] = partial(data_problems, sweep)
-    asked = Elsewhere.of(plugins, question) if plugins else question
-    unseen = {machine: found for machine, found in executor.elsewhere(asked).items() if found}
-    if unseen:
-        lines = [f"node {machine}: {problem}" for machine, problems in unseen.items() for problem in problems]
-        raise CannotRun("\n".join(lines) + "\nPut what a sweep reads on storage that every node sees at the same path.")
+def _refuse_unfit(sweep: Sweep, executor: Executor, path: Path, plugins: PluginFolder | None, patience: float) -> None:
+    """Raise if a machine that may run trials lacks what they need; with all that each lacks."""
+    if not executor.is_elsewhere:
+        return
+    say("asking the nodes whether they have what its trials need")
+    with marked(path.resolve()) as mark:
+        answers = executor.elsewhere(Needs.of(sweep, mark, plugins), patience)
+    lacking = dict[str, list[str]]()
+    for machine, answer in answers.items():
+        for what in (*answer.wrong, *(answer.value or ())):
+            lacking.setdefault(what, []).append(machine)
+    if lacking:
+        lines = [f"{_these(machines)}: {what}" for what, machines in lacking.items()]
+        raise CannotRun("\n".join([*lines, _CURE]))
+
+
+def _these(machines: Sequence[str]) -> str:
+    shown = ", ".join(machines[:_NAMED])
+    more = f" and {len(machines) - _NAMED} more" if len(machines) > _NAMED else ""
+    return f"{'node' if len(machines) == 1 else 'nodes'} {shown}{more}"
 
 
 def _plugins(sweep: Sweep) -> PluginFolder | None:

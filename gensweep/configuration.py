@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from gensweep import registry
-from gensweep.component import Member, Node
+from gensweep.component import Component, Member, Node
 from gensweep.datasets.base import Dataset
 from gensweep.errors import ConfigError
 from gensweep.families.base import Family
@@ -121,18 +121,21 @@ class TrialConfiguration(Node):
 
     def plugins(self) -> dict[str, str]:
         """The members of the user's own that it is made of, as divergences/mine, and the SHA-256 of each."""
-        return dict(sorted(_plugins_in(self)))
+        return dict(sorted(found for node in _nodes_in(self) if (found := registry.plugin_of(type(node)))))
+
+    def members(self) -> set[tuple[str, str]]:
+        """The kind and the name of every component that it is made of."""
+        return {(type(node).kind, node.name) for node in _nodes_in(self) if isinstance(node, Component)}
 
 
-def _plugins_in(node: Any) -> Iterator[tuple[str, str]]:
+def _nodes_in(node: Any) -> Iterator[Node]:
     if isinstance(node, tuple):
         for part in node:
-            yield from _plugins_in(part)
+            yield from _nodes_in(part)
     if isinstance(node, Node):
-        if found := registry.plugin_of(type(node)):
-            yield found
+        yield node
         for name in type(node).model_fields:
-            yield from _plugins_in(getattr(node, name))
+            yield from _nodes_in(getattr(node, name))
 
 
 def _affordable(samples: int) -> int:

@@ -1,4 +1,4 @@
-"""What trials are trained on: its name, as costs on unlike devices are not added up, and all that is asked of a GPU.
+"""What trials are trained on, and where: its name, as costs on unlike devices are not added up, and all that is asked of a GPU.
 
 The only place that calls `torch.cuda`.
 """
@@ -17,6 +17,11 @@ import torch
 CONTEXT = 1 << 30  # bytes that CUDA and its libraries take in a process besides tensors: 0.4 to 0.8 GB were seen
 _LEAST = 0.5  # of a share, that tensors get on a card so small that its processes' contexts nearly fill it
 _DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def host() -> str:
+    """The name of this machine, as its system says it; of a container its own."""
+    return platform.node()
 
 
 @functools.cache

@@ -8,11 +8,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import re
 import stat
 import tempfile
 from pathlib import Path
 
-from gensweep.errors import CannotRun
+from gensweep.credentials import redacted
+from gensweep.errors import CannotRun, ConfigError
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=.)")
 
 
 def home() -> Path | None:
@@ -27,8 +31,12 @@ def expanded(path: str | Path, given_in: str) -> Path:
     """A path as it was given, with the home in the place of `~`; `given_in` names the variable or option, for the message.
 
     Raises:
+        ConfigError: it is a URL.
         CannotRun: there is no such home.
     """
+    if why := no_path(str(path)):
+        url = _URL.sub(r"\1://", str(path), count=1)  # a Path has taken a slash
+        raise ConfigError(f"{given_in}={redacted(url)}: {why}")
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
@@ -37,6 +45,18 @@ def expanded(path: str | Path, given_in: str) -> Path:
             f"{given_in}={path}: {whose} is nobody's home here ({'no such user' if whose != '~' else _why_homeless()}). "
             f"Write the path in full{' or set HOME' if whose == '~' else ''}."
         ) from error
+
+
+def no_path(text: str) -> str | None:
+    """Why a text is a URL, be it one of which a Path has already taken a slash, and no path; None where it may be one."""
+    if (found := _URL.match(text)) is None:
+        return None
+    if found[1] == "file":
+        return f"is a URL, and a path is needed: /{text[found.end() :]}"
+    return (
+        "is a URL, and a place for files is needed that can be locked and renamed. Name one that is mounted (for a cluster, "
+        "on every node, as NFS is), and copy to the other or from it."
+    )
 
 
 def _why_homeless() -> str:

@@ -27,7 +27,7 @@ from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
 from gensweep.datasets.base import Dataset
-from gensweep.devices import name_of, room, software
+from gensweep.devices import host, name_of, room, software
 from gensweep.errors import ConfigError, DamagedSweep, Diverged, GensweepError, Outcome
 from gensweep.families.base import LATENT, Fitted, Game, Setting
 from gensweep.faults import Fault, fault_of
@@ -108,7 +108,7 @@ class Report:
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
     of the numbers, each said once in a trial. `device` is the name of what it is trained on, `software` has the versions below
-    torch there, and `mode` says how it is trained.
+    torch there, `mode` says how it is trained, and `host` is the name of the machine.
     """
 
     number: int
@@ -128,6 +128,7 @@ class Report:
     items: int = 0
     mode: str = ALONE
     software: dict[str, str] = field(default_factory=dict)
+    host: str = ""
 
 
 @dataclass(frozen=True)
@@ -423,6 +424,7 @@ class Trial:
             self.game.items(step, self.configuration.training.batch_size, len(self.data)),
             self.mode,
             dict(software(self.device)),
+            host(),
         )
 
 

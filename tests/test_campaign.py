@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
@@ -25,7 +26,7 @@ from gensweep.changes import continued
 from gensweep.component import build
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, Interrupted, NoUsableTrial, Outcome, Stopped
 from gensweep.executors import in_process
-from gensweep.executors.base import Work
+from gensweep.executors.base import Answer, Work
 from gensweep.executors.in_process import InProcess
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
@@ -104,7 +105,7 @@ def test_a_sweep_that_trains_gives_its_verdict_and_leaves_it_on_disk_and_in_mlfl
     assert set(statuses.values()) == {"FINISHED"}
 
 
-def test_what_a_node_does_not_see_is_named_before_anything_is_written(
+def test_what_nodes_lack_is_named_before_anything_is_written(
     where: Where, scripted: Callable[[Script], Scripted], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """A real cluster of two nodes: executors/test_visible.py."""
@@ -112,20 +113,25 @@ def test_what_a_node_does_not_see_is_named_before_anything_is_written(
     sweep = small("unseen", {"dataset": {"name": "array", "path": str(tmp_path / "u8.npy")}})
     executor = scripted(completes)
 
-    def there(question: Callable[[], object]) -> dict[str, object]:
+    def there(question: Callable[[], object], patience: float) -> dict[str, Answer[Any]]:
+        assert [path.name[:10] for path in tmp_path.iterdir() if path.name.startswith(".")] == [".gensweep-"]
         (tmp_path / "u8.npy").rename(tmp_path / "hidden.npy")
         try:
-            return {"10.0.0.7": pickle.loads(pickle.dumps(question))(), "10.0.0.8": []}
+            found = Answer((), pickle.loads(pickle.dumps(question))())
         finally:
             (tmp_path / "hidden.npy").rename(tmp_path / "u8.npy")
+        return {"a (10.0.0.7)": found, "b (10.0.0.8)": Answer((), []), "c (10.0.0.9)": replace(found, wrong=("old.",))}
 
     monkeypatch.setattr(executor, "elsewhere", there)
+    monkeypatch.setattr(type(executor), "is_elsewhere", True)
     with pytest.raises(CannotRun) as refused:
         conduct(sweep, where)
     assert str(refused.value).splitlines() == [
-        f"node 10.0.0.7: trial.dataset: dataset array: {tmp_path}/u8.npy: no such file.",
-        "Put what a sweep reads on storage that every node sees at the same path.",
+        f"nodes a (10.0.0.7), c (10.0.0.9): trial.dataset: dataset array: {tmp_path}/u8.npy: no such file.",
+        "node c (10.0.0.9): old.",
+        "Nothing was started. Mend that, or take such a node out of the cluster (ray stop, there).",
     ]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
     assert (executor.jobs, executor.is_closed, where.runs.exists()) == ([], True, False)
 
 

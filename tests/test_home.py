@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from gensweep import home as place
 from gensweep.datasets._files import MNIST
-from gensweep.errors import CannotRun
+from gensweep.errors import CannotRun, ConfigError
 from gensweep.executors.visible import worker_environment
 from gensweep.extractors.foreign import inception_file, problem
 from gensweep.home import cache_folder, expanded, has_writable_home
@@ -113,6 +114,34 @@ def test_a_home_that_is_nobodys_is_said_with_where_it_was_named(
     monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as where the list of users has none for this one
     with pytest.raises(CannotRun, match=f"{variable}=~/x: ~ is nobody's home .*HOME is not set.* or set HOME"):
         asked()
+
+
+@pytest.mark.parametrize(
+    "url", ["s3://me:s3cr3t@bucket/runs", "gs://bucket/runs", "hf://x", "https://example.org/runs"]
+)
+@pytest.mark.parametrize("given", [str, Path])  # a Path has taken a slash
+def test_a_url_is_no_path(url: str, given: Callable[[str], str | Path]) -> None:
+    shown = re.escape(url.replace("me:s3cr3t@", ""))
+    with pytest.raises(ConfigError, match=f"^--runs={shown}: is a URL, .* Name one that is mounted") as refused:
+        expanded(given(url), "--runs")
+    assert "s3cr3t" not in str(refused.value)
+
+
+def test_the_path_of_a_file_url_is_said() -> None:
+    with pytest.raises(ConfigError, match=r"^--runs=file://mnt/runs: is a URL, and a path is needed: /mnt/runs"):
+        expanded(Path("file:///mnt/runs"), "--runs")
+
+
+@pytest.mark.parametrize("variable", ["GENSWEEP_CACHE", "GENSWEEP_DATA"])
+def test_a_variable_that_holds_a_url_is_named(monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    monkeypatch.setenv(variable, "s3://bucket/x")
+    with pytest.raises(ConfigError, match=f"^{variable}=s3://bucket/x: is a URL"):
+        worker_environment()
+
+
+@pytest.mark.parametrize("path", ["a:b", "runs/s3://x", "/mnt/s3:/x", "c:/x", "12:30/x"])
+def test_a_colon_makes_no_url(path: str) -> None:
+    assert expanded(path, "--runs") == Path(path)
 
 
 def test_a_tilde_elsewhere_is_a_letter(tmp_path: Path) -> None:

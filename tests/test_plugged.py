@@ -18,6 +18,7 @@ from gensweep.component import build
 from gensweep.errors import ConfigError
 from gensweep.plugged import Elsewhere
 from gensweep.registry.folder import read
+from gensweep.spaces.needs import Mark, Needs
 from gensweep.spaces.sources import data_problems
 from tests.own_components import FILES, SPACE, write_components
 
@@ -71,6 +72,19 @@ def test_a_sweep_knows_what_it_takes_along() -> None:
 
 
 def test_a_question_travels_with_what_it_needs(tmp_path: Path) -> None:
+    sweep = gensweep.check("space.yaml", plugins="mine")
+    (folder,) = registry.in_use()
+    mark = Mark(tmp_path / "mark", "text")
+    mark.file.write_text("text")
+    (tmp_path / "asked").write_bytes(pickle.dumps(Needs.of(sweep, mark, folder)))
+    shutil.rmtree(tmp_path / "mine")
+    asked = subprocess.run(
+        [sys.executable, "-c", RESULT, "asked"], capture_output=True, text=True, env={"PYTHONPATH": ":".join(sys.path)}
+    )
+    assert asked.stdout.strip() == "[]", asked.stderr
+
+
+def test_any_question_travels_with_the_plugins_that_it_needs(tmp_path: Path) -> None:
     sweep = gensweep.check("space.yaml", plugins="mine")
     (folder,) = registry.in_use()
     (tmp_path / "asked").write_bytes(pickle.dumps(Elsewhere.of(folder, partial(data_problems, sweep))))

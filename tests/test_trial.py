@@ -15,6 +15,7 @@ from gensweep.configuration import TrialConfiguration
 from gensweep.datasets.base import load
 from gensweep.errors import ConfigError, Outcome
 from gensweep.families.base import Likelihood
+from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.trainers.checkpoint import from_bytes
 from gensweep.trial import Failure, TrainedModel, build_game, run_trial, size_of_networks, trial_key
 from tests.conftest import job, small_configuration
@@ -26,14 +27,10 @@ FAMILIES = [
 
 
 def numbers(folder: Path) -> list[tuple[int, dict[str, float]]]:
-    from gensweep.ledger.trial_folder import TrialFolder
-
     return [(row.epoch, row.values) for row in TrialFolder(folder).rows()]
 
 
 def weights(folder: Path) -> dict[str, Any]:
-    from gensweep.ledger.trial_folder import TrialFolder
-
     newest = TrialFolder(folder).newest()
     assert newest is not None
     return from_bytes(newest.read("state.pt"), torch.device("cpu"))["trainee"]
@@ -65,6 +62,24 @@ def test_an_interrupted_trial_continues_bit_for_bit(tmp_path: Path, family: Any)
     for network in a["networks"]:
         assert all(torch.equal(a["networks"][network][k], b["networks"][network][k]) for k in a["networks"][network])
     assert str(a["optimizers"]) == str(b["optimizers"])
+
+
+def test_a_report_says_on_which_machine_it_was_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from gensweep.ledger.trial_folder import TrialFolder
+
+    configuration, folder = small_configuration("vae"), TrialFolder(tmp_path)
+    monkeypatch.setattr("platform.node", lambda: "gpu-1")
+    assert next(run_trial(job(tmp_path, configuration))).host == "gpu-1"
+    monkeypatch.setattr("platform.node", lambda: "gpu-2")
+    assert {report.host for report in run_trial(job(tmp_path, configuration))} == {"gpu-2"}
+    monkeypatch.setattr("platform.node", lambda: "head")
+    (ended,) = run_trial(job(tmp_path, configuration))
+    assert ended.host == "gpu-2", "where it ended, whoever asks"
+    before = {name: value for name, value in (folder.outcome() or {}).items() if name != "host"}
+    (tmp_path / "outcome.json").unlink()
+    folder.write_outcome(before)  # as an earlier gensweep did
+    (ended,) = run_trial(job(tmp_path, configuration))
+    assert ended.host == ""
 
 
 @pytest.mark.parametrize(("family", "batches"), [("vae", 1), ({"name": "wgan", "constraint": "clip"}, 5)])

@@ -43,6 +43,7 @@ class Writer:
         parent: int | None = None,
         test: float | None = None,
         device: str = "",
+        host: str = "",
         items: int | None = None,
         ran: tuple[int, int] | None = None,
     ) -> int:
@@ -84,6 +85,7 @@ class Writer:
                 {"event": "ended", "number": number, "outcome": outcome, "reason": reason, "epoch": 15, "step": 150,
                  "best": best, "best_epoch": 15 if best else None, "seconds": seconds,
                  "evaluation_seconds": evaluation_seconds, "protocol": {metric: digest}, "device": device,
+                 **({"host": host} if host else {}),
                  **({} if test is None else {"test": {metric: test}}), **({} if items is None else {"items": items})}
             )  # fmt: skip
         if ran:

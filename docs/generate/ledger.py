@@ -30,7 +30,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "reported": (
         "A trial reached an epoch at which it is scored. The checkpoint of it is durable before this is written.",
         ("number", "epoch", "step", "scores", "best", "best_epoch", "seconds", "evaluation_seconds", "items", "protocol", "test",
-         "notes", "device", "software"),
+         "notes", "device", "host", "software"),
     ),
     "copied": (
         "Population-based training: the trial goes on from the weights of trial `source`, with new values of what `changed`.",
@@ -39,7 +39,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "ended": (
         "A trial is over, with its outcome and why. What comes later of it changes nothing.",
         ("number", "outcome", "reason", "error", "fault", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds",
-         "items", "protocol", "test", "notes", "device", "software"),
+         "items", "protocol", "test", "notes", "device", "host", "software"),
     ),
     "retried": ("A trial that failed is open again: `gensweep resume NAME --retry-failed`.", ("number",)),
     "stopped": ("The sweep was stopped before its end, why, and the exit code that goes with the reason.", ("reason", "code")),

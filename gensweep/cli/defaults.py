@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gensweep.credentials import redacted
 from gensweep.errors import ConfigError, Problem, suggest
-from gensweep.home import home
+from gensweep.home import home, no_path
 
 if TYPE_CHECKING:
     from gensweep.reading import Map
@@ -65,6 +66,8 @@ def _misfit(key: str, value: object) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return f"{value!r:.60} is not allowed: must be a text"
     if key in ("runs", "plugins"):
+        if why := no_path(value):
+            return f"{redacted(value)!r:.60} {why}"
         is_whole = value.startswith(("/", "~"))
         return (
             None

@@ -36,7 +36,8 @@ SUMMARY = ("sweep", "trials", "ended", "state", "objective", "best", "seconds")
 _STEP = re.compile(r" at step \d+$")
 _SECONDS = ("seconds", "evaluation_seconds")
 _ASIDE = (
-    "trial", "sweep", "group", *_SECONDS, "reason", "reports", "folder", "unused", "configuration", "device", "items", "spans",
+    "trial", "sweep", "group", *_SECONDS, "reason", "reports", "folder", "unused", "configuration", "device", "host",
+    "items", "spans",
 )  # fmt: skip
 
 
@@ -49,10 +50,10 @@ class Trials:
     `searched` hold the searched values and `choices` the names of the branches that were chosen. `scores` are the columns of
     scores, and `protocols` the columns `protocol.<metric>`. Beside its columns a row holds what the comparison needs:
     `sweep`, `seconds` and `evaluation_seconds`, `reason`, `reports` (epoch and scores, by epoch), `folder`, and `unused`, the
-    columns of axes that its family does not use, which are empty there, the `device`'s name, the whole `configuration`, how many
-    `items` of the training split were seen, and the `spans` of time in which the trial was in hand. `definition` is that of the
-    sweep, `searched_as` are those under which it drew trials, `argument` how commands are told of it, and `standing` whether it
-    is over.
+    columns of axes that its family does not use, which are empty there, the `device`'s name and the `host`'s, the whole
+    `configuration`, how many `items` of the training split were seen, and the `spans` of time in which the trial was in hand.
+    `definition` is that of the sweep, `searched_as` are those under which it drew trials, `argument` how commands are told of
+    it, and `standing` whether it is over.
     """
 
     sweep: str
@@ -86,9 +87,10 @@ class Trials:
 
     @property
     def shown(self) -> list[str]:
-        """The columns for people: no keys, protocols or details, but what each trial took."""
+        """The columns for people: no keys, protocols or details, but what each trial took, and where if at several."""
         scores = [*self.main_scores, *(name for name in self.of_test if "." not in name.removeprefix(TEST))]
-        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_SECONDS]
+        place = ["host"] if len({row["host"] for row in self.rows} - {""}) > 1 else []
+        return [*(c for c in self.identity if c != "key"), *self.axes, *scores, *_SECONDS, *place]
 
     @property
     def to_confirm(self) -> str:
@@ -219,6 +221,8 @@ def facts(folder: SweepFolder, number: int) -> dict[str, Any]:
         "best_epoch": record.best_epoch,
         "seconds": round(record.seconds, 3),
         "evaluation_seconds": round(record.evaluation_seconds, 3),
+        **({"device": record.device} if record.device else {}),
+        **({"host": record.host} if record.host else {}),
         "protocol": record.protocol,
         "folder": str(folder.path / "trials" / record.folder_name),
         "configuration": record.configuration,
@@ -271,6 +275,7 @@ def _row(record: TrialRecord, folder: SweepFolder) -> dict[str, Any]:
         "sweep": folder.name,
         "reports": record.reports,
         "device": record.device,
+        "host": record.host,
         "configuration": record.configuration,
         "folder": folder.path / "trials" / record.folder_name,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -84,6 +85,15 @@ def table(comparison: Comparison, groups: Sequence[str]) -> list[dict[str, str]]
         }
         for group in groups
     ]
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """What the costs count, and where the trials trained if that was on several machines."""
+    found = Counter(row["host"] for row in comparison.rows if row["host"])
+    if len(found) < 2:
+        return [NOTE]
+    where = "; ".join(f"{host}, {counted(n, 'trial')}" for host, n in sorted(found.items()))
+    return [NOTE, f"Trained on {len(found)} machines, each trial where it last was: {where}."]
 
 
 def compute(comparison: Comparison, group: str) -> str:

@@ -106,7 +106,7 @@ def _of_confirmations(found: Confirmation) -> list[str]:
 
 
 def _notes(comparison: Comparison) -> str:
-    return "\n".join(f"- {escaped(line)}" for line in [*_of_the_search(comparison), costs.NOTE])
+    return "\n".join(f"- {escaped(line)}" for line in [*_of_the_search(comparison), *costs.notes(comparison)])
 
 
 def notes_of(comparison: Comparison) -> list[str]:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from gensweep.configuration import Resources
 from gensweep.faults import Fault
@@ -20,6 +21,15 @@ from gensweep.trial import Failure, Job, Report
 
 T = TypeVar("T")
 RequestStop = Callable[[str, int], None]
+PATIENCE = 120.0  # seconds; a worker has to start and import torch first, from a network's folder perhaps
+
+
+@dataclass(frozen=True)
+class Answer(Generic[T]):
+    """What a machine answered. `wrong`: why it could not run jobs as this one would, a sentence each, with the cure."""
+
+    wrong: tuple[str, ...] = ()
+    value: T | None = None
 
 
 class Work(Protocol):
@@ -99,10 +109,15 @@ class Executor(ABC):
         """
         return {}
 
-    def elsewhere(self, question: Callable[[], T]) -> dict[str, T]:
-        """What `question`, which can be pickled, answers in a worker of every other machine that may run jobs, by name.
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether jobs may run on machines, or in an environment, that this process did not choose."""
+        return False
 
-        A machine that does not answer is left out: one that is lost runs no jobs either.
+    def elsewhere(self, question: Callable[[], T], patience: float = PATIENCE) -> dict[str, Answer[T]]:
+        """What `question`, which can be pickled, answers in a worker of every machine that may run jobs, by name.
+
+        A machine that is lost meanwhile is left out. One that does not answer in `patience` seconds is wrong.
         """
         return {}
 

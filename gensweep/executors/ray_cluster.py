@@ -23,6 +23,7 @@ from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
 from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
 from gensweep.executors.ray_access import on_loopback, provide_token, warnings, withdraw_token
+from gensweep.executors.ray_address import found_head, nobody
 from gensweep.executors.resources import places, provisional
 from gensweep.executors.visible import worker_environment
 from gensweep.faults import memory_limit
@@ -205,17 +206,12 @@ def _refuse_no_loopback() -> None:
 
 
 def _join(address: str, options: dict[str, Any]) -> None:
+    head = found_head(address)
     try:
-        _knock(address)
         _read_settings_again()
-        ray.init(address=address, **options)
+        ray.init(address=head, **options)
     except Exception as error:  # Ray raises bare ones too
-        why = redacted(_first_line(error), address)
-        raise CannotRun(
-            f"--address {redacted(address)}: no Ray cluster can be joined there ({why}). Start one with "
-            f"`ray start --head`, check the address and RAY_AUTH_MODE / the token, or leave --address out to run on "
-            f"this machine."
-        ) from error
+        raise CannotRun(nobody(address, _first_line(error))) from error
 
 
 def _read_settings_again() -> None:
@@ -226,15 +222,10 @@ def _read_settings_again() -> None:
 
 
 def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _knock(address: str) -> None:
-    """Raise OSError if nobody listens there: Ray itself would go on trying for minutes."""
-    host, _, port = address.rpartition("://")[2].rpartition(":")
-    if port.isdecimal():
-        with socket.create_connection((host, int(port)), timeout=10):
-            pass
+    said = str(error).strip()
+    if said.startswith("Version mismatch"):  # what differs stands in the lines below
+        return " ".join(said.split())
+    return said.splitlines()[0] if said else type(error).__name__
 
 
 def literal(variables: Mapping[str, str]) -> dict[str, str]:

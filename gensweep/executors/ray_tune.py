@@ -23,7 +23,7 @@ from gensweep.executors._mailbox import Mailbox
 from gensweep.executors._ray_losses import told_as_losses
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
-from gensweep.executors.base import Executor, T, Work
+from gensweep.executors.base import PATIENCE, Answer, Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.ray_watch import RayWatch
 from gensweep.executors.resources import gpus_of
@@ -70,10 +70,15 @@ class RayTune(Executor):
         self.ready()
         return answers_beside_gpus(question)
 
-    def elsewhere(self, question: Callable[[], T]) -> dict[str, T]:
-        """See the contract; the machines are nodes, by their addresses."""
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is another's cluster: the nodes of it have Pythons of their own, this one too."""
+        return self.cluster.address is not None
+
+    def elsewhere(self, question: Callable[[], T], patience: float = PATIENCE) -> dict[str, Answer[T]]:
+        """See the contract; the machines are nodes, by their names and addresses."""
         self.ready()
-        return answers(question, self.cluster.resources)
+        return answers(question, self.cluster.resources, patience) if self.is_elsewhere else {}
 
     def surroundings(self) -> dict[str, Any]:
         """The address, and what each node has."""

@@ -46,8 +46,8 @@ class TrialRecord:
     `evaluation_seconds` of evaluation, in the part of its life that counts; `items` of the training split were seen in it,
     None where an older gensweep did not say. `faults` counts those of the machine since it last reported, by their names,
     and `fault` is the one that it failed of. `notes` are sentences on what to know of its numbers, `device` names what it
-    was trained on, `software` the versions of CUDA, cuDNN and the driver there, and `mode` says how: alone, or in a pack of so
-    many rows.
+    was trained on, `host` the machine, as it last said, `software` the versions of CUDA, cuDNN and the driver there, and `mode`
+    says how: alone, or in a pack of so many rows.
     """
 
     number: int
@@ -73,6 +73,7 @@ class TrialRecord:
     fault: str = ""
     notes: list[str] = field(default_factory=list)
     device: str = ""
+    host: str = ""
     software: dict[str, str] = field(default_factory=dict)
     mode: str = "alone"
     parent: int | None = None

@@ -246,6 +246,7 @@ def _reached(record: TrialRecord, event: Event) -> None:
     record.notes = list(event.get("notes") or record.notes)
     record.software = dict(event.get("software") or record.software)
     record.device = event.get("device") or record.device
+    record.host = event.get("host") or record.host
     record.mode = event.get("mode") or record.mode
 
 

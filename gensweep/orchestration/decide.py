@@ -261,11 +261,8 @@ def trial_seed(search_seed: int, position: int) -> int:
 def _reached(report: Report, record: TrialRecord) -> Event:
     names = ("number", "epoch", "step", "best", "best_epoch", "seconds", "evaluation_seconds", "items", "protocol")
     said: Event = {"notes": report.notes} if report.notes != record.notes else {}  # said once
-    said |= {
-        name: getattr(report, name)
-        for name in ("device", "software", "mode")
-        if getattr(report, name) != getattr(record, name)
-    }
+    of_place = ("device", "host", "software", "mode")
+    said |= {name: getattr(report, name) for name in of_place if getattr(report, name) != getattr(record, name)}
     return {name: getattr(report, name) for name in names} | said | ({"test": report.test} if report.test else {})
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from gensweep.comparison import costs
 from gensweep.comparison.collect import Trials, loss, trials
 from gensweep.comparison.compare import Comparison, compared
 from gensweep.comparison.confirmation import Confirmation
-from gensweep.comparison.costs import NOTE
 from gensweep.comparison.report import against_baselines, notes_of
 from gensweep.comparison.search import Search
 from gensweep.errors import ConfigError, NoUsableTrial
@@ -101,7 +101,7 @@ def _compared(comparison: Comparison) -> list[Table]:
     tables = [Table(title, comparison.table(), notes_of(comparison))]
     if found and (pairs := found.pairs()):
         tables.append(Table("Pairs of confirmed arms", pairs))
-    tables.append(Table("What it cost", comparison.cost_table(), [NOTE]))
+    tables.append(Table("What it cost", comparison.cost_table(), costs.notes(comparison)))
     if search.pairs:
         tables.append(Table("Pairs of arms by configurations drawn at random", comparison.pairs()))
     if orders := comparison.other_scores():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +22,7 @@ from gensweep.spaces.sweep import Sweep
 from gensweep.spaces.tried import tries
 
 _MOST_READ = 10  # datasets that one check reads
+_SHOWN = 12  # digits of a digest
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,31 @@ def opened_at_once(sweep: Sweep) -> Opened:
 def datasets_of(sweep: Sweep) -> list[Dataset]:
     """Every dataset that can be built of those that a trial of the sweep may have."""
     return list(dict.fromkeys(source.dataset for source in _sources(sweep)))
+
+
+def digests_of(sweep: Sweep) -> list[str]:
+    """The SHA-256 of each dataset of `datasets_of`, which are read if need be."""
+    return [datasets.load(dataset).digest for dataset in datasets_of(sweep)]
+
+
+def other_data(sweep: Sweep, digests: Sequence[str]) -> list[Problem]:
+    """Which datasets cannot be read on this machine, or are others than those of these digests. Reads them."""
+    expected = dict(zip(datasets_of(sweep), digests, strict=True))
+
+    def question(source: _Source) -> str | None:
+        if source.metric is not None:
+            return None
+        if why := _why_not_opened(source):
+            return why
+        found, wanted = datasets.load(source.dataset).digest, expected[source.dataset]
+        if found == wanted:
+            return None
+        return (
+            f"is other data there (SHA-256 {found[:_SHOWN]}) than where the command runs ({wanted[:_SHOWN]}). Copy them, or have "
+            "both read the same files."
+        )
+
+    return _problems(sweep, question)
 
 
 def trust_as_said(sweep: Sweep) -> None:

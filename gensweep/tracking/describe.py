@@ -157,9 +157,11 @@ def best_points(record: TrialRecord, time: int) -> Iterator[Point]:
 
 
 def ending_tags(record: TrialRecord) -> dict[str, str]:
-    """How the trial stands: its outcome, why, what to know of its numbers, how it trained and how it was scored."""
+    """How the trial stands: its outcome, why, what to know of its numbers, how and where it trained, how it was scored."""
     tags = {"gensweep.outcome": record.outcome.name if record.outcome else "RUNNING", "gensweep.reason": record.reason}
     tags["gensweep.mode"] = record.mode
+    if record.host:
+        tags["gensweep.host"] = record.host
     tags |= {f"gensweep.{clean(name)}": version for name, version in record.software.items()}
     if record.copies:
         tags["gensweep.lineage"] = lineage(record)

@@ -105,6 +105,22 @@ def test_every_mistake_is_told_with_its_line_and_help_answers_all_the_same(
     assert gensweep("--version").code == 0
 
 
+def test_a_url_is_no_folder_of_sweeps(
+    gensweep: Command, config: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = config("runs: s3://bucket/runs\nplugins: gs://bucket/mine\n")
+    refused = gensweep("ls")
+    assert refused.code == 2
+    assert f"{path.relative_to(path.parents[2])}:1 runs: 's3://bucket/runs' is a URL, " in refused.err
+    assert ":2 plugins: 'gs://bucket/mine' is a URL, " in refused.err
+    path.unlink()
+    for arguments in (("ls", "--runs", "s3://bucket/runs"), ("run", "space.yaml", "-o", "s3://bucket/runs")):
+        refused = gensweep(*arguments)
+        assert (refused.code, "--runs=s3://bucket/runs: is a URL" in refused.err) == (2, True)
+    monkeypatch.setenv("GENSWEEP_RUNS", "s3://bucket/runs")
+    assert "--runs=s3://bucket/runs: is a URL" in gensweep("ls").err
+
+
 @pytest.mark.parametrize(
     ("text", "line"), [("runs: [\n", 2), ("words\n", 1), ("runs: /a\nruns: /b\n", 2), ("shared: !!python/name:x\n", 1)]
 )

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from gensweep.comparison import costs
+from gensweep.comparison.collect import csv_of, facts, trials
 from gensweep.comparison.compare import compare
 from gensweep.comparison.costs import NOTE
 from gensweep.comparison.formats import formatted
@@ -30,6 +32,25 @@ def test_seconds_on_unlike_devices_are_not_added_up(write: Write) -> None:
     }  # fmt: skip
     costs = {arm["arm"]: arm["cost"]["seconds_by_device"] for arm in found.as_dict()["arms"]}
     assert costs == {"vae": {"GPU A": 2.5, "GPU B": 2.5}, "wae": {"GPU A": 2.5}}
+
+
+def test_machines_are_named_where_there_are_several(write: Write) -> None:
+    sweep = write()
+    for family, host in (("vae", "gpu-1"), ("vae", ""), ("wae", "gpu-1")):  # an older gensweep did not say
+        sweep.trial(family, 1.0, host=host)
+    assert costs.notes(compare([sweep.folder])) == [NOTE]
+    assert "host" not in trials(sweep.folder).shown
+    number = sweep.trial("wae", 1.0, host="gpu-2")
+    said = "Trained on 2 machines, each trial where it last was: gpu-1, 2 trials; gpu-2, 1 trial."
+    found = compare([sweep.folder])
+    assert costs.notes(found) == [NOTE, said]
+    assert said in markdown(found)
+    assert said in str(content_of(sweep.folder).tables)
+    shown = trials(sweep.folder)
+    assert (shown.shown[-1], [row["host"] for row in shown.rows]) == ("host", ["gpu-1", "", "gpu-1", "gpu-2"])
+    assert facts(sweep.folder, number)["host"] == "gpu-2"
+    assert "host" not in facts(sweep.folder, 1)
+    assert "host" not in csv_of(shown)["results.csv"].decode()
 
 
 def test_the_cost_of_a_group_is_that_of_all_its_trials(write: Write) -> None:

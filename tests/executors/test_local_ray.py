@@ -294,17 +294,31 @@ def test_a_token_of_the_user_is_left_alone(
     assert os.environ[name] == "mine"
 
 
-def test_a_cluster_that_is_joined_has_its_own_files_and_token(init: list[dict[str, Any]]) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        cluster = RayCluster(address, Resources())
-        cluster.ready()
-    assert init[0]["address"] == address
+def test_a_cluster_that_is_joined_has_its_own_files_and_token(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_cluster, "found_head", lambda address: f"of {address}")
+    cluster = RayCluster("auto", Resources())
+    cluster.ready()
+    assert init[0]["address"] == "of auto"
     assert "_temp_dir" not in init[0]
     assert init[0]["token"] is None
     assert cluster.logs is None
     assert "PYTHONPATH" not in init[0]["runtime_env"]["env_vars"]
     cluster.close()
+
+
+def test_what_differs_in_a_cluster_of_other_versions_is_said_whole(
+    init: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**options: Any) -> None:
+        raise RuntimeError("Version mismatch: The cluster was started with:\n    Ray: 2.61.0\n    Python: 3.12.1\n")
+
+    monkeypatch.setattr(ray_cluster, "found_head", lambda address: address)
+    monkeypatch.setattr(ray, "init", fails)
+    cluster = RayCluster("head:6379", Resources())
+    with closing(cluster), pytest.raises(CannotRun, match=r"--address head:6379: .*Ray: 2\.61\.0 Python: 3\.12\.1"):
+        cluster.ready()
 
 
 def test_without_shared_memory_ray_keeps_its_objects_in_its_folder(

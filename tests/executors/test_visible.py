@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import torch
 
+import gensweep
 from gensweep.configuration import Resources
 from gensweep.datasets.base import WORKING_FOLDER
 from gensweep.devices import seen
 from gensweep.errors import CannotRun
+from gensweep.executors import _probe
+from gensweep.executors.base import Answer
 from gensweep.executors.in_process import InProcess
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.ray_tune import RayTune
-from gensweep.executors.visible import answers, worker_environment
+from gensweep.executors.visible import _differences, answers, worker_environment
+
+TORCH = torch.__version__.partition("+")[0]
 
 
 def test_workers_are_told_the_folders_that_this_process_was_told(
@@ -61,17 +71,80 @@ def two_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayTune]:
     nodes.shutdown()
 
 
+def test_a_ray_of_this_process_has_no_nodes_to_ask(tmp_path: Path) -> None:
+    cluster: Any = SimpleNamespace(address=None, ready=lambda: None)
+    alone = RayTune(cluster, tmp_path)
+    assert not alone.is_elsewhere
+    assert alone.elsewhere(os.getpid) == {}
+
+
 @pytest.mark.slow  # a real cluster takes 15 s
-def test_the_other_node_answers_for_itself(two_nodes: RayTune, tmp_path: Path) -> None:
-    (address,) = two_nodes.elsewhere(os.getpid)
-    told = two_nodes.elsewhere(lambda: (os.getpid(), os.environ[WORKING_FOLDER], (tmp_path / "data").exists()))
+def test_each_node_answers_for_itself(two_nodes: RayTune, tmp_path: Path) -> None:
+    two_nodes.ready()
+    assert two_nodes.is_elsewhere
+
+    def asked(question: Callable[[], Any]) -> dict[str, Answer[Any]]:
+        return answers(question, Resources(gpu=0), 120.0)
+
+    pids = {name: answer.value for name, answer in asked(os.getpid).items()}
+    assert len(pids) == 2, "both of one address, told apart"
+    assert os.getpid() not in pids.values()
+    told = asked(lambda: (os.environ[WORKING_FOLDER], (tmp_path / "data").exists()))
     (tmp_path / "data").touch()
-    (pid, folder, seen) = told[address]
-    assert (pid != os.getpid(), folder, seen) == (True, str(Path.cwd()), False)
-    assert two_nodes.elsewhere((tmp_path / "data").exists) == {address: True}
-    assert answers(os.getpid, Resources(cpu=2)) == {}, "no other node can hold such a trial"
-    with pytest.raises(CannotRun, match=f"node {address}: cannot run gensweep .*ZeroDivisionError"):
-        two_nodes.elsewhere(lambda: 1 / 0)
+    assert told == dict.fromkeys(pids, Answer((), (str(Path.cwd()), False)))
+    assert asked((tmp_path / "data").exists) == dict.fromkeys(pids, Answer((), True))
+    assert answers(os.getpid, Resources(cpu=2, gpu=0), 60.0) == {}, "no node can hold such a trial"
+    failed = asked(lambda: 1 / 0)
+    assert [answer.wrong[0][:38] for answer in failed.values()] == ["cannot run gensweep (ZeroDivisionError"] * 2
+
+
+@pytest.mark.slow
+def test_a_node_that_does_not_answer_is_wrong(two_nodes: RayTune) -> None:
+    two_nodes.ready()
+    late = answers(lambda: time.sleep(600), Resources(gpu=0), 0.5)
+    assert [answer.wrong for answer in late.values()] == [
+        ("did not answer within 0 s. See whether it is overloaded, or a folder of its hangs.",)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("there", "missing", "says"),
+    [
+        ({}, {}, []),
+        (
+            {"torch": "2.0.9"},
+            {},
+            [f"torch 2.0.9 is there, and here it is {TORCH}. Install the same there: pip install"],
+        ),
+        ({"Python": "3.9"}, {}, ["Python 3.9 is there, and here it is 3."]),
+        ({}, {"gensweep": "ModuleNotFoundError: x"}, ["gensweep cannot be imported (ModuleNotFoundError: x). Install"]),
+        (
+            {"torch": "2.0.9", "gensweep": "0"},
+            {},
+            ["torch 2.0.9 is", f"gensweep 0 is there, and here it is {gensweep.__version__}"],
+        ),
+    ],
+)
+def test_what_is_of_another_version_there_is_said_with_the_cure(
+    there: dict[str, str], missing: dict[str, str], says: list[str]
+) -> None:
+    found, _ = _probe.versions()
+    told = list(_differences({**found, **there}, missing))
+    assert [line[: len(said)] for line, said in zip(told, says, strict=True)] == says
+
+
+def test_a_build_for_another_device_and_a_patch_of_python_are_the_same_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "__version__", f"{TORCH}+cu999")
+    monkeypatch.setattr("platform.python_version_tuple", lambda: ("3", "11", "99"))
+    found, missing = _probe.versions()
+    assert (found["Python"], found["torch"], missing) == ("3.11", TORCH, {})
+
+
+def test_a_node_without_gensweep_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gensweep", None)
+    said = _probe.reply(pickle.dumps(os.getpid))
+    assert said["missing"]["gensweep"].startswith("ModuleNotFoundError")
+    assert "answer" not in said
 
 
 @pytest.mark.slow

@@ -106,6 +106,11 @@ def test_what_to_know_of_a_trials_numbers_is_a_tag_no_longer_than_stores_take() 
     assert "gensweep.notes" not in describe.ending_tags(record())
 
 
+def test_the_machine_is_a_tag_where_the_trial_said_it() -> None:
+    assert describe.ending_tags(record(host="gpu-1"))["gensweep.host"] == "gpu-1"
+    assert "gensweep.host" not in describe.ending_tags(record())
+
+
 @pytest.mark.parametrize(
     ("fields", "name"),
     [

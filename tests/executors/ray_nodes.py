@@ -1,0 +1,90 @@
+"""Nodes of a Ray cluster, as processes of this machine that were started as people start them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import gensweep
+from tests.processes import descendants
+
+REPOSITORY = str(Path(gensweep.__file__).parents[1])
+
+
+def free_port() -> int:
+    with socket.create_server(("", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+class Nodes:
+    """A head without places for trials, and the nodes that were started beside it, each with variables of its own."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="gs-", dir="/tmp"))
+        self.token = "0123456789abcdef" * 4
+        self.environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "GENSWEEP_"))},
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": self.token,
+            "RAY_memory_monitor_refresh_ms": "0",
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": REPOSITORY,
+        }
+        self.started: dict[str, subprocess.Popen[bytes]] = {}
+        host = subprocess.run(
+            [sys.executable, "-c", "import ray; print(ray.util.get_node_ip_address())"], capture_output=True, text=True
+        )
+        self.address = f"{host.stdout.strip().splitlines()[-1]}:{free_port()}"
+        port = self.address.rpartition(":")[2]
+        head = ["--head", f"--port={port}", f"--temp-dir={self.folder}/r", "--include-dashboard=false", "--num-cpus=0"]
+        self._start("head", head, {})
+
+    def add(self, name: str, *, hidden: Path | None = None, **environment: str) -> None:
+        """A node with a place for a trial. `hidden` is a folder that it does not see."""
+        self._start(name, [f"--address={self.address}", "--num-cpus=1"], environment, hidden)
+
+    def stop(self, *names: str) -> None:
+        """End these nodes with all their processes, or all."""
+        for name in names or tuple(reversed(self.started)):
+            process = self.started.pop(name)
+            below = {process.pid, *descendants(process.pid)}
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=20)
+            for pid in below:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            process.wait()
+        if not self.started:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _start(self, name: str, options: list[str], environment: Mapping[str, str], hidden: Path | None = None) -> None:
+        command = [
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", *options, "--block", f"--node-name={name}"),
+            *("--disable-usage-stats", "--dashboard-agent-listen-port=0", "--object-store-memory=80000000"),
+        ]
+        if hidden is not None:
+            hide = 'mount -t tmpfs none "$0" && exec "$@"'
+            command = ["unshare", "-m", "sh", "-c", hide, str(hidden), *command]
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as out:
+            self.started[name] = subprocess.Popen(
+                command, stdout=out, stderr=subprocess.STDOUT, cwd="/", env={**self.environment, **environment},
+                start_new_session=True,
+            )  # fmt: skip
+        deadline = time.monotonic() + 120
+        while (
+            b"Ray runtime started" not in log.read_bytes()
+        ):  # one after the other: together they are late on two cores
+            assert self.started[name].poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
