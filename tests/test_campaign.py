@@ -255,6 +255,10 @@ def test_a_stop_is_a_problem_with_the_command_that_goes_on(
         f"Continue with: gensweep resume stopped-{code} --runs {where.runs}"
     )
     assert found.stopped == Stop(reason, code)
+    assert found.trials.standing == "stopped"
+    with found.folder.hold():  # as its driver does while it says so
+        assert judge(found.folder, Stop(reason, code)).trials.standing == "stopped"
+        assert judge(found.folder).trials.standing == "running"
     assert found.sanity == ()
     assert (found.report.parent / "comparison.md").exists()
     assert not found.report.exists(), "who said stop does not wait for pictures"
