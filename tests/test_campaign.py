@@ -623,8 +623,10 @@ def test_a_sweep_that_only_lacked_its_copy_in_mlflow_is_closed_by_synchronise(
     log.write_bytes(b"".join(others))  # its driver died before
     found = SweepFolder.open(folder.path)
     assert not found.is_closed()
+    (page := found.path / "report" / "report.html").unlink(missing_ok=True)
     synchronise(found, store)
     assert found.is_closed()
+    assert page.exists()
 
 
 def test_synchronise_sends_nothing_of_a_sweep_that_lost_rows(

@@ -389,7 +389,7 @@ def test_check_and_run_say_before_anything_starts_that_data_are_at_no_scale(
     def before_it_starts(*_: object) -> None:
         raise CannotRun("enough")
 
-    monkeypatch.setattr(campaign, "_refuse_unseen", before_it_starts)
+    monkeypatch.setattr(campaign, "_refuse_unfit", before_it_starts)
     np.save(tmp_path / "own.npy", np.random.default_rng(0).random((80, 3)) * 999)
     tell_once.cache_clear()
     load.cache_clear()

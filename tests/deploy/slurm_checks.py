@@ -21,7 +21,8 @@ NO_SHELLCHECK = "shellcheck is missing: pip install -c constraints.txt -e '.[tes
 GENSWEEP = """#!/bin/bash
 printf '%s\\n' "$@" > "$SAID/words"
 echo "${RAY_OVERRIDE_RESOURCES:-}" > "$SAID/resources"
-hear() { echo "$1" >> "$SAID/signals"; [ "$(wc -l < "$SAID/signals")" -lt "${ENDS_AT:-1}" ] || exit "$CODE"; }
+hear() { echo "$1" >> "$SAID/signals"; [ "$(wc -l < "$SAID/signals")" -lt "${ENDS_AT:-1}" ] || leave; }
+leave() { sleep 0.3; touch "$SAID/left"; exit "$CODE"; }
 for signal in USR1 TERM INT; do trap "hear $signal" $signal; done
 [ -z "${WAITS:-}" ] || { touch "$SAID/waits"; while :; do sleep 0.02; done; }
 exit "$CODE"
@@ -30,7 +31,7 @@ SCONTROL = """#!/bin/bash
 echo "$*" >> "$SAID/scontrol"
 case $1 in
 show) echo "JobId=7 EndTime=$(date --date="+${LEFT:-600} seconds" +%FT%T) Deadline=N/A" ;;
-requeue) exit "${REFUSED:-0}" ;;
+requeue) [ ! -e "$SAID/waits" ] || [ -e "$SAID/left" ] || touch "$SAID/early"; exit "${REFUSED:-0}" ;;
 esac
 """
 # What each directive must say, and why.
@@ -147,6 +148,8 @@ def _signal_problems(text: str) -> Iterator[str]:
     warned = ended(text, "a.yaml", sent=signal.SIGUSR1, WAITS="1", CODE="75")
     if warned.said.get("signals") != ["USR1"]:
         yield "the driver does not hear of the time limit"
+    if "early" in warned.said:
+        yield "the job ends before its driver"
     if (warned.code, warned.is_requeued) != (75, True):
         yield "75 is not started again"
     deaf = ended(text, "a.yaml", sent=signal.SIGUSR1, WAITS="1", CODE="75", ENDS_AT="2", LEFT="31")

@@ -86,6 +86,7 @@ class SlurmCluster:
             },
             "SLURM_CONF": str(self.folder / "slurm.conf"),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), str(root / "usr/bin"), os.environ["PATH"]]),
+            "PYTHONPATH": str(DEPLOY.parent),  # what is tested is this checkout, wherever `gensweep` was installed from
             "OMP_NUM_THREADS": "1",
         }
         if root == UNPACKED:  # the system's own folder would give the jobs another Python than theirs

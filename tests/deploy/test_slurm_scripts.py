@@ -86,7 +86,7 @@ BEHAVIOUR = {
     "words split": ('"${@//%a/', '"${*//%a/', "words with spaces are changed"),
     "no signal to the driver": ("    send USR1\n", "", "does not hear of the time limit"),
     "wait once": ('while signalled=\'\'; wait "$attended"; code=$?; [ -n "$signalled" ]; do :; done',
-                  'wait "$attended"; code=$?', "75 is not started again"),
+                  'wait "$attended"; code=$?', "the job ends before its driver"),
     "every end is started again": ('[ "$1" -ne 75 ] || ', "", "what is done is started again"),
     "no end is started again": ('elif scontrol requeue "$SLURM_JOB_ID"; then', "elif true; then", "75 is not started again"),
     "without end": ('-ge "$requeues"', "-ge 1000", "started again without end"),

@@ -110,16 +110,3 @@ def test_a_driver_that_is_told_to_go_or_killed_leaves_packs_that_go_on(
     second, _, err = finish(gensweep(tmp_path, "resume", "survivor", "--in-process"))
     assert second == 0, err
     is_whole(tmp_path, undisturbed, 2, record_property, [first, second])
-
-
-def test_a_worker_that_hangs_is_ended_and_its_members_go_on(
-    tmp_path: Path, empty_database: Path, undisturbed: Path, record_property: Record
-) -> None:
-    driver = gensweep(prepared(tmp_path, empty_database), "run", "space.yaml", "resources.stall_timeout=20")
-    after_reports(tmp_path, driver, 3 * ROWS)
-    stopped = worker_of(driver)
-    os.kill(stopped, signal.SIGSTOP)
-    code, _, err = finish(driver)
-    assert code == 0, err
-    assert {event["fault"] for event in events(tmp_path, "lost")} == {"HANG"}
-    is_whole(tmp_path, undisturbed, 1, record_property, [code])

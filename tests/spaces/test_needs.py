@@ -70,7 +70,7 @@ def test_other_data_of_the_same_name_are_said(sweep: Sweep, tmp_path: Path, monk
 
 @needs_root
 def test_a_folder_that_cannot_be_written_there_is_said(tmp_path: Path) -> None:
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+    for folder in (tmp_path, *(above for above in tmp_path.parents if "pytest" in str(above))):
         folder.chmod(0o755)
     mine = {"PYTHONPATH": REPOSITORY}
     code = "from pathlib import Path; print(gensweep.spaces.needs.Mark(Path(sys.argv[1]) / 'mark', 'text').problem())"
