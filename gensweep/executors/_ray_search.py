@@ -14,11 +14,12 @@ from ray.tune.search import Searcher
 
 from gensweep.executors import worker_loss
 from gensweep.executors._mailbox import Mailbox
+from gensweep.executors._ray_places import MOST_LOSSES, Losing, node_of
 from gensweep.executors.base import Work, room
 from gensweep.executors.kernel_kills import KernelKills
 from gensweep.faults import Fault
 from gensweep.stopping import handlers, put_back
-from gensweep.trial import Job
+from gensweep.trial import Job, Report
 
 T = TypeVar("T")
 
@@ -102,11 +103,13 @@ class WorkSearcher(_NotSaved, Searcher):
 class WorkStopper(_NotSaved, Stopper):
     """Hands each report to the driver, and its answer to the pack; and stops everything when the driver says so."""
 
-    def __init__(self, searcher: WorkSearcher, n_at_once: int) -> None:
-        self.searcher, self.guarded, self.n_at_once = searcher, searcher.guarded, n_at_once
+    def __init__(self, searcher: WorkSearcher, n_at_once: int, losing: Losing) -> None:
+        self.searcher, self.guarded, self.n_at_once, self.losing = searcher, searcher.guarded, n_at_once, losing
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether this pack is over."""
+        if any(isinstance(said, Report) for said in result["said"]):
+            self.losing.reported(result["node"])
         return self.guarded.ask(lambda work: self._answered(work, trial_id, result), True)
 
     def _answered(self, work: Work, trial_id: str, result: dict[str, Any]) -> bool:
@@ -135,8 +138,8 @@ class WorkStopper(_NotSaved, Stopper):
 class WorkLosses(_NotSaved, Callback):
     """Tells the driver which workers the machine took, and what they died of. `logs`: of Ray's processes, if they are here."""
 
-    def __init__(self, searcher: WorkSearcher, logs: Path | None) -> None:
-        self.searcher, self.logs = searcher, logs
+    def __init__(self, searcher: WorkSearcher, logs: Path | None, losing: Losing) -> None:
+        self.searcher, self.logs, self.losing = searcher, logs, losing
         self._kills = KernelKills()
 
     def on_trial_error(self, iteration: int, trials: list[Trial], trial: Trial, **info: Any) -> None:
@@ -149,6 +152,12 @@ class WorkLosses(_NotSaved, Callback):
         fault = worker_loss.fault(told, self.logs, by_kernel=by_kernel)
         for number in sorted(pack.numbers):
             self.searcher.guarded.ask(partial(_lose, number=number, reason=reason, fault=fault), None)
+        if (name := self.losing.lost(node_of(told), pack.numbers, fault)) is not None:
+            self.searcher.guarded.ask(partial(_leave_out, name=name, reason=reason.partition("\n")[0]), None)
+
+
+def _leave_out(work: Work, name: str, reason: str) -> None:
+    work.left_out(name, f"it lost {MOST_LOSSES} trials in a row, the last because {reason}")
 
 
 def _lose(work: Work, number: int, reason: str, fault: Fault) -> None:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
 from ray.tune import Trainable
 
@@ -36,6 +37,7 @@ class Worker(Trainable):
             cap(torch.device(job.device), gpus_of(job.gpu, job.share))
         self.job, self.patience, self.turn = job, Patience(job.stall_timeout), 0
         self.pack: Pack | None = None
+        self.node = ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
         self.mailbox, self.name, self.unseen = config["mailbox"], config["pack"], _unseen(job)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -51,7 +53,7 @@ class Worker(Trainable):
             Spoiled: after it this process is no good for another trial.
         """
         if self.unseen is not None:
-            return {"said": [self.unseen], "rows": 1, "turn": 0, "done": True}
+            return {"said": [self.unseen], "rows": 1, "turn": 0, "done": True, "node": self.node}
         pack, said = self._pack(), list[Said]()
         if pack.rows == 1 or self.turn > 0 or self.mailbox is None:  # a stack is filled before it is trained
             with self.patience:
@@ -60,7 +62,8 @@ class Worker(Trainable):
             raise Spoiled(spoiling[0].details)
         is_answered = self.mailbox is not None and (pack.rows > 1 or self.turn > 0)
         self.turn += is_answered
-        return {"said": said, "rows": pack.rows, "turn": self.turn, "done": not (pack or is_answered)}
+        is_done = not (pack or is_answered)
+        return {"said": said, "rows": pack.rows, "turn": self.turn, "done": is_done, "node": self.node}
 
     def _pack(self) -> Pack:
         """The pack, after what the driver said to its turn before; how it trains may have to be measured first."""

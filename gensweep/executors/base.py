@@ -65,6 +65,10 @@ class Work(Protocol):
         """The machine took the process of this job. The reason is one line; what the process left to read may follow it."""
         ...
 
+    def left_out(self, machine: str, reason: str) -> None:
+        """A machine gets no more jobs. The reason is one line."""
+        ...
+
     def request_stop(self, reason: str, code: int) -> None:
         """Stop at the next reports. `code` is the exit code that goes with the reason; the first request counts."""
         ...

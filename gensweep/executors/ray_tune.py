@@ -21,13 +21,13 @@ from gensweep.credentials import redacted
 from gensweep.errors import Stopped
 from gensweep.executors._mailbox import Mailbox
 from gensweep.executors._ray_losses import told_as_losses
+from gensweep.executors._ray_places import Losing, place
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
 from gensweep.executors.base import PATIENCE, Answer, Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
 from gensweep.executors.ray_watch import RayWatch
-from gensweep.executors.resources import gpus_of
-from gensweep.executors.visible import answers, answers_beside_gpus
+from gensweep.executors.visible import answers, answers_beside_gpus, names_of_places
 from gensweep.stopping import handlers, put_back
 
 _log = logging.getLogger(__name__)
@@ -93,10 +93,10 @@ class RayTune(Executor):
         """See the contract."""
         n, guarded = self.n_at_once, Guarded(work)
         mailbox = Mailbox() if self.cluster.resources.rows != 1 else None
-        searcher = WorkSearcher(guarded, mailbox)
+        searcher, losing = WorkSearcher(guarded, mailbox), Losing(names_of_places(self.cluster.resources))
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
-            tune.with_resources(Worker, partial(_place, self.cluster.resources, _most(self.cluster.nodes))),
+            tune.with_resources(Worker, partial(place, self.cluster.resources, _most(self.cluster.nodes))),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
@@ -108,8 +108,8 @@ class RayTune(Executor):
             run_config=tune.RunConfig(
                 name=f"start-{os.getpid()}",
                 storage_path=str(self._scratch),
-                stop=WorkStopper(searcher, n),
-                callbacks=[WorkLosses(searcher, self.cluster.logs)],
+                stop=WorkStopper(searcher, n, losing),
+                callbacks=[WorkLosses(searcher, self.cluster.logs, losing)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),  # trials keep their own
@@ -143,13 +143,6 @@ class RayTune(Executor):
 def _most(nodes: Sequence[Mapping[str, Any]]) -> float:
     """The CPUs of the node that has most."""
     return max((node.get("CPU", 0.0) for node in nodes), default=0.0)
-
-
-def _place(resources: Resources, most: float, configuration: Mapping[str, Any]) -> tune.PlacementGroupFactory:
-    """What a trial takes: its share of CPUs, as far as one node has so many, and of a GPU."""
-    share = configuration["job"]["share"]
-    cpu = max(resources.cpu, min(resources.cpu * share, most))
-    return tune.PlacementGroupFactory([{"CPU": cpu, "GPU": gpus_of(resources.gpu_share, share)}])
 
 
 def _described(node: dict[str, Any]) -> dict[str, float]:

@@ -42,6 +42,12 @@ def answers(question: Callable[[], T], resources: Resources, patience: float) ->
     return {name: _answer(one, patience) for (node, name), one in said.items() if node in left}
 
 
+def names_of_places(resources: Resources) -> dict[str, str]:
+    """What people call each node that can hold a trial, by its id."""
+    nodes = [node for node in ray.nodes() if node["Alive"] and _holds_a_trial(node["Resources"], resources)]
+    return dict(zip([node["NodeID"] for node in nodes], _named(nodes), strict=True))
+
+
 def answers_beside_gpus(question: Callable[[], T]) -> dict[str, T]:
     """What `question` answers on each node with GPUs, this one among them, in a process that has one, by the node's name.
 

@@ -228,6 +228,10 @@ def _closed(state: SweepState, event: Event) -> None:
     state.closed = state.finished
 
 
+def _left_out(state: SweepState, event: Event) -> None:
+    """For people: another start tries the machine again."""
+
+
 def _set_aside(state: SweepState, record: TrialRecord) -> None:
     state.running.discard(record.number)
     state._unplaced[record.number] = record
@@ -258,6 +262,7 @@ _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
     "stopped": _stopped,
     "finished": _finished,
     "closed": _closed,
+    "left_out": _left_out,
 }
 _OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
     "continued": _continued,

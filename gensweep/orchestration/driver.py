@@ -25,6 +25,7 @@ from gensweep.orchestration.decide import Entered, Event, Lost, Mind, Said, Want
 from gensweep.registry.folder import digest_of
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
+from gensweep.terminal import say
 from gensweep.trial import Failure, Job, Report, trial_key
 
 KEPT = 16  # trials of an arm that may wait for a pack of their shape
@@ -187,6 +188,11 @@ class Driver:
         self._after_a_fault(number, fault, line)
         if details:
             self._write_down(number, reason)
+
+    def left_out(self, machine: str, reason: str) -> None:
+        """A machine gets no more trials: it is said, and noted."""
+        say(f"no more trials on node {machine}: {reason}")
+        self._enter([{"event": "left_out", "host": machine, "reason": reason}])
 
     def _write_down(self, number: int, details: str) -> None:
         """For people; what cannot be written on a full disk is lost, and the reason that the ledger has is not."""

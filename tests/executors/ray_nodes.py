@@ -53,8 +53,8 @@ class Nodes:
         self._start(name, [f"--address={self.address}", "--num-cpus=1"], environment, hidden)
 
     def stop(self, *names: str) -> None:
-        """End these nodes with all their processes, or all."""
-        for name in names or tuple(reversed(self.started)):
+        """End these nodes with all their processes."""
+        for name in names:
             process = self.started.pop(name)
             below = {process.pid, *descendants(process.pid)}
             process.terminate()
@@ -64,8 +64,11 @@ class Nodes:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             process.wait()
-        if not self.started:
-            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """End all of them."""
+        self.stop(*reversed(self.started))
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self, name: str, options: list[str], environment: Mapping[str, str], hidden: Path | None = None) -> None:
         command = [

@@ -78,6 +78,9 @@ class Script:
         self.running.remove(number)
         self.told_lost.append((number, reason))
 
+    def left_out(self, machine: str, reason: str) -> None:
+        raise AssertionError("there is one node")
+
     def request_stop(self, reason: str, code: int) -> None:
         self.stop = self.stop or (reason, code)
 

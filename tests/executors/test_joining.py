@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.errors import CannotRun
+from gensweep.errors import CannotRun, Outcome
 from gensweep.executors.ray_address import found_head
 from gensweep.ledger.sweep_folder import SweepFolder
 from tests.cli.conftest import SPACE
@@ -23,10 +23,18 @@ pytestmark = [
     needs_root,
 ]  # each Ray takes 5 to 20 s to start; to hide a folder from a node takes root
 
-ODD = """from typing import Literal
+ODD = """import os, time
+from pathlib import Path
+from typing import Literal
 from gensweep.divergences.mmd import MMD
 class Odd(MMD):
     name: Literal["odd"] = "odd"
+    def model_post_init(self, context):
+        if os.environ.get("LOSES_TRIALS"):
+            os.kill(os.getpid(), 9)
+        log, until = Path(os.environ.get("WAITS_FOR_THE_END_OF", "/none")), time.monotonic() + 300
+        while log.exists() and "left_out" not in log.read_text() and time.monotonic() < until:
+            time.sleep(0.1)
 """
 OTHER_TORCH = """import importlib.util, sys
 class Finder:
@@ -61,13 +69,14 @@ def nodes(here: Path) -> Iterator[Nodes]:
     whole = f"{here}/package:{REPOSITORY}"
     found = Nodes()
     try:
-        found.add("fine", PYTHONPATH=whole)
+        log = here / "shared" / "runs" / "lossy" / "ledger" / "events.jsonl"
+        found.add("fine", PYTHONPATH=whole, WAITS_FOR_THE_END_OF=str(log))  # of another node, else it is done before
         found.add("blind", PYTHONPATH=whole, hidden=here / "shared")
         found.add("bare")
         found.add("old", PYTHONPATH=f"{here}/old:{whole}")
         yield found
     finally:
-        found.stop()
+        found.close()
 
 
 def run(nodes: Nodes, here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -78,7 +87,7 @@ def run(nodes: Nodes, here: Path, *arguments: str) -> subprocess.CompletedProces
         "GENSWEEP_CACHE": f"{here}/cache",
     }
     command = [sys.executable, "-m", "gensweep", "run", "space.yaml", "--address", nodes.address, *arguments]
-    return subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, timeout=420)
 
 
 def test_all_that_the_nodes_lack_is_one_message_before_anything_starts(nodes: Nodes, here: Path) -> None:
@@ -100,11 +109,30 @@ def test_all_that_the_nodes_lack_is_one_message_before_anything_starts(nodes: No
 
 
 def test_without_such_nodes_it_runs(nodes: Nodes, here: Path) -> None:
-    nodes.stop("blind", "bare", "old")
+    nodes.stop(*nodes.started.keys() - {"head", "fine"})
     ran = run(nodes, here, "--runs", f"{here}/shared/runs")
     assert ran.returncode == 0, ran.stderr
     state = SweepFolder.open(here / "shared" / "runs" / "tiny").state()
     assert {record.host for record in state.trials.values()} == {platform.node()}
+
+
+def test_a_node_that_loses_three_trials_in_a_row_gets_no_more(nodes: Nodes, here: Path) -> None:
+    nodes.stop(*nodes.started.keys() - {"head", "fine"})
+    nodes.add("lossy", PYTHONPATH=f"{here}/package:{REPOSITORY}", LOSES_TRIALS="1")
+    family = "{name: wae, lambda: 1.0, divergence: odd}"
+    ran = run(nodes, here, "--runs", f"{here}/shared/runs", "name=lossy", f"trial.family={family}", "trial.seed=null",
+              "search.samples=5")  # fmt: skip
+    host = nodes.address.partition(":")[0]
+    assert ran.returncode == 0, ran.stderr
+    said = f"no more trials on node lossy ({host}): it lost 3 trials in a row, the last because its process or node was lost"
+    assert said in ran.stderr
+    assert "node fine" not in ran.stderr
+    folder = SweepFolder.open(here / "shared" / "runs" / "lossy")
+    (left_out,) = folder.events.of_kind("left_out")
+    assert left_out["host"] == f"lossy ({host})"
+    later = [event for event in folder.events.of_kind("lost") if event["seq"] > left_out["seq"]]
+    assert len(later) <= 1, "what was placed there already"
+    assert {record.outcome for record in folder.state().trials.values()} == {Outcome.COMPLETED}
 
 
 def test_a_head_answers_who_has_its_token(nodes: Nodes, monkeypatch: pytest.MonkeyPatch) -> None:

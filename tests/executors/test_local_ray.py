@@ -85,6 +85,9 @@ class Once:
     def lost(self, number: int, reason: str, fault: Fault = Fault.LOST) -> None:
         self.lost_for.append(reason)
 
+    def left_out(self, machine: str, reason: str) -> None:
+        raise AssertionError("there is one node")
+
     def request_stop(self, reason: str, code: int) -> None:
         self.is_stopping = True
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from gensweep.configuration import Resources
-from gensweep.executors import _worker, ray_tune
+from gensweep.executors import _worker
+from gensweep.executors._ray_places import place
 from tests.conftest import job, small_configuration
 
 
@@ -38,5 +39,5 @@ def test_a_process_on_a_shared_gpu_is_capped_before_it_trains(tmp_path: Path, mo
 def test_ray_reserves_what_the_process_may_fill(
     resources: dict[str, Any], share: int, bundle: dict[str, float]
 ) -> None:
-    placed = ray_tune._place(Resources.model_validate(resources), 4.0, {"job": {"share": share}})
+    placed = place(Resources.model_validate(resources), 4.0, {"job": {"share": share}})
     assert {name: n for name, n in placed.required_resources.items() if n} == bundle

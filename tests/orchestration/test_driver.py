@@ -106,6 +106,21 @@ def test_what_a_trial_took_is_kept(tmp_path: Path) -> None:
     assert len(state.clock.spans(job.number)) == 1
 
 
+def test_a_machine_that_is_left_out_is_said_and_noted_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    driver.take(report(job, 1, 1.0, host="gpu-1"))
+    driver.left_out("gpu-2 (10.0.0.2)", "it lost 3 trials in a row")
+    assert "no more trials on node gpu-2 (10.0.0.2): it lost 3 trials in a row" in capsys.readouterr().err
+    (noted,) = events(driver, "left_out")
+    assert (noted["host"], noted["reason"]) == ("gpu-2 (10.0.0.2)", "it lost 3 trials in a row")
+    state = driver.folder.state()
+    assert state.running == {job.number}
+    assert state.trials[job.number].host == "gpu-1"
+
+
 def test_a_job_is_plain_data_that_says_everything(tmp_path: Path) -> None:
     of = sweep(objective={"metric": METRIC, "mode": "max"}, resources={"cpu": 2})
     driver = start(tmp_path / "s", of)
