@@ -46,7 +46,7 @@ from gensweep.trainers.loop import Progress, Trainee, train
 from gensweep.trainers.streams import draw
 from gensweep.trainers.technique import Technique
 
-TRIAL_SCHEMA = 3  # raised when the same configuration would no longer give the same numbers
+TRIAL_SCHEMA = 4  # raised when the same configuration would no longer give the same numbers
 ALONE = "alone"  # the mode of a trial that is no row of a stack
 STATE = "state.pt"  # the file of a checkpoint that holds all of a trial's state
 _PICTURED = 64
