@@ -92,8 +92,8 @@ def why_unusable() -> str:
     """What keeps torch from a GPU that is there, and the cure."""
     if torch.version.cuda is None:
         return (
-            f"torch {torch.__version__} is built without CUDA. Install one that is built with it: "
-            "pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/cu128"
+            f"torch {torch.__version__} is built without CUDA. Install one that is built with it, by the command that "
+            "pytorch.org gives for this machine"
         )
     known = f"driver {driver()}" if driver() else "the driver"
     return (

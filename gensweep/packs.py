@@ -189,7 +189,7 @@ class _Stack:
     def _enter(self, member: _Member, trial: Trial) -> list[Said]:
         """Put a trial into a row; what it says where that, and a warm-up with it, is its end."""
         c = trial.configuration
-        trial.mode = str(self.mode.padded(member.job.latent_size, c.latent_size))
+        self._say_mode(trial)
         try:
             if self._training is None:
                 self._shape = member.job.shape
@@ -242,11 +242,13 @@ class _Stack:
         except (Exception, SystemExit) as error:
             return partial(Failure.of, member.job.number, error)
 
+    def _say_mode(self, trial: Trial) -> None:
+        trial.mode = str(self.mode.padded(trial.job.latent_size, trial.configuration.latent_size))
+
     def _say_eager(self, member: _Member) -> None:
         """Where a user wants it compiled, the trial's record says why it was not."""
         assert member.trial is not None
-        trial = member.trial
-        trial.mode = str(self.mode.padded(member.job.latent_size, trial.configuration.latent_size))
+        self._say_mode(member.trial)
         if member.job.compile == "on":
             member.trial.notes.append(f"compile: its step was not compiled, and trained eagerly ({self.mode.reason}).")
 
