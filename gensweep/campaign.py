@@ -9,9 +9,10 @@ from __future__ import annotations
 import gc
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from gensweep import registry
@@ -208,7 +209,7 @@ def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
         return InProcess(sweep.resources)
     from gensweep.executors.ray_cluster import RayCluster  # a sweep in this process needs no Ray
 
-    cluster = RayCluster(where.address, sweep.resources, say, path.resolve().parent)
+    cluster = RayCluster(where.address, sweep.resources, say, path.resolve().parent, stops.refuse)
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     def hung(reason: str) -> None:
@@ -247,7 +248,8 @@ def _refuse_unfit(sweep: Sweep, executor: Executor, path: Path, plugins: PluginF
         return
     say("asking the nodes whether they have what its trials need")
     with marked(path.resolve()) as mark:
-        answers = executor.elsewhere(Needs.of(sweep, mark, plugins), patience)
+        needs = Needs.of(sweep, mark, plugins)
+        answers = executor.elsewhere(needs, patience)
     lacking = dict[str, list[str]]()
     for machine, answer in answers.items():
         for what in (*answer.wrong, *(answer.value or ())):
@@ -255,6 +257,14 @@ def _refuse_unfit(sweep: Sweep, executor: Executor, path: Path, plugins: PluginF
     if lacking:
         lines = [f"{_these(machines)}: {what}" for what, machines in lacking.items()]
         raise CannotRun("\n".join([*lines, _CURE]))
+    executor.ask_newcomers(partial(_marked_anew, needs, path.resolve()), patience)
+
+
+@contextmanager
+def _marked_anew(needs: Needs, path: Path) -> Iterator[Needs]:
+    """The same question, with another mark, while that is there."""
+    with marked(path) as mark:
+        yield replace(needs, mark=mark)
 
 
 def _these(machines: Sequence[str]) -> str:

@@ -222,11 +222,17 @@ class Resources(Node):
 
     `time_budget` is in seconds, or a duration such as 90s, 5m, 1h30m, 2d; so is `stall_timeout`, after which a trial that
     says nothing is taken to hang (default: 20 times its longest way from one report to the next, and an hour at least).
+
+    On a cluster: trials begin once `min_nodes` nodes can hold one, which is waited for up to `node_timeout` (0: not at all), and
+    this sweep has at most the part `cluster_share` of all places for trials. Without it, sweeps side by side have as many each.
     """
 
     cpu: float = Field(1, gt=0)
     gpu: Annotated[Annotated[float, Field(ge=0)] | Literal["auto"], BeforeValidator(_gpu)] = "auto"
     max_concurrent: int | None = Field(None, ge=1)
+    cluster_share: float = Field(1.0, gt=0, le=1)
+    min_nodes: int = Field(1, ge=1)
+    node_timeout: Annotated[float, BeforeValidator(_seconds, json_schema_input_type=float | str)] = Field(1800.0, ge=0)
     time_budget: Annotated[float | None, BeforeValidator(_seconds, json_schema_input_type=float | str | None)] = Field(
         None, gt=0
     )

@@ -45,6 +45,10 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "stopped": ("The sweep was stopped before its end, why, and the exit code that goes with the reason.", ("reason", "code")),
     "finished": ("Every trial has ended.", ()),
     "left_out": ("A machine lost three trials in a row: this driver puts no more there.", ("host", "reason")),
+    "resized": (
+        "The cluster changed: which nodes joined and which are gone, how many have trials since, and how many run side by side.",
+        ("places", "nodes", "joined", "gone", "why"),
+    ),
     "closed": ("All that follows from the trials is written too: tables, the report, what goes to MLflow.", ()),
 }  # fmt: skip
 

@@ -1,13 +1,13 @@
 """Where on a Ray cluster trials are put: a node that loses them, one after the other, gets no more.
 
 What a trial takes is said by a function that Tune pickles with the worker's class and asks anew for each trial. So what it
-looks at is the process's own: the nodes that are left out.
+looks at is the process's own: the nodes that are left out, those that are still asked, and what the largest one has.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,20 +22,65 @@ from gensweep.faults import Fault
 
 MOST_LOSSES = 3  # processes in a row, each with trials that the ones before had not
 _ITS_OWN = (Fault.MEMORY, Fault.CRASH, Fault.HANG)  # may be the trials' doing as well
-_NODE = "ray.io/node-id"  # the label that Ray gives every node
+NODE = "ray.io/node-id"  # the label that Ray gives every node
 _ACTOR = re.compile(r"actor_id: (\w+)")
 
 _left_out: set[str] = set()
 
 
+@dataclass
+class _Nodes:
+    """What changes while a sweep runs: the ids of nodes that are still asked, and the CPUs of the one that has most."""
+
+    asked: frozenset[str] = frozenset()
+    most: float = 0.0
+
+
+_nodes = _Nodes()
+
+
+class _Place(PlacementGroupFactory):  # type: ignore[misc]  # Ray has no types
+    """A place on none of some nodes. By whether two are equal Tune tells whose process may be reused for whom.
+
+    So a node that is only asked makes no difference: the processes elsewhere are as good as before.
+    """
+
+    def __init__(self, bundle: Mapping[str, float], left_out: Sequence[str], asked: Sequence[str]) -> None:
+        no = sorted({*left_out, *asked})
+        selector = {"bundle_label_selector": [{NODE: f"!in({','.join(no)})"}]} if no else {}
+        super().__init__([dict(bundle)], **selector)
+        self._key = (tuple(sorted(bundle.items())), tuple(sorted(left_out)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Place) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def changed(asked: Collection[str], most: float) -> None:
+    """From now on these nodes are asked, and get no trials meanwhile; the largest of the others has so many CPUs."""
+    _nodes.asked, _nodes.most = frozenset(asked), most
+
+
+def leave_out(node: str) -> None:
+    """From now on this node gets no trials."""
+    _left_out.add(node)
+
+
+def is_left_out(node: str) -> bool:
+    """Whether a node gets no more trials."""
+    return node in _left_out
+
+
 def place(resources: Resources, most: float, configuration: Mapping[str, Any]) -> PlacementGroupFactory:
-    """What a trial takes: its share of CPUs, as far as one node has so many, and of a GPU; on no node that is left out."""
+    """What a trial takes: its share of CPUs, as far as one node has so many, and of a GPU; on no node that is left out.
+
+    `most` is what the largest node had at the start.
+    """
     share = configuration["job"]["share"]
-    cpu = max(resources.cpu, min(resources.cpu * share, most))
-    taken = [{"CPU": cpu, "GPU": gpus_of(resources.gpu_share, share)}]
-    if not _left_out:
-        return PlacementGroupFactory(taken)
-    return PlacementGroupFactory(taken, bundle_label_selector=[{_NODE: f"!in({','.join(sorted(_left_out))})"}])
+    cpu = max(resources.cpu, min(resources.cpu * share, _nodes.most or most))
+    return _Place({"CPU": cpu, "GPU": gpus_of(resources.gpu_share, share)}, tuple(_left_out), tuple(_nodes.asked))
 
 
 def node_of(told: str) -> str:
@@ -66,6 +111,7 @@ class Losing:
         self._rows: dict[str, _Row] = {}
         self._reporting = set[str]()
         _left_out.clear()
+        changed((), 0.0)
 
     def reported(self, node: str) -> None:
         """A trial came to a report there."""
@@ -86,5 +132,5 @@ class Losing:
             return None
         if row.is_of_trials and not self._reporting & others:
             return None
-        _left_out.add(node)
+        leave_out(node)
         return self.places[node]

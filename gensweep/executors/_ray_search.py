@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 
 from gensweep.executors import worker_loss
 from gensweep.executors._mailbox import Mailbox
+from gensweep.executors._ray_changes import Changes
 from gensweep.executors._ray_places import MOST_LOSSES, Losing, node_of
 from gensweep.executors.base import Work, room
 from gensweep.executors.kernel_kills import KernelKills
@@ -64,19 +65,24 @@ class Given:
 class WorkSearcher(_NotSaved, Searcher):
     """Gives Tune the next job, and knows which Tune trial is a pack of which."""
 
-    def __init__(self, guarded: Guarded, mailbox: Mailbox | None = None) -> None:
+    def __init__(self, guarded: Guarded, changes: Changes, mailbox: Mailbox | None = None) -> None:
         super().__init__(metric=None, mode=None)
-        self.guarded = guarded
+        self.guarded, self.changes = guarded, changes
         self.packs: dict[str, Given] = {}
+        changes.limit.n_packs = self.packs.__len__
         self.mailbox = mailbox
         self._handlers = handlers()
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The worker's configuration for a new Tune trial; FINISHED when nothing is left; None to ask again later."""
         put_back(self._handlers)  # Tune has its own, whose end nobody could tell from success
+        self.guarded.ask(self.changes.tell, None)
         if self.guarded.is_stopping:
             return str(Searcher.FINISHED)
-        job = self.guarded.ask(lambda work: work.next(), None)
+        is_full = self.changes.limit.is_reached
+        if is_full and self.packs:
+            return None
+        job = None if is_full else self.guarded.ask(lambda work: work.next(), None)
         if job is None:
             is_over = self.guarded.ask(lambda work: work.is_stopping or work.is_done, True)
             return str(Searcher.FINISHED) if is_over else None
@@ -103,8 +109,8 @@ class WorkSearcher(_NotSaved, Searcher):
 class WorkStopper(_NotSaved, Stopper):
     """Hands each report to the driver, and its answer to the pack; and stops everything when the driver says so."""
 
-    def __init__(self, searcher: WorkSearcher, n_at_once: int, losing: Losing) -> None:
-        self.searcher, self.guarded, self.n_at_once, self.losing = searcher, searcher.guarded, n_at_once, losing
+    def __init__(self, searcher: WorkSearcher, losing: Losing) -> None:
+        self.searcher, self.guarded, self.losing = searcher, searcher.guarded, losing
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Whether this pack is over."""
@@ -124,14 +130,16 @@ class WorkStopper(_NotSaved, Stopper):
         return not pack.numbers
 
     def _more(self, work: Work, pack: Given, rows: int) -> Iterator[Job]:
-        while room(work, rows, len(pack.numbers), self.n_at_once) > 0:
+        limit = self.searcher.changes.limit
+        while not limit.is_exceeded and room(work, rows, len(pack.numbers), max(1, limit.places)) > 0:
             if (job := work.next(like=pack.like)) is None:
                 return
             pack.numbers.add(job.number)
             yield job
 
     def stop_all(self) -> bool:
-        """Whether every trial stops now."""
+        """Whether every trial stops now; Tune asks ten times a second, while it has trials."""
+        self.guarded.ask(self.searcher.changes.tell, None)
         return self.guarded.is_stopping
 
 

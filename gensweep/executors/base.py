@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -21,6 +22,7 @@ from gensweep.trial import Failure, Job, Report
 
 T = TypeVar("T")
 RequestStop = Callable[[str, int], None]
+Asking = Callable[[], AbstractContextManager[Callable[[], list[str]]]]  # a question that is good inside the context
 PATIENCE = 120.0  # seconds; a worker has to start and import torch first, from a network's folder perhaps
 
 
@@ -69,6 +71,13 @@ class Work(Protocol):
         """A machine gets no more jobs. The reason is one line."""
         ...
 
+    def resized(self, n_at_once: int, machines: int, joined: Sequence[str], gone: Sequence[str], why: str = "") -> None:
+        """From now on so many jobs run side by side, on so many machines: those of these names joined, or are gone.
+
+        `why` says in a few words what else changed it.
+        """
+        ...
+
     def request_stop(self, reason: str, code: int) -> None:
         """Stop at the next reports. `code` is the exit code that goes with the reason; the first request counts."""
         ...
@@ -92,7 +101,7 @@ class Executor(ABC):
     @property
     @abstractmethod
     def n_at_once(self) -> int:
-        """How many jobs run side by side."""
+        """How many jobs run side by side, at the start; where machines come and go, the work is told how many then."""
 
     @property
     def nodes(self) -> Sequence[Mapping[str, float]]:
@@ -124,6 +133,9 @@ class Executor(ABC):
         A machine that is lost meanwhile is left out. One that does not answer in `patience` seconds is wrong.
         """
         return {}
+
+    def ask_newcomers(self, asking: Asking, patience: float = PATIENCE) -> None:
+        """Ask every machine that joins later, too. What a question names is lacking there, and it gets no jobs."""
 
     def surroundings(self) -> dict[str, Any]:
         """What it runs on, for environment.json."""

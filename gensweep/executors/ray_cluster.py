@@ -10,25 +10,30 @@ import socket
 import sys
 import sysconfig
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import ray
+from ray._private import state
 from ray._raylet import AuthenticationTokenLoader, Config  # type: ignore[attr-defined]
 from ray.job_config import JobConfig
 
 from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun
+from gensweep.executors._ray_demand import Demand
 from gensweep.executors.private_folder import PrivateFolder, has_shared_memory
 from gensweep.executors.ray_access import on_loopback, provide_token, warnings, withdraw_token
 from gensweep.executors.ray_address import found_head, nobody
-from gensweep.executors.resources import places, provisional
+from gensweep.executors.resources import lacking, on_node, places, provisional
 from gensweep.executors.visible import worker_environment
 from gensweep.faults import memory_limit
+from gensweep.text import counted, duration
 from gensweep.trainers.arithmetic import WORKSPACE
 
+_LOOKS = 1.0  # seconds from one look at the nodes to the next, while some are waited for
 _PATIENCE = 30.0  # seconds without a new log file, after which a Ray that starts here is given up
 _DEAD = 5.0  # seconds for Ray's own shutdown where its head or daemon is dead already
 _OBJECTS = 200_000_000  # bytes for Ray's objects where there is no shared memory: a trial's reports are small
@@ -39,7 +44,8 @@ _LOST = re.compile(r"\$\{[A-Z0-9_]+\}")
 class RayCluster:
     """Ray on this machine, or the cluster at `address`. It begins at once, in a thread; `ready` waits for that.
 
-    `runs` is the last place that is tried for Ray's own files. `is_dead`: what is left of it will not answer.
+    `runs` is the last place that is tried for Ray's own files. `refuse` is asked while nodes are waited for, and raises where a
+    stop was asked for. `is_dead`: what is left of it will not answer.
     """
 
     def __init__(
@@ -48,8 +54,9 @@ class RayCluster:
         resources: Resources,
         say: Callable[[str], None] = lambda _: None,
         runs: Path | None = None,
+        refuse: Callable[[], None] = lambda: None,
     ) -> None:
-        self.address, self.resources, self._say, self._runs = address, resources, say, runs
+        self.address, self.resources, self.say, self._runs, self._refuse = address, resources, say, runs, refuse
         self.places = 0
         self.nodes: list[dict[str, Any]] = []
         self._error: BaseException | None = None
@@ -118,18 +125,45 @@ class RayCluster:
             "job_config": OwnImports(),
         }
         for warning in warnings(self.address):
-            self._say(warning)
+            self.say(warning)
         if self.address is None:
-            self._say("starting Ray on this machine")
+            self.say("starting Ray on this machine")
             self._folder = PrivateFolder(self._runs)
             options["runtime_env"]["env_vars"] |= literal({"PYTHONPATH": os.pathsep.join(imports())})
             _start_here(options, self._folder)
         else:
-            self._say(f"joining the Ray cluster at {redacted(self.address)}")
+            self.say(f"joining the Ray cluster at {redacted(self.address)}")
             _join(self.address, options)
         self._is_ours = True
-        self.nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        self.nodes = self._nodes()
         self.settle(provisional(self.resources, self.nodes))
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        """What each node has; on another's cluster once as many as it takes can hold a trial, which is waited for."""
+        found, least = alive(), self.resources.min_nodes
+        if self.address is None:
+            if least > 1:
+                raise CannotRun(
+                    f"resources.min_nodes is {least}, and a Ray that is started on this machine has one node. --address HEAD:PORT "
+                    "joins a cluster."
+                )
+            return _resources(found)
+        began, patience, demand, told = time.monotonic(), self.resources.node_timeout, Demand(), False
+        try:
+            while (missing := least - _n_able(self.resources, found)) > 0:
+                if time.monotonic() - began >= patience:
+                    raise CannotRun(_too_few(self.resources, found))
+                if not told:
+                    self.say(_waiting(self.resources, found))
+                    told = True
+                demand.want(missing, self.resources, [node["NodeID"] for node in found], is_apart=True)
+                if self._closing.wait(_LOOKS):
+                    raise CannotRun("left while nodes of the cluster were waited for")
+                self._refuse()
+                found = alive()
+        finally:
+            demand.withdraw()
+        return _resources(found)
 
     def settle(self, resources: Resources) -> None:
         """Take these for what a trial gets.
@@ -138,6 +172,44 @@ class RayCluster:
             CannotRun: no node has so much.
         """
         self.resources, self.places = resources, places(resources, self.nodes)
+
+
+def alive() -> list[dict[str, Any]]:
+    """The nodes of the cluster, as Ray describes them, without those that are to be taken away (drained)."""
+    leaving = state.state.get_draining_nodes()
+    return [node for node in ray.nodes() if node["Alive"] and node["NodeID"] not in leaving]
+
+
+def _resources(nodes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [node["Resources"] for node in nodes]
+
+
+def _n_able(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> int:
+    """How many of the nodes can hold a trial."""
+    having = _resources(nodes)
+    return sum(on_node(provisional(resources, having), one) > 0 for one in having)
+
+
+def _waiting(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> str:
+    n, having = _n_able(resources, nodes), _resources(nodes)
+    why = (
+        f"{counted(n, 'node')} of {resources.min_nodes} can hold a trial"
+        if n
+        else lacking(resources, having).rstrip(".")
+    )
+    return f"waiting for nodes, up to {duration(resources.node_timeout)} (resources.node_timeout): {why}"
+
+
+def _too_few(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> str:
+    n, waited = _n_able(resources, nodes), resources.node_timeout
+    what = (
+        f"resources.min_nodes is {resources.min_nodes}, and {counted(n, 'node')} of the cluster can hold a trial."
+        if n
+        else lacking(resources, _resources(nodes))
+    )
+    after = f" Waited {duration(waited)} for more (resources.node_timeout)." if waited else ""
+    lower = "Lower resources.min_nodes" if n else "Lower resources.cpu or resources.gpu"
+    return f"{what}{after} {lower}, or add a node: ray start --address=HEAD:PORT, there. Nothing was started."
 
 
 class OwnImports(JobConfig):

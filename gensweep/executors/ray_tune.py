@@ -20,12 +20,16 @@ from gensweep.configuration import Resources
 from gensweep.credentials import redacted
 from gensweep.errors import Stopped
 from gensweep.executors._mailbox import Mailbox
+from gensweep.executors._ray_changes import Changes
+from gensweep.executors._ray_joining import Joining
+from gensweep.executors._ray_limit import Limit, kept_within
 from gensweep.executors._ray_losses import told_as_losses
 from gensweep.executors._ray_places import Losing, place
 from gensweep.executors._ray_search import Guarded, WorkLosses, WorkSearcher, WorkStopper
 from gensweep.executors._worker import Worker
-from gensweep.executors.base import PATIENCE, Answer, Executor, T, Work
+from gensweep.executors.base import PATIENCE, Answer, Asking, Executor, T, Work
 from gensweep.executors.ray_cluster import RayCluster
+from gensweep.executors.ray_following import Following
 from gensweep.executors.ray_watch import RayWatch
 from gensweep.executors.visible import answers, answers_beside_gpus, names_of_places
 from gensweep.stopping import handlers, put_back
@@ -41,6 +45,8 @@ class RayTune(Executor):
 
     def __init__(self, cluster: RayCluster, scratch: Path, hung: Callable[[str], None] = lambda _: None) -> None:
         self.cluster, self._scratch, self._hung = cluster, scratch, hung
+        self._asked: Mapping[str, str] | None = None
+        self._asking: tuple[Asking | None, float] = (None, PATIENCE)
 
     def ready(self) -> None:
         """See RayCluster."""
@@ -78,7 +84,14 @@ class RayTune(Executor):
     def elsewhere(self, question: Callable[[], T], patience: float = PATIENCE) -> dict[str, Answer[T]]:
         """See the contract; the machines are nodes, by their names and addresses."""
         self.ready()
-        return answers(question, self.cluster.resources, patience) if self.is_elsewhere else {}
+        if not self.is_elsewhere:
+            return {}
+        self._asked = names_of_places(self.cluster.resources)
+        return answers(question, self.cluster.resources, patience)
+
+    def ask_newcomers(self, asking: Asking, patience: float = PATIENCE) -> None:
+        """See the contract."""
+        self._asking = asking, patience
 
     def surroundings(self) -> dict[str, Any]:
         """The address, and what each node has."""
@@ -91,16 +104,16 @@ class RayTune(Executor):
 
     def run(self, work: Work) -> None:
         """See the contract."""
-        n, guarded = self.n_at_once, Guarded(work)
+        guarded, changes = Guarded(work), Changes(Limit.of(self.n_at_once))
         mailbox = Mailbox() if self.cluster.resources.rows != 1 else None
-        searcher, losing = WorkSearcher(guarded, mailbox), Losing(names_of_places(self.cluster.resources))
+        searcher, losing = WorkSearcher(guarded, changes, mailbox), Losing(names_of_places(self.cluster.resources))
+        changes.left = work.left
         logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # a lost worker is told by us, once
         tuner = tune.Tuner(
             tune.with_resources(Worker, partial(place, self.cluster.resources, _most(self.cluster.nodes))),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
                 num_samples=-1,
-                max_concurrent_trials=n,
                 reuse_actors=True,
                 trial_name_creator=_short,
                 trial_dirname_creator=_short,
@@ -108,7 +121,7 @@ class RayTune(Executor):
             run_config=tune.RunConfig(
                 name=f"start-{os.getpid()}",
                 storage_path=str(self._scratch),
-                stop=WorkStopper(searcher, n, losing),
+                stop=WorkStopper(searcher, losing),
                 callbacks=[WorkLosses(searcher, self.cluster.logs, losing)],
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=0),
@@ -116,8 +129,10 @@ class RayTune(Executor):
             ),
         )
         watch = RayWatch(lambda dead: work.request_stop(dead, Stopped.exit_code), self._hung)
+        joining = Joining(self._asking[0], self._asked or losing.places, self._asking[1])
+        following = Following(self.cluster, changes, losing, joining)
         try:
-            with watch, told_as_losses():
+            with watch, following, told_as_losses(), kept_within(changes.limit):
                 tuner.fit()
         except Exception as error:  # Ray raises bare ones too
             if watch.found is None:

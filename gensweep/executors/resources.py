@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,21 +16,30 @@ def places(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> int:
     Raises:
         CannotRun: no node can hold one trial; the message says what each node has.
     """
-    fitting = sum(_on_node(resources, node) for node in nodes)
+    fitting = sum(on_node(resources, node) for node in nodes)
     if fitting == 0:
-        have = "; ".join(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes) or "no node is alive"
-        raise CannotRun(
-            f"resources: a trial asks for {resources.cpu:g} CPU and {resources.gpu_share:g} GPU, and no node has that ({have}). "
-            f"Lower resources.cpu or resources.gpu, or add a node."
-        )
-    return min(fitting, resources.max_concurrent or fitting)
+        raise CannotRun(f"{lacking(resources, nodes)} Lower resources.cpu or resources.gpu, or add a node.")
+    return most(resources, fitting)
+
+
+def most(resources: Resources, fitting: int) -> int:
+    """How many trials the sweep may have at once of those that fit: one at least where one fits."""
+    share = max(1, int(fitting * resources.cluster_share + 1e-9))
+    return min(fitting, share, resources.max_concurrent or fitting)
+
+
+def lacking(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence on what a trial asks for, where no node has it, and on what each has."""
+    kinds = Counter(f"{n.get('CPU', 0):g} CPU, {n.get('GPU', 0):g} GPU" for n in nodes)
+    have = "; ".join(f"{n} x {kind}" if n > 1 else kind for kind, n in kinds.items()) or "no node is alive"
+    return f"resources: a trial asks for {resources.cpu:g} CPU and {resources.gpu_share:g} GPU, and no node has that ({have})."
 
 
 def provisional(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> Resources:
     """With a GPU for a trial where that is left open and a node has one; without where none has."""
     if resources.gpu != "auto":
         return resources
-    return resources.settled(float(any(_on_node(resources.settled(1.0), node) for node in nodes)))
+    return resources.settled(float(any(on_node(resources.settled(1.0), node) for node in nodes)))
 
 
 def gpus_of(wanted: float, share: int) -> float:
@@ -41,7 +51,8 @@ def gpus_of(wanted: float, share: int) -> float:
     return max(wanted, min(1.0, wanted * share))
 
 
-def _on_node(resources: Resources, node: Mapping[str, Any]) -> int:
+def on_node(resources: Resources, node: Mapping[str, Any]) -> int:
+    """How many trials fit on a node, or into what is free of it."""
     fits = int(node.get("CPU", 0) / resources.cpu + 1e-9)
     wanted, gpus = resources.gpu_share, node.get("GPU", 0)
     if not wanted:

@@ -42,9 +42,18 @@ def answers(question: Callable[[], T], resources: Resources, patience: float) ->
     return {name: _answer(one, patience) for (node, name), one in said.items() if node in left}
 
 
+def answers_of(question: Callable[[], T], nodes: list[dict[str, Any]], patience: float) -> dict[str, Answer[T]]:
+    """What `question` answers on each of these nodes, by its id."""
+    return {node: _answer(said, patience) for (node, _), said in _asked(question, nodes, patience).items()}
+
+
 def names_of_places(resources: Resources) -> dict[str, str]:
     """What people call each node that can hold a trial, by its id."""
-    nodes = [node for node in ray.nodes() if node["Alive"] and _holds_a_trial(node["Resources"], resources)]
+    return names_of([node for node in ray.nodes() if node["Alive"] and _holds_a_trial(node["Resources"], resources)])
+
+
+def names_of(nodes: list[dict[str, Any]]) -> dict[str, str]:
+    """What people call each of these nodes, by its id."""
     return dict(zip([node["NodeID"] for node in nodes], _named(nodes), strict=True))
 
 

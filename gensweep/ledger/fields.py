@@ -94,17 +94,17 @@ def _seconds(value: object) -> bool:
 _COUNT, _TEXT, _MAPPING = ("count", is_count), ("text", _text), ("mapping", _mapping)
 _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "number": _COUNT, "position": _COUNT, "epoch": _COUNT, "step": _COUNT, "source": _COUNT, "source_step": _COUNT,
-    "parent": _COUNT, "repeat": _COUNT, "items": _COUNT, "trial_schema": _COUNT,
+    "parent": _COUNT, "repeat": _COUNT, "items": _COUNT, "trial_schema": _COUNT, "places": _COUNT, "nodes": _COUNT,
     "versions": ("mapping of texts", _hashes), "software": ("mapping of texts", _hashes),
     "best_epoch": ("count", lambda value: value is None or is_count(value)),
     "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT, "device": _TEXT, "mode": _TEXT,
-    "fault": _TEXT,
+    "fault": _TEXT, "why": _TEXT,
     "sweep_id": _TEXT, "host": _TEXT, "folder": _TEXT, "inode": _TEXT, "definition": _TEXT,
     "parameters": _MAPPING, "configuration": _MAPPING,
     "scores": ("mapping of numbers", _scores), "best": ("mapping of numbers", _scores),
     "test": ("mapping of numbers", _scores),
     "seconds": ("number of seconds", _seconds), "evaluation_seconds": ("number of seconds", _seconds),
     "protocol": ("mapping of hashes", _hashes), "changed": ("list of names", _texts),
-    "notes": ("list of texts", _texts),
+    "notes": ("list of texts", _texts), "joined": ("list of names", _texts), "gone": ("list of names", _texts),
     "at": ("time of ISO 8601 since 1970", _time),
 }  # fmt: skip

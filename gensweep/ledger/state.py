@@ -232,6 +232,10 @@ def _left_out(state: SweepState, event: Event) -> None:
     """For people: another start tries the machine again."""
 
 
+def _resized(state: SweepState, event: Event) -> None:
+    """For people, as what was true of the driver's cluster: another start may have another one."""
+
+
 def _set_aside(state: SweepState, record: TrialRecord) -> None:
     state.running.discard(record.number)
     state._unplaced[record.number] = record
@@ -263,6 +267,7 @@ _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
     "finished": _finished,
     "closed": _closed,
     "left_out": _left_out,
+    "resized": _resized,
 }
 _OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
     "continued": _continued,

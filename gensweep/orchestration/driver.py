@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,9 +26,11 @@ from gensweep.registry.folder import digest_of
 from gensweep.spaces.drawn import configuration_of
 from gensweep.spaces.sweep import Sweep
 from gensweep.terminal import say
+from gensweep.text import counted, listed
 from gensweep.trial import Failure, Job, Report, trial_key
 
 KEPT = 16  # trials of an arm that may wait for a pack of their shape
+_NAMED = 8  # nodes in a line
 RESTS = (0.0, 5.0, 30.0)  # seconds before a trial is tried again, after its first, its second and any further fault
 
 
@@ -194,6 +196,14 @@ class Driver:
         say(f"no more trials on node {machine}: {reason}")
         self._enter([{"event": "left_out", "host": machine, "reason": reason}])
 
+    def resized(self, n_at_once: int, machines: int, joined: Sequence[str], gone: Sequence[str], why: str = "") -> None:
+        """Machines joined, or went: it is said, and noted with how many trials run side by side from now on."""
+        now = f"{counted(n_at_once, 'trial')} side by side on {counted(machines, 'node')}"
+        moved = "; ".join(filter(None, (_moved(joined, "joined"), _moved(gone, "gone"), why)))
+        say(f"{moved}: {now}" if moved else now)
+        changed = {"joined": [*joined], "gone": [*gone], **({"why": why} if why else {})}
+        self._enter([{"event": "resized", "places": n_at_once, "nodes": machines, **changed}])
+
     def _write_down(self, number: int, details: str) -> None:
         """For people; what cannot be written on a full disk is lost, and the reason that the ledger has is not."""
         with suppress(OSError):
@@ -287,6 +297,15 @@ class Driver:
             plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
             latent_size=latent_size,
         )
+
+
+def _moved(names: Sequence[str], how: str) -> str:
+    """`node a joined`, `nodes a and b are gone`; nothing of no names, and no more of them than a line holds."""
+    if not names:
+        return ""
+    shown = [*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])]
+    verb = {"gone": "is gone" if len(names) == 1 else "are gone"}.get(how, how)
+    return f"{'node' if len(names) == 1 else 'nodes'} {listed(shown)} {verb}"
 
 
 def side_by_side(sweep: Sweep, arm: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from pathlib import Path
@@ -80,6 +80,9 @@ class Script:
 
     def left_out(self, machine: str, reason: str) -> None:
         raise AssertionError("there is one node")
+
+    def resized(self, n_at_once: int, machines: int, joined: Sequence[str], gone: Sequence[str], why: str = "") -> None:
+        raise AssertionError("no node comes or goes")
 
     def request_stop(self, reason: str, code: int) -> None:
         self.stop = self.stop or (reason, code)

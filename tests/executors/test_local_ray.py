@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,9 @@ class Once:
 
     def left_out(self, machine: str, reason: str) -> None:
         raise AssertionError("there is one node")
+
+    def resized(self, n_at_once: int, machines: int, joined: Sequence[str], gone: Sequence[str], why: str = "") -> None:
+        raise AssertionError("no node comes or goes")
 
     def request_stop(self, reason: str, code: int) -> None:
         self.is_stopping = True

@@ -9,6 +9,8 @@ import pytest
 from ray.tune.search import Searcher
 
 from gensweep.errors import CannotRun
+from gensweep.executors._ray_changes import Changes
+from gensweep.executors._ray_limit import Limit
 from gensweep.executors._ray_search import Guarded, WorkSearcher
 from gensweep.executors.base import Work
 from gensweep.trial import Job
@@ -21,6 +23,7 @@ class Idle:
     fails: str = ""
     is_stopping: bool = False
     is_over: bool = False
+    left: int = 3
 
     def next(self, like: Job | None = None) -> Job | None:
         if self.fails == "next":
@@ -36,7 +39,7 @@ class Idle:
 
 def asked(idle: Idle) -> tuple[Guarded, WorkSearcher]:
     guarded = Guarded(cast(Work, idle))
-    return guarded, WorkSearcher(guarded)
+    return guarded, WorkSearcher(guarded, Changes(Limit.of(2)))
 
 
 @pytest.mark.parametrize("fails", ["next", "is_done"])
