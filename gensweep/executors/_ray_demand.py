@@ -12,7 +12,7 @@ from typing import Any
 from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
 
 from gensweep.configuration import Resources
-from gensweep.executors._ray_places import NODE
+from gensweep.executors.resources import NODE
 
 MOST = 32  # places that are asked for at a time; more once these are there
 

@@ -1,7 +1,7 @@
 """How many packs run side by side: a number that follows the cluster. Tune knows no limit of its own that could change.
 
-places of the sweep = those on the cluster's nodes, dealt in turn to the sweeps that run on it
-now                 = at most its places, and what its own processes have and nobody else uses
+A sweep's places are those on the cluster's nodes, dealt in turn to the sweeps that run on it. Of them it uses now what its own
+processes have, and what nobody else uses.
 """
 
 from __future__ import annotations
@@ -68,11 +68,11 @@ def dealt(places: int, wants: Mapping[str, int], me: str) -> int:
 class _Kept(_ObjectCache):
     """The warm processes that Tune keeps for a next pack: not one, where the limit leaves room for none."""
 
-    def __init__(self, limit: Limit, may_keep_one: bool = True) -> None:  # noqa: FBT001, FBT002 -- as Tune gives it
+    def __init__(self, limit: Limit, may_keep_one: bool = True) -> None:
         super().__init__(may_keep_one=may_keep_one)
         self._limit = limit
 
-    def flush_cached_objects(self, force_all: bool = False) -> Iterator[Any]:  # noqa: FBT001, FBT002
+    def flush_cached_objects(self, force_all: bool = False) -> Iterator[Any]:
         """What is to end now."""
         is_over = self.total_max_objects == 0 and self._limit.is_reached
         yield from super().flush_cached_objects(force_all=force_all or is_over)

@@ -17,12 +17,11 @@ from ray.exceptions import RayError
 from ray.tune import PlacementGroupFactory
 
 from gensweep.configuration import Resources
-from gensweep.executors.resources import gpus_of
+from gensweep.executors.resources import NODE, gpus_of
 from gensweep.faults import Fault
 
 MOST_LOSSES = 3  # processes in a row, each with trials that the ones before had not
 _ITS_OWN = (Fault.MEMORY, Fault.CRASH, Fault.HANG)  # may be the trials' doing as well
-NODE = "ray.io/node-id"  # the label that Ray gives every node
 _ACTOR = re.compile(r"actor_id: (\w+)")
 
 _left_out: set[str] = set()
@@ -39,7 +38,7 @@ class _Nodes:
 _nodes = _Nodes()
 
 
-class _Place(PlacementGroupFactory):  # type: ignore[misc]  # Ray has no types
+class _Place(PlacementGroupFactory):
     """A place on none of some nodes. By whether two are equal Tune tells whose process may be reused for whom.
 
     So a node that is only asked makes no difference: the processes elsewhere are as good as before.

@@ -144,8 +144,8 @@ class RayCluster:
         if self.address is None:
             if least > 1:
                 raise CannotRun(
-                    f"resources.min_nodes is {least}, and a Ray that is started on this machine has one node. --address HEAD:PORT "
-                    "joins a cluster."
+                    f"resources.min_nodes is {least}, and a Ray that is started on this machine has one node. --address "
+                    "HEAD:PORT joins a cluster."
                 )
             return _resources(found)
         began, patience, demand, told = time.monotonic(), self.resources.node_timeout, Demand(), False

@@ -9,6 +9,8 @@ from typing import Any
 from gensweep.configuration import Resources
 from gensweep.errors import CannotRun
 
+NODE = "ray.io/node-id"  # the label that Ray gives every node
+
 
 def places(resources: Resources, nodes: Sequence[Mapping[str, Any]]) -> int:
     """How many trials fit at once on `nodes`, each {name: amount} as Ray gives them ("CPU", "GPU").
