@@ -116,6 +116,7 @@ class WorkStopper(_NotSaved, Stopper):
         """Whether this pack is over."""
         if any(isinstance(said, Report) for said in result["said"]):
             self.losing.reported(result["node"])
+            self.searcher.changes.reported(result["node"])
         return self.guarded.ask(lambda work: self._answered(work, trial_id, result), True)
 
     def _answered(self, work: Work, trial_id: str, result: dict[str, Any]) -> bool:
@@ -160,7 +161,10 @@ class WorkLosses(_NotSaved, Callback):
         fault = worker_loss.fault(told, self.logs, by_kernel=by_kernel)
         for number in sorted(pack.numbers):
             self.searcher.guarded.ask(partial(_lose, number=number, reason=reason, fault=fault), None)
-        if (name := self.losing.lost(node_of(told), pack.numbers, fault)) is not None:
+        node = node_of(told)
+        if fault is Fault.LOST:
+            self.searcher.changes.lost(node)
+        if (name := self.losing.lost(node, pack.numbers, fault)) is not None:
             self.searcher.guarded.ask(partial(_leave_out, name=name, reason=reason.partition("\n")[0]), None)
 
 

@@ -61,6 +61,7 @@ class Following:
 
     def __enter__(self) -> Following:
         if self.cluster.address is not None:
+            self.changes.is_followed = True
             self._tried(self.look)
             self._thread.start()
         return self
@@ -110,8 +111,10 @@ class Following:
         wants = self._sweeps.wants(fitting, mine)
         seen = _Seen(frozenset(used), dealt(fitting, wants, self._sweeps.me), len(wants) - 1)
         available = state.available_resources_per_node()
-        free = sum(on_node(resources, available.get(name, {})) for name in used)
-        limit.places, limit.now = seen.places, min(seen.places, limit.n_processes() + free)
+        with self.changes.lock:
+            sure = [name for name in used if not self.changes.is_suspect(name)] or [*used]
+            free = sum(on_node(resources, available.get(name, {})) for name in sure)
+            limit.places, limit.now = seen.places, min(seen.places, limit.n_processes() + free)
         self._tell(seen)
 
     def _tell(self, seen: _Seen) -> None:

@@ -48,9 +48,17 @@ class Nodes:
         head = ["--head", f"--port={port}", f"--temp-dir={self.folder}/r", "--include-dashboard=false", "--num-cpus=0"]
         self._start("head", head, {})
 
-    def add(self, name: str, *, hidden: Path | None = None, **environment: str) -> None:
-        """A node with a place for a trial. `hidden` is a folder that it does not see."""
-        self._start(name, [f"--address={self.address}", "--num-cpus=1"], environment, hidden)
+    def add(self, name: str, *, hidden: Path | None = None, cpus: int = 1, **environment: str) -> None:
+        """A node with so many places for a trial. `hidden` is a folder that it does not see."""
+        self._start(name, [f"--address={self.address}", f"--num-cpus={cpus}"], environment, hidden)
+
+    def kill(self, name: str, *what: str) -> None:
+        """Kill those processes of a node whose commands name one of these, and nobody is told."""
+        below = descendants(self.started[name].pid)
+        found = [pid for pid, command in below.items() if any(one in command.split(" ")[0] for one in what)]
+        assert found, below
+        for pid in found:
+            os.kill(pid, signal.SIGKILL)
 
     def stop(self, *names: str) -> None:
         """End these nodes with all their processes."""
