@@ -124,6 +124,11 @@ class RayCluster:
             "runtime_env": {"env_vars": literal(_environment(self.resources.threads))},
             "job_config": OwnImports(),
         }
+        if self.address is None and (least := self.resources.min_nodes) > 1:
+            raise CannotRun(
+                f"resources.min_nodes is {least}, and a Ray that is started on this machine has one node. --address HEAD:PORT "
+                "joins a cluster; without one write resources.min_nodes=1."
+            )
         for warning in warnings(self.address):
             self.say(warning)
         if self.address is None:
@@ -142,11 +147,6 @@ class RayCluster:
         """What each node has; on another's cluster once as many as it takes can hold a trial, which is waited for."""
         found, least = alive(), self.resources.min_nodes
         if self.address is None:
-            if least > 1:
-                raise CannotRun(
-                    f"resources.min_nodes is {least}, and a Ray that is started on this machine has one node. --address "
-                    "HEAD:PORT joins a cluster."
-                )
             return _resources(found)
         began, patience, demand, told = time.monotonic(), self.resources.node_timeout, Demand(), False
         try:

@@ -95,6 +95,14 @@ class Once:
         self.is_stopping = True
 
 
+def test_more_nodes_than_there_will_be_are_refused_before_ray_starts() -> None:
+    cluster = RayCluster(None, Resources(min_nodes=2))
+    with pytest.raises(CannotRun, match=r"resources.min_nodes is 2, and a Ray that is started on this machine has one"):
+        cluster.ready()
+    cluster.close()
+    assert not ray.is_initialized()
+
+
 @dataclass
 class Started:
     cluster: RayCluster

@@ -20,6 +20,9 @@ from gensweep.executors.resources import places, provisional
         ({"cpu": 4, "gpu": 1}, [{"CPU": 8, "GPU": 4}, {"CPU": 64}], 2),
         ({"cpu": 1, "max_concurrent": 3}, [{"CPU": 64}], 3),
         ({"cpu": 0.1}, [{"CPU": 1}], 10),
+        ({"cpu": 1, "cluster_share": 0.5}, [{"CPU": 4}, {"CPU": 3}], 3),
+        ({"cpu": 1, "cluster_share": 0.1}, [{"CPU": 4}], 1),  # one at least
+        ({"cpu": 1, "cluster_share": 0.5, "max_concurrent": 1}, [{"CPU": 4}], 1),
     ],
 )
 def test_places(wanted: dict[str, float], nodes: list[dict[str, float]], fits: int) -> None:
@@ -31,6 +34,24 @@ def test_what_no_node_can_hold_is_refused_with_what_each_has() -> None:
         places(Resources(cpu=1, gpu=1), [{"CPU": 8}, {"CPU": 2}])
     with pytest.raises(CannotRun, match="no node is alive"):
         places(Resources(), [])
+    with pytest.raises(CannotRun, match=r"no node has that \(3 x 1 CPU, 0 GPU; 2 CPU, 0 GPU\)"):
+        places(Resources(cpu=4), [{"CPU": 1}] * 3 + [{"CPU": 2}])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"cluster_share": 0}, "greater than 0"),
+        ({"cluster_share": 1.5}, "less than or equal to 1"),
+        ({"min_nodes": 0}, "greater than or equal to 1"),
+        ({"node_timeout": -1}, "greater than or equal to 0"),
+        ({"node_timeout": "soon"}, "must be seconds, or a duration as in 90s"),
+    ],
+)
+def test_what_is_wrong_of_a_cluster_is_told(wrong: dict[str, object], says: str) -> None:
+    with pytest.raises(ValidationError, match=says):
+        Resources.model_validate(wrong)
+    assert Resources.model_validate({"node_timeout": "1h30m"}).node_timeout == 5400
 
 
 def test_a_trial_computes_with_its_share_of_cores() -> None:

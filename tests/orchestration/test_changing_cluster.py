@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,9 +15,9 @@ from typing import Any
 
 import pytest
 
+from gensweep.ledger.sweep_folder import SweepFolder
 from tests.counting import environment
 from tests.executors.ray_nodes import REPOSITORY, Nodes
-from tests.executors.strangers import needs_root
 from tests.living_sweep import after_reports, events, finish, results, wait_until
 
 pytestmark = pytest.mark.slow
@@ -180,4 +179,47 @@ def test_a_head_that_is_killed_and_another_cluster(
     code, _, err = finish(here.start(other, "resume", "survivor"))
     assert code == 0, err
     no_report_twice(here)
+    assert results(here.folder) == undisturbed
+
+
+def test_nodes_are_waited_for_and_those_that_join_are_asked(here: Here, new_nodes: Callable[[], Nodes]) -> None:
+    nodes, few = new_nodes(), ["search.samples=3", "training.epochs=2"]
+    code, _, err = finish(here.start(nodes, "run", "space.yaml", "resources.node_timeout=0"))
+    assert (code, "no node has that (0 CPU, 0 GPU). Lower resources.cpu" in err) == (4, True), err
+    assert not (here.folder / "runs").exists(), "nothing was started"
+    here.gate.touch()
+    driver = here.start(nodes, "run", "space.yaml", *few)
+    assert driver.stderr is not None
+    lines = iter(driver.stderr.readline, "")
+    told = next(line for line in lines if "waiting for nodes" in line)
+    assert "up to 30 min (resources.node_timeout): resources: a trial asks for 1 CPU and 0 GPU, and no node has" in told
+    nodes.add("first", cpus=2, **here.of_nodes)
+    wait_until(lambda: here.in_hand()[-1:] == [2], driver)
+    nodes.add("bare", cpus=2)
+    wait_until(lambda: bool(here.of("left_out")), driver)
+    here.gate.unlink()
+    code, _, err = finish(driver)
+    assert code == 0, err
+    (left_out,) = here.of("left_out")
+    assert left_out["host"] == f"bare ({nodes.address.partition(':')[0]})"
+    assert left_out["reason"].startswith("it joined and lacks what they need: has no divergence 'gated'. Install there")
+    assert f"no more trials on node {left_out['host']}: it joined and lacks" in err
+    assert (here.sizes(), max(here.in_hand()), here.of("lost")) == ([], 2, [])
+
+
+def test_two_sweeps_have_as_many_places_each(here: Here, new_nodes: Callable[[], Nodes], undisturbed: bytes) -> None:
+    nodes = new_nodes()
+    nodes.add("first", cpus=2, **here.of_nodes)
+    first = here.start(nodes, "run", "space.yaml")
+    after_reports(here.folder, first, 2)
+    second = here.start(nodes, "run", "space.yaml", "name=second", "search.samples=2")
+    for driver in (first, second):
+        code, _, err = finish(driver)
+        assert code == 0, err
+    ends = {
+        name: SweepFolder.open(here.folder / "runs" / name).events.of_kind("ended") for name in ("survivor", "second")
+    }
+    assert ends["second"][0]["at"] < ends["survivor"][-1]["at"], "side by side, and not one after the other"
+    shared = here.of("resized")[0]
+    assert (shared["places"], shared["why"]) == (1, "the cluster is shared with 1 other sweep")
     assert results(here.folder) == undisturbed

@@ -106,6 +106,30 @@ def test_what_a_trial_took_is_kept(tmp_path: Path) -> None:
     assert len(state.clock.spans(job.number)) == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ((4, 2, ["b (10.0.0.2)"], []), "node b (10.0.0.2) joined: 4 trials side by side on 2 nodes"),
+        ((1, 1, [], ["a", "b"], "x"), "nodes a and b are gone; x: 1 trial side by side on 1 node"),
+        ((9, 10, [str(n) for n in range(10)], ["a"]),
+         "nodes 0, 1, 2, 3, 4, 5, 6, 7 and 2 more joined; node a is gone: 9 trials side by side on 10 nodes"),
+        ((2, 2, [], []), "2 trials side by side on 2 nodes"),
+    ],
+)  # fmt: skip
+def test_a_cluster_that_changes_is_said_and_noted_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[Any, ...], says: str
+) -> None:
+    driver = start(tmp_path / "s", sweep())
+    job = issue(driver)
+    driver.resized(*change)
+    assert f"gensweep: {says}\n" in capsys.readouterr().err
+    (noted,) = events(driver, "resized")
+    assert (noted["places"], noted["nodes"], noted["joined"], noted["gone"]) == change[:4]
+    assert noted.get("why", "") == (change[4] if len(change) > 4 else "")
+    state = driver.folder.state()
+    assert (state.running, state) == ({job.number}, driver.state)
+
+
 def test_a_machine_that_is_left_out_is_said_and_noted_and_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
