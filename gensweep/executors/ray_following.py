@@ -149,8 +149,10 @@ class Following:
             self.changes.add(lambda work: work.request_stop(why, Stopped.exit_code))
 
     def _wanted(self) -> int:
-        """How many more places there is work for."""
+        """How many more places there is work for: none, where the driver has no job for those that there are."""
         resources = self.cluster.resources
+        if self.changes.limit.n_packs() < self._seen.places:
+            return 0
         packs = -(-self.changes.left // (resources.rows or _rows(resources)))
         return max(0, min(packs, resources.max_concurrent or packs) - self._seen.places)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import gensweep
 from tests.processes import descendants
@@ -25,10 +27,26 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+def _autoscaling(kinds: Mapping[str, Any], address: str) -> dict[str, Any]:
+    lists = [
+        *(f"{kind}setup_commands" for kind in ("", "head_", "worker_")),
+        *("initialization_commands", "head_start_ray_commands", "worker_start_ray_commands"),
+        *("cluster_synced_files", "rsync_exclude", "rsync_filter"),
+    ]
+    head = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
+    return {
+        "cluster_name": "gensweep", "max_workers": 4, "upscaling_speed": 1.0, "idle_timeout_minutes": 10.0,
+        "provider": {"type": "fake_multinode", "gcs_address": address}, "auth": {}, "docker": {}, "file_mounts": {},
+        "file_mounts_sync_continuously": False, "head_node_type": "ray.head.default",
+        "available_node_types": {"ray.head.default": head, **kinds}, **{name: [] for name in lists},
+    }  # fmt: skip
+
+
 class Nodes:
     """A head without places for trials, and the nodes that were started beside it, each with variables of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, autoscaler: Mapping[str, Any] | None = None, **environment: str) -> None:
+        """`autoscaler`: what kinds of nodes are started, as processes, for what waits; Ray has such a provider for tests."""
         self.folder = Path(tempfile.mkdtemp(prefix="gs-", dir="/tmp"))
         self.token = "0123456789abcdef" * 4
         self.environment = {
@@ -38,6 +56,7 @@ class Nodes:
             "RAY_memory_monitor_refresh_ms": "0",
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": REPOSITORY,
+            **environment,
         }
         self.started: dict[str, subprocess.Popen[bytes]] = {}
         host = subprocess.run(
@@ -46,7 +65,12 @@ class Nodes:
         self.address = f"{host.stdout.strip().splitlines()[-1]}:{free_port()}"
         port = self.address.rpartition(":")[2]
         head = ["--head", f"--port={port}", f"--temp-dir={self.folder}/r", "--include-dashboard=false", "--num-cpus=0"]
-        self._start("head", head, {})
+        if autoscaler is None:
+            self._start("head", head, {})
+            return
+        (self.folder / "autoscaler.json").write_text(json.dumps(_autoscaling(autoscaler, self.address)))
+        told = {"AUTOSCALER_UPDATE_INTERVAL_S": "1", "RAY_FAKE_CLUSTER": "1"}
+        self._start("head", [*head, f"--autoscaling-config={self.folder}/autoscaler.json"], told)
 
     def add(self, name: str, *, hidden: Path | None = None, cpus: int = 1, **environment: str) -> None:
         """A node with so many places for a trial. `hidden` is a folder that it does not see."""

@@ -129,7 +129,12 @@ def test_places_follow_the_nodes(there: There) -> None:
     there.nodes.append(node("c", 3))
     assert there.look(following) == [(5, 2, ("c (10.0.0.1)",), (), "")]
     assert there.changes.limit.places == there.changes.limit.now == 5
-    assert there.wanted == [96, 98, 95], "what there is work for beyond the places"
+    assert there.wanted == [0, 0, 0], "the driver has no jobs for the places that there are"
+    there.n_packs = there.n_processes = 5
+    there.look(following)
+    there.changes.left = 7
+    there.look(following)
+    assert there.wanted[3:] == [95, 2], "what there is work for beyond the places"
     there.nodes.append(node("head", 0))
     assert there.look(following) == [], "it can hold no trial"
 

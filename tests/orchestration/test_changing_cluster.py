@@ -1,6 +1,6 @@
 """A cluster that changes, with real nodes: one is killed, one joins, the head dies; and what other nodes and sweeps do to it.
 
-Trials begin only while no gate is shut, so that what happens between two of them happens before either ends.
+Trials train only while no gate is shut, so that what a test does to their cluster it does in the middle of them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ confirm: none
 objective: {{metric: sliced_wasserstein}}
 search: {{sampler: random, samples: {N_TRIALS}, seed: 4}}
 early_stopping: {{name: none}}
-resources: {{gpu: 0, pack: off}}
+resources: {{gpu: 0, pack: off, compile: off}}
 trial:
   seed: 0
   network: {{name: mlp, hidden: [32]}}
@@ -45,10 +45,11 @@ from typing import Literal
 from gensweep.divergences.mmd import MMD
 class Gated(MMD):
     name: Literal["gated"] = "gated"
-    def model_post_init(self, context):
+    def penalty(self, *given, **named):
         gate, until = Path(os.environ.get("GATE", "/none")), time.monotonic() + 600
         while gate.exists() and time.monotonic() < until:
             time.sleep(0.1)
+        return super().penalty(*given, **named)
 """
 
 
@@ -108,11 +109,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) 
 
 
 @pytest.fixture
-def new_nodes() -> Iterator[Callable[[], Nodes]]:
+def new_nodes() -> Iterator[Callable[..., Nodes]]:
     made: list[Nodes] = []
 
-    def make() -> Nodes:
-        made.append(Nodes())
+    def make(*given: Any, **named: str) -> Nodes:
+        made.append(Nodes(*given, **named))
         return made[-1]
 
     yield make
@@ -127,14 +128,15 @@ def no_report_twice(here: Here) -> None:
 
 
 def test_a_node_that_is_killed_and_one_that_joins(
-    here: Here, new_nodes: Callable[[], Nodes], undisturbed: bytes
+    here: Here, new_nodes: Callable[..., Nodes], undisturbed: bytes
 ) -> None:
     nodes = new_nodes()
     nodes.add("first", cpus=2, **here.of_nodes)
     nodes.add("second", cpus=2, **here.of_nodes)
     driver = here.start(nodes, "run", "space.yaml")
-    wait_until(lambda: len({event["number"] for event in here.of("reported")}) >= 4, driver)
+    after_reports(here.folder, driver, 1)
     here.gate.touch()
+    wait_until(lambda: here.in_hand()[-1] == 4, driver)
     nodes.kill("second", "raylet")
     wait_until(lambda: here.sizes()[-1:] == [(2, 1)] and here.in_hand()[-1] == 2, driver)
     nodes.add("third", cpus=2, **here.of_nodes)
@@ -158,7 +160,7 @@ def test_a_node_that_is_killed_and_one_that_joins(
 
 
 def test_a_head_that_is_killed_and_another_cluster(
-    here: Here, new_nodes: Callable[[], Nodes], undisturbed: bytes
+    here: Here, new_nodes: Callable[..., Nodes], undisturbed: bytes
 ) -> None:
     nodes = new_nodes()
     nodes.add("first", cpus=2, **here.of_nodes)
@@ -182,8 +184,8 @@ def test_a_head_that_is_killed_and_another_cluster(
     assert results(here.folder) == undisturbed
 
 
-def test_nodes_are_waited_for_and_those_that_join_are_asked(here: Here, new_nodes: Callable[[], Nodes]) -> None:
-    nodes, few = new_nodes(), ["search.samples=3", "training.epochs=2"]
+def test_nodes_are_waited_for_and_those_that_join_are_asked(here: Here, new_nodes: Callable[..., Nodes]) -> None:
+    nodes, few = new_nodes(), ["search.samples=3", "trial.training.epochs=2"]
     code, _, err = finish(here.start(nodes, "run", "space.yaml", "resources.node_timeout=0"))
     assert (code, "no node has that (0 CPU, 0 GPU). Lower resources.cpu" in err) == (4, True), err
     assert not (here.folder / "runs").exists(), "nothing was started"
@@ -207,7 +209,7 @@ def test_nodes_are_waited_for_and_those_that_join_are_asked(here: Here, new_node
     assert (here.sizes(), max(here.in_hand()), here.of("lost")) == ([], 2, [])
 
 
-def test_two_sweeps_have_as_many_places_each(here: Here, new_nodes: Callable[[], Nodes], undisturbed: bytes) -> None:
+def test_two_sweeps_have_as_many_places_each(here: Here, new_nodes: Callable[..., Nodes], undisturbed: bytes) -> None:
     nodes = new_nodes()
     nodes.add("first", cpus=2, **here.of_nodes)
     first = here.start(nodes, "run", "space.yaml")
@@ -223,3 +225,22 @@ def test_two_sweeps_have_as_many_places_each(here: Here, new_nodes: Callable[[],
     shared = here.of("resized")[0]
     assert (shared["places"], shared["why"]) == (1, "the cluster is shared with 1 other sweep")
     assert results(here.folder) == undisturbed
+
+
+def test_a_cluster_that_grows_from_nothing(here: Here, new_nodes: Callable[..., Nodes]) -> None:
+    kind = {
+        "resources": {"CPU": 1, "object_store_memory": 80_000_000},
+        "node_config": {},
+        "min_workers": 0,
+        "max_workers": 2,
+    }
+    nodes = new_nodes({"one": kind}, **here.of_nodes)
+    here.gate.touch()
+    driver = here.start(nodes, "run", "space.yaml", "search.samples=3", "trial.training.epochs=2")
+    wait_until(lambda: here.in_hand()[-1:] == [2], driver)
+    here.gate.unlink()
+    code, _, err = finish(driver)
+    assert code == 0, err
+    assert "waiting for nodes, up to 30 min (resources.node_timeout)" in err
+    assert here.of("started")[0]["at_once"] == 1
+    assert here.sizes() == [(2, 2)], "one for the first trial, and one for what waited beside it"

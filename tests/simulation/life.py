@@ -57,7 +57,7 @@ class Life:
 
     def __init__(self, world: World, stage: Stage, places: int, orphans: list[Worker], ended: Set[int]) -> None:
         self.world, self.stage, self.places, self.orphans = world, stage, places, orphans
-        self._ended = ended
+        self._ended, self._most = ended, places
         self.process = world.new_process("the driver")
         self.workers: list[Worker] = []
         self.driver: Driver | None = None
@@ -199,6 +199,8 @@ class Life:
                 steps.append(lambda worker=worker: self._train(worker))
         if len(self.workers) < self.places:
             steps.append(lambda: self._as_driver(self._hand_out))
+        if self.world.choices.one_in(40, "nodes"):
+            return [lambda: self._as_driver(self._resize)]
         return steps or [lambda: None]
 
     def _as_driver(self, action: Callable[[], None]) -> None:
@@ -223,6 +225,15 @@ class Life:
         ):
             found.append(lambda: self._lose(lose[self._below(len(lose))]))
         return found
+
+    def _resize(self) -> None:
+        """Nodes of the cluster are gone, or come back: what runs beyond the places that are left goes on to its end."""
+        assert self.driver is not None
+        self.world.trouble["nodes"] += 1
+        before, self.places = self.places, 1 + self.world.choices.below(self._most, "nodes")
+        names = [f"node-{n}" for n in range(abs(self.places - before))]
+        joined, gone = (names, []) if self.places > before else ([], names)
+        self.driver.resized(self.places, self.places, joined, gone)
 
     def _heed(self) -> None:
         """Look for a request of `gensweep stop`, as the driver does once a second."""
