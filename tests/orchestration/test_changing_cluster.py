@@ -150,9 +150,9 @@ def test_a_node_that_is_killed_and_one_that_joins(
     host = nodes.address.partition(":")[0]
     assert (gone["gone"], gone["joined"]) == ([f"second ({host})"], [])
     assert (joined["gone"], joined["joined"]) == ([], [f"third ({host})"])
-    assert max(here.in_hand(0, gone["seq"])) == 4
-    assert here.in_hand(gone["seq"], joined["seq"])[-1] == 2
-    assert max(here.in_hand(joined["seq"])) == 4
+    assert max(here.in_hand(before=gone["seq"])) == 4
+    assert here.in_hand(before=joined["seq"])[-1] == 2
+    assert max(here.in_hand(after=joined["seq"])) == 4
     assert f"node second ({host}) is gone: 2 trials side by side on 1 node" in err
     assert f"node third ({host}) joined: 4 trials side by side on 2 nodes" in err
     no_report_twice(here)
