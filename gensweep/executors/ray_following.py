@@ -33,7 +33,7 @@ from gensweep.executors.visible import names_of
 from gensweep.text import counted, duration
 
 _EVERY = 2.0  # seconds
-_PATIENCE = 10.0  # seconds in which the thread ends, unless Ray hangs
+_PATIENCE = 3.0  # seconds in which the thread ends, unless Ray hangs; less than RayWatch waits
 _log = logging.getLogger(__name__)
 
 
