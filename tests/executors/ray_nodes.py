@@ -34,10 +34,11 @@ def _autoscaling(kinds: Mapping[str, Any], address: str) -> dict[str, Any]:
         *("cluster_synced_files", "rsync_exclude", "rsync_filter"),
     ]
     always = ("use_node_id_as_ip", "disable_node_updaters", "disable_launch_config_check", "foreground_node_launch")
+    provider = {"type": "fake_multinode", "gcs_address": address, **dict.fromkeys(always, True)}
     head = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
     return {
         "cluster_name": "gensweep", "max_workers": 4, "upscaling_speed": 1.0, "idle_timeout_minutes": 10.0,
-        "provider": {"type": "fake_multinode", "gcs_address": address, **dict.fromkeys(always, True)}, "auth": {}, "docker": {}, "file_mounts": {},
+        "provider": provider, "auth": {}, "docker": {}, "file_mounts": {},
         "file_mounts_sync_continuously": False, "head_node_type": "ray.head.default",
         "available_node_types": {"ray.head.default": head, **kinds}, **{name: [] for name in lists},
     }  # fmt: skip
