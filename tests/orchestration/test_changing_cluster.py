@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from gensweep.ledger.sweep_folder import SweepFolder
+from gensweep.ledger.events import EventLog
 from tests.counting import environment
 from tests.executors.ray_nodes import REPOSITORY, Nodes
 from tests.living_sweep import after_reports, events, finish, results, wait_until
@@ -213,15 +213,21 @@ def test_two_sweeps_have_as_many_places_each(here: Here, new_nodes: Callable[...
     nodes = new_nodes()
     nodes.add("first", cpus=2, **here.of_nodes)
     first = here.start(nodes, "run", "space.yaml")
-    after_reports(here.folder, first, 2)
+    after_reports(here.folder, first, 1)
+    here.gate.touch()
     second = here.start(nodes, "run", "space.yaml", "name=second", "search.samples=2")
+    log = EventLog(here.folder / "runs" / "second")
+    wait_until(lambda: here.sizes() == [(1, 1)] and bool(log.of_kind("started")), second)
+    assert (here.in_hand()[-1], log.of_kind("issued")) == (2, []), "what trains is not interrupted"
+    here.gate.unlink()
+    wait_until(lambda: here.in_hand()[-1] == 1, first)
+    here.gate.touch()
+    wait_until(lambda: bool(log.of_kind("issued")), second)
+    assert here.in_hand()[-1] == 1, "one each"
+    here.gate.unlink()
     for driver in (first, second):
         code, _, err = finish(driver)
         assert code == 0, err
-    ends = {
-        name: SweepFolder.open(here.folder / "runs" / name).events.of_kind("ended") for name in ("survivor", "second")
-    }
-    assert ends["second"][0]["at"] < ends["survivor"][-1]["at"], "side by side, and not one after the other"
     shared = here.of("resized")[0]
     assert (shared["places"], shared["why"]) == (1, "the cluster is shared with 1 other sweep")
     assert results(here.folder) == undisturbed
