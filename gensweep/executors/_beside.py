@@ -2,8 +2,8 @@
 
     python _beside.py PID      each line of its input is a sign of life, and says for how many seconds none may be missed
 
-It imports little, for it starts with each worker and stays as long. It counts its own seconds: where it was frozen with its worker,
-as a scheduler or a sleeping laptop does it, nobody was late.
+It imports little, for it starts with each worker and stays as long. It counts its own seconds: where it was frozen with its
+worker, as a scheduler or a sleeping laptop does it, nobody was late.
 """
 
 import os

@@ -19,9 +19,9 @@ _GRACE = 10.0  # seconds in which a process that hangs and is not frozen ends by
 class Patience:
     """A context for what must not take for ever: if it does, the process writes down where it is and ends.
 
-    Not a thread of Python's, which would wait for what hangs in a library that keeps the interpreter's lock. Where the process is
-    frozen as a whole (stopped by a signal, or waiting for a file system that does not answer), that ends it from outside; so it does
-    between two contexts, with the patience of the last.
+    Not a thread of Python's, which would wait for what hangs in a library that keeps the interpreter's lock. Where the process
+    is frozen as a whole (stopped by a signal, or waiting for a file system that does not answer), what runs beside it ends it; it
+    does so between two contexts too, with the patience of the last.
     """
 
     def __init__(self, timeout: float | None) -> None:

@@ -72,7 +72,9 @@ def _hang(text: str) -> str:
     if (found := _HUNG.search(text)) is None:
         return ""
     if found[1] == "Frozen":
-        return f"its process was frozen, without a sign of life for {found[2]}: stopped by a signal, or waiting for a disk"
+        return (
+            f"its process was frozen, without a sign of life for {found[2]}: stopped by a signal, or waiting for a disk"
+        )
     places = _PLACE.findall(text[found.end() :].rpartition("(most recent call first):")[2])  # the main thread is last
     where = f" at {places[0][0]}:{places[0][1]} in {places[0][2]}" if places else ""
     return f"no report for {found[2]}{where}"

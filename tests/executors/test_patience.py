@@ -29,7 +29,9 @@ SLOW = 50.0  # seconds that a loaded machine may take for anything here
 @pytest.fixture
 def worker() -> Iterator[subprocess.Popen[str]]:
     """A process after its first turn, with what runs beside it."""
-    process = subprocess.Popen([sys.executable, "-c", FROZEN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", FROZEN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     assert process.stdout is not None
     assert process.stdout.readline() == "between two turns\n"
     until(lambda: len(descendants(process.pid)) == 1)
