@@ -1,4 +1,4 @@
-"""A worker that is frozen as a whole, alone and with a pack, is ended and its trials go on: nothing in it could say that it hangs."""
+"""A worker that is frozen as a whole, alone or in a pack, is ended and its trials go on: it cannot say that it hangs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.counting import count_in, steps
 from tests.faults.figures import Record, figures
 from tests.living_sweep import after_reports, events, finish, gensweep, wait_until
-from tests.processes import descendants
+from tests.processes import WORKERS, descendants
 
 pytestmark = pytest.mark.slow
 
@@ -58,7 +58,8 @@ def test_a_frozen_worker_is_a_hang_of_its_trials_and_costs_them_one_interval(
     found = figures(folders[1], folders[0])
     found.record(record_property, [code])
     assert found.holds
-    assert 0 <= found.steps_redone <= rows * steps(folders[0]) // (TRIALS * EPOCHS)
+    # a stack asks the schedule once more at each report; a trial that hung goes on alone, where it is not asked
+    assert found.steps_redone <= rows * steps(folders[0]) // (TRIALS * EPOCHS)
 
 
 def prepared(folder: Path, database: Path, pack: str) -> Path:
@@ -71,5 +72,5 @@ def prepared(folder: Path, database: Path, pack: str) -> Path:
 
 def worker_of(driver: subprocess.Popen[str]) -> int:
     found: list[int] = []
-    wait_until(lambda: bool(found.extend(descendants(driver.pid, "ray::Worker")) or found), driver)
+    wait_until(lambda: bool(found.extend(descendants(driver.pid, WORKERS)) or found), driver)
     return found[0]
