@@ -129,13 +129,13 @@ def _conducted(
         return _again(found, uri, told, stops)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
-    _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)
         from gensweep.drive import drive  # while Ray starts: what judges, draws and exports takes two seconds to import
 
+        _say_if(look_for_room(sweep, path, Counter(one.arm for one in state.trials.values() if not one.is_live)))
         began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
