@@ -1,8 +1,7 @@
 """A driver without a terminal: started from one, it outlives that, its window and the login.
 
-this command: checks, starts  ->  driver, with its parent: a session of its own, no input, output into the sweep's folder
-the ledger says that it began ->  this command ends
-it ends before it began       ->  this command says what it said, with its exit code
+It gets a session of its own, no input, and a file of the sweep's folder for its output. Who starts it waits until the ledger says
+that it has begun, or says what it said where it ended before.
 """
 
 from __future__ import annotations
@@ -18,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-import gensweep
 from gensweep.errors import CannotRun, GensweepError
 from gensweep.file_modes import umask_before
 from gensweep.journal import ahead_of
@@ -30,7 +28,6 @@ from gensweep.stopping import Request
 _LOOKS = 0.2  # seconds from one look at it to the next
 _TO_LEAVE = 10.0  # seconds in which it ends that was asked twice
 _MOST_TOLD = 2**18  # bytes of what it said
-_ROOT = Path(gensweep.__file__).parents[1]
 
 
 @dataclass(frozen=True)
@@ -56,7 +53,7 @@ def detach(sweep: Path, words: Sequence[str], variables: Mapping[str, str]) -> S
     with _requests() as requests, _output(sweep) as output:
         before = _generation(sweep)
         process = subprocess.Popen(
-            [sys.executable, *_safely(), "-m", "gensweep", *words],
+            [*command(), *words],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -74,6 +71,12 @@ def detach(sweep: Path, words: Sequence[str], variables: Mapping[str, str]) -> S
         _call_off(process)
         began = _driver(sweep, before, None)
         return Start(began, code=requests[0].code, said=_said(output), called_off=requests[0])
+
+
+def command() -> list[str]:
+    """What `gensweep` is. Nothing is imported from the working folder, unless gensweep itself comes from there."""
+    safely = [] if Path(__file__).parents[1] == Path.cwd() else ["-P"]
+    return [sys.executable, *safely, "-m", "gensweep"]
 
 
 @contextmanager
@@ -104,11 +107,6 @@ def _output(sweep: Path) -> Iterator[IO[bytes]]:
     with output:
         yield output
         file.unlink(missing_ok=True)  # of a driver that ended before it could move it
-
-
-def _safely() -> list[str]:
-    """Nothing is imported from the working folder, which may hold a gensweep.py, unless gensweep itself comes from there."""
-    return [] if Path.cwd() == _ROOT else ["-P"]
 
 
 def _generation(sweep: Path) -> int:

@@ -1,4 +1,4 @@
-"""What the drivers of a sweep have said: gensweep.log, and what the newest one printed where it has no terminal. Read, and followed."""
+"""What the drivers of a sweep have said, read and followed: gensweep.log, and what the newest printed that has no terminal."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ class _Tail:
 def _opened(path: Path) -> IO[bytes] | None:
     """A sweep's folder may be anyone's: no link is followed, and no pipe waited for."""
     try:
-        file = open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
-    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        return file
-    file.close()
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
     return None
 
 
@@ -71,12 +71,13 @@ def said(folder: Path, last: int | None, lives: Callable[[], bool] | None = None
     known = deque[str](maxlen=last)
     for tail in (earlier, *tails):
         known.extend(tail.lines())
+        known.extend(tail.rest() if lives is None else ())
     yield from known
     is_over = lives is None
-    while not is_over:
+    while lives is not None and not is_over:
         time.sleep(_LOOKS)
-        is_over = lives is None or not lives()  # before the last look: what it said to the end is there then
+        is_over = not lives()  # before the last look: what it said to the end is there then
         for tail in tails:
             yield from tail.lines()
-    for tail in tails:
+    for tail in tails if lives is not None else ():
         yield from tail.rest()

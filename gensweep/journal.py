@@ -1,8 +1,8 @@
 """gensweep.log in a sweep's folder: what each start said, with times, also where the terminal was kept quiet.
 
-It is for people (`gensweep logs`), and nothing is decided by it. It holds no passwords, is at most two files of a MiB, and where it
-cannot be written the sweep goes on without it. driver.log beside it is what a driver without a terminal prints: the answer, and
-what dying libraries say.
+It is for people (`gensweep logs`), and nothing is decided by it. It holds no passwords, is at most two files of a MiB, and where
+it cannot be written the sweep goes on without it. driver.log beside it is what a driver without a terminal prints: the answer,
+and what dying libraries say.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def kept(folder: Path) -> Iterator[None]:
 
 
 def ahead_of(folder: Path) -> Path:
-    """A new place beside a sweep's folder for what its driver prints, from which `kept` moves it in: there may be no folder yet."""
+    """A new file beside a sweep's folder, which may not be there yet, for what its driver prints: `kept` moves it in."""
     return folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.{OUTPUT}")
 
 

@@ -11,12 +11,14 @@ from typing import Any
 import typer
 
 from gensweep.drive import BEGINS
-from gensweep.errors import CannotRun, Interrupted
+from gensweep.errors import CannotRun, ConfigError, Interrupted, Stopped, suggest
 from gensweep.executors.ray_jobs import Job, Jobs
 
 _LOOKS = 1.0  # seconds
 _NO_COMMAND = 127  # of a shell
-_WORDS = {"PENDING": "waiting", "RUNNING": "running", "SUCCEEDED": "done", "STOPPED": "stopped", "FAILED": "ended"}
+_FAILED = 3  # done, but trials failed
+_WORDS = {"PENDING": "waiting", "RUNNING": "running", "SUCCEEDED": "done", "STOPPED": "stopped"}
+_STOPPED = (Stopped.exit_code, Interrupted.exit_code)
 
 
 def begun(jobs: Jobs, sweep: str, runs: str, words: Sequence[str], files: Mapping[str, bytes]) -> Job:
@@ -44,8 +46,8 @@ def begun(jobs: Jobs, sweep: str, runs: str, words: Sequence[str], files: Mappin
     print(log or job.message, end="" if log.endswith("\n") else "\n", file=sys.stderr if job.code else sys.stdout)
     if job.code == _NO_COMMAND:
         raise CannotRun(
-            f"the cluster at {jobs.address} has no gensweep on the PATH with which Ray was started. Install it in the environment "
-            "of every node, and start Ray in that."
+            f"the cluster at {jobs.address} has no gensweep on the PATH with which Ray was started. Install it in "
+            "the environment of every node, and start Ray in that."
         )
     raise typer.Exit(CannotRun.exit_code if job.code is None else job.code)
 
@@ -64,7 +66,7 @@ def facts(job: Job) -> dict[str, Any]:
     """What is known of one."""
     return {
         "sweep": job.sweep,
-        "state": _WORDS.get(job.status, job.status.lower()),
+        "state": _WORDS.get(job.status) or _how_it_ended(job.code),
         "job": job.id,
         "host": job.host,
         "since": job.began,
@@ -73,14 +75,25 @@ def facts(job: Job) -> dict[str, Any]:
     }
 
 
+def _how_it_ended(code: int | None) -> str:
+    """Of a job that Ray calls failed, as it does at every exit code but 0."""
+    return (
+        "died"
+        if code is None or code < 0
+        else "stopped"
+        if code in _STOPPED
+        else "done"
+        if code == _FAILED
+        else "failed"
+    )
+
+
 def found(jobs: Jobs, sweep: str) -> Job:
     """The newest driver of a sweep.
 
     Raises:
         ConfigError: the cluster knows none.
     """
-    from gensweep.errors import ConfigError, suggest
-
     if (job := jobs.of(sweep)) is None:
         known = list(dict.fromkeys(each.sweep for each in jobs.of_sweeps()))
         raise ConfigError(f"no job of the cluster at {jobs.address} drives a sweep '{sweep}'. {suggest(sweep, known)}")

@@ -31,8 +31,8 @@ def refuse_address(address: str) -> None:
     if scheme == "ray":
         why = f"is one of Ray Client, through which Ray Tune cannot be driven. {_ON_THE_CLUSTER}."
     elif scheme in ("http", "https"):
-        job = f"`ray job submit --address {redacted(address)} -- gensweep run ...`"
-        why = f"is where jobs are handed in, and no cluster that can be joined. Hand the command in there: {job}."
+        job = f"gensweep submit FILE --address {redacted(address)}"
+        why = f"is where jobs are handed in, and no cluster that can be joined. Hand the sweep in there: {job}"
     elif address == "local":
         why = "is no cluster. Leave --address out (GENSWEEP_ADDRESS and RAY_ADDRESS too) to run on this machine."
     elif scheme or (address != "auto" and not _PLACE.fullmatch(address)):

@@ -6,6 +6,7 @@ Ray stops a job by SIGTERM, and kills it after 3 seconds where the job has not a
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import shlex
 import tempfile
@@ -131,7 +132,9 @@ class Jobs:
 
     @contextmanager
     def _told(self) -> Iterator[None]:
-        """Errors of Ray's client, which raises bare ones, in a line."""
+        """Errors of Ray's client, which raises bare ones, in a line; what it tells besides is not for users."""
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
         try:
             yield
         except AuthenticationError as error:
@@ -140,13 +143,15 @@ class Jobs:
             ) from error
         except (ConnectionError, requests.RequestException) as error:
             raise CannotRun(
-                f"--address {self.address}: no jobs can be handed in there ({_first_line(error)}). The head needs Ray's dashboard: "
-                "pip install 'ray[default]' there, then ray start --head; it listens at port 8265 of the head alone, which "
-                "ssh -L 8265:127.0.0.1:8265 HEAD brings here."
+                f"--address {self.address}: no jobs can be handed in there ({_first_line(error)}). The head needs Ray's "
+                "dashboard: pip install 'ray[default]' there, then ray start --head; it listens at port 8265 of the "
+                "head alone, which ssh -L 8265:127.0.0.1:8265 HEAD brings here."
             ) from error
         except (RuntimeError, ImportError) as error:
             cure = " Install it here: pip install 'ray[default]'." if "ray[default]" in str(error) else ""
             raise CannotRun(f"--address {self.address}: {_first_line(error)}.{cure}") from error
+        finally:
+            logging.disable(before)
 
 
 def _job(details: Any) -> Job:

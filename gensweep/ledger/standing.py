@@ -13,7 +13,7 @@ from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
 
 Word = Literal["starting", "waiting", "running", "finishing", "done", "stopped", "died", "not begun"]
-_SILENT = "it ended without a word: its machine went down, or it was killed together with its parent process (memory, a scheduler)"
+_SILENT = "it ended without a word: its machine went down, or it was killed together with its parent process"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""That a sweep's driver was told to stop, noted before it has done so: it may be killed seconds later (`ray job stop`: after 3)."""
+"""That a sweep's driver was told to stop, noted before it has: it may be killed seconds later (`ray job stop`: after 3)."""
 
 from __future__ import annotations
 
