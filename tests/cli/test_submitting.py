@@ -234,9 +234,8 @@ def test_killed_three_seconds_after_sigterm_it_says_so_and_goes_on(tmp_path: Pat
     while not [event for event in events(tmp_path, "started") if event["generation"] != 1]:
         assert process.poll() is None, process.communicate()
         time.sleep(0.1)
-    process.send_signal(signal.SIGTERM)
-    process.send_signal(signal.SIGTERM)
-    finish(process)
+    assert finish(command(tmp_path, "stop", "survivor", "--now"))[0] == 0
+    assert finish(process, timeout=60)[0] == 75
     told = [
         (event["event"], event.get("reason")) for event in events(tmp_path) if event["event"] in ("started", "stopped")
     ]
