@@ -17,7 +17,7 @@ from gensweep.errors import CannotRun, GensweepError, Stopped
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
 from gensweep.journal import note
-from gensweep.led import led
+from gensweep.led import BEGINS, led
 from gensweep.ledger import environment
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
@@ -38,7 +38,6 @@ from gensweep.tracking.store import named, program
 from gensweep.trial import TRIAL_SCHEMA
 from gensweep.verdict import Stop, Verdict, judge
 
-BEGINS = "starting the first trials"  # is said once the ledger has it that the driver begins
 _JUDGING = "comparing"
 _REPORTING = "writing the report"
 _LOOKS = 1.0  # seconds from one look for a request to the next

@@ -10,9 +10,9 @@ from typing import Any
 
 import typer
 
-from gensweep.drive import BEGINS
 from gensweep.errors import CannotRun, ConfigError, Interrupted, Stopped, suggest
 from gensweep.executors.ray_jobs import Job, Jobs
+from gensweep.led import BEGINS
 
 _LOOKS = 1.0  # seconds
 _NO_COMMAND = 127  # of a shell

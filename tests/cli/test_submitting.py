@@ -71,6 +71,19 @@ def test_places_that_ray_would_throw_away_are_refused_all_at_once(gensweep: Comm
     assert "sqlite:////shared/mlflow.db" in found.err
 
 
+def test_what_a_job_would_leave_in_the_folder_that_ray_throws_away_is_refused_there(
+    gensweep: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "working_dir_files" / "_ray_pkg_0123456789abcdef"
+    shutil.copytree(tmp_path, folder, ignore=shutil.ignore_patterns("working_dir_files"))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
+    found = gensweep("run", "space.yaml", "--in-process", folder=folder)
+    assert found.code == 2
+    assert "--runs runs lies in a folder that Ray throws away" in found.err
+    assert f"--tracking-uri {folder}/mlflow.db lies in a folder that Ray throws away" in found.err
+    assert not (folder / "runs").exists()
+
+
 def test_a_password_does_not_travel_to_where_all_may_read_it(gensweep: Command) -> None:
     store = "http://me:hunter2@mlflow:5000"
     found = gensweep("submit", "space.yaml", "--address", JOBS, "--runs", "/shared/runs", "--tracking-uri", store)
