@@ -79,8 +79,8 @@ def test_what_a_job_would_leave_in_the_folder_that_ray_throws_away_is_refused_th
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///mlflow.db")
     found = gensweep("run", "space.yaml", "--in-process", folder=folder)
     assert found.code == 2
-    assert "--runs runs lies in a folder that Ray throws away" in found.err
-    assert f"--tracking-uri {folder}/mlflow.db lies in a folder that Ray throws away" in found.err
+    assert "--runs runs: lies in a folder that Ray throws away" in found.err
+    assert f"--tracking-uri {folder}/mlflow.db: lies in a folder that Ray throws away" in found.err
     assert not (folder / "runs").exists()
 
 
