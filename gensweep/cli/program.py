@@ -28,7 +28,9 @@ from gensweep.cli import (
     reporting,
     running,
     showing,
+    standing,
     stopping,
+    submitting,
     using,
 )
 from gensweep.cli.defaults import defaults
@@ -51,7 +53,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _command in (
-    running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
+    running.run, running.check, running.plan, running.resume, running.confirm, submitting.submit,
+    standing.status, standing.logs, stopping.stop,
     showing.ls, showing.show, showing.compare, using.best, using.sample, using.reconstruct, latent.interpolate, latent.traverse,
     leaving.export, leaving.register,
     evaluating.evaluate, reporting.report, extracting.train_extractor,
