@@ -14,23 +14,24 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
-from gensweep.drive import cut_short, drive, judged, leave
-from gensweep.errors import CannotRun, ConfigError, Stopped
+from gensweep.errors import CannotRun, ConfigError, Problem, Stopped
 from gensweep.event_files import event_files, wanted, written_beside
 from gensweep.executors.base import PATIENCE, Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.executors.ray_address import refuse_address
+from gensweep.home import is_thrown_away
 from gensweep.journal import kept, note
 from gensweep.led import led
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
+from gensweep.ledger.lease import locked
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
@@ -44,9 +45,11 @@ from gensweep.stopping import Request, Stops, asked_by_signals
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
-from gensweep.tracking.store import check_reachable, named, program
+from gensweep.tracking.store import check_reachable, named, program, sqlite_path
 from gensweep.trainers.arithmetic import prepare
-from gensweep.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from gensweep.verdict import Verdict
 
 _SLOWER = 10.0  # times as long as here a node may take to read the data
 _NAMED = 8  # nodes in a line
@@ -95,6 +98,31 @@ def conduct(
         return _conducted(sweep, where, told, stops, retry, allowed)
 
 
+def refuse_early(sweep: Sweep, where: Where, allowed: Collection[str] = ()) -> None:
+    """What `conduct` would refuse within seconds, for a driver that is started where nobody looks on. Nothing is written.
+
+    Raises:
+        ConfigError, CannotRun: as `conduct` does; another driver holds the sweep.
+        DamagedSweep: the sweep's folder cannot be trusted.
+    """
+    path = where.runs / sweep.name
+    _refuse_at_once(sweep, where, path, allowed)
+    if (found := SweepFolder.found(path.resolve())) is not None:
+        if (holder := found.holder()) is not None:
+            raise CannotRun(locked(found.path, holder))
+        refuse_another_schema(found.state(), path)
+    _refuse_unwritable(path)
+    check_reachable(store_of(path, where.tracking_uri))
+
+
+def _refuse_at_once(sweep: Sweep, where: Where, path: Path, allowed: Collection[str]) -> None:
+    if where.address is not None and not where.in_process:
+        refuse_address(where.address)
+    if problems := data_problems(sweep):
+        raise ConfigError(problems)
+    refuse_another(sweep, path, allowed)
+
+
 def _conducted(
     sweep: Sweep,
     where: Where,
@@ -103,12 +131,9 @@ def _conducted(
     retry: Collection[int],
     allowed: Collection[str],
 ) -> Verdict:
-    if where.address is not None and not where.in_process:
-        refuse_address(where.address)
-    if problems := data_problems(sweep):
-        raise ConfigError(problems)
     path = where.runs / sweep.name
-    refuse_another(sweep, path, allowed)
+    _refuse_at_once(sweep, where, path, allowed)
+    _refuse_thrown_away(where, store_of(path, where.tracking_uri))
     plugins = _plugins(sweep)
     found = SweepFolder.found(path.resolve())
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
@@ -129,11 +154,13 @@ def _conducted(
         return _again(found, uri, told, stops)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
-    _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)
+        from gensweep.drive import drive  # while Ray starts: what judges, draws and exports takes two seconds to import
+
+        _say_if(look_for_room(sweep, path, Counter(one.arm for one in state.trials.values() if not one.is_live)))
         began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
@@ -156,6 +183,9 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: b
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    from gensweep.models.offers import offered
+    from gensweep.verdict import judge
+
     need(folder)
     has_event_files = wanted(folder.path, asked=tensorboard)
     refuse_losses(folder, folder.state())
@@ -213,6 +243,8 @@ def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     def hung(reason: str) -> None:
+        from gensweep.drive import leave
+
         leave(stops, Request(reason, Stopped.exit_code), sweep.name)
 
     return RayTune(cluster, path.resolve() / ".ray", hung)
@@ -227,6 +259,8 @@ def _may_be_deterministic(node: object) -> bool:
 
 def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
     """The verdict on a sweep that is done. What its driver left undone, or another store lacks, is done now."""
+    from gensweep.drive import cut_short, judged
+
     is_closed = folder.is_closed()
     verdict = judged(folder, None, told, stops, keep=is_closed)
     if is_closed and is_sent_to(folder.path, uri):
@@ -271,6 +305,18 @@ def _these(machines: Sequence[str]) -> str:
     shown = ", ".join(machines[:_NAMED])
     more = f" and {len(machines) - _NAMED} more" if len(machines) > _NAMED else ""
     return f"{'node' if len(machines) == 1 else 'nodes'} {shown}{more}"
+
+
+def _refuse_thrown_away(where: Where, uri: str) -> None:
+    """Raise where a job of a Ray cluster would leave the sweep, or the store, in the folder that Ray removes after it."""
+    places = {"--runs": where.runs, "--tracking-uri": sqlite_path(uri)}
+    problems = [
+        Problem("", f"{option} {path}", "lies in a folder that Ray throws away with this job. Name a place in full.")
+        for option, path in places.items()
+        if path is not None and is_thrown_away(path)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _plugins(sweep: Sweep) -> PluginFolder | None:
