@@ -10,14 +10,14 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
-from gensweep.drive import cut_short, drive, judged, leave
+from gensweep.drive import brought, cut_short, drive, judged, leave
 from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.event_files import event_files, wanted, written_beside
 from gensweep.executors.base import PATIENCE, Executor
@@ -36,10 +36,11 @@ from gensweep.orchestration.room import look_for_room
 from gensweep.placement import settled
 from gensweep.plugged import need
 from gensweep.registry.folder import PluginFolder
-from gensweep.spaces.needs import Needs, marked
+from gensweep.spaces.needs import Needs, Reach, marked
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition
 from gensweep.stopping import Request, Stops, asked_by_signals
+from gensweep.storing import home_of, note_url, url_of
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
@@ -56,7 +57,7 @@ _CURE = "Nothing was started. Mend that, or take such a node out of the cluster 
 class Where:
     """Where a sweep runs and what it leaves: Ray's address (None: this machine), MLflow's store, the folder of sweeps.
 
-    `tensorboard`: event files for it too.
+    `tensorboard`: event files for it too. `artifacts`: the URL where trials' folders are kept that not every node sees.
     """
 
     runs: Path
@@ -64,6 +65,7 @@ class Where:
     tracking_uri: str | None = None
     in_process: bool = False
     tensorboard: bool = False
+    artifacts: str | None = None
 
 
 def nobody(_: Verdict) -> None:
@@ -110,6 +112,7 @@ def _conducted(
     refuse_another(sweep, path, allowed)
     plugins = _plugins(sweep)
     found = SweepFolder.found(path.resolve())
+    url = url_of(path, found, where.artifacts)
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
     if found:
         if led():
@@ -125,26 +128,30 @@ def _conducted(
         )
         if has_event_files:
             event_files(found, sweep.arms).sync()
+        _bring_home(found, state, url, stops)
         return _again(found, uri, told, stops)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
     _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
+    if url and (problem := Reach(url).problem()):
+        raise CannotRun(f"--artifacts: {problem} Nothing was started.")
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)
         began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
-        _refuse_unfit(sweep, executor, path, plugins, PATIENCE + _SLOWER * (time.monotonic() - began))
+        _refuse_unfit(sweep, executor, url or path, plugins, PATIENCE + _SLOWER * (time.monotonic() - began))
         placed = settled(sweep, executor, say, plugins)
         surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
-        folder = found or _folder(sweep, path, surroundings, plugins)
+        folder = found or _folder(sweep, path, surroundings, plugins, url)
         with folder.hold(), kept(folder.path):
-            _bring_level(folder, sweep, surroundings, allowed, plugins)
+            _bring_level(folder, sweep, surroundings, allowed, plugins, url)
             with written_beside(folder, sweep.arms, say, asked=where.tensorboard):
-                verdict = drive(placed, folder, where.tracking_uri, executor, told, stops, retry, state)
+                home = home_of(folder, url)
+                verdict = drive(placed, folder, where.tracking_uri, executor, told, stops, retry, state, home)
             note(f"ended: {verdict.problem or 'done'}")
             return verdict
 
@@ -187,6 +194,14 @@ def _settle(folder: SweepFolder) -> None:
     if folder.holder() is None and not folder.is_settled():
         with suppress(CannotRun, OSError), folder.hold():
             _say_if(folder.settle())
+
+
+def _bring_home(folder: SweepFolder, state: SweepState, url: str | None, stops: Stops) -> None:
+    """What a driver of a sweep that is done did not bring any more from its store, if there is a store."""
+    if (home := home_of(folder, url)) is not None:
+        for record in state.trials.values():
+            home.add(record)
+        brought(home, stops)
 
 
 def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:
@@ -241,12 +256,14 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     return verdict
 
 
-def _refuse_unfit(sweep: Sweep, executor: Executor, path: Path, plugins: PluginFolder | None, patience: float) -> None:
-    """Raise if a machine that may run trials lacks what they need; with all that each lacks."""
+def _refuse_unfit(
+    sweep: Sweep, executor: Executor, place: Path | str, plugins: PluginFolder | None, patience: float
+) -> None:
+    """Raise if a machine that may run trials lacks what they need; with all that each lacks. `place`: of trials' folders."""
     if not executor.is_elsewhere:
         return
     say("asking the nodes whether they have what its trials need")
-    with marked(path.resolve()) as mark:
+    with nullcontext(Reach(place)) if isinstance(place, str) else marked(place.resolve()) as mark:
         answers = executor.elsewhere(Needs.of(sweep, mark, plugins), patience)
     lacking = dict[str, list[str]]()
     for machine, answer in answers.items():
@@ -279,10 +296,15 @@ def _refuse_unwritable(path: Path) -> None:
         raise CannotRun(f"{reason}, so {path} cannot be made. Make it writable or name another folder with --runs.")
 
 
-def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object], plugins: PluginFolder | None) -> SweepFolder:
-    found = SweepFolder.found(path.resolve())
-    return found or SweepFolder.create(
-        path.resolve(), sweep.definition(), environment=dict(surroundings), plugins=plugins.files if plugins else {}
+def _folder(
+    sweep: Sweep, path: Path, surroundings: Mapping[str, object], plugins: PluginFolder | None, url: str | None
+) -> SweepFolder:
+    return SweepFolder.found(path.resolve()) or SweepFolder.create(
+        path.resolve(),
+        sweep.definition(),
+        environment=dict(surroundings),
+        plugins=plugins.files if plugins else {},
+        url=url,
     )
 
 
@@ -292,10 +314,12 @@ def _bring_level(
     surroundings: Mapping[str, object],
     allowed: Collection[str],
     plugins: PluginFolder | None,
+    url: str | None,
 ) -> None:
-    """Give a folder that this process holds the sweep's definition."""
+    """Give a folder that this process holds the sweep's definition, and a place for its trials."""
     refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it
     _say_if(folder.settle())
+    note_url(folder, url)
     if not difference(folder.definition, sweep.definition()):
         return
     if folder.is_begun():
@@ -303,4 +327,4 @@ def _bring_level(
         return
     say(f"{folder.path} holds a sweep of this name that issued no trial; it is begun anew")
     forget(folder.path)
-    folder.renew(sweep.definition(), environment=surroundings, plugins=plugins.files if plugins else {})
+    folder.renew(sweep.definition(), environment=surroundings, plugins=plugins.files if plugins else {}, url=url)

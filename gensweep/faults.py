@@ -8,7 +8,7 @@ import re
 import resource
 from collections.abc import Iterator
 
-from gensweep.errors import DamagedSweep
+from gensweep.errors import DamagedSweep, StoreAway
 from gensweep.text import size
 
 
@@ -68,6 +68,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 def _fault(error: BaseException) -> Fault | None:
     if isinstance(error, DamagedSweep):
         return Fault.DAMAGED
+    if isinstance(error, StoreAway):
+        return Fault.STORAGE
     if isinstance(error, MemoryError) or (isinstance(error, OSError | ImportError) and _UNMAPPED.search(str(error))):
         return Fault.MEMORY
     if isinstance(error, OSError):

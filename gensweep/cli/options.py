@@ -105,6 +105,17 @@ TrackingUri = Annotated[
         help="MLflow's store, or wandb://ENTITY/PROJECT; default: sqlite:///mlflow.db in this folder",
     ),
 ]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        "--artifacts",
+        envvar="GENSWEEP_ARTIFACTS",
+        help="keep trials' folders and checkpoints at this URL, which all nodes reach, as s3://bucket/prefix or file:///shared; "
+        "noted for `resume`",
+        metavar="URL",
+        show_default=False,
+    ),
+]
 InProcess = Annotated[
     bool,
     typer.Option(

@@ -232,6 +232,10 @@ def _left_out(state: SweepState, event: Event) -> None:
     """For people: another start tries the machine again."""
 
 
+def _stored(state: SweepState, event: Event) -> None:
+    """For who trains and removes: the numbers do not depend on where trials are kept."""
+
+
 def _set_aside(state: SweepState, record: TrialRecord) -> None:
     state.running.discard(record.number)
     state._unplaced[record.number] = record
@@ -263,6 +267,7 @@ _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
     "finished": _finished,
     "closed": _closed,
     "left_out": _left_out,
+    "stored": _stored,
 }
 _OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
     "continued": _continued,
