@@ -40,7 +40,7 @@ from gensweep.spaces.needs import Needs, Reach, marked
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition
 from gensweep.stopping import Request, Stops, asked_by_signals
-from gensweep.storing import home_of, note_url, url_of
+from gensweep.storing import home_of, note_url, refuse_unusable, url_of
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
@@ -134,8 +134,8 @@ def _conducted(
     _refuse_unwritable(path)
     _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
-    if url and (problem := Reach(url).problem()):
-        raise CannotRun(f"--artifacts: {problem} Nothing was started.")
+    if url:
+        refuse_unusable(url)
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)

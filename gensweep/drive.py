@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 from gensweep.artifacts.homecoming import Homecoming
-from gensweep.errors import CannotRun, Stopped
+from gensweep.errors import CannotRun, Stopped, StoreAway
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
 from gensweep.journal import note
@@ -82,6 +82,10 @@ def drive(  # noqa: PLR0913 -- what one start is made of
     """
     try:
         return _driven(sweep, folder, tracking_uri, executor, told, stops, retry, known, home)
+    except StoreAway as error:
+        raise Stopped(
+            f"{error}. Everything that was reported is saved. When it answers: gensweep resume {folder.argument}"
+        ) from error
     except OSError as error:
         if fault_of(error) is not Fault.STORAGE:
             raise

@@ -10,11 +10,15 @@ import shlex
 from pathlib import Path
 
 from gensweep.artifacts.homecoming import Homecoming
-from gensweep.errors import ConfigError
+from gensweep.artifacts.store import Store
+from gensweep.errors import CannotRun, ConfigError
 from gensweep.ledger.stored import Stored, checked
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.text import printable
+from gensweep.text import counted, printable, size
 from gensweep.tracking.remembered import KEPT, remember, remembered
+
+_OF_ENVIRONMENT = " (GENSWEEP_ARTIFACTS= where that names one)"
+_BRIEF = 30.0  # seconds for which somebody who removes a sweep waits for its store
 
 
 def url_of(path: Path, found: SweepFolder | None, given: str | None) -> str | None:
@@ -56,12 +60,49 @@ def note_url(folder: SweepFolder, url: str | None) -> None:
     remember(folder.path, url, identity.sweep_id, KEPT)
 
 
+def refuse_unusable(url: str) -> None:
+    """Raise where trials' folders cannot be kept at the URL from here: it is tried for real.
+
+    Raises:
+        ConfigError: nothing knows its protocol.
+        CannotRun: its package, its server, its bucket or the right to it is missing; with the cure.
+    """
+    if why := Store(url).probe():
+        raise CannotRun(f"--artifacts: {why} Nothing was started.")
+
+
 def home_of(folder: SweepFolder, url: str | None) -> Homecoming | None:
     """The sweep's store, for its driver; None where its trials are in its folder."""
     stored = folder.stored()
     if url is None or stored is None or not folder.is_own(stored):
         return None
     return Homecoming(folder, stored, folder.generation())
+
+
+def removable(folder: SweepFolder, given: str | None) -> tuple[Store | None, str]:
+    """What goes with a sweep of what is kept at its URL, and a sentence on it; None where nothing does, and why if there is some.
+
+    Raises:
+        ConfigError: `given` is another URL.
+        CannotRun: its store cannot be used from here.
+    """
+    stored, path = folder.stored(), folder.path
+    if stored is None:
+        return None, ""
+    if given and checked(given) != stored.url:
+        raise ConfigError(f"--artifacts {given}: {path.name} is kept at {printable(stored.url)}. Leave the option out.")
+    if not folder.is_own(stored):
+        return (
+            None,
+            f"What is kept at {printable(stored.place)} is of the sweep that this folder is a copy of, and stays.",
+        )
+    if not given and not is_known(path, stored):
+        return None, f"{printable(stored.place)} stays: {unknown(path, stored)}"
+    store = Store(stored.place, patience=_BRIEF)
+    if why := Store(stored.url).probe():
+        raise CannotRun(f"{why} Nothing was removed; to remove the folder alone: rm -r {shlex.quote(str(path))}")
+    found = store.names()
+    return (store if found else None), f"{stored.place}: {counted(len(found), 'file')}, {size(sum(found.values()))}."
 
 
 def is_known(path: Path, noted: Stored) -> bool:
@@ -76,6 +117,3 @@ def unknown(path: Path, noted: Stored) -> str:
         f"the folder of {path.name} says that its trials are kept at {url}. You did not begin it from here, so nothing was asked "
         f"there; if you trust that address: --artifacts {url}"
     )
-
-
-_OF_ENVIRONMENT = " (GENSWEEP_ARTIFACTS= where that names one)"

@@ -106,7 +106,8 @@ class Homecoming:
         except Over:
             return ""
         except (GensweepError, OSError) as error:
-            return f"trial {record.number}: its best checkpoint is not here ({error}). gensweep resume {self.folder.argument} tries again"
+            cure = f"gensweep resume {self.folder.argument} tries again"
+            return f"trial {record.number}: its best checkpoint is not here ({error}). {cure}"
         return ""
 
     def _take_over(self, record: TrialRecord, earlier: Stored) -> None:

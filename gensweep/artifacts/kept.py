@@ -86,8 +86,8 @@ class Kept:
             if names == self._manifests():
                 break
         raise DamagedSweep(
-            f"{self.store.url}: what is kept of this trial is damaged: no manifest there names whole files. Restore it from a copy; "
-            "or delete it, and the trial starts again from its beginning."
+            f"{self.store.url}: what is kept of this trial is damaged: no manifest there names whole files. Restore it from a "
+            "copy; or delete it, and the trial starts again from its beginning."
         )
 
     def keep(self, folder: Path) -> list[str]:

@@ -74,9 +74,10 @@ class Store:
     def names(self, folder: str = "") -> dict[str, int]:
         """The files below a folder, with their sizes; none where there is no such folder."""
         path = self._path(folder) if folder else self._root
-        found = self._persistent(partial(self._files.find, path, detail=True), missing=True, otherwise={})
+        nothing: dict[str, Any] = {}
+        found = self._persistent(partial(self._files.find, path, detail=True), missing=True, otherwise=nothing)
         start = len(self._root) + 1
-        return {name[start:]: int(about.get("size") or 0) for name, about in found.items()}
+        return {name[start:]: int(about.get("size") or 0) for name, about in found.items() if name[start:]}
 
     def remove(self, names: Iterable[str]) -> None:
         """Delete files; those that are gone are gone.
@@ -175,7 +176,8 @@ def _opened(url: str) -> tuple[Any, str]:
         extra = _EXTRAS.get(scheme)
         cure = f"pip install 'gensweep[{extra}]'" if extra else "Install it"
         raise CannotRun(
-            f"{redacted(url)}: the package for {scheme}:// is not installed here ({_told(error)}). {cure}, there and on every node."
+            f"{redacted(url)}: the package for {scheme}:// is not installed here ({_told(error)}). {cure}, here and on every "
+            "node."
         ) from error
     except ValueError as error:
         known = ", ".join(sorted(name for name in fsspec.available_protocols() if name.isalnum()))

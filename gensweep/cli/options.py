@@ -225,4 +225,4 @@ def trust_these(files: list[Path] | None) -> None:
         ConfigError: one cannot be read.
     """
     for file in files or ():
-        trust(file)
+        trust(expanded(file, "--trust"))

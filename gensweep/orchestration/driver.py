@@ -36,8 +36,8 @@ RESTS = (0.0, 5.0, 30.0)  # seconds before a trial is tried again, after its fir
 class Driver:
     """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial.
 
-    `known` is a state that was read before, which is the driver's from now on. `home` has what its trials leave at a store. Raises
-    DamagedSweep where the ledger has trials of arms or with parameters that the definition does not know.
+    `known` is a state that was read before, which is the driver's from now on. `home` has what its trials leave at a store.
+    Raises DamagedSweep where the ledger has trials of arms or with parameters that the definition does not know.
     """
 
     def __init__(

@@ -39,8 +39,8 @@ class Mark:
         if found != self.text:
             return (
                 f"does not see the folder of the runs: what the driver wrote into {folder} is not there ({why}). Mount the same "
-                "storage at the same path there, name with --runs a folder that every node sees, or keep trials at a store that every "
-                "node reaches: --artifacts s3://bucket/prefix"
+                "storage at the same path there, name with --runs a folder that every node sees, or keep trials at a store that "
+                "every node reaches (--artifacts s3://bucket/prefix)."
             )
         if reason := unwritable(folder):
             return f"{reason}, and trials write there. Make it writable for who runs Ray there."
