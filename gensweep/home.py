@@ -57,8 +57,8 @@ def no_path(text: str, *, is_of_runs: bool = False) -> str | None:
     if is_of_runs:
         return (
             "is a URL, and a place for files is needed that can be locked and renamed. Name one that is mounted (for a cluster, "
-            "on every node, as NFS is); or keep the ledger in a folder of this machine, which needs no option, and trials' folders "
-            f"at the URL: --artifacts {redacted(_URL.sub(_whole, text, count=1))}"
+            "on every node, as NFS is); or keep the ledger in a folder of this machine, which needs no option, and trials' "
+            f"folders at the URL: --artifacts {redacted(_URL.sub(_whole, text, count=1))}"
         )
     return (
         "is a URL, and a place for files is needed that can be locked and renamed. Name one that is mounted (for a cluster, "

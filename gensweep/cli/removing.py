@@ -32,8 +32,8 @@ def rm(
 ) -> None:
     """Remove a sweep for good: its folder, what it keeps at the URL of --artifacts, and with --tracking its runs in MLflow.
 
-    At a URL that alone goes which carries the sweep's id. It says what goes and asks; where nobody can answer it needs --yes. A sweep that runs is not removed. Links are not
-    followed. What was interrupted is finished by saying it again.
+    At the URL that alone goes which carries the sweep's id. It says what goes and asks; where nobody can answer it needs
+    --yes. A sweep that runs is not removed. Links are not followed. What was interrupted is finished by saying it again.
 
     Examples:
       gensweep rm wae

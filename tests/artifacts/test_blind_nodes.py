@@ -1,4 +1,4 @@
-"""A cluster whose nodes share no folder: trials are kept at an S3 store, and what a node lacks for that is said before the start."""
+"""A cluster whose nodes share no folder: trials are kept at an S3 store, which each node has to reach before anything starts."""
 
 from __future__ import annotations
 

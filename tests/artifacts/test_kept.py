@@ -195,7 +195,7 @@ def test_damage_of_all_is_said_and_never_taken_for_a_new_trial(tmp_path: Path) -
     for name in Store(url).names():
         if "results.jsonl" in name:
             tear(url, name)
-    with pytest.raises(DamagedSweep, match="no manifest there names whole files.*the trial starts again"):
+    with pytest.raises(DamagedSweep, match=r"no manifest there names whole files.*the trial starts again"):
         Kept(Store(url), 2).bring(tmp_path / "b")
 
 
