@@ -110,7 +110,7 @@ class Location:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         def validate(text: str) -> str:
-            if why := no_path(self.path(text)):
+            if "://" in text and (why := no_path(self.path(text))):  # with one slash it is a form of the field's own
                 raise PydanticCustomError("no_path", "{why}", {"why": why})
             return text
 
@@ -118,7 +118,7 @@ class Location:
 
     def absolute(self, text: str, folder: Path) -> str:
         """The text with its path absolute, where a relative one was written for `folder`; `~` is the user's home."""
-        if no_path(text):
+        if "://" in text and no_path(text):
             return text  # which is refused by the field
         try:
             path = Path(text).expanduser()

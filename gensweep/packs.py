@@ -163,7 +163,7 @@ class _Stack:
 
     def _begin(self, joined: list[_Member]) -> list[Said]:
         """Give trials their rows. What one has said before it says again; one that has ended says so."""
-        places = _at_once([partial(self._done, partial(_placed, member.job, self._alive)) for member in joined])
+        places = _at_once([partial(_placed, member.job, self._alive) for member in joined])
         made = [self._made(member, place) for member, place in zip(joined, places, strict=True)]
         reached = _at_once([partial(self._done, partial(_reached, one)) for one in made if isinstance(one, Trial)])
         said: list[Said] = [one for one in made if not isinstance(one, Trial)]

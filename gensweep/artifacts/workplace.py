@@ -63,6 +63,7 @@ class Following(Workplace):
                 name = copy_name(copies)
                 Kept(Store(f"{url}/{name}", alive), generation).bring(self._path / CHECKPOINTS / name)
             super().__init__(TrialFolder(self._path))
+            alive()
         except BaseException:
             self.close()
             raise

@@ -141,4 +141,6 @@ def test_it_ends_as_a_sweep_that_is_left_alone(
         assert f"{stored.place}: {len(kept)} files" in told
         assert Store(stored.place).names() == {}
     private._delete_left()
-    assert not list(Path(tempfile.gettempdir()).glob("gensweep-trials-*/trial-*")), "the next process deletes what is left"
+    assert not list(Path(tempfile.gettempdir()).glob("gensweep-trials-*/trial-*")), (
+        "the next process deletes what is left"
+    )
