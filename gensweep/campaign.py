@@ -13,11 +13,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
-from gensweep.drive import brought, cut_short, drive, judged, leave
 from gensweep.errors import CannotRun, ConfigError, Stopped
 from gensweep.event_files import event_files, wanted, written_beside
 from gensweep.executors.base import PATIENCE, Executor
@@ -29,7 +29,6 @@ from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.models.offers import offered
 from gensweep.orchestration.decide import Mind
 from gensweep.orchestration.driver import issue
 from gensweep.orchestration.room import look_for_room
@@ -46,7 +45,9 @@ from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
 from gensweep.tracking.store import check_reachable, named, program
 from gensweep.trainers.arithmetic import prepare
-from gensweep.verdict import Verdict, judge
+
+if TYPE_CHECKING:
+    from gensweep.verdict import Verdict
 
 _SLOWER = 10.0  # times as long as here a node may take to read the data
 _NAMED = 8  # nodes in a line
@@ -139,6 +140,8 @@ def _conducted(
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)
+        from gensweep.drive import drive  # while Ray starts: what judges, draws and exports takes two seconds to import
+
         began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
@@ -162,6 +165,9 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: b
     Raises:
         CannotRun: the store cannot be used, or did not take everything.
     """
+    from gensweep.models.offers import offered
+    from gensweep.verdict import judge
+
     need(folder)
     has_event_files = wanted(folder.path, asked=tensorboard)
     refuse_losses(folder, folder.state())
@@ -198,10 +204,13 @@ def _settle(folder: SweepFolder) -> None:
 
 def _bring_home(folder: SweepFolder, state: SweepState, url: str | None, stops: Stops) -> None:
     """What a driver of a sweep that is done did not bring any more from its store, if there is a store."""
-    if (home := home_of(folder, url)) is not None:
-        for record in state.trials.values():
-            home.add(record)
-        brought(home, stops)
+    if (home := home_of(folder, url)) is None:
+        return
+    from gensweep.drive import brought
+
+    for record in state.trials.values():
+        home.add(record)
+    brought(home, stops)
 
 
 def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:
@@ -227,6 +236,8 @@ def _executor(sweep: Sweep, where: Where, path: Path, stops: Stops) -> Executor:
     from gensweep.executors.ray_tune import RayTune  # while Ray starts
 
     def hung(reason: str) -> None:
+        from gensweep.drive import leave
+
         leave(stops, Request(reason, Stopped.exit_code), sweep.name)
 
     return RayTune(cluster, path.resolve() / ".ray", hung)
@@ -241,6 +252,8 @@ def _may_be_deterministic(node: object) -> bool:
 
 def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
     """The verdict on a sweep that is done. What its driver left undone, or another store lacks, is done now."""
+    from gensweep.drive import cut_short, judged
+
     is_closed = folder.is_closed()
     verdict = judged(folder, None, told, stops, keep=is_closed)
     if is_closed and is_sent_to(folder.path, uri):

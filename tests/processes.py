@@ -8,7 +8,7 @@ from pathlib import Path
 from gensweep.ledger.sweep_folder import SweepFolder
 
 
-def descendants(of: int | None = None, beginning: str = "") -> dict[int, str]:
+def descendants(of: int | None = None, beginning: str | tuple[str, ...] = "") -> dict[int, str]:
     """The living processes below a process (by default this one) whose command begins so, by process id."""
     root = os.getpid() if of is None else of
     parents, commands = {}, {}
@@ -24,6 +24,9 @@ def descendants(of: int | None = None, beginning: str = "") -> dict[int, str]:
         more = {pid for pid, parent in parents.items() if parent in found} - found
         found, grown = found | more, bool(more)
     return {pid: commands[pid] for pid in found - {root} if commands[pid].startswith(beginning)}
+
+
+WORKERS = ("ray::Worker", "ray::ResourceTrainable")  # as Ray calls a worker between its turns, and in one
 
 
 def driver_of(sweep: Path) -> int:

@@ -74,7 +74,7 @@ LATE = {  # what may import inside a function, and why
     "orphans.py": "only the parent of a driver asks the system, once the driver has begun",
     "event_files.py": "TensorBoard is an optional dependency",
     "executors/_probe.py": "it is sent to a machine that may have neither gensweep nor torch, and says so",
-    "campaign.py": "a sweep in this process needs no Ray",
+    "campaign.py": "a sweep in this process needs no Ray; what it ends with is imported while Ray starts",
     "tracking/store.py": "SQLAlchemy and requests take half a second each, and a SQLite file needs neither",
     "metrics/_transport.py": "POT takes two seconds, SciPy a part of one, and `gensweep check` reads every metric's file",
     "metrics/_classifiers.py": "likewise scikit-learn",

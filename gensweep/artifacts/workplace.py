@@ -5,18 +5,21 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gensweep.artifacts.kept import CHECKPOINTS, Kept
 from gensweep.artifacts.private import private_folder
-from gensweep.artifacts.store import Store
+from gensweep.artifacts.store import PATIENCE, Store
 from gensweep.ledger.sweep_folder import PLUGINS
 from gensweep.ledger.trial_folder import Row, TrialFolder
 
 _ROWS = "results.jsonl"
 _PICTURES = ("samples/", "reconstructions/")
+_TICK = 2.0  # seconds
 _bringing = threading.Lock()
 _plugins: dict[str, Path] = {}  # by the sweep's URL: the folder that has them
 
@@ -56,14 +59,15 @@ class Following(Workplace):
 
     def __init__(self, url: str, generation: int, reported: int, copies: int, alive: Callable[[], None]) -> None:
         self._path = Path(tempfile.mkdtemp(prefix="trial-", dir=private_folder()))
+        self._alive = alive
         try:
-            self._kept = Kept(Store(url, alive), generation)
-            self._kept.bring(self._path, lambda name: not name.startswith(_PICTURES) or _epoch(name) > reported)
-            if copies:
-                name = copy_name(copies)
-                Kept(Store(f"{url}/{name}", alive), generation).bring(self._path / CHECKPOINTS / name)
+            with _ticking(alive):
+                self._kept = Kept(Store(url), generation)
+                self._kept.bring(self._path, lambda name: not name.startswith(_PICTURES) or _epoch(name) > reported)
+                if copies:
+                    name = copy_name(copies)
+                    Kept(Store(f"{url}/{name}"), generation).bring(self._path / CHECKPOINTS / name)
             super().__init__(TrialFolder(self._path))
-            alive()
         except BaseException:
             self.close()
             raise
@@ -72,7 +76,8 @@ class Following(Workplace):
 
     def told(self) -> News:
         """See above."""
-        self._kept.keep(self._path)
+        with _ticking(self._alive):
+            self._kept.keep(self._path)
         news = News([row for row in self.folder.rows() if row.epoch > self._reported])
         for name, entry in self._kept.entries.items():
             path = self._path / name
@@ -91,6 +96,24 @@ class Following(Workplace):
     def close(self) -> None:
         """See above."""
         shutil.rmtree(self._path, ignore_errors=True)
+
+
+@contextmanager
+def _ticking(alive: Callable[[], None]) -> Iterator[None]:
+    """Meanwhile say every few seconds that this process lives: one call of a library may wait for minutes. Not for ever."""
+    over, until = threading.Event(), time.monotonic() + 2 * PATIENCE
+
+    def tick() -> None:
+        while not over.wait(_TICK) and time.monotonic() < until:
+            alive()
+
+    thread = threading.Thread(target=tick, name="gensweep-alive", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def copy_name(n: int) -> str:

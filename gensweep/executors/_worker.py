@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import faulthandler
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ from ray.tune import Trainable
 from gensweep.devices import cap
 from gensweep.errors import CannotRun
 from gensweep.executors._mailbox import answer
+from gensweep.executors._patience import Patience
 from gensweep.executors.resources import gpus_of
 from gensweep.faults import Fault
 from gensweep.file_modes import as_told
@@ -89,35 +88,6 @@ class Spoiled(Exception):
 
 
 _SPOILING = (Fault.MEMORY, Fault.DEVICE)
-_HANGS, _AT_LEAST = 20, 3600.0  # times the longest way to a report, and seconds
-
-
-class Patience:
-    """A context for what must not take for ever: if it does, the process writes down where it is and ends.
-
-    Not a thread of Python's, which would wait for what hangs in a library that keeps the interpreter's lock.
-    """
-
-    def __init__(self, timeout: float | None) -> None:
-        self._timeout, self._longest = timeout, 0.0
-
-    @property
-    def seconds(self) -> float:
-        """How long it may take now."""
-        return self._timeout or max(_AT_LEAST, _HANGS * self._longest)
-
-    def __enter__(self) -> None:
-        self._began = time.monotonic()
-        faulthandler.dump_traceback_later(self.seconds, exit=True, file=2)
-
-    def __exit__(self, *_: object) -> None:
-        faulthandler.cancel_dump_traceback_later()
-        self._longest = max(self._longest, time.monotonic() - self._began)
-
-    def renew(self) -> None:
-        """Begin to wait anew, inside the context: something was done. Any thread may say so."""
-        self.__exit__()
-        self.__enter__()
 
 
 def _unseen(job: Job) -> Failure | None:

@@ -13,7 +13,7 @@ _ERROR = re.compile(
     r"^(?:[A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Exit)\b.*|Fatal Python error: .*|\*\*\* SIG\w+.*)$"
 )
 _DETAIL = re.compile(r"Worker exit detail: ([^.]+)\.")
-_HUNG = re.compile(r"^Timeout \(([\d:.]+)\)!$", re.MULTILINE)  # of faulthandler
+_HUNG = re.compile(r"^(Timeout|Frozen) \(([\d:.]+)\)!$", re.MULTILINE)  # of faulthandler, and of _beside.py
 _PLACE = re.compile(r'^  File "(.+)", line (\d+) in (.+)$', re.MULTILINE)
 _WORDS = {  # the first that is found counts
     Fault.MEMORY: re.compile(
@@ -71,9 +71,13 @@ def _hang(text: str) -> str:
     """How long it said nothing, and where it was."""
     if (found := _HUNG.search(text)) is None:
         return ""
+    if found[1] == "Frozen":
+        return (
+            f"its process was frozen, without a sign of life for {found[2]}: stopped by a signal, or waiting for a disk"
+        )
     places = _PLACE.findall(text[found.end() :].rpartition("(most recent call first):")[2])  # the main thread is last
     where = f" at {places[0][0]}:{places[0][1]} in {places[0][2]}" if places else ""
-    return f"no report for {found[1]}{where}"
+    return f"no report for {found[2]}{where}"
 
 
 def _short(text: str) -> str:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from gensweep.executors import _worker
 from gensweep.executors.worker_loss import fault, reason
 from gensweep.faults import Fault
 
@@ -91,7 +90,7 @@ def test_a_fault_is_told_from_what_was_said(what: str, tmp_path: Path) -> None:
 
 def test_a_hang_says_how_long_and_where(tmp_path: Path) -> None:
     (tmp_path / "hang.py").write_text(
-        "import threading, time\nfrom gensweep.executors._worker import Patience\n"
+        "import threading, time\nfrom gensweep.executors._patience import Patience\n"
         "threading.Thread(target=time.sleep, args=[60], daemon=True).start()\n"
         "def loss():\n    time.sleep(60)\n"
         "with Patience(0.5):\n    loss()\n"
@@ -106,21 +105,15 @@ def test_a_hang_says_how_long_and_where(tmp_path: Path) -> None:
     assert line == f"it made no progress: no report for 0:00:00.500000 at {tmp_path / 'hang.py'}:5 in loss"
 
 
+def test_a_frozen_process_is_a_hang_and_says_for_how_long(tmp_path: Path) -> None:
+    (tmp_path / "worker-aa-01000000-4242.err").write_text("Frozen (0:00:30)!\n")
+    assert fault(KILLED, tmp_path) is Fault.HANG
+    assert "its process was frozen, without a sign of life for 0:00:30" in reason(KILLED, tmp_path).partition("\n")[0]
+
+
 def test_what_the_kernel_killed_for_memory_is_told_so_unless_the_process_said_more(tmp_path: Path) -> None:
     line = reason(KILLED, None, by_kernel=True).partition("\n")[0]
     assert line == f"{Fault.MEMORY.value}: the kernel killed its process"
     assert fault(KILLED, None, by_kernel=True) is Fault.MEMORY
     (tmp_path / "worker-aa-01000000-4242.err").write_text("Fatal Python error: Segmentation fault\n")
     assert fault(KILLED, tmp_path, by_kernel=True) is Fault.CRASH
-
-
-def test_what_is_alive_begins_to_be_waited_for_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    armed: list[float] = []
-    monkeypatch.setattr(_worker.faulthandler, "dump_traceback_later", lambda seconds, **_: armed.append(seconds))
-    monkeypatch.setattr(_worker.faulthandler, "cancel_dump_traceback_later", armed.clear)
-    patience = _worker.Patience(2.0)
-    with patience:
-        armed.append(1.0)  # what is left of the first wait
-        patience.renew()
-        assert armed == [2.0]
-    assert armed == []

@@ -18,7 +18,7 @@ import pytest
 from tests.counting import count_in, steps
 from tests.faults.figures import Record, figures
 from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, wait_until
-from tests.processes import descendants, driver_of
+from tests.processes import WORKERS, descendants, driver_of
 
 pytestmark = pytest.mark.slow
 
@@ -91,8 +91,8 @@ def test_a_worker_that_is_killed_costs_its_members_one_interval(
 
 
 def worker_of(driver: subprocess.Popen[str]) -> int:
-    found: list[int] = []  # named so between their reports
-    wait_until(lambda: bool(found.extend(descendants(driver.pid, "ray::Worker")) or found), driver)
+    found: list[int] = []
+    wait_until(lambda: bool(found.extend(descendants(driver.pid, WORKERS)) or found), driver)
     return found[0]
 
 
