@@ -65,7 +65,8 @@ def test_what_did_not_come_home_comes_with_the_next_start(gensweep: Command, url
     before = {trial: (trial / "checkpoints/best/state.pt").read_bytes() for trial in trials}
     for trial in trials:
         shutil.rmtree(trial / "checkpoints")
-    assert gensweep("sample", "tiny/0", "-n", "3", "-o", "x.npy").code == 2
+    lacking = gensweep("sample", "tiny/0", "-n", "3", "-o", "x.npy")
+    assert (lacking.code, "gensweep resume tiny brings those" in lacking.err) == (2, True)
     again = gensweep("resume", "tiny", "--in-process")
     assert again.code == 0, again.err
     assert {trial: (trial / "checkpoints/best/state.pt").read_bytes() for trial in trials} == before
