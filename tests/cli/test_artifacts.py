@@ -153,6 +153,19 @@ def test_a_copy_goes_on_from_where_the_sweep_was_at_a_place_of_its_own(
     assert after.keys() - before.keys() == {name for name in after if mine.sweep_id in name} != set()
 
 
+@pytest.mark.slow
+def test_weights_that_one_trial_takes_of_another_travel_too(gensweep: Command, url: str, tmp_path: Path) -> None:
+    """Population-based training: whose weights are copied is decided by the driver, and no worker sees its folder."""
+    population = ("early_stopping={name: pbt, interval: 2}", "trial.training.epochs=8", "search.samples=4",
+                  "trial.family={name: wae, lambda: 'loguniform(1, 10)', divergence: mmd}")  # fmt: skip
+    for more in ((), ("--runs", "kept", "--artifacts", url)):
+        ran = gensweep(*RUN, *population, *more)
+        assert ran.code == 0, ran.err
+    assert SweepFolder.open(tmp_path / "kept/tiny").events.of_kind("copied")
+    assert (tmp_path / "kept/tiny/results.csv").read_bytes() == (tmp_path / "runs/tiny/results.csv").read_bytes()
+    assert answers(tmp_path / "kept") == answers(tmp_path / "runs")
+
+
 def test_no_password_is_noted(gensweep: Command, tmp_path: Path) -> None:
     refused = gensweep(*RUN, "--artifacts", "sftp://me:s3cret@host/x")
     assert refused.code == 2
