@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING
 from gensweep import registry
 from gensweep.changes import refuse_another, refuse_another_schema
 from gensweep.credentials import redacted
-from gensweep.errors import CannotRun, ConfigError, Stopped
+from gensweep.errors import CannotRun, ConfigError, Problem, Stopped
 from gensweep.event_files import event_files, wanted, written_beside
 from gensweep.executors.base import PATIENCE, Executor
 from gensweep.executors.in_process import InProcess
 from gensweep.executors.ray_address import refuse_address
+from gensweep.home import is_thrown_away
 from gensweep.journal import kept, note
 from gensweep.led import led
 from gensweep.ledger.durable import unwritable
 from gensweep.ledger.examination import refuse_losses
+from gensweep.ledger.lease import locked
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.orchestration.decide import Mind
@@ -43,7 +45,7 @@ from gensweep.storing import home_of, note_url, refuse_unusable, url_of
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
-from gensweep.tracking.store import check_reachable, named, program
+from gensweep.tracking.store import check_reachable, named, program, sqlite_path
 from gensweep.trainers.arithmetic import prepare
 
 if TYPE_CHECKING:
@@ -97,6 +99,31 @@ def conduct(
         return _conducted(sweep, where, told, stops, retry, allowed)
 
 
+def refuse_early(sweep: Sweep, where: Where, allowed: Collection[str] = ()) -> None:
+    """What `conduct` would refuse within seconds, for a driver that is started where nobody looks on. Nothing is written.
+
+    Raises:
+        ConfigError, CannotRun: as `conduct` does; another driver holds the sweep.
+        DamagedSweep: the sweep's folder cannot be trusted.
+    """
+    path = where.runs / sweep.name
+    _refuse_at_once(sweep, where, path, allowed)
+    if (found := SweepFolder.found(path.resolve())) is not None:
+        if (holder := found.holder()) is not None:
+            raise CannotRun(locked(found.path, holder))
+        refuse_another_schema(found.state(), path)
+    _refuse_unwritable(path)
+    check_reachable(store_of(path, where.tracking_uri))
+
+
+def _refuse_at_once(sweep: Sweep, where: Where, path: Path, allowed: Collection[str]) -> None:
+    if where.address is not None and not where.in_process:
+        refuse_address(where.address)
+    if problems := data_problems(sweep):
+        raise ConfigError(problems)
+    refuse_another(sweep, path, allowed)
+
+
 def _conducted(
     sweep: Sweep,
     where: Where,
@@ -105,12 +132,9 @@ def _conducted(
     retry: Collection[int],
     allowed: Collection[str],
 ) -> Verdict:
-    if where.address is not None and not where.in_process:
-        refuse_address(where.address)
-    if problems := data_problems(sweep):
-        raise ConfigError(problems)
     path = where.runs / sweep.name
-    refuse_another(sweep, path, allowed)
+    _refuse_at_once(sweep, where, path, allowed)
+    _refuse_thrown_away(where, store_of(path, where.tracking_uri))
     plugins = _plugins(sweep)
     found = SweepFolder.found(path.resolve())
     url = url_of(path, found, where.artifacts)
@@ -133,7 +157,6 @@ def _conducted(
         return _again(found, uri, told, stops)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
-    _say_if(look_for_room(sweep, path, Counter(record.arm for record in state.trials.values() if not record.is_live)))
     check_reachable(uri)
     if url:
         refuse_unusable(url)
@@ -142,6 +165,7 @@ def _conducted(
         stops.before_leaving(executor.abandon)
         from gensweep.drive import drive  # while Ray starts: what judges, draws and exports takes two seconds to import
 
+        _say_if(look_for_room(sweep, path, Counter(one.arm for one in state.trials.values() if not one.is_live)))
         began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
@@ -291,6 +315,18 @@ def _these(machines: Sequence[str]) -> str:
     shown = ", ".join(machines[:_NAMED])
     more = f" and {len(machines) - _NAMED} more" if len(machines) > _NAMED else ""
     return f"{'node' if len(machines) == 1 else 'nodes'} {shown}{more}"
+
+
+def _refuse_thrown_away(where: Where, uri: str) -> None:
+    """Raise where a job of a Ray cluster would leave the sweep, or the store, in the folder that Ray removes after it."""
+    places = {"--runs": where.runs, "--tracking-uri": sqlite_path(uri)}
+    problems = [
+        Problem("", f"{option} {path}", "lies in a folder that Ray throws away with this job. Name a place in full.")
+        for option, path in places.items()
+        if path is not None and is_thrown_away(path)
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _plugins(sweep: Sweep) -> PluginFolder | None:

@@ -14,14 +14,15 @@ from dataclasses import replace
 from typing import NoReturn
 
 from gensweep.artifacts.homecoming import Homecoming
-from gensweep.errors import CannotRun, Stopped, StoreAway
+from gensweep.errors import CannotRun, GensweepError, Stopped, StoreAway
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
 from gensweep.journal import note
-from gensweep.led import led
+from gensweep.led import BEGINS, led
 from gensweep.ledger import environment
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
+from gensweep.ledger.stop_note import missing_end, note_stopping
 from gensweep.ledger.stop_request import asked
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.models.offers import offered
@@ -119,6 +120,7 @@ def _driven(  # noqa: PLR0913
         if record.reports or not record.is_live:
             first_report.set()
 
+    _enter_missing_end(folder)
     driver = Driver(sweep, folder, changed, known, home)
     display.known(driver.state.trials.values())
     projection = Projection(folder, tracking_uri, offers=offered(folder))
@@ -137,7 +139,9 @@ def _driven(  # noqa: PLR0913
     if home is not None:
         with waiting(f"looking at {home.stored.url}"):
             prepare(home, driver.state)
-    say(f"starting the first trials; then opening {named(projection.uri)}")
+    if not stops.is_led:  # else the parent notes it, which is never busy
+        stops.tell(lambda request: _noted_at_once(folder, request))
+    say(f"{BEGINS}; then opening {named(projection.uri)}")
     background.start(after=first_report)
     try:
         with display, _noting(driver), _heeding(folder, stops):
@@ -177,6 +181,18 @@ def brought(home: Homecoming | None, stops: Stops) -> None:
     home.leave()
     for what in missing[:_SAID]:
         say(what)
+
+
+def _enter_missing_end(folder: SweepFolder) -> None:
+    """Of the driver before this one, which was told to stop and killed before it could say so itself."""
+    if (end := missing_end(folder.path, folder.events)) is not None:
+        folder.events.append(end)
+
+
+def _noted_at_once(folder: SweepFolder, request: Request) -> None:
+    """Who asks may kill this process before it has entered its end."""
+    with suppress(GensweepError, OSError):
+        note_stopping(folder.path, request.reason, request.code)
 
 
 @contextmanager

@@ -35,6 +35,11 @@ def private(*, shared: bool = False) -> Iterator[None]:
         os.umask(_before.pop())
 
 
+def umask_before() -> int:
+    """The umask of whoever started this process, for one that it starts, which keeps to what holds for itself; -1: as it is."""
+    return _before[-1] if _before else -1
+
+
 def share() -> str | None:
     """From here to the end of `private` the group may write too; why it may not, where the user's own umask forbids it."""
     if not _before:

@@ -48,6 +48,16 @@ def expanded(path: str | Path, given_in: str) -> Path:
         ) from error
 
 
+def is_in_a_job() -> bool:
+    """Whether this is a job of a Ray cluster, whose working folder is Ray's to choose, and mostly to throw away."""
+    return "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ
+
+
+def is_thrown_away(path: Path) -> bool:
+    """Whether a path lies in the copy of a folder that Ray made for a job, and removes again."""
+    return any(part.startswith("_ray_pkg_") for part in path.resolve().parts)
+
+
 def no_path(text: str, *, is_of_runs: bool = False) -> str | None:
     """Why a text is a URL, be it one of which a Path has already taken a slash, and no path; None where it may be one."""
     if (found := _URL.match(text)) is None:

@@ -1,7 +1,8 @@
 """gensweep.log in a sweep's folder: what each start said, with times, also where the terminal was kept quiet.
 
-It is for people, and nothing reads it. It holds no passwords, is at most two files of a MiB, and where it cannot be written the
-sweep goes on without it.
+It is for people (`gensweep logs`), and nothing is decided by it. It holds no passwords, is at most two files of a MiB, and where
+it cannot be written the sweep goes on without it. driver.log beside it is what a driver without a terminal prints: the answer,
+and what dying libraries say.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import platform
+import secrets
 import shlex
 import sys
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -24,7 +26,7 @@ from gensweep.credentials import redacted
 from gensweep.progress import LISTENERS
 from gensweep.text import printable
 
-NAME = "gensweep.log"
+NAME, OUTPUT = "gensweep.log", "driver.log"
 LARGEST = 2**20  # bytes of the file, and of the one before it
 _MOST_BEFORE = 200  # lines that are kept until there is a folder to write them to
 _before: deque[logging.LogRecord] = deque(maxlen=_MOST_BEFORE)
@@ -73,6 +75,7 @@ def _headline() -> logging.LogRecord:
 @contextmanager
 def kept(folder: Path) -> Iterator[None]:
     """Meanwhile everything that is noted goes to the log in a sweep's folder; what ends it too."""
+    _take_output(folder)
     file = _File(folder)
     _open.append(file)
     try:
@@ -86,6 +89,23 @@ def kept(folder: Path) -> Iterator[None]:
     finally:
         _open.remove(file)
         file.close()
+
+
+def ahead_of(folder: Path) -> Path:
+    """A new file beside a sweep's folder, which may not be there yet, for what its driver prints: `kept` moves it in."""
+    return folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.{OUTPUT}")
+
+
+def _take_output(folder: Path) -> None:
+    """driver.log is of the newest driver, where that has no terminal."""
+    with suppress(OSError):
+        mine = os.fstat(1)
+        for file in folder.parent.iterdir():
+            is_ahead = file.name.startswith(f".{folder.name}.") and file.name.endswith(f".{OUTPUT}")
+            if is_ahead and os.path.samestat(mine, file.lstat()):
+                file.replace(folder / OUTPUT)
+        if not os.path.samestat(mine, (folder / OUTPUT).lstat()):
+            (folder / OUTPUT).unlink()
 
 
 def append(folder: Path, *texts: str) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from gensweep.errors import Stopped
 from gensweep.stopping import Request, Stops
 
+BEGINS = "starting the first trials"  # what a driver says once the ledger has it that it begins
 ORPHAN_SECONDS = 8.0  # in which a driver whose parent was killed ends by itself
 Message = dict[str, Any]
 

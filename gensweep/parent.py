@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -123,8 +124,18 @@ class Parent:
             tell(f"{request.reason} again: {AT_ONCE}" if at_once else f"{request.reason}: {STOPPING}")
         self._asked = request
         self._driver.send(reason=request.reason, code=request.code, at_once=at_once)
+        self._note(request)
         if at_once:
             self._deadline = min(self._deadline, time.monotonic() + _GRACE)
+
+    def _note(self, request: Request) -> None:
+        """Who asks may kill both processes before the driver has entered its end."""
+        if self._sweep is None:
+            return
+        from gensweep.ledger.stop_note import note_stopping  # not before: most drivers end by themselves
+
+        with suppress(GensweepError, OSError):
+            note_stopping(self._sweep, request.reason, request.code)
 
     def _answered(self, status: int) -> int:
         """Say what became of a driver that could not, in the ledger too; the exit code."""

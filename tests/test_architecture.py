@@ -31,13 +31,14 @@ FLOORS = {
     "described": 3, "artifacts": 2, "component": 2, "devices": 2, "reading": 2, "cache": 2,
     "registry": 1, "nodes": 1, "yaml_mistakes": 1, "text_files": 1, "mathematics": 1, "files": 1, "ledger": 1,
     "tables": 1, "home": 1, "journal": 1, "writing": 3,
+    "detached": 3, "driver_log": 2,
     "errors": 0, "stopping": 1, "faults": 1, "led": 2, "credentials": 0, "losses": 0, "layers": 0, "seeding": 0, "progress": 0,
     "orphans": 0, "held_signals": 0, "file_modes": 0, "pictures": 0, "text": 0, "collection": 0, "shipped": 0,
 }  # fmt: skip
 THIRD_PARTY = {
     "cli": {"typer", "yaml"}, "benchmarks": {"torch", "numpy", "scipy", "ray", "yaml"}, "terminal": {"rich"}, "tables": {"rich"},
     "orchestration": {"torch"}, "evaluation": {"torch", "pydantic"}, "studies": {"numpy", "scipy"},
-    "results": {"pandas"}, "executors": {"ray", "torch"}, "spaces": {"pydantic", "hydra"},
+    "results": {"pandas"}, "executors": {"ray", "torch", "requests"}, "spaces": {"pydantic", "hydra"},
     "models": {"torch", "numpy", "safetensors"},
     "trial": {"torch"}, "shape_key": {"torch"}, "modes": {"torch"},
     "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},

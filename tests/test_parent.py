@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from gensweep.ledger.stop_note import missing_end
 from gensweep.ledger.sweep_folder import SweepFolder
 
 DRIVER = """
@@ -154,6 +155,20 @@ def test_whatever_the_driver_dies_of_is_in_the_ledger_with_the_way_on(
     assert err.endswith("What was reported is saved.\ngensweep: Continue with: gensweep resume tiny\n")
     assert last(sweep)["event"] == "stopped"
     assert DEATHS[death][1] in str(last(sweep)["reason"])
+
+
+def test_whoever_kills_both_seconds_after_a_signal_leaves_its_reason(
+    sweep: SweepFolder, started: list[subprocess.Popen[str]]
+) -> None:
+    command, driver = begun(sweep, started, BEGINS)  # which is too busy to answer
+    os.killpg(command.pid, signal.SIGTERM)
+    time.sleep(3)  # as Ray does with a job
+    os.killpg(command.pid, signal.SIGKILL)
+    assert ended(command)[0] == -signal.SIGKILL
+    assert not is_alive(driver)
+    assert last(sweep)["event"] == "started"
+    end = missing_end(sweep.path, sweep.events)
+    assert end == {"event": "stopped", "reason": "SIGTERM, then killed", "code": 75}
 
 
 def test_what_a_driver_entered_itself_stays(sweep: SweepFolder, started: list[subprocess.Popen[str]]) -> None:

@@ -45,6 +45,8 @@ OTHERS = {
     "you, and gensweep says so.",
     "RAY_AUTH_TOKEN": "The token of a cluster; a Ray that gensweep starts makes its own.",
     "RAY_AUTH_TOKEN_PATH": "A file that holds it.",
+    "RAY_JOB_CONFIG_JSON_ENV_VAR": "Ray sets it in a job of a cluster, whose working folder is Ray's: `mlflow.db` is then "
+    "made in the folder of the runs.",
     "RAY_TMPDIR": "Below which folder the sockets, logs and token of a Ray of gensweep's own lie; else `TMPDIR`, else `/tmp`.",
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "1 has a Ray of gensweep's own listen on all interfaces, as other nodes need it.",
     "TMPDIR": "Where temporary files go.",

@@ -3,6 +3,8 @@
 program     the application and `main`
 beginning   init
 running     run, resume, confirm, check, plan
+submitting  submit
+standing    status, logs
 stopping    stop
 showing     ls, show, compare
 using       best, sample, reconstruct

@@ -12,7 +12,7 @@ from gensweep.errors import suggest
 
 _ELSEWHERE = {  # what other programs call it
     "train": "run", "start": "run", "fit": "run", "tune": "run", "sweep": "run", "continue": "resume", "restart": "resume",
-    "validate": "check", "lint": "check", "test": "check", "dry_run": "plan", "status": "ls", "info": "show", "rank": "compare",
+    "validate": "check", "lint": "check", "test": "check", "dry_run": "plan", "info": "show", "rank": "compare",
     "report": "compare", "eval": "evaluate", "score": "evaluate", "dashboard": "ui", "mlflow": "ui", "server": "ui",
     "generate": "sample", "samples": "sample", "winner": "best", "leaderboard": "best",
     "delete": "rm", "remove": "rm",

@@ -98,6 +98,22 @@ Address = Annotated[
     str | None,
     typer.Option(envvar=["GENSWEEP_ADDRESS", "RAY_ADDRESS"], help="of a running Ray cluster; default: this machine"),
 ]
+SubmitAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar=["GENSWEEP_ADDRESS", "RAY_ADDRESS"],
+        help="HOST:PORT of a running Ray cluster, or http://HOST:8265, where its jobs are handed in; default: this machine",
+    ),
+]
+JobsAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar=["GENSWEEP_ADDRESS", "RAY_ADDRESS"],
+        help="http://HOST:8265, of a sweep that was submitted there; all others are found in their folder",
+    ),
+]
 TrackingUri = Annotated[
     str | None,
     typer.Option(
@@ -216,6 +232,11 @@ def folder_named(name: str, runs: Path) -> Path:
         where = f"For {name}: {path.resolve().name} --runs {path.parent}. " if elsewhere else ""
         raise ConfigError(f"there is no sweep '{found}' in {runs}. {where}{suggest(found, known)}")
     return runs / found
+
+
+def takes_jobs(address: str | None) -> bool:
+    """Whether it is where the jobs of a Ray cluster are handed in; any other is of a cluster that this machine joins."""
+    return address is not None and address.startswith(("http://", "https://"))
 
 
 def trust_these(files: list[Path] | None) -> None:

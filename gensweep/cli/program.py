@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import inspect
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Annotated, NoReturn
@@ -28,7 +30,9 @@ from gensweep.cli import (
     reporting,
     running,
     showing,
+    standing,
     stopping,
+    submitting,
     using,
 )
 from gensweep.cli.defaults import defaults
@@ -50,18 +54,26 @@ app = typer.Typer(
     "Begin with:  gensweep run search_spaces/wae.yaml",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _help(command: Callable[..., None]) -> str:
+    """A command's docstring for `--help`: what is indented (examples) is left line by line, and only prose is filled."""
+    paragraphs = (inspect.getdoc(command) or "").split("\n\n")
+    return "\n\n".join(f"\b\n{one}" if "\n " in one else one for one in paragraphs)
+
+
 for _command in (
-    running.run, running.check, running.plan, running.resume, running.confirm, stopping.stop,
+    running.run, running.check, running.plan, running.resume, running.confirm, submitting.submit,
+    standing.status, standing.logs, stopping.stop,
     showing.ls, showing.show, showing.compare, using.best, using.sample, using.reconstruct, latent.interpolate, latent.traverse,
     leaving.export, leaving.register,
     evaluating.evaluate, reporting.report, extracting.train_extractor,
     doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun, beginning.init,
 ):  # fmt: skip
-    app.command(name=_command.__name__.replace("_", "-"))(_command)
-app.command(name="list")(listing.list_)
-app.command()(components.describe)
-app.command()(components.new)
-app.command()(listing.schema)
+    app.command(name=_command.__name__.replace("_", "-"), help=_help(_command))(_command)
+app.command(name="list", help=_help(listing.list_))(listing.list_)
+for _about in (components.describe, components.new, listing.schema):
+    app.command(help=_help(_about))(_about)
 
 
 # errors of the system at a path that the user named, wherever it is met first, and their exit codes

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, sweep_named
-from gensweep.errors import CannotRun
+from gensweep.cli.options import RUNS, JobsAddress, Name, Runs, sweep_named, takes_jobs
+from gensweep.errors import CannotRun, ConfigError
 
 _PAUSE = 0.2  # seconds
 
@@ -21,13 +21,18 @@ def stop(
         typer.Option("--now", help="do not wait for the next report of each trial: what came since is trained again"),
     ] = False,
     wait: Annotated[bool, typer.Option(help="wait until it has ended")] = True,
+    address: JobsAddress = None,
 ) -> None:
     """Stop a sweep that runs, also on another machine that has the same folder: it saves, and `gensweep resume` goes on.
 
     Examples:
       gensweep stop wae
       gensweep stop wae --now --no-wait
+      gensweep stop wae --address http://head:8265
     """
+    if takes_jobs(address):
+        _stop_job(str(address), name, now=now, wait=wait)
+        return
     folder = sweep_named(name, runs)
     from gensweep.ledger.stop_request import ask
     from gensweep.terminal import waiting
@@ -48,3 +53,18 @@ def stop(
         while folder.holder() is not None and folder.generation() == request.generation:
             time.sleep(_PAUSE)
     print(f"{name} has stopped. Continue with: gensweep resume {folder.argument}")
+
+
+def _stop_job(address: str, name: str, *, now: bool, wait: bool) -> None:
+    if now:
+        raise ConfigError(
+            "--now: a job of a Ray cluster is stopped in one way, which lets trials save. From a node that sees the folder: "
+            f"gensweep stop {name} --now --runs FOLDER"
+        )
+    from gensweep.cli.jobs import stopped
+    from gensweep.executors.ray_jobs import Jobs
+    from gensweep.terminal import waiting
+
+    with waiting(f"{name} stops"):
+        said = stopped(Jobs(address), name, wait=wait)
+    print(said)

@@ -31,8 +31,8 @@ def refuse_address(address: str) -> None:
     if scheme == "ray":
         why = f"is one of Ray Client, through which Ray Tune cannot be driven. {_ON_THE_CLUSTER}."
     elif scheme in ("http", "https"):
-        job = f"`ray job submit --address {redacted(address)} -- gensweep run ...`"
-        why = f"is where jobs are handed in, and no cluster that can be joined. Hand the command in there: {job}."
+        job = f"gensweep submit FILE --address {redacted(address)}"
+        why = f"is where jobs are handed in, and no cluster that can be joined. Hand the sweep in there: {job}"
     elif address == "local":
         why = "is no cluster. Leave --address out (GENSWEEP_ADDRESS and RAY_ADDRESS too) to run on this machine."
     elif scheme or (address != "auto" and not _PLACE.fullmatch(address)):
@@ -96,22 +96,22 @@ def _why_not(address: str, told: str) -> str:
     named = f"--address {redacted(address)}"
     if _NO_TOKEN in told:
         return (
-            f"{named}: a cluster is joined with its token, and none is here. {_PROVIDE}; where the cluster has none, set "
+            f"{named}: a cluster is joined with its token, and none is here. {PROVIDE}; where the cluster has none, set "
             "RAY_AUTH_MODE=disabled."
         )
     if any(word in told for word in _REFUSED):
         if os.environ.get("RAY_AUTH_MODE", "").lower() != "token":
             return (
-                f"{named}: the cluster asks for a token, and RAY_AUTH_MODE says that it has none. Unset it. {_PROVIDE}."
+                f"{named}: the cluster asks for a token, and RAY_AUTH_MODE says that it has none. Unset it. {PROVIDE}."
             )
-        return f"{named}: the cluster has another token than {_whose_token()}. {_PROVIDE}."
+        return f"{named}: the cluster has another token than {_whose_token()}. {PROVIDE}."
     last = next((line for line in reversed(told.strip().splitlines()) if _ERROR.match(line)), "")
     what = last or f"what listens there does not answer as the head of one, for {_ANSWERED:g} s"
     return nobody(address, what.partition(": ")[2] or what)
 
 
 _ERROR = re.compile(r"[A-Za-z_.]*(?:Error|Exception)\b")
-_PROVIDE = (
+PROVIDE = (
     "RAY_AUTH_TOKEN_PATH=FILE names a file with the token of the head, which has it in ~/.ray/auth_token of who started it, "
     "and RAY_AUTH_TOKEN holds the token itself"
 )

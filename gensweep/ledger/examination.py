@@ -28,9 +28,10 @@ _FILES = (
     "tracking.jsonl",
     "tracking.json",
     "gensweep.log",
+    "driver.log",
 )
 _FOLDERS = ("trials", "report", "tensorboard")
-_OF_THE_LEDGER = ("lock", "lease.json", "stop.json")
+_OF_THE_LEDGER = ("lock", "lease.json", "stop.json", "stopping.json")
 FILES_OF_A_TRIAL = ("configuration.json", "outcome.json", "protocol.json", "results.jsonl")
 FOLDERS_OF_A_TRIAL = ("checkpoints", "samples", "reconstructions")
 _DOCTOR = "gensweep doctor {} --repair"

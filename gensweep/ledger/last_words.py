@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gensweep.ledger.stop_note import ENDS
 from gensweep.ledger.sweep_folder import SweepFolder
-
-_ENDS = ("stopped", "finished", "closed")
 
 
 def note_end(sweep: Path, reason: str, code: int) -> None:
@@ -18,7 +17,7 @@ def note_end(sweep: Path, reason: str, code: int) -> None:
     folder = SweepFolder(sweep)
     with folder.hold():
         last = folder.events.last()
-        if last is None or last["event"] not in _ENDS:
+        if last is None or last["event"] not in ENDS:
             folder.events.append({"event": "stopped", "reason": reason, "code": code})
 
 

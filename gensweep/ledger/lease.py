@@ -187,15 +187,15 @@ def _lock(sweep: Path) -> int:
                 ) from error
         os.close(descriptor)
         if time.monotonic() > deadline:
-            raise CannotRun(_locked(sweep))
+            raise CannotRun(locked(sweep, owner(sweep)))
         time.sleep(0.05)
 
 
-def _locked(sweep: Path) -> str:
-    by = owner(sweep)
+def locked(sweep: Path, by: Owner | None) -> str:
+    """That another driver holds a sweep, and what to do."""
     return (
         f"{sweep} is locked by {by or 'a driver that is just starting'}. "
-        f"Wait until it ends, or stop it{f' with `kill {by.pid}` on {by.host}' if by else ''}; "
+        f"Wait until it ends, or stop it: gensweep stop {sweep.name}{f', or `kill {by.pid}` on {by.host}' if by else ''}; "
         "the lock of a dead process frees itself."
     )
 

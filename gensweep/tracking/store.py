@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, suggest
+from gensweep.home import is_in_a_job
 from gensweep.tracking import sqlite_file, wandb_place
 from gensweep.tracking.schema import Trouble
 
@@ -29,8 +30,8 @@ def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
     """The tracking URI: the given one, else MLFLOW_TRACKING_URI, else mlflow.db in the working folder.
 
     `wandb` and `wandb://…` are of Weights & Biases. A SQLite path is made absolute, so that the same store is found from any
-    folder; what a browser adds to a server's address is left out. A working folder that cannot be written and holds none
-    leaves it to the folder of sweeps.
+    folder; what a browser adds to a server's address is left out. Where the working folder holds none, that in the folder of
+    sweeps counts; it is made there where the working folder cannot be written, or is that of a job of a Ray cluster.
 
     Raises:
         ConfigError: it names no store of MLflow's, or cannot be read.
@@ -55,10 +56,17 @@ def resolve_uri(given: str | None, runs: Path = Path("runs")) -> str:
     return _server(uri)
 
 
+def is_relative(uri: str) -> bool:
+    """Whether it names a SQLite file by a path that begins in the working folder."""
+    return uri.partition(":")[0].partition("+")[0].lower() == "sqlite" and not uri.partition(":")[2].startswith("////")
+
+
 def _default(runs: Path) -> Path:
-    here = Path.cwd()
-    is_here = (here / "mlflow.db").exists() or os.access(here, os.W_OK | os.X_OK)
-    return (here if is_here else runs.resolve()) / "mlflow.db"
+    here, there = Path.cwd() / "mlflow.db", runs.resolve() / "mlflow.db"
+    if here.exists() and not is_in_a_job():
+        return here
+    is_there = is_in_a_job() or there.exists() or not os.access(here.parent, os.W_OK | os.X_OK)
+    return there if is_there else here
 
 
 def sqlite_path(uri: str) -> Path | None:

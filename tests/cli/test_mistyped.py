@@ -13,8 +13,9 @@ from gensweep.tracking import pages
 from tests.cli.conftest import SPACE, Command, Ended
 
 KNOWN = (
-    "Known: best, check, compare, confirm, describe, doctor, evaluate, export, init, interpolate, list, ls, new, plan, "
-    "reconstruct, register, report, rerun, resume, rm, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."
+    "Known: best, check, compare, confirm, describe, doctor, evaluate, export, init, interpolate, list, logs, ls, new, plan, "
+    "reconstruct, register, report, rerun, resume, rm, run, sample, schema, show, status, stop, submit, sync, "
+    "train-extractor, traverse, ui."
 )
 
 

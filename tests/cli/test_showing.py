@@ -255,14 +255,16 @@ COMMANDS = [
 def test_every_command_has_help_with_an_example(gensweep: Command, command: str) -> None:
     shown = gensweep(command, "--help")
     assert shown.code == 0
-    assert f"gensweep {command}" in shown.out.split("Example")[1]
+    examples = shown.out.split("\n  Example")[1].split("\n\n")[0].splitlines()[1:]
+    assert examples
+    assert all(line.startswith(f"    gensweep {command}") for line in examples), "each on a line of its own, to copy"
 
 
 def test_the_help_names_every_command(gensweep: Command) -> None:
     shown = gensweep("--help")
     assert shown.code == 0
     assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
-        "run", "check", "plan", "resume", "confirm", "stop", "ls", "show", "compare",
+        "run", "check", "plan", "resume", "confirm", "submit", "status", "logs", "stop", "ls", "show", "compare",
         "best", "sample", "reconstruct", "interpolate", "traverse", "export", "register", "evaluate", "report",
         "train-extractor", "doctor", "ui", "sync", "rm", "rerun", "init", "list", "describe", "new", "schema"
     ]  # fmt: skip

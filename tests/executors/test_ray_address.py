@@ -20,7 +20,7 @@ def test_a_host_and_a_port_are_an_address(address: str) -> None:
     ("address", "says"),
     [
         ("ray://me:s3cr3t@head:10001", r"^--address ray://head:10001: .*Ray Client.*ray job submit.*--address auto"),
-        ("http://head:8265", r"Hand the command in there: `ray job submit --address http://head:8265 -- gensweep run"),
+        ("http://head:8265", r"Hand the sweep in there: gensweep submit FILE --address http://head:8265$"),
         ("local", "Leave --address out"),
         ("head", "Write HOST:PORT, as in head:6379, or auto"),
         ("", "Write HOST:PORT"),

@@ -13,7 +13,7 @@ from tracked_sweep import Store
 
 from gensweep.errors import CannotRun, ConfigError
 from gensweep.tracking.mlflow_store import open_mlflow
-from gensweep.tracking.store import check_reachable, resolve_uri, sqlite_path
+from gensweep.tracking.store import check_reachable, is_relative, resolve_uri, sqlite_path
 from gensweep.tracking.tracking_server import reach_directly
 
 
@@ -189,3 +189,35 @@ def test_a_server_that_never_answers_is_noticed_soon() -> None:
         assert time.monotonic() - began < 10
         for filler in fillers:
             filler.close()
+
+
+def test_in_a_job_of_a_cluster_the_runs_are_kept_beside_the_sweeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "job").mkdir()
+    monkeypatch.chdir(tmp_path / "job")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}")
+    (tmp_path / "job" / "mlflow.db").touch()  # of another job that began here
+    runs = tmp_path / "runs"
+    assert resolve_uri(None, runs) == f"sqlite:///{runs}/mlflow.db"
+    monkeypatch.delenv("RAY_JOB_CONFIG_JSON_ENV_VAR")
+    assert resolve_uri(None, runs) == f"sqlite:///{tmp_path}/job/mlflow.db"
+    (tmp_path / "job" / "mlflow.db").unlink()
+    runs.mkdir()
+    (runs / "mlflow.db").touch()
+    assert resolve_uri(None, runs) == f"sqlite:///{runs}/mlflow.db", "where the job put it, from any folder"
+
+
+@pytest.mark.parametrize(
+    ("uri", "relative"),
+    [
+        ("sqlite:///mlflow.db", True),
+        ("sqlite:////data/mlflow.db", False),
+        ("sqlite+pysqlite:///a/b.db", True),
+        ("http://host:5000", False),
+        ("wandb://me/mine", False),
+    ],
+)
+def test_a_file_from_the_working_folder_on_is_relative(uri: str, relative: bool) -> None:
+    assert is_relative(uri) == relative
