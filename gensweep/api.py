@@ -62,6 +62,7 @@ def run(  # noqa: PLR0913 -- as the options of the command
     runs: str | Path = "runs",
     address: str | None = None,
     tracking_uri: str | None = None,
+    artifacts: str | None = None,
     in_process: bool = False,
     tensorboard: bool = False,
     shared: bool = False,
@@ -75,6 +76,8 @@ def run(  # noqa: PLR0913 -- as the options of the command
         runs: the folder that holds the sweeps.
         address: of a running Ray cluster; this machine where it is not given.
         tracking_uri: MLflow's store.
+        artifacts: a URL that all nodes reach, where trials' folders and checkpoints are kept, as s3://bucket/prefix; the sweep's
+            folder where it is not given.
         in_process: one trial after another in this process, without Ray.
         tensorboard: event files for TensorBoard too, in the sweep's folder.
         shared: the group may write what is made, as far as the umask allows. It is otherwise never wider than 0750 for
@@ -90,7 +93,8 @@ def run(  # noqa: PLR0913 -- as the options of the command
     sweep = space if isinstance(space, Sweep) else check(space, overrides, plugins=plugins)
     _use(plugins)
     with private(shared=shared):
-        verdict = conduct(sweep, Where(expanded(runs, "runs"), address, tracking_uri, in_process, tensorboard))
+        where = Where(expanded(runs, "runs"), address, tracking_uri, in_process, tensorboard, artifacts)
+        verdict = conduct(sweep, where)
     if isinstance(verdict.problem, Stopped):
         raise verdict.problem
     return SweepResults(verdict.folder)

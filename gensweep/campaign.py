@@ -10,7 +10,7 @@ import gc
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,10 +38,11 @@ from gensweep.orchestration.room import look_for_room
 from gensweep.placement import settled
 from gensweep.plugged import need
 from gensweep.registry.folder import PluginFolder
-from gensweep.spaces.needs import Needs, marked
+from gensweep.spaces.needs import Mark, Needs, Reach, marked
 from gensweep.spaces.sources import data_problems, unreadable
 from gensweep.spaces.sweep import Sweep, difference, from_definition
 from gensweep.stopping import Request, Stops, asked_by_signals
+from gensweep.storing import home_of, note_url, refuse_unusable, url_of
 from gensweep.terminal import say
 from gensweep.tracking.projection import Projection
 from gensweep.tracking.sent import disbelieved, forget, is_sent_to, store_of
@@ -60,7 +61,7 @@ _CURE = "Nothing was started. Mend that, or take such a node out of the cluster 
 class Where:
     """Where a sweep runs and what it leaves: Ray's address (None: this machine), MLflow's store, the folder of sweeps.
 
-    `tensorboard`: event files for it too.
+    `tensorboard`: event files for it too. `artifacts`: the URL where trials' folders are kept that not every node sees.
     """
 
     runs: Path
@@ -68,6 +69,7 @@ class Where:
     tracking_uri: str | None = None
     in_process: bool = False
     tensorboard: bool = False
+    artifacts: str | None = None
 
 
 def nobody(_: Verdict) -> None:
@@ -136,6 +138,7 @@ def _conducted(
     _refuse_thrown_away(where, store_of(path, where.tracking_uri))
     plugins = _plugins(sweep)
     found = SweepFolder.found(path.resolve())
+    url = url_of(path, found, where.artifacts)
     state = found.state() if found else SweepState()  # once, as a long ledger takes seconds to read
     if found:
         if led():
@@ -151,10 +154,13 @@ def _conducted(
         )
         if has_event_files:
             event_files(found, sweep.arms).sync()
+        _bring_home(found, state, url, stops)
         return _again(found, uri, told, stops)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
     check_reachable(uri)
+    if url:
+        refuse_unusable(url)
     stops.refuse()
     with _executor(sweep, where, path, stops) as executor:
         stops.before_leaving(executor.abandon)
@@ -164,15 +170,16 @@ def _conducted(
         began = time.monotonic()
         if problems := unreadable(sweep):  # while Ray starts
             raise ConfigError(problems)
-        _refuse_unfit(sweep, executor, path, plugins, PATIENCE + _SLOWER * (time.monotonic() - began))
+        _refuse_unfit(sweep, executor, url or path, plugins, PATIENCE + _SLOWER * (time.monotonic() - began))
         placed = settled(sweep, executor, say, plugins)
         surroundings = {**executor.surroundings(), **({"plugins": plugins.digest} if plugins else {})}
         stops.refuse()
-        folder = found or _folder(sweep, path, surroundings, plugins)
+        folder = found or _folder(sweep, path, surroundings, plugins, url)
         with folder.hold(), kept(folder.path):
-            _bring_level(folder, sweep, surroundings, allowed, plugins)
+            _bring_level(folder, sweep, surroundings, allowed, plugins, url)
             with written_beside(folder, sweep.arms, say, asked=where.tensorboard):
-                verdict = drive(placed, folder, where.tracking_uri, executor, told, stops, retry, state)
+                home = home_of(folder, url)
+                verdict = drive(placed, folder, where.tracking_uri, executor, told, stops, retry, state, home)
             note(f"ended: {verdict.problem or 'done'}")
             return verdict
 
@@ -218,6 +225,17 @@ def _settle(folder: SweepFolder) -> None:
     if folder.holder() is None and not folder.is_settled():
         with suppress(CannotRun, OSError), folder.hold():
             _say_if(folder.settle())
+
+
+def _bring_home(folder: SweepFolder, state: SweepState, url: str | None, stops: Stops) -> None:
+    """What a driver of a sweep that is done did not bring any more from its store, if there is a store."""
+    if (home := home_of(folder, url)) is None:
+        return
+    from gensweep.drive import brought
+
+    for record in state.trials.values():
+        home.add(record)
+    brought(home, stops)
 
 
 def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:
@@ -276,12 +294,14 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     return verdict
 
 
-def _refuse_unfit(sweep: Sweep, executor: Executor, path: Path, plugins: PluginFolder | None, patience: float) -> None:
-    """Raise if a machine that may run trials lacks what they need; with all that each lacks."""
+def _refuse_unfit(
+    sweep: Sweep, executor: Executor, place: Path | str, plugins: PluginFolder | None, patience: float
+) -> None:
+    """Raise if a machine that may run trials lacks what they need; with all that each lacks. `place`: of trials' folders."""
     if not executor.is_elsewhere:
         return
     say("asking the nodes whether they have what its trials need")
-    with marked(path.resolve()) as mark:
+    with _mark_at(place) as mark:
         needs = Needs.of(sweep, mark, plugins)
         answers = executor.elsewhere(needs, patience)
     lacking = dict[str, list[str]]()
@@ -291,13 +311,18 @@ def _refuse_unfit(sweep: Sweep, executor: Executor, path: Path, plugins: PluginF
     if lacking:
         lines = [f"{_these(machines)}: {what}" for what, machines in lacking.items()]
         raise CannotRun("\n".join([*lines, _CURE]))
-    executor.ask_newcomers(partial(_marked_anew, needs, path.resolve()), patience)
+    executor.ask_newcomers(partial(_marked_anew, needs, place), patience)
+
+
+def _mark_at(place: Path | str) -> AbstractContextManager[Mark | Reach]:
+    """What a machine has to see, or to reach: the folder of the runs, or a store."""
+    return nullcontext(Reach(place)) if isinstance(place, str) else marked(place.resolve())
 
 
 @contextmanager
-def _marked_anew(needs: Needs, path: Path) -> Iterator[Needs]:
+def _marked_anew(needs: Needs, place: Path | str) -> Iterator[Needs]:
     """The same question, with another mark, while that is there."""
-    with marked(path) as mark:
+    with _mark_at(place) as mark:
         yield replace(needs, mark=mark)
 
 
@@ -335,10 +360,15 @@ def _refuse_unwritable(path: Path) -> None:
         raise CannotRun(f"{reason}, so {path} cannot be made. Make it writable or name another folder with --runs.")
 
 
-def _folder(sweep: Sweep, path: Path, surroundings: Mapping[str, object], plugins: PluginFolder | None) -> SweepFolder:
-    found = SweepFolder.found(path.resolve())
-    return found or SweepFolder.create(
-        path.resolve(), sweep.definition(), environment=dict(surroundings), plugins=plugins.files if plugins else {}
+def _folder(
+    sweep: Sweep, path: Path, surroundings: Mapping[str, object], plugins: PluginFolder | None, url: str | None
+) -> SweepFolder:
+    return SweepFolder.found(path.resolve()) or SweepFolder.create(
+        path.resolve(),
+        sweep.definition(),
+        environment=dict(surroundings),
+        plugins=plugins.files if plugins else {},
+        url=url,
     )
 
 
@@ -348,10 +378,12 @@ def _bring_level(
     surroundings: Mapping[str, object],
     allowed: Collection[str],
     plugins: PluginFolder | None,
+    url: str | None,
 ) -> None:
-    """Give a folder that this process holds the sweep's definition."""
+    """Give a folder that this process holds the sweep's definition, and a place for its trials."""
     refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it
     _say_if(folder.settle())
+    note_url(folder, url)
     if not difference(folder.definition, sweep.definition()):
         return
     if folder.is_begun():
@@ -359,4 +391,4 @@ def _bring_level(
         return
     say(f"{folder.path} holds a sweep of this name that issued no trial; it is begun anew")
     forget(folder.path)
-    folder.renew(sweep.definition(), environment=surroundings, plugins=plugins.files if plugins else {})
+    folder.renew(sweep.definition(), environment=surroundings, plugins=plugins.files if plugins else {}, url=url)

@@ -23,6 +23,7 @@ from typing import Annotated, Any, ClassVar, cast
 from pydantic import (
     BaseModel,
     ConfigDict,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
     ValidationError,
@@ -33,6 +34,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from gensweep import registry
 from gensweep.errors import ConfigError, nearest, suggest
+from gensweep.home import no_path
 from gensweep.nodes import lengths, nameless, no_numbers, too_large
 
 
@@ -100,10 +102,24 @@ class Knob:
 
 
 class Location:
-    """Marks a text field that names a file or a folder. A form of its own, such as `file:PATH`, is a subclass."""
+    """Marks a text field that names a file or a folder, and takes no URL. A form of its own, as `file:PATH`, is a subclass."""
+
+    def path(self, text: str) -> str:
+        """The path in the text; empty where none is."""
+        return text
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def validate(text: str) -> str:
+            if "://" in text and (why := no_path(self.path(text))):  # with one slash it is a form of the field's own
+                raise PydanticCustomError("no_path", "{why}", {"why": why})
+            return text
+
+        return core_schema.no_info_after_validator_function(validate, handler(source))
 
     def absolute(self, text: str, folder: Path) -> str:
         """The text with its path absolute, where a relative one was written for `folder`; `~` is the user's home."""
+        if "://" in text and no_path(text):
+            return text  # which is refused by the field
         try:
             path = Path(text).expanduser()
         except RuntimeError:  # ~nobody

@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NoReturn
 
-from gensweep.errors import CannotRun, GensweepError, Stopped
+from gensweep.artifacts.homecoming import Homecoming
+from gensweep.errors import CannotRun, GensweepError, Stopped, StoreAway
 from gensweep.executors.base import Executor
 from gensweep.faults import Fault, fault_of
 from gensweep.journal import note
@@ -40,6 +41,7 @@ from gensweep.verdict import Stop, Verdict, judge
 
 _JUDGING = "comparing"
 _REPORTING = "writing the report"
+_SAID = 3  # checkpoints that could not be had
 _LOOKS = 1.0  # seconds from one look for a request to the next
 
 
@@ -70,16 +72,21 @@ def drive(  # noqa: PLR0913 -- what one start is made of
     stops: Stops,
     retry: Collection[int] = (),
     known: SweepState | None = None,
+    home: Homecoming | None = None,
 ) -> Verdict:
     """Run what is left of a sweep whose folder this process holds; what went wrong on the way is in the verdict.
 
-    `known` is its state, as it was read before.
+    `known` is its state, as it was read before; `home` has what its trials leave at a store.
 
     Raises:
         Stopped: its disk is full or fails. What was acknowledged is saved, and the message says how to go on.
     """
     try:
-        return _driven(sweep, folder, tracking_uri, executor, told, stops, retry, known)
+        return _driven(sweep, folder, tracking_uri, executor, told, stops, retry, known, home)
+    except StoreAway as error:
+        raise Stopped(
+            f"{error}. Everything that was reported is saved. When it answers: gensweep resume {folder.argument}"
+        ) from error
     except OSError as error:
         if fault_of(error) is not Fault.STORAGE:
             raise
@@ -103,6 +110,7 @@ def _driven(  # noqa: PLR0913
     stops: Stops,
     retry: Collection[int] = (),
     known: SweepState | None = None,
+    home: Homecoming | None = None,
 ) -> Verdict:
     display = Display(sweep.name, sweep.n_trials, sweep.objective, _epochs(sweep))
     first_report = threading.Event()
@@ -113,7 +121,7 @@ def _driven(  # noqa: PLR0913
             first_report.set()
 
     _enter_missing_end(folder)
-    driver = Driver(sweep, folder, changed, known)
+    driver = Driver(sweep, folder, changed, known, home)
     display.known(driver.state.trials.values())
     projection = Projection(folder, tracking_uri, offers=offered(folder))
 
@@ -128,6 +136,9 @@ def _driven(  # noqa: PLR0913
     if parent := led():
         parent.begun(folder.path)
     stops.tell(lambda request: driver.request_stop(request.reason, request.code))
+    if home is not None:
+        with waiting(f"looking at {home.stored.url}"):
+            prepare(home, driver.state)
     if not stops.is_led:  # else the parent notes it, which is never busy
         stops.tell(lambda request: _noted_at_once(folder, request))
     say(f"{BEGINS}; then opening {named(projection.uri)}")
@@ -138,6 +149,7 @@ def _driven(  # noqa: PLR0913
         driver.finish()
     finally:
         try:
+            brought(home, stops)
             stop = None if driver.is_done or not driver.stop_reason else Stop(driver.stop_reason, driver.stop_code)
             verdict = judged(folder, stop, told, stops)
         finally:
@@ -151,6 +163,24 @@ def _driven(  # noqa: PLR0913
     if background.error:
         return replace(verdict, problem=_unusable(background.error, folder))
     return replace(verdict, problem=cut_short(folder, stops.first)) if driver.is_done and stops.first else verdict
+
+
+def prepare(home: Homecoming, state: SweepState) -> None:
+    """Begin with what a sweep's store has, and begin to bring what an earlier driver did not."""
+    home.prepare(state.live())
+    for record in state.trials.values():
+        home.add(record)
+
+
+def brought(home: Homecoming | None, stops: Stops) -> None:
+    """Wait until what the sweep's store has for its folder is here; what is not is said, and the next start tries again."""
+    if home is None:
+        return
+    with waiting(f"bringing checkpoints from {home.stored.url}"):
+        missing = home.finish(lambda: stops.first is not None)
+    home.leave()
+    for what in missing[:_SAID]:
+        say(what)
 
 
 def _enter_missing_end(folder: SweepFolder) -> None:

@@ -77,6 +77,10 @@ class Stopped(GensweepError):
     exit_code = 75
 
 
+class StoreAway(Stopped):
+    """The store of the trials' folders did not answer for longer than anybody waits."""
+
+
 class Interrupted(Stopped):
     """Stopped by Ctrl-C."""
 

@@ -8,14 +8,14 @@ import re
 import resource
 from collections.abc import Iterator
 
-from gensweep.errors import DamagedSweep
+from gensweep.errors import DamagedSweep, StoreAway
 from gensweep.text import size
 
 
 class Fault(enum.Enum):
     """A fault of the machine. The name is what the ledger holds; the value says it to a person."""
 
-    STORAGE = "the disk is full, or fails"
+    STORAGE = "the disk or the store is full, or fails"
     DAMAGED = "what was saved is damaged"
     MEMORY = "the memory ran out"
     DEVICE = "the accelerator failed"
@@ -66,8 +66,8 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _fault(error: BaseException) -> Fault | None:
-    if isinstance(error, DamagedSweep):
-        return Fault.DAMAGED
+    if isinstance(error, DamagedSweep | StoreAway):
+        return Fault.DAMAGED if isinstance(error, DamagedSweep) else Fault.STORAGE
     if isinstance(error, MemoryError) or (isinstance(error, OSError | ImportError) and _UNMAPPED.search(str(error))):
         return Fault.MEMORY
     if isinstance(error, OSError):

@@ -17,6 +17,7 @@ from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(?=.)")
+_OF_RUNS = ("--runs", "runs", "GENSWEEP_RUNS")
 
 
 def home() -> Path | None:
@@ -34,8 +35,8 @@ def expanded(path: str | Path, given_in: str) -> Path:
         ConfigError: it is a URL.
         CannotRun: there is no such home.
     """
-    if why := no_path(str(path)):
-        url = _URL.sub(r"\1://", str(path), count=1)  # a Path has taken a slash
+    if why := no_path(str(path), is_of_runs=given_in in _OF_RUNS):
+        url = _URL.sub(_whole, str(path), count=1)  # a Path has taken a slash
         raise ConfigError(f"{given_in}={redacted(url)}: {why}")
     try:
         return Path(path).expanduser()
@@ -57,16 +58,27 @@ def is_thrown_away(path: Path) -> bool:
     return any(part.startswith("_ray_pkg_") for part in path.resolve().parts)
 
 
-def no_path(text: str) -> str | None:
+def no_path(text: str, *, is_of_runs: bool = False) -> str | None:
     """Why a text is a URL, be it one of which a Path has already taken a slash, and no path; None where it may be one."""
     if (found := _URL.match(text)) is None:
         return None
     if found[1] == "file":
         return f"is a URL, and a path is needed: /{text[found.end() :]}"
+    if is_of_runs:
+        return (
+            "is a URL, and a place for files is needed that can be locked and renamed. Name one that is mounted (for a cluster, "
+            "on every node, as NFS is); or keep the ledger in a folder of this machine, which needs no option, and trials' "
+            f"folders at the URL: --artifacts {redacted(_URL.sub(_whole, text, count=1))}"
+        )
     return (
         "is a URL, and a place for files is needed that can be locked and renamed. Name one that is mounted (for a cluster, "
         "on every node, as NFS is), and copy to the other or from it."
     )
+
+
+def _whole(found: re.Match[str]) -> str:
+    """The beginning of a URL with both of its slashes."""
+    return f"{found[1]}://"
 
 
 def _why_homeless() -> str:

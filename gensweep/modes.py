@@ -147,7 +147,7 @@ def mode_of(job: Job) -> Mode:
     if not job.shape:
         return Mode(reason="it trains alone")
     try:
-        of_job(Path(job.sweep), job.plugins)
+        of_job(job.folder_of_plugins(), job.plugins)
         subject = _Subject(job)
     except (Exception, SystemExit) as error:  # what is wrong with it the trial says itself
         return Mode(reason=str(error))

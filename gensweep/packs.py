@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from gensweep.artifacts.workplace import Workplace
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import Diverged
 from gensweep.faults import fault_of
@@ -22,17 +23,17 @@ from gensweep.trainers.arithmetic import deterministic
 from gensweep.trainers.compiling import Uncompilable
 from gensweep.trainers.loop import Progress, Trainee
 from gensweep.trainers.pack import PackTraining
-from gensweep.trial import Failure, Job, Report, Said, Trial, build_game, build_trainee, row_of, run_trial
+from gensweep.trial import Failure, Job, Report, Said, Trial, build_game, build_trainee, ended, row_of, run_trial
 
 T = TypeVar("T")
 _THREADS = 8
 _KEPT = 4  # stacks without members, for the next trials of their shape: what was compiled is not compiled again
 
 
-def alone(job: Job) -> Generator[Said]:
+def alone(job: Job, alive: Callable[[], None] = lambda: None) -> Generator[Said]:
     """The reports of a trial that trains alone, and the error that ends them if one does."""
     try:
-        yield from run_trial(job)
+        yield from run_trial(job, alive)
     except (Exception, SystemExit) as error:  # a library's exit is a mistake as any other
         yield Failure.of(job.number, error)
 
@@ -44,7 +45,7 @@ class Pack:
     """
 
     def __init__(self, job: Job, alive: Callable[[], None] = lambda: None) -> None:
-        self.like = job
+        self.like, self._alive = job, alive
         self._is_deterministic = TrialConfiguration.asks_to_be_deterministic(job.configuration)
         with deterministic(wanted=self._is_deterministic):
             mode = mode_of(job)
@@ -75,7 +76,7 @@ class Pack:
         if self._stack is not None:
             self._stack.add(job)
         else:
-            self._alone[job.number] = alone(job)
+            self._alone[job.number] = alone(job, self._alive)
 
     def drop(self, number: int) -> None:
         """Leave a trial where it stands, if it is there."""
@@ -94,7 +95,7 @@ class Pack:
             try:
                 return self._stack.turn()
             except _Broken as broken:
-                self._alone = {job.number: alone(job) for job in broken.jobs}
+                self._alone = {job.number: alone(job, self._alive) for job in broken.jobs}
                 self._stack = None
         number = next(iter(self._alone))  # one at a time: what it says is said before another can end the process
         reports = self._alone.pop(number)
@@ -144,6 +145,8 @@ class _Stack:
             assert self._training is not None
             if member.row in self._training.members:
                 self._training.leave(member.row)
+        if member is not None and member.trial is not None:
+            member.trial.place.close()
         if not self.members and self._training is not None:
             _keep(self._shape, self.mode, self._training)
             self._training = None
@@ -160,7 +163,8 @@ class _Stack:
 
     def _begin(self, joined: list[_Member]) -> list[Said]:
         """Give trials their rows. What one has said before it says again; one that has ended says so."""
-        made = [self._made(member) for member in joined]
+        places = _at_once([partial(_placed, member.job, self._alive) for member in joined])
+        made = [self._made(member, place) for member, place in zip(joined, places, strict=True)]
         reached = _at_once([partial(self._done, partial(_reached, one)) for one in made if isinstance(one, Trial)])
         said: list[Said] = [one for one in made if not isinstance(one, Trial)]
         for trial, news in zip([one for one in made if isinstance(one, Trial)], reached, strict=True):
@@ -175,16 +179,19 @@ class _Stack:
         self._alive()
         return result
 
-    def _made(self, member: _Member) -> Trial | Said:
+    def _made(self, member: _Member, place: Workplace | Failure) -> Trial | Said:
         """The trial of a member that joined; what there is to say, where it has ended or cannot be made."""
-        job = member.job
+        if isinstance(place, Failure):
+            return place
         try:
-            if job.trial_folder().outcome() is not None:
-                return next(run_trial(job))
-            member.trial = Trial(job)
+            if (last := ended(member.job, place)) is None:
+                member.trial = Trial(member.job, place)
+                return member.trial
         except (Exception, SystemExit) as error:
-            return Failure.of(job.number, error)
-        return member.trial
+            place.close()
+            return Failure.of(member.job.number, error)
+        place.close()
+        return last
 
     def _enter(self, member: _Member, trial: Trial) -> list[Said]:
         """Put a trial into a row; what it says where that, and a warm-up with it, is its end."""
@@ -255,6 +262,9 @@ class _Stack:
     def _broken(self, error: BaseException) -> list[Said]:
         """Leave the stack for good; what goes on alone does so from its newest checkpoint."""
         jobs = [member.job for member in self.members.values()]
+        for member in self.members.values():
+            if member.trial is not None:
+                member.trial.place.close()
         self.members, self._training = {}, None
         if fault_of(error) is not None and len(jobs) == 1:
             return [Failure.of(jobs[0].number, error)]
@@ -265,6 +275,13 @@ def _row_like(trial: Trial) -> Trainee:
     """What the rows of its stack are like: the trial's own, or one of the latent size to which it is padded."""
     row = row_of(trial.configuration, trial.job)
     return trial.trainee if row is trial.configuration else build_trainee(row, build_game(row), trial.device)
+
+
+def _placed(job: Job, alive: Callable[[], None]) -> Workplace | Failure:
+    try:
+        return job.workplace(alive)
+    except Exception as error:
+        return Failure.of(job.number, error)
 
 
 def _reached(trial: Trial) -> Said | None:

@@ -14,8 +14,8 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from typing import Any, Literal
 import torch
 
 from gensweep import pictures
+from gensweep.artifacts.workplace import Following, Workplace, plugins_of
 from gensweep.configuration import MOST_ROWS, TrialConfiguration
 from gensweep.credentials import redacted
 from gensweep.datasets import base as datasets
@@ -65,6 +66,8 @@ class Job:
     `alike` is how many there may be of its shape, itself among them, and `at_once` how many of them side by side.
     `plugins` is the SHA-256 of those in the sweep's folder, empty where it has none. `latent_size` is that of the rows of its
     stack, to which its own is padded; 0: its own. `gpu` is how many GPUs a trial process takes, or which part of one.
+    With a `url` what it leaves is kept there, and its sweep's plug-ins at `sweep_url`: no process needs to see the folders;
+    `reported` is the last epoch of which the driver has everything.
     """
 
     number: int
@@ -89,6 +92,9 @@ class Job:
     plugins: str = ""
     latent_size: int = 0
     gpu: float = 0.0
+    url: str = ""
+    sweep_url: str = ""
+    reported: int = -1
 
     @property
     def objective(self) -> Objective:
@@ -99,6 +105,16 @@ class Job:
         """Its folder, which refuses to be written once another driver took the sweep."""
         return TrialFolder(Path(self.folder), Fence(Path(self.sweep), self.generation))
 
+    def folder_of_plugins(self) -> Path:
+        """The folder that has its sweep's plug-ins, as the sweep's has."""
+        return plugins_of(self.sweep_url) if self.url and self.plugins else Path(self.sweep)
+
+    def workplace(self, alive: Callable[[], None] = lambda: None) -> Workplace:
+        """Where this process trains it; `alive` is called while a store is waited for."""
+        if not self.url:
+            return Workplace(self.trial_folder())
+        return Following(self.url, self.generation, self.reported, self.copies, alive)
+
 
 @dataclass(frozen=True)
 class Report:
@@ -108,7 +124,8 @@ class Report:
     that it was trained on, each as often as it was seen. `test` holds the scores on the test
     split of a confirmation that has ended, of the epoch that was best on validation. `notes` are sentences on what to know
     of the numbers, each said once in a trial. `device` is the name of what it is trained on, `software` has the versions below
-    torch there, `mode` says how it is trained, and `host` is the name of the machine.
+    torch there, `mode` says how it is trained, and `host` is the name of the machine. `rows` and `files` are what its folder has
+    got since the report before, where the driver does not see that folder.
     """
 
     number: int
@@ -129,6 +146,18 @@ class Report:
     mode: str = ALONE
     software: dict[str, str] = field(default_factory=dict)
     host: str = ""
+    rows: list[Row] = field(default_factory=list, repr=False)
+    files: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    def facts(self) -> dict[str, Any]:
+        """All of it but what is in the folder already, as outcome.json has it."""
+        facts = {name: value for name, value in vars(self).items() if name not in ("rows", "files")}
+        return {**facts, "outcome": self.outcome and self.outcome.name}
+
+    def with_news(self, place: Workplace) -> Report:
+        """The report, now that what it tells of is durable."""
+        news = place.told()
+        return self if news is None else replace(self, rows=news.rows, files=news.files)
 
 
 @dataclass(frozen=True)
@@ -171,28 +200,40 @@ def trial_key(configuration: Mapping[str, Any], data_digest: str, plugins: Mappi
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def run_trial(job: Job) -> Iterator[Report]:
+def run_trial(job: Job, alive: Callable[[], None] = lambda: None) -> Iterator[Report]:
     """Train and evaluate one configuration, continuing from its newest verified checkpoint.
 
     Yields a report at every evaluation, only after rows and checkpoint are durable; the last one has an outcome. A
-    trial that continues first repeats the report of its checkpoint.
+    trial that continues first repeats the report of its checkpoint. `alive` is called while a store is waited for.
     """
-    if (ended := job.trial_folder().outcome()) is not None:
-        yield Report(**{**ended, "number": job.number, "outcome": Outcome[ended["outcome"]]})
-        return
-    trial = Trial(job)
-    if (reached := trial.begin()) is not None:
-        yield reached
-    yield from trial.train()
+    place = job.workplace(alive)
+    try:
+        if (last := ended(job, place)) is not None:
+            yield last
+            return
+        trial = Trial(job, place)
+        if (reached := trial.begin()) is not None:
+            yield reached
+        yield from trial.train()
+    finally:
+        place.close()
+
+
+def ended(job: Job, place: Workplace) -> Report | None:
+    """The last report of a trial that has ended; None of one that has not."""
+    if (facts := place.folder.outcome()) is None:
+        return None
+    return Report(**{**facts, "number": job.number, "outcome": Outcome[facts["outcome"]]}).with_news(place)
 
 
 class Trial:
     """One trial while it runs: what it is made of, how far it is, and what it says. Who trains it tells it of each epoch."""
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.folder, self.objective = job, job.trial_folder(), job.objective
+    def __init__(self, job: Job, place: Workplace | None = None) -> None:
+        self.job, self.objective, self.place = job, job.objective, place or job.workplace()
+        self.folder = self.place.folder
         self.device = device = torch.device(job.device)
-        of_job(Path(job.sweep), job.plugins)
+        of_job(job.folder_of_plugins(), job.plugins)
         self.configuration = c = TrialConfiguration.model_validate(job.configuration)
         self.dataset = c.dataset
         self.data = _on(self.dataset, device)
@@ -312,7 +353,7 @@ class Trial:
             if self.job.is_confirmation:
                 self._test()
             return self._end(Outcome.COMPLETED, "", step, self.scores)
-        return self._describe(self.scores, self.trainee.step)
+        return self._describe(self.scores, self.trainee.step).with_news(self.place)
 
     def _test(self) -> None:
         """Score on the test split, once, the model of the epoch that was best on validation."""
@@ -357,8 +398,8 @@ class Trial:
         """The last report, which the folder keeps."""
         self.folder.append(self.rows)
         report = self._describe(dict(scores or {}), step, outcome, reason)
-        self.folder.write_outcome({**vars(report), "outcome": outcome.name})
-        return report
+        self.folder.write_outcome(report.facts())
+        return report.with_news(self.place)
 
     def _note(self, meanings: Mapping[str, str], values: Mapping[str, float]) -> None:
         """Keep the meaning of each value that is above 0 for the first time."""

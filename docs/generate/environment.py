@@ -6,6 +6,7 @@ OWN = {
     "GENSWEEP_RUNS": "The folder that holds the sweeps, as `--runs` says it; `runs` by default.",
     "GENSWEEP_TRACKING_URI": "MLflow's store, as `--tracking-uri` says it; it goes before `MLFLOW_TRACKING_URI`.",
     "GENSWEEP_ADDRESS": "Of a running Ray cluster, as `--address` says it; it goes before `RAY_ADDRESS`.",
+    "GENSWEEP_ARTIFACTS": "The URL where trials' folders are kept, as `--artifacts` says it.",
     "GENSWEEP_IN_PROCESS": "1 is `--in-process`: one trial after another, without Ray.",
     "GENSWEEP_TENSORBOARD": "1 is `--tensorboard`: event files for TensorBoard too.",
     "GENSWEEP_CACHE": "Where what is worth keeping between runs goes: features of reference data, data that were fetched or "

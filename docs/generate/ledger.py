@@ -44,6 +44,7 @@ EVENTS: dict[str, tuple[str, tuple[str, ...]]] = {
     "retried": ("A trial that failed is open again: `gensweep resume NAME --retry-failed`.", ("number",)),
     "stopped": ("The sweep was stopped before its end, why, and the exit code that goes with the reason.", ("reason", "code")),
     "finished": ("Every trial has ended.", ()),
+    "stored": ("The URL at which trials' folders are kept, below `gensweep-<sweep_id>`.", ("url", "sweep_id")),
     "left_out": ("A machine lost three trials in a row: this driver puts no more there.", ("host", "reason")),
     "resized": (
         "The cluster changed: which nodes joined and which are gone, how many have trials since, and how many run side by side.",

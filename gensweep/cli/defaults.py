@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from gensweep.credentials import redacted
 from gensweep.errors import ConfigError, Problem, suggest
 from gensweep.home import home, no_path
+from gensweep.ledger.stored import mistake
 
 if TYPE_CHECKING:
     from gensweep.reading import Map
 
-_TEXTS = ("runs", "tracking_uri", "address", "plugins")
+_TEXTS = ("runs", "tracking_uri", "address", "plugins", "artifacts")
 _SWITCHES = ("shared", "in_process", "tensorboard")
 KEYS = (*_TEXTS, *_SWITCHES)
 
@@ -66,7 +67,7 @@ def _misfit(key: str, value: object) -> str | None:
     if not isinstance(value, str) or not value.strip():
         return f"{value!r:.60} is not allowed: must be a text"
     if key in ("runs", "plugins"):
-        if why := no_path(value):
+        if why := no_path(value, is_of_runs=key == "runs"):
             return f"{redacted(value)!r:.60} {why}"
         is_whole = value.startswith(("/", "~"))
         return (
@@ -74,6 +75,8 @@ def _misfit(key: str, value: object) -> str | None:
             if is_whole
             else f"{value!r:.60} would be another folder wherever you stand. Write it in full, or with ~"
         )
+    if key == "artifacts":
+        return (why := mistake(value)) and f"{redacted(value)!r:.60} {why}"
     return _no_store(value) if key == "tracking_uri" else None
 
 

@@ -121,6 +121,17 @@ TrackingUri = Annotated[
         help="MLflow's store, or wandb://ENTITY/PROJECT; default: sqlite:///mlflow.db in this folder",
     ),
 ]
+Artifacts = Annotated[
+    str | None,
+    typer.Option(
+        "--artifacts",
+        envvar="GENSWEEP_ARTIFACTS",
+        help="keep trials' folders and checkpoints at this URL, which all nodes reach, as s3://bucket/prefix or file:///shared; "
+        "noted for `resume`",
+        metavar="URL",
+        show_default=False,
+    ),
+]
 InProcess = Annotated[
     bool,
     typer.Option(
@@ -235,4 +246,4 @@ def trust_these(files: list[Path] | None) -> None:
         ConfigError: one cannot be read.
     """
     for file in files or ():
-        trust(file)
+        trust(expanded(file, "--trust"))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gensweep.cli.options import RUNS, Name, Runs, TrackingUri, folder_named
-from gensweep.errors import ConfigError
+from gensweep.cli.options import RUNS, Artifacts, Name, Runs, TrackingUri, folder_named
+from gensweep.errors import ConfigError, DamagedSweep
 from gensweep.ledger.removal import Contents, contents, finish, held, refuse, remove, unfinished
 from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.text import counted, printable
 
 if TYPE_CHECKING:
+    from gensweep.artifacts.store import Store
     from gensweep.tracking.removal import Sent
 
 
@@ -26,11 +28,12 @@ def rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
     runs: Runs = RUNS,
     tracking_uri: TrackingUri = None,
+    artifacts: Artifacts = None,
 ) -> None:
-    """Remove a sweep for good: its folder, and with --tracking its runs in MLflow.
+    """Remove a sweep for good: its folder, what it keeps at the URL of --artifacts, and with --tracking its runs in MLflow.
 
-    It says what goes and asks; where nobody can answer it needs --yes. A sweep that runs is not removed. Links are not
-    followed. What was interrupted is finished by saying it again.
+    At the URL that alone goes which carries the sweep's id. It says what goes and asks; where nobody can answer it needs
+    --yes. A sweep that runs is not removed. Links are not followed. What was interrupted is finished by saying it again.
 
     Examples:
       gensweep rm wae
@@ -44,6 +47,7 @@ def rm(
     path = folder_named(name, runs)
     refuse(path)
     found, sent = contents(path), _sent(path, tracking_uri) if tracking else None
+    kept = _kept(path, artifacts)
     _tell(path, found, sent)
     if not (yes or _agreed(path)):
         print("Nothing was removed.")
@@ -53,6 +57,8 @@ def rm(
     with held(path):
         if sent is not None:
             sent.delete()
+        if kept is not None:
+            kept.remove_all()
         remove(path)
         forget(path)
     print(f"Removed {path}." + (f" {_of_store(sent)} are {_gone(sent)}" if sent and sent.own else ""))
@@ -65,6 +71,18 @@ def _sent(path: Path, tracking_uri: str | None) -> Sent:
         from gensweep.tracking.removal import sent
 
         return sent(SweepFolder.open(path), tracking_uri)
+
+
+def _kept(path: Path, url: str | None) -> Store | None:
+    """What the sweep keeps at a URL, told; None where there is nothing, or nothing that is its own."""
+    from gensweep.storing import removable
+
+    with contextlib.suppress(DamagedSweep):  # of a ledger that cannot be read nothing elsewhere is deleted
+        store, what = removable(SweepFolder(path), url)
+        if what:
+            print(what, file=sys.stderr)
+        return store
+    return None
 
 
 def _of_store(sent: Sent) -> str:

@@ -12,6 +12,7 @@ import typer
 from gensweep.cli.options import (
     RUNS,
     Address,
+    Artifacts,
     File,
     InProcess,
     Name,
@@ -40,6 +41,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     runs: Runs = RUNS,
     address: Address = None,
     tracking_uri: TrackingUri = None,
+    artifacts: Artifacts = None,
     in_process: InProcess = False,
     tensorboard: Tensorboard = False,
     trust: Trust = None,
@@ -68,6 +70,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep run search_spaces/wae.yaml
       gensweep run search_spaces/wae.yaml dataset=fashion_mnist trial.training.epochs=1 search.samples=4
       gensweep run search_spaces/families.yaml name=big search.samples=20 --address head:6379
+      gensweep run search_spaces/wae.yaml --address auto --artifacts s3://bucket/sweeps
       gensweep run search_spaces/wae.yaml --tensorboard
       gensweep run search_spaces/wae.yaml early_stopping=none --allow-changed early_stopping
       gensweep run wae dataset=fashion_mnist --cfg > fashion.yaml
@@ -91,7 +94,7 @@ def run(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.changes import changeable
 
     allowed = changeable(allow_changed) if allow_changed is not None else []
-    _conduct(sweep, Where(runs, address, tracking_uri, in_process, tensorboard), allowed=allowed)
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process, tensorboard, artifacts), allowed=allowed)
 
 
 def resume(  # noqa: PLR0913 -- the options of a command are its interface
@@ -99,6 +102,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     runs: Runs = RUNS,
     address: Address = None,
     tracking_uri: TrackingUri = None,
+    artifacts: Artifacts = None,
     in_process: InProcess = False,
     tensorboard: Tensorboard = False,
     samples: Annotated[
@@ -138,7 +142,7 @@ def resume(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.changes import continued, failed
 
     sweep, retry = continued(folder, samples), failed(folder, retry_failed) if retry_failed is not None else []
-    _conduct(sweep, Where(runs, address, tracking_uri, in_process, tensorboard), retry)
+    _conduct(sweep, Where(runs, address, tracking_uri, in_process, tensorboard, artifacts), retry)
 
 
 def confirm(  # noqa: PLR0913 -- the options of a command are its interface
@@ -146,6 +150,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     runs: Runs = RUNS,
     address: Address = None,
     tracking_uri: TrackingUri = None,
+    artifacts: Artifacts = None,
     in_process: InProcess = False,
     tensorboard: Tensorboard = False,
     top: Annotated[int, typer.Option(min=1, max=100, help="how many configurations of each arm, the best ones")] = 1,
@@ -174,7 +179,7 @@ def confirm(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.configuration import Confirm
 
     asked = Confirm(top=top, seeds=seeds)
-    _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process, tensorboard))
+    _conduct(continued(folder, confirm=asked), Where(runs, address, tracking_uri, in_process, tensorboard, artifacts))
 
 
 def check(file: File, overrides: Overrides = None, trust: Trust = None, plugins: Plugins = None) -> None:

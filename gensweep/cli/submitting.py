@@ -12,6 +12,7 @@ import typer
 
 from gensweep.cli.options import (
     RUNS,
+    Artifacts,
     File,
     InProcess,
     Overrides,
@@ -40,12 +41,14 @@ class _Given:
     plugins: Path | None
     tensorboard: bool
     shared: bool
+    artifacts: str | None = None
 
     def words(self, plugins: Path | None) -> list[str]:
         """As options, with the plug-ins at this place."""
         changed = ["--allow-changed", self.allow_changed] if self.allow_changed is not None else []
         own = ["--plugins", str(plugins)] if plugins is not None else []
-        return [*changed, *own, *(["--tensorboard"] * self.tensorboard), *(["--shared"] * self.shared)]
+        kept = ["--artifacts", self.artifacts] if self.artifacts else []
+        return [*changed, *own, *kept, *(["--tensorboard"] * self.tensorboard), *(["--shared"] * self.shared)]
 
 
 def submit(  # noqa: PLR0913 -- the options of a command are its interface
@@ -54,6 +57,7 @@ def submit(  # noqa: PLR0913 -- the options of a command are its interface
     runs: Runs = RUNS,
     address: SubmitAddress = None,
     tracking_uri: TrackingUri = None,
+    artifacts: Artifacts = None,
     in_process: InProcess = False,
     tensorboard: Tensorboard = False,
     trust: Trust = None,
@@ -79,7 +83,7 @@ def submit(  # noqa: PLR0913 -- the options of a command are its interface
       gensweep submit search_spaces/families.yaml name=big search.samples=20 --address head:6379 --runs /shared/runs
       gensweep submit search_spaces/wae.yaml --address http://head:8265 --runs /shared/runs
     """
-    given = _Given(allow_changed, plugins, tensorboard, shared)
+    given = _Given(allow_changed, plugins, tensorboard, shared, artifacts)
     if address is not None and takes_jobs(address):
         if in_process or trust:
             what = "--in-process" if in_process else "--trust"
@@ -94,7 +98,7 @@ def submit(  # noqa: PLR0913 -- the options of a command are its interface
     from gensweep.terminal import waiting
 
     trust_as_said(sweep)
-    where = Where(runs, address, tracking_uri, in_process, tensorboard)
+    where = Where(runs, address, tracking_uri, in_process, tensorboard, artifacts)
     refuse_early(sweep, where, changeable(allow_changed) if allow_changed is not None else [])
     words = ["run", str(file), *(overrides or []), "--runs", str(runs), *given.words(plugins), "--quiet"]
     words += [*(["--address", address] if address else []), *(["--in-process"] * in_process)]

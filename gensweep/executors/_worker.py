@@ -92,7 +92,10 @@ _SPOILING = (Fault.MEMORY, Fault.DEVICE)
 
 def _unseen(job: Job) -> Failure | None:
     """What is wrong where this node does not see the sweep."""
-    if (Path(job.sweep) / "sweep.yaml").exists():
+    if job.url or (Path(job.sweep) / "sweep.yaml").exists():
         return None
-    error = CannotRun(f"{job.sweep} is not visible on this node: put --runs on storage that every node sees")
+    error = CannotRun(
+        f"{job.sweep} is not visible on this node: put --runs on storage that every node sees, or keep trials at a store "
+        "(--artifacts)"
+    )
     return Failure.of(job.number, error)

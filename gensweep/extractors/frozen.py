@@ -32,6 +32,11 @@ _BATCH = 100  # its activations stay in the cache: half the time of 500
 class ExtractorName(Location):
     """Marks a field that names an extractor: `file:PATH` and `inception:PATH` hold a path, others none."""
 
+    def path(self, text: str) -> str:
+        """See Location."""
+        kind, _, path = text.partition(":")
+        return path if kind in FOREIGN else ""
+
     def absolute(self, text: str, folder: Path) -> str:
         """See Location."""
         kind, _, path = text.partition(":")

@@ -99,7 +99,7 @@ _FIELDS: dict[str, tuple[str, Callable[[object], bool]]] = {
     "best_epoch": ("count", lambda value: value is None or is_count(value)),
     "key": _TEXT, "arm": _TEXT, "reason": _TEXT, "error": _TEXT, "outcome": _TEXT, "device": _TEXT, "mode": _TEXT,
     "fault": _TEXT, "why": _TEXT,
-    "sweep_id": _TEXT, "host": _TEXT, "folder": _TEXT, "inode": _TEXT, "definition": _TEXT,
+    "sweep_id": _TEXT, "host": _TEXT, "folder": _TEXT, "url": _TEXT, "inode": _TEXT, "definition": _TEXT,
     "parameters": _MAPPING, "configuration": _MAPPING,
     "scores": ("mapping of numbers", _scores), "best": ("mapping of numbers", _scores),
     "test": ("mapping of numbers", _scores),

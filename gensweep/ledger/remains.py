@@ -10,7 +10,7 @@ from gensweep.ledger.events import EventLog
 from gensweep.text import counted
 
 _WRITTEN = ("results.csv", "costs.csv", "report", "study.db", "tensorboard", "tracking.jsonl", "tracking.json")
-_OF_ITS_MAKING = {"identified", "defined"}  # events that are there before the first driver
+_OF_ITS_MAKING = {"identified", "defined", "stored"}  # events that are there before the first driver
 
 
 def entered_definitions(sweep: Path) -> list[str]:

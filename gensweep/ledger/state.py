@@ -236,6 +236,10 @@ def _resized(state: SweepState, event: Event) -> None:
     """For people, as what was true of the driver's cluster: another start may have another one."""
 
 
+def _stored(state: SweepState, event: Event) -> None:
+    """For who trains and removes: the numbers do not depend on where trials are kept."""
+
+
 def _set_aside(state: SweepState, record: TrialRecord) -> None:
     state.running.discard(record.number)
     state._unplaced[record.number] = record
@@ -268,6 +272,7 @@ _OF_THE_SWEEP: dict[str, Callable[[SweepState, Event], None]] = {
     "closed": _closed,
     "left_out": _left_out,
     "resized": _resized,
+    "stored": _stored,
 }
 _OF_A_TRIAL: dict[str, Callable[[SweepState, TrialRecord, Event], None]] = {
     "continued": _continued,

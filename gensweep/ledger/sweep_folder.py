@@ -25,6 +25,7 @@ from gensweep.ledger.identity import Identity, Place
 from gensweep.ledger.lease import Fence, Lease, Owner
 from gensweep.ledger.remains import entered_definitions, holds_sweep, how_to_restore, refuse_remains
 from gensweep.ledger.state import SweepState, fold
+from gensweep.ledger.stored import Stored
 from gensweep.ledger.trial_folder import TrialFolder
 from gensweep.text import counted
 
@@ -48,8 +49,11 @@ class SweepFolder:
         *,
         environment: Mapping[str, Any] | None = None,
         plugins: Mapping[str, bytes] | None = None,
+        url: str | None = None,
     ) -> SweepFolder:
         """Make a new sweep. `environment` is added to environment.json (devices, for example); `plugins` are files that it keeps.
+
+        `url` is where its trials' folders are kept, if not in it.
 
         Raises:
             ConfigError: the folder already holds a sweep.
@@ -63,7 +67,7 @@ class SweepFolder:
             make_directory(path / "trials")
             with Lease(path):  # of two that create the same sweep at once, the second sees the first's files
                 _refuse_existing(path)
-                events = [Identity.new(Place.of(path)).event(), {"event": "defined", "definition": text}]
+                events = [*_begun(Identity.new(Place.of(path)), url), {"event": "defined", "definition": text}]
                 write_atomic(path / "ledger" / "events.jsonl", first_lines(events))
                 _describe(path, environment)
                 _keep(path, plugins or {})
@@ -165,10 +169,11 @@ class SweepFolder:
         *,
         environment: Mapping[str, Any] | None = None,
         plugins: Mapping[str, bytes] | None = None,
+        url: str | None = None,
     ) -> None:
         """Make it another sweep, made here and now; before its first trial, and for the sweep's driver."""
         _keep(self.path, plugins or {})
-        self.events.append(Identity.new(Place.of(self.path)).event())
+        self.events.append_many(_begun(Identity.new(Place.of(self.path)), url))
         _describe(self.path, environment)
         self.redefine(definition)
 
@@ -188,6 +193,8 @@ class SweepFolder:
         known, here = self.identity(), Place.of(self.path)
         identity = known.at(here) if known else Identity.new(here)
         events = [identity.event()] if identity != known else []
+        if known and identity.sweep_id != known.sweep_id and (stored := self.stored()) is not None:
+            events.append(Stored(stored.url, identity.sweep_id).event())
         if not (entered := entered_definitions(self.path)):
             events.append({"event": "defined", "definition": document(self.path / "sweep.yaml", LARGEST).decode()})
         elif document(self.path / "sweep.yaml", LARGEST) != entered[-1].encode():
@@ -210,6 +217,26 @@ class SweepFolder:
         """Which sweep this is, as its ledger says; None where an earlier gensweep wrote it."""
         events = self.events.of_kind("identified")
         return fold(events[-1:]).identity
+
+    def stored(self) -> Stored | None:
+        """Where its trials' folders are kept; None where they are here. What the ledger says may be a stranger's word.
+
+        Raises:
+            DamagedSweep: it says what is no such place.
+        """
+        return next(reversed(self.places()), None)
+
+    def places(self) -> list[Stored]:
+        """Where the trials' folders were kept, of this sweep and before it of those that it is a copy of."""
+        try:
+            return [Stored.said_by(event) for event in self.events.of_kind("stored")]
+        except ValueError as error:
+            raise DamagedSweep(f"{self.events.path}: {error}. Restore the file from a copy.") from error
+
+    def is_own(self, stored: Stored) -> bool:
+        """Whether a place is this sweep's, and this folder no copy of the one that has it."""
+        identity = self.identity()
+        return identity is not None and identity.at(Place.of(self.path)).sweep_id == stored.sweep_id
 
     @property
     def environment(self) -> dict[str, Any]:
@@ -347,6 +374,11 @@ def sweeps(root: Path) -> list[SweepFolder]:
         return []
     shown = (path for path in sorted(root.iterdir()) if not path.name.startswith("."))
     return [SweepFolder(path) for path in shown if holds_sweep(path)]
+
+
+def _begun(identity: Identity, url: str | None) -> list[dict[str, Any]]:
+    """The events of a sweep that begins."""
+    return [identity.event(), *([Stored(url, identity.sweep_id).event()] if url else [])]
 
 
 def _refuse_existing(path: Path) -> None:

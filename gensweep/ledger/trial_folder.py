@@ -150,6 +150,22 @@ class TrialFolder:
         self._checkpoints.adopt(_copy(n), found)
         return found.step
 
+    def take(self, rows: Sequence[Row], files: Mapping[str, bytes]) -> None:
+        """Enter what a process wrote that does not see this folder: rows durably, and documents; pictures as `write_file`."""
+        if rows:
+            self.append(rows)
+        for name, data in files.items():
+            if "/" in name:
+                self.write_file(name, data)
+            else:
+                self._check_fence()
+                make_directory(self.path)
+                write_atomic(self.path / Path(name).name, data)
+
+    def take_best(self, checkpoint: Checkpoint) -> None:
+        """Keep a checkpoint as the best one, durably; it was written elsewhere."""
+        self._checkpoints.adopt("best", checkpoint)
+
     def copied(self, n: int) -> Checkpoint:
         """The n-th copy.
 

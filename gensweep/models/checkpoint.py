@@ -15,7 +15,9 @@ from gensweep.errors import ConfigError
 from gensweep.ledger import checkpoints
 from gensweep.ledger.checkpoints import Checkpoint
 from gensweep.ledger.foreign import document
+from gensweep.ledger.sweep_folder import SweepFolder
 from gensweep.ledger.trial_folder import TrialFolder
+from gensweep.text import printable
 from gensweep.trainers.checkpoint import believed, from_bytes
 from gensweep.trial import STATE, TrainedModel, build_game, build_trainee, size_of_networks
 
@@ -38,15 +40,20 @@ def best_of(trial: Path, *, latest: bool = False) -> Checkpoint:
     folder = TrialFolder(trial)
     found = folder.newest() if latest else folder.best() or folder.newest()
     if found is None:
-        raise ConfigError(f"{trial}: the trial has no checkpoint that verifies. {_why_none(trial / 'checkpoints')}")
+        raise ConfigError(f"{trial}: the trial has no checkpoint that verifies. {_why_none(trial)}")
     return found
 
 
-def _why_none(checkpoints_folder: Path) -> str:
+def _why_none(trial: Path) -> str:
     try:
-        there = sorted(one.name for one in checkpoints_folder.iterdir() if not one.name.startswith("."))
+        there = sorted(one.name for one in (trial / "checkpoints").iterdir() if not one.name.startswith("."))
     except FileNotFoundError:
         there = []
+    if not there and (stored := SweepFolder(trial.parents[1]).stored()) is not None:
+        return (
+            f"It is kept at {printable(stored.place)} as long as the trial trains; gensweep resume {trial.parents[1].name} "
+            "brings those of trials that have ended."
+        )
     if not there:
         return "It ended before its first evaluation."
     return (

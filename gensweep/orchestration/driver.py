@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from gensweep.artifacts.homecoming import Homecoming
 from gensweep.datasets import base as datasets
 from gensweep.errors import ConfigError, DamagedSweep, Outcome
 from gensweep.faults import Fault
@@ -37,8 +38,8 @@ RESTS = (0.0, 5.0, 30.0)  # seconds before a trial is tried again, after its fir
 class Driver:
     """One sweep while it runs, its folder held by this process. `on_change(record)` follows every change of a trial.
 
-    `known` is a state that was read before, which is the driver's from now on. Raises DamagedSweep where the ledger has trials
-    of arms or with parameters that the definition does not know.
+    `known` is a state that was read before, which is the driver's from now on. `home` has what its trials leave at a store.
+    Raises DamagedSweep where the ledger has trials of arms or with parameters that the definition does not know.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class Driver:
         folder: SweepFolder,
         on_change: Callable[[TrialRecord], None],
         known: SweepState | None = None,
+        home: Homecoming | None = None,
     ) -> None:
-        self.sweep, self.folder, self._on_change = sweep, folder, on_change
+        self.sweep, self.folder, self._on_change, self._home = sweep, folder, on_change, home
         self.state: SweepState = folder.state(known)
         self.mind = Mind(sweep, issue)
         self._refuse_strange_trials()
@@ -174,6 +176,8 @@ class Driver:
         """Note what a worker said; whether its trial must stop now."""
         if isinstance(said, Failure):
             self._write_down(said.number, said.details)
+        elif said.rows or said.files:  # before the ledger tells of it, as where the worker writes here itself
+            self.folder.trial_of(self.state.trials[said.number]).take(said.rows, said.files)
         self._hear(said)
         if isinstance(said, Failure) and said.fault is not None:
             self._after_a_fault(said.number, said.fault, said.reason)
@@ -238,14 +242,19 @@ class Driver:
         if event["event"] != "copied":
             return event
         record, source = self.state.trials[event["number"]], self.state.trials[event["source"]]
-        giver = self.folder.trial_of(source)
-        if source.outcome is not None:
-            giver.finish()  # its end is in the log; a driver that was killed after that may have left more than the best
         try:
-            step = self.folder.trial_of(record).copy_from(giver, len(record.copies) + 1)
+            step = self._copied(record, source, len(record.copies) + 1)
         except FileNotFoundError:
             return None
         return {**event, "source_step": step}
+
+    def _copied(self, record: TrialRecord, source: TrialRecord, n: int) -> int:
+        if self._home is not None:
+            return self._home.copy(record, source, n)
+        giver = self.folder.trial_of(source)
+        if source.outcome is not None:
+            giver.finish()  # its end is in the log; a driver that was killed after that may have left more than the best
+        return self.folder.trial_of(record).copy_from(giver, n)
 
     def _enter(self, events: list[Event]) -> None:
         for event in events:
@@ -261,6 +270,8 @@ class Driver:
             record = self.state.trials[number]
             if record.outcome not in (None, Outcome.FAILED):  # what failed may be taken up again
                 self.folder.trial_of(record).finish()
+                if self._home is not None:
+                    self._home.add(record)
             self._on_change(record)
 
     def _job(self, record: TrialRecord) -> Job:
@@ -296,6 +307,9 @@ class Driver:
             gpu=resources.gpu_share,
             plugins=digest_of(self.sweep.plugins) if self.sweep.plugins else "",
             latent_size=latent_size,
+            url=self._home.stored.trial(record.folder_name) if self._home else "",
+            sweep_url=self._home.stored.place if self._home else "",
+            reported=record.reports[-1].epoch if record.reports else -1,
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gensweep import registry
+from gensweep.artifacts.store import Store
 from gensweep.axes import space as spaces
 from gensweep.errors import CannotRun, ConfigError
 from gensweep.ledger.durable import unwritable, write_new
@@ -38,11 +39,26 @@ class Mark:
         if found != self.text:
             return (
                 f"does not see the folder of the runs: what the driver wrote into {folder} is not there ({why}). Mount the same "
-                "storage at the same path there, or name with --runs a folder that every node sees."
+                "storage at the same path there, name with --runs a folder that every node sees, or keep trials at a store that "
+                "every node reaches (--artifacts s3://bucket/prefix)."
             )
         if reason := unwritable(folder):
             return f"{reason}, and trials write there. Make it writable for who runs Ray there."
         return None
+
+
+@dataclass(frozen=True)
+class Reach:
+    """A URL where trials' folders are kept, which each machine that runs trials has to reach."""
+
+    url: str
+
+    def problem(self) -> str | None:
+        """Why this machine cannot keep trials there, with the cure; None where it can. It is tried for real."""
+        try:
+            return Store(self.url).probe()
+        except (CannotRun, ConfigError) as error:
+            return str(error)
 
 
 @contextmanager
@@ -72,13 +88,13 @@ class Needs:
     What holds components is pickled by itself, and read where they are.
     """
 
-    mark: Mark
+    mark: Mark | Reach
     plugins: PluginFolder | None
     members: tuple[tuple[str, str], ...]
     pickled: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, sweep: Sweep, mark: Mark, plugins: PluginFolder | None = None) -> Needs:
+    def of(cls, sweep: Sweep, mark: Mark | Reach, plugins: PluginFolder | None = None) -> Needs:
         """What the trials of a sweep need, whose data were read here."""
         members = tuple(sorted(members_of(sweep)))
         return cls(mark, plugins, members, pickle.dumps((sweep, digests_of(sweep))))
