@@ -378,7 +378,7 @@ def _bring_level(
     surroundings: Mapping[str, object],
     allowed: Collection[str],
     plugins: PluginFolder | None,
-    url: str | None,
+    url: str | None = None,
 ) -> None:
     """Give a folder that this process holds the sweep's definition, and a place for its trials."""
     refuse_another(sweep, folder.path, allowed)  # once more: until it was held, another driver may have begun it

@@ -190,7 +190,7 @@ def test_a_device_that_is_not_here_is_refused(sweep: Sweep, device: str) -> None
 def test_a_failure_is_no_result(
     sweep: Sweep, fault: Fault | None, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("gensweep.packs.alone", lambda job: (said for said in [Failure(0, "why", "", fault)]))
+    monkeypatch.setattr("gensweep.packs.alone", lambda job, *_: (said for said in [Failure(0, "why", "", fault)]))
     with pytest.raises(CannotRun, match=says):
         repetition.repeat(sweep(), 0)
     assert list((tmp_path / "tmp").iterdir()) == []
