@@ -282,8 +282,8 @@ def test_the_version_names_the_commit_of_an_image(gensweep: Command, monkeypatch
     ("arguments", "says"),
     [
         (["frobnicate"], "there is no command 'frobnicate'. Known: best, check, compare, confirm, describe, doctor, "
-         "evaluate, export, init, interpolate, list, ls, new, plan, reconstruct, register, report, "
-         "rerun, resume, rm, run, sample, schema, show, stop, sync, train-extractor, traverse, ui."),
+         "evaluate, export, init, interpolate, list, logs, ls, new, plan, reconstruct, register, report, "
+         "rerun, resume, rm, run, sample, schema, show, status, stop, submit, sync, train-extractor, traverse, ui."),
         (["runn"], "Did you mean 'run'?"), (["ls", "--bogus"], "No such option: --bogus"), (["run"], "Missing argument"),
         (["show", "x", "seven"], "Invalid value for 'trial'"),
         (["list", "divergance"], "Did you mean 'divergences'?"), ([], "Usage:"),

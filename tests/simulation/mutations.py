@@ -89,9 +89,9 @@ OF_THE_DRIVER = (
     ),
     Mutation(
         "a copy is in the ledger before its weights are on disk",
-        driver.Driver._prepared,
+        driver.Driver._copied,
         "return self.folder.trial_of(record).copy_from(giver, n)",
-        "step = (giver.newest() or giver.best()).step",
+        "return (giver.newest() or giver.best()).step",
     ),
     Mutation(
         "a checkpoint is there before the rows that lead to it",
@@ -148,7 +148,7 @@ FOUND_BY_THE_SIMULATOR = (
         "    shutil.rmtree(temporary, ignore_errors=True)  # of",
         "    pass  # of",
     ),
-    Mutation("a trial that ended gives more than its best weights", driver.Driver._prepared, "giver.finish()", "pass"),
+    Mutation("a trial that ended gives more than its best weights", driver.Driver._copied, "giver.finish()", "pass"),
     Mutation(
         "rows that a power cut takes are sent", projection.Projection._rows, 'fsync_file(folder / "results.jsonl")', "pass"
     ),
