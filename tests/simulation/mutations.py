@@ -59,12 +59,16 @@ OF_THE_DRIVER = (
         record = self.state.trials[number]
         if record.outcome not in (None, Outcome.FAILED):  # what failed may be taken up again
             self.folder.trial_of(record).finish()
+            if self._home is not None:
+                self._home.add(record)
         self._on_change(record)
 """,
         """    for number in dict.fromkeys(event["number"] for event in events if "number" in event):
         record = self.state.trials[number]
         if record.outcome not in (None, Outcome.FAILED):  # what failed may be taken up again
             self.folder.trial_of(record).finish()
+            if self._home is not None:
+                self._home.add(record)
         self._on_change(record)
     self.folder.events.append_many(events)
 """,
