@@ -286,7 +286,14 @@ def init(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setattr(
         ray, "init", lambda **options: given.append({**options, "token": os.environ.get("RAY_AUTH_TOKEN_PATH")})
     )
-    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    here = {
+        "NodeID": "here",
+        "NodeName": "here",
+        "NodeManagerAddress": "127.0.0.1",
+        "Alive": True,
+        "Resources": {"CPU": 2.0},
+    }
+    monkeypatch.setattr(ray_cluster, "alive", lambda: [here])
     monkeypatch.setattr(ray, "shutdown", lambda: None)
     for name in ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)

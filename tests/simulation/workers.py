@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from gensweep import trial
+from gensweep.artifacts.workplace import Workplace
 from gensweep.configuration import TrialConfiguration
 from gensweep.errors import Diverged
 from gensweep.orchestration import driver
@@ -75,8 +76,9 @@ class Weights:
 class SimulatedRun(trial.Trial):
     """The real run of a trial, with nothing to train."""
 
-    def __init__(self, job: Job) -> None:
-        self.job, self.folder, self.objective, self.device = job, job.trial_folder(), job.objective, _CPU
+    def __init__(self, job: Job, place: Workplace | None = None) -> None:
+        self.job, self.place, self.objective, self.device = job, place or job.workplace(), job.objective, _CPU
+        self.folder = self.place.folder
         self.configuration: Any = _configuration(json.dumps(job.configuration))
         self.trainee: Any = Weights(job.configuration)
         self.game: Any = SimpleNamespace(
