@@ -695,7 +695,7 @@ def test_ray_runs_what_is_not_asked_for_in_this_process(
     from gensweep.executors import ray_cluster, ray_tune
 
     sweep = small("ray")
-    monkeypatch.setattr(ray_cluster, "RayCluster", lambda address, resources, say, runs: (address, resources, runs))
+    monkeypatch.setattr(ray_cluster, "RayCluster", lambda address, resources, say, runs, *_: (address, resources, runs))
     monkeypatch.setattr(ray_tune, "RayTune", lambda cluster, scratch, *_: (cluster, scratch))
     monkeypatch.chdir(tmp_path)
     asked = campaign._executor(sweep, Where(Path("runs"), "ray://head:10001"), Path("runs/ray"), Stops())
