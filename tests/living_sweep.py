@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.counting import environment
+from tests.processes import WORKERS, descendants
 
 
 def gensweep(folder: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -59,3 +60,10 @@ def after_reports(folder: Path, driver: subprocess.Popen[str], n: int) -> None:
     """Wait until this start has taken `n` reports."""
     before = len(events(folder, "reported"))
     wait_until(lambda: len(events(folder, "reported")) >= before + n, driver)
+
+
+def worker_of(driver: subprocess.Popen[str]) -> int:
+    """A process in which its trials train, once there is one."""
+    found: list[int] = []
+    wait_until(lambda: bool(found.extend(descendants(driver.pid, WORKERS)) or found), driver)
+    return found[0]

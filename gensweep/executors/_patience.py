@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _HANGS, _AT_LEAST = 20, 3600.0  # times the longest way to a report, and seconds
+_SOON, _SHORT = 1.0, 20  # seconds, and the part of a short patience, in which it is not begun anew
 _BEAT = 2.0  # seconds from one sign of life to the next
 _GRACE = 10.0  # seconds in which a process that hangs and is not frozen ends by itself, with its traceback
 
@@ -42,9 +43,13 @@ class Patience:
         self._longest = max(self._longest, time.monotonic() - self._began)
 
     def renew(self) -> None:
-        """Begin to wait anew, inside the context: something was done. Any thread may say so."""
-        self.__exit__()
-        self.__enter__()
+        """Begin to wait anew, inside the context: something was done. Any thread may say so.
+
+        Not where it just began: arming takes a thread of the library's, and a pack says so at every step of many trials.
+        """
+        if time.monotonic() - self._began >= min(_SOON, self.seconds / _SHORT):
+            self.__exit__()
+            self.__enter__()
 
 
 class _Beats:

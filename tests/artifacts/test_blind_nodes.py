@@ -15,7 +15,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from tests.cli.conftest import SPACE
 from tests.executors.ray_nodes import REPOSITORY, Nodes
 from tests.executors.strangers import needs_root
-from tests.s3_server import S3Server, need_s3fs
+from tests.s3_server import S3Server
 
 pytestmark = [
     pytest.mark.slow,
@@ -37,14 +37,6 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (here / "plugins" / "divergences" / "mine.py").write_text(MINE)
     (here / "shared" / "space.yaml").write_text(SPACE.replace("divergence: mmd", "divergence: mine"))
     return here
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    need_s3fs()
-    server = S3Server()
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module")

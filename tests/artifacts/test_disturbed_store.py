@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from gensweep.ledger.sweep_folder import SweepFolder
 from tests.counting import count_in, environment, steps
 from tests.living_sweep import after_reports, events, finish, results
 from tests.processes import descendants, driver_of
-from tests.s3_server import S3Server, need_s3fs
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.slow  # several starts of Ray
 TRIALS, EPOCHS, AWAY = 6, 12, 20.0
@@ -42,14 +42,6 @@ trial:
   training: {{epochs: {EPOCHS}, batch_size: 64, lr_schedule: counted}}
   evaluation: {{metrics: [sliced_wasserstein], every: 1}}
 """
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    need_s3fs()
-    server = S3Server()
-    yield server
-    server.close()
 
 
 class Place:

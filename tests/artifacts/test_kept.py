@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,9 @@ from gensweep.artifacts.store import Store
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, StoreAway
 from gensweep.faults import Fault, fault_of
 from gensweep.ledger.trial_folder import Row, TrialFolder
-from tests.s3_server import S3Server, need_s3fs
+from tests.s3_server import S3Server
 
 STATE = b"weights" * 1000
-
-
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3Server]:
-    need_s3fs()
-    server = S3Server()
-    yield server
-    server.close()
 
 
 @pytest.fixture(params=["file", "memory", pytest.param("s3", marks=pytest.mark.slow)])

@@ -89,5 +89,8 @@ def test_what_is_alive_begins_to_be_waited_for_anew(monkeypatch: pytest.MonkeyPa
     with patience:
         armed.append(1.0)  # what is left of the first wait
         patience.renew()
+        assert armed == [2.0, 1.0], "it just began"
+        patience._began -= 0.2
+        patience.renew()
         assert armed == [2.0]
     assert armed == []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 
 from tests.counting import count_in, steps
 from tests.faults.figures import Record, figures
-from tests.living_sweep import after_reports, events, finish, gensweep, wait_until
-from tests.processes import WORKERS, descendants
+from tests.living_sweep import after_reports, events, finish, gensweep, worker_of
 
 pytestmark = pytest.mark.slow
 
@@ -68,9 +66,3 @@ def prepared(folder: Path, database: Path, pack: str) -> Path:
     (folder / "space.yaml").write_text(SPACE.replace("PACK", pack))
     count_in(folder)
     return folder
-
-
-def worker_of(driver: subprocess.Popen[str]) -> int:
-    found: list[int] = []
-    wait_until(lambda: bool(found.extend(descendants(driver.pid, WORKERS)) or found), driver)
-    return found[0]

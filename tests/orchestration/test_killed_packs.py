@@ -9,7 +9,6 @@ import csv
 import os
 import shutil
 import signal
-import subprocess
 from collections import Counter
 from pathlib import Path
 
@@ -17,8 +16,8 @@ import pytest
 
 from tests.counting import count_in, steps
 from tests.faults.figures import Record, figures
-from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, wait_until
-from tests.processes import WORKERS, descendants, driver_of
+from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, worker_of
+from tests.processes import driver_of
 
 pytestmark = pytest.mark.slow
 
@@ -88,12 +87,6 @@ def test_a_worker_that_is_killed_costs_its_members_one_interval(
     assert 1 <= len(lost) <= ROWS
     assert len({event["number"] for event in lost}) == len(lost)
     is_whole(tmp_path, undisturbed, 1, record_property, [code])
-
-
-def worker_of(driver: subprocess.Popen[str]) -> int:
-    found: list[int] = []
-    wait_until(lambda: bool(found.extend(descendants(driver.pid, WORKERS)) or found), driver)
-    return found[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

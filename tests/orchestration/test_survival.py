@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from gensweep.ledger.sweep_folder import SweepFolder
-from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results, wait_until
-from tests.processes import WORKERS, descendants, driver_of
+from tests.living_sweep import after_reports, events, finish, gensweep, mlflow_runs, results, wait_until, worker_of
+from tests.processes import driver_of
 
 pytestmark = pytest.mark.slow  # test_killed_driver.py is the quick one
 
@@ -84,9 +84,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Life:
     os.kill(holder, signal.SIGSTOP)  # or it might be done before the second one asks
     refused = ended(folder, gensweep(folder, "run", "space.yaml", "--in-process"))
     os.kill(holder, signal.SIGCONT)
-    workers: list[int] = []
-    wait_until(lambda: bool(workers.extend(descendants(driver.pid, WORKERS)) or workers), driver)
-    os.kill(workers[0], signal.SIGKILL)
+    os.kill(worker_of(driver), signal.SIGKILL)
     wait_until(lambda: bool(events(folder, "continued")), driver)
     os.kill(driver.pid, signal.SIGINT)
     starts = [ended(folder, driver)]
