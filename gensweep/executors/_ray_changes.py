@@ -37,7 +37,7 @@ class Changes:
                 self.limit.now = min(self.limit.now, self.limit.n_packs())
 
     def reported(self, node: str) -> None:
-        """The node lives."""
+        """The node lives: a trial reported there, or its daemon answers."""
         self._suspects.pop(node, None)
 
     def is_suspect(self, node: str) -> bool:

@@ -8,9 +8,11 @@ It looks every few seconds, in a thread of its own, and never waits for Tune, no
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import TracebackType
@@ -33,6 +35,7 @@ from gensweep.executors.visible import names_of
 from gensweep.text import counted, duration
 
 _EVERY = 2.0  # seconds
+_KNOCK = 1.0  # seconds in which a daemon that lives lets somebody in
 _PATIENCE = 3.0  # seconds in which the thread ends, unless Ray hangs; less than RayWatch waits
 _log = logging.getLogger(__name__)
 
@@ -111,6 +114,9 @@ class Following:
         wants = self._sweeps.wants(fitting, mine)
         seen = _Seen(frozenset(used), dealt(fitting, wants, self._sweeps.me), len(wants) - 1)
         available = state.available_resources_per_node()
+        for name, node in used.items():
+            if self.changes.is_suspect(name) and _lives(node):
+                self.changes.reported(name)  # its process ended, and not with its node
         with self.changes.lock:
             sure = [name for name in used if not self.changes.is_suspect(name)] or [*used]
             free = sum(on_node(resources, available.get(name, {})) for name in sure)
@@ -155,6 +161,13 @@ class Following:
             return 0
         packs = -(-self.changes.left // (resources.rows or _rows(resources)))
         return max(0, min(packs, resources.max_concurrent or packs) - self._seen.places)
+
+
+def _lives(node: Mapping[str, Any]) -> bool:
+    """Whether Ray's daemon there lets somebody in: of one that died with its node, Ray itself knows only after a while."""
+    with suppress(OSError), socket.create_connection((node["NodeManagerAddress"], node["NodeManagerPort"]), _KNOCK):
+        return True
+    return False
 
 
 def _rows(resources: Resources) -> int:

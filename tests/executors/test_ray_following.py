@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,8 @@ from gensweep.executors.ray_following import Following
 
 def node(name: str, cpus: float = 2) -> dict[str, Any]:
     return {
-        "NodeID": name * 2, "NodeName": name, "NodeManagerAddress": "10.0.0.1", "NodeManagerHostname": "h", "Alive": True,
-        "Resources": {"CPU": cpus},
+        "NodeID": name * 2, "NodeName": name, "NodeManagerAddress": "10.0.0.1", "NodeManagerPort": 1,
+        "NodeManagerHostname": "h", "Alive": True, "Resources": {"CPU": cpus},
     }  # fmt: skip
 
 
@@ -209,3 +210,19 @@ def test_a_node_whose_process_was_lost_gets_nothing_until_ray_knows(there: There
     there.changes.reported("bb")
     there.look(following)
     assert there.changes.limit.now == 4
+
+
+def test_a_node_whose_process_ended_gets_trials_again_once_its_daemon_answers(there: There) -> None:
+    """Else the same trials would be the first there each time it is believed, and would be lost four times."""
+    following = there.follow()
+    following.look()
+    there.changes.is_followed = True
+    for one in there.nodes:
+        one["NodeManagerAddress"] = "127.0.0.1"
+    there.changes.lost("aa")
+    following.look()
+    assert (there.changes.is_suspect("aa"), there.changes.limit.now) == (True, 2), "nobody listens there"
+    with socket.create_server(("127.0.0.1", 0)) as daemon:
+        there.nodes[0]["NodeManagerPort"] = daemon.getsockname()[1]
+        following.look()
+    assert (there.changes.is_suspect("aa"), there.changes.limit.now) == (False, 4)
