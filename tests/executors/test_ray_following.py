@@ -203,7 +203,10 @@ def test_without_a_node_it_waits_and_says_so_and_ends_when_none_comes(there: The
 
 def test_a_node_whose_process_was_lost_gets_nothing_until_ray_knows(there: There) -> None:
     following = there.follow()
+    there.look(following)  # by which they have names
     there.changes.is_followed = True
+    for one in there.nodes:
+        one["NodeManagerAddress"] = "127.0.0.1"  # where nobody listens at its port
     there.changes.lost("bb")
     there.look(following)
     assert (there.changes.limit.places, there.changes.limit.now) == (4, 2)
