@@ -71,6 +71,7 @@ class S3Server:
         weed = Path(sys.executable).parent / "weed"
         command = [str(weed), "server", f"-dir={self.folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3",
                    f"-s3.config={self.folder / 'users.json'}", "-volume.max=20", "-master.volumeSizeLimitMB=64",
+                   "-s3.port.iceberg=0", "-s3.port.lance=0",  # of which a second server would find the ports taken
                    *(f"-{name}.port={port}" for name, port in self.ports.items())]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, start_new_session=True)

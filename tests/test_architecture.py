@@ -43,7 +43,7 @@ THIRD_PARTY = {
     "trial": {"torch"}, "shape_key": {"torch"}, "modes": {"torch"},
     "searchers": {"optuna", "cmaes", "numpy", "torch", "pydantic"}, "early_stopping": {"pydantic"},
     "configuration": {"pydantic"}, "trainers": {"torch"},
-    "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "scipy", "sklearn", "pydantic"},
+    "families": {"torch", "pydantic"}, "metrics": {"torch", "ot", "scipy", "sklearn", "pydantic", "numpy"},
     "report": {"jinja2", "markupsafe", "matplotlib", "plotly", "torch"},
     "comparison": {"pandas", "numpy", "scipy"},
     "divergences": {"torch", "ot", "pydantic"}, "extractors": {"torch"},

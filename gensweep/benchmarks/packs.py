@@ -60,7 +60,8 @@ def shares(contest: end_to_end.Contest, samples: int) -> Iterator[tuple[str, ...
         say(f"evaluation: {contest.title}, pack={pack}")
         by_mode: dict[str, list[tuple[float, float]]] = {}
         for said in _outcomes(contest, samples, f"resources.pack={pack}"):
-            by_mode.setdefault(said["mode"], []).append((said["seconds"], said["evaluation_seconds"]))
+            mode, *_ = said["mode"].partition(", latent size")
+            by_mode.setdefault(mode, []).append((said["seconds"], said["evaluation_seconds"]))
         for mode, seconds in sorted(by_mode.items()):
             training, scoring = (statistics.median(column) for column in zip(*seconds, strict=True))
             share = statistics.median(b / (a + b) for a, b in seconds)

@@ -59,10 +59,13 @@ class _Beats:
         self._limit = 0.0
         self._lock = threading.Lock()
         self._is_heard = False
+        self._is_news = threading.Event()
 
     def go_on(self, limit: float) -> None:
-        """From now on this process is dead after so many seconds without one."""
-        self._limit = limit
+        """From now on this process is dead after so many seconds without one; of another limit than before it hears at once."""
+        if limit != self._limit:
+            self._limit = limit
+            self._is_news.set()
         with self._lock:
             if not self._is_heard:
                 self._is_heard = True
@@ -79,8 +82,9 @@ class _Beats:
             )
             assert beside.stdin is not None
             while True:
+                self._is_news.clear()
                 os.write(beside.stdin.fileno(), f"{self._limit}\n".encode())
-                time.sleep(_BEAT)
+                self._is_news.wait(_BEAT)
 
 
 _beats = _Beats()

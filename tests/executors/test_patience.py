@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 
@@ -23,21 +24,45 @@ with _patience.Patience(1.0):
 print("between two turns", flush=True)
 time.sleep(60)
 """
+PATIENT_FIRST = """
+import sys, time
+from gensweep.executors import _patience
+_patience._GRACE, _patience._BEAT = 0.0, 3600.0
+with _patience.Patience(3600.0):
+    print("measured", flush=True)
+    sys.stdin.readline()
+with _patience.Patience(1.0):
+    print("a turn", flush=True)
+    time.sleep(0.5)
+print("between two turns", flush=True)
+time.sleep(60)
+"""
 SLOW = 50.0  # seconds that a loaded machine may take for anything here
 
 
 @pytest.fixture
 def worker() -> Iterator[subprocess.Popen[str]]:
     """A process after its first turn, with what runs beside it."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", FROZEN], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    with started(FROZEN) as process:
+        assert line(process) == "between two turns\n"
+        until(lambda: len(descendants(process.pid)) == 1)
+        yield process
+
+
+@contextmanager
+def started(script: str) -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    assert process.stdout.readline() == "between two turns\n"
-    until(lambda: len(descendants(process.pid)) == 1)
-    yield process
-    process.kill()
-    process.communicate()
+    return process.stdout.readline()
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -58,6 +83,20 @@ def test_a_process_that_is_frozen_as_a_whole_is_killed_and_says_why(worker: subp
     assert worker.returncode == -signal.SIGKILL
     assert err == "Frozen (0:00:02)!\n"
     until(lambda: not is_alive(beside))
+
+
+def test_a_shorter_patience_counts_from_the_first_moment_on() -> None:
+    with started(PATIENT_FIRST) as worker:
+        assert line(worker) == "measured\n"
+        until(lambda: len(descendants(worker.pid)) == 1)
+        assert worker.stdin is not None
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+        assert [line(worker), line(worker)] == ["a turn\n", "between two turns\n"]
+        os.kill(worker.pid, signal.SIGSTOP)
+        _, err = worker.communicate(timeout=SLOW)
+        assert worker.returncode == -signal.SIGKILL
+        assert err == "Frozen (0:00:02)!\n"
 
 
 def test_one_that_lives_is_left_alone_for_longer_than_it_may_be_silent(worker: subprocess.Popen[str]) -> None:
