@@ -36,7 +36,7 @@ from gensweep.trainers.stack import unstackable
 from gensweep.trial import ALONE, Job, build_game, build_trainee, outline, row_of
 
 ROWS = {"cpu": (8,), "cuda": (8, 32, 128, 512)}  # beyond 8 the rows leave a CPU's cache; a GPU takes what fills it
-COMPILING = 120.0  # seconds to compile a round for the first time, on the machines where that was timed; from torch's files a few
+COMPILING = 40.0  # seconds to compile a round for the first time: 10 to 40 where that was timed
 _ROUNDS = 8  # timed, after as many that are not
 _WORTH_TIMING = 20_000  # rounds of all trials, half a minute of small networks: less is not worth other last digits
 _COMPILED_AT_MOST = 3.0  # times as quick as eagerly, in all that was measured

@@ -71,12 +71,12 @@ def _missing(file: Path) -> str:
     if not file.parent.exists():
         near = nearest(file.parent.name, [f.name for f in file.parent.absolute().parent.glob("*/")])
         hint = f" Did you mean '{file.parent.with_name(near)}'?" if near else ""
-        return f"there is no folder {file.parent}.{hint}{_shipped(file)}"
+        return f"lies in no folder: {file.parent} does not exist.{hint}{_shipped(file)}"
     beside = list(_search_spaces(file.parent))
     stems = {Path(name).stem: name for name in reversed(beside)}
     near = nearest(file.stem, stems)
     hint = f"Did you mean '{file.parent / stems[near]}'? " if near else ""
-    return f"there is no such file. {hint}Known: {', '.join(beside[:_MOST]) or 'none'}.{_shipped(file)}"
+    return f"does not exist. {hint}Known: {', '.join(beside[:_MOST]) or 'none'}.{_shipped(file)}"
 
 
 def _shipped(file: Path) -> str:

@@ -114,7 +114,7 @@ def test_the_top_is_a_mapping(write: Callable[..., Path]) -> None:
 
 def test_what_is_no_text_file(write: Callable[..., Path]) -> None:
     file = write("")
-    with pytest.raises(YamlError, match=r"no such file. Did you mean 'study.yaml'"):
+    with pytest.raises(YamlError, match=r"does not exist. Did you mean 'study.yaml'"):
         read_file(Path("studdy.yaml"))
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(YamlError, match="cannot be read"):

@@ -30,15 +30,15 @@ def told(name: str) -> str:
     [
         (
             "studdy.yaml",
-            "studdy.yaml there is no such file. Did you mean 'study.yaml'? Known: study.yaml, spaces/wae.yml.",
+            "studdy.yaml does not exist. Did you mean 'study.yaml'? Known: study.yaml, spaces/wae.yml.",
         ),
         ("study", "Did you mean 'study.yaml'?"),
         ("study.yml", "Did you mean 'study.yaml'?"),
         ("wae", "Did you mean 'spaces/wae.yml'?"),
         ("WAE.yaml", "Did you mean 'spaces/wae.yml'?"),
         ("spaces/wea.yml", "Did you mean 'spaces/wae.yml'?"),
-        ("space/wae.yaml", "space/wae.yaml there is no folder space. Did you mean 'spaces'?"),
-        ("other", "other there is no such file. Known: study.yaml, spaces/wae.yml."),
+        ("space/wae.yaml", "space/wae.yaml lies in no folder: space does not exist. Did you mean 'spaces'?"),
+        ("other", "other does not exist. Known: study.yaml, spaces/wae.yml."),
         ("other", "With gensweep come autoencoder, autoregressive, "),
         ("familes", "With gensweep come families, which may be meant, and "),
         ("vae.yaml", "One of this name ships with gensweep: write vae for it"),

@@ -62,6 +62,16 @@ def _help(command: Callable[..., None]) -> str:
     return "\n\n".join(f"\b\n{one}" if "\n " in one else one for one in paragraphs)
 
 
+def _in_short(command: Callable[..., None]) -> str:
+    """The first sentence of a command's docstring, for the list of commands."""
+    first, *_ = (inspect.getdoc(command) or "").split("\n\n")
+    return " ".join(first.split()).removesuffix(".")
+
+
+def _offer(command: Callable[..., None], name: str) -> None:
+    app.command(name=name, help=_help(command), short_help=_in_short(command))(command)
+
+
 for _command in (
     running.run, running.check, running.plan, running.resume, running.confirm, submitting.submit,
     standing.status, standing.logs, stopping.stop,
@@ -70,10 +80,10 @@ for _command in (
     evaluating.evaluate, reporting.report, extracting.train_extractor,
     doctoring.doctor, following.ui, following.sync, removing.rm, repeating.rerun, beginning.init,
 ):  # fmt: skip
-    app.command(name=_command.__name__.replace("_", "-"), help=_help(_command))(_command)
-app.command(name="list", help=_help(listing.list_))(listing.list_)
+    _offer(_command, _command.__name__.replace("_", "-"))
+_offer(listing.list_, "list")
 for _about in (components.describe, components.new, listing.schema):
-    app.command(help=_help(_about))(_about)
+    _offer(_about, _about.__name__)
 
 
 # errors of the system at a path that the user named, wherever it is met first, and their exit codes

