@@ -6,6 +6,9 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,6 @@ from gensweep.benchmarks import scale
 from gensweep.benchmarks.nodes import ROOT
 from gensweep.benchmarks.watched import Moment, Watched, watched
 from gensweep.spaces.check import load_and_check
-from tests.processes import descendants
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 
@@ -104,15 +106,39 @@ def test_the_script_has_a_cell_for_each_column(tmp_path: Path, monkeypatch: pyte
     assert all(float(cell) >= 0 for name, cell in cells.items() if name not in unsent)
 
 
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder for what is temporary, with a short path: Ray's sockets lie in it, and its processes name it."""
+    with tempfile.TemporaryDirectory(prefix="s", dir="/tmp") as name:
+        yield Path(name)
+
+
+def naming(folder: Path) -> list[str]:
+    """The commands of the living processes that name a folder, whoever their parents are."""
+    found = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(file.read_text(errors="replace").replace("\0", " "))
+    return [command for command in found if str(folder) in command]
+
+
 @pytest.mark.slow
-def test_a_quick_run_prints_both_tables_and_leaves_no_node() -> None:
-    before = set(descendants())
+def test_a_quick_run_prints_both_tables_and_leaves_nothing(temporary: Path) -> None:
     command = [sys.executable, "-m", "gensweep.benchmarks.scale", "--quick"]
+    surroundings, seen = {**ENVIRONMENT, "TMPDIR": str(temporary)}, list[str]()
     with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=surroundings
     ) as process:
+        assert process.stderr is not None
+        while not seen and process.stderr.readline():
+            seen = naming(temporary)
         out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
+    assert any("raylet" in command for command in seen), "else nothing would tell that they are left"
+    assert naming(temporary) == []
+    assert [path.name for path in temporary.iterdir() if path.name.startswith("g")] == [], (
+        "of ours: torch keeps a cache there"
+    )
     first, second = re.findall(r"^\|.*?\|$(?:\n^\|.*?\|$)+", out, re.MULTILINE)
     header, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")] for row in first.splitlines())
     assert tuple(header) == scale.CLUSTER
@@ -124,4 +150,3 @@ def test_a_quick_run_prints_both_tables_and_leaves_no_node() -> None:
     assert tuple(header) == scale.DRIVER
     assert row[0] == "20"
     assert all(float(cell) >= 0 for cell in row)
-    assert set(descendants()) <= before
