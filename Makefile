@@ -8,6 +8,7 @@
 # make bench      what trials cost: steps and packs, evaluation, end to end against a plain script; half an hour
 # make bench-peers  a training step beside those of Pythae's and Lightning's trainers
 # make bench-metrics  what the metrics cost in time and memory
+# make bench-scale  how far one driver goes: real Ray clusters of 1, 2 and 4 nodes, up to 10,000 trials; a quarter of an hour
 # make bench-verdicts  how often verdicts and intervals are right, by simulation
 # make gpu-check  on a machine with a GPU and torch, numpy and scipy: its tests, then what packs gain, as one table; under 8 minutes
 # make gpu-wheels  what gpu-check needs besides, into build/gpu-wheels, for a machine without a network (x86-64 Linux)
@@ -42,7 +43,7 @@ without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).tx
 INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
-.PHONY: run test test-all data postgresql slurm bench bench-peers bench-metrics bench-driver bench-verdicts gpu-check gpu-wheels mutate lint docs lock \
+.PHONY: run test test-all data postgresql slurm bench bench-peers bench-metrics bench-driver bench-scale bench-verdicts gpu-check gpu-wheels mutate lint docs lock \
 	sbom audit clean
 
 run: $(VENV)/.ready
@@ -70,6 +71,9 @@ bench-metrics: $(VENV)/.ready
 
 bench-driver: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.driver
+
+bench-scale: $(VENV)/.ready
+	$(BIN)/python -m gensweep.benchmarks.scale
 
 bench-verdicts: $(VENV)/.ready
 	$(BIN)/python -m gensweep.benchmarks.verdicts

@@ -20,6 +20,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(), flush=True)
 
 
+def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as the documentation has it."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def say(text: str) -> None:
     """Progress."""
     print(text, file=sys.stderr, flush=True)
@@ -55,7 +61,7 @@ def forget_the_peak() -> bool:
     return True
 
 
-def memory(what: str) -> int:
-    """A line of /proc/self/status, in kB: VmRSS now, VmHWM at most."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def memory(what: str, of: int | str = "self") -> int:
+    """A line of the status of a process, by default this one, in kB: VmRSS now, VmHWM at most."""
+    lines = Path(f"/proc/{of}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{what}:"))

@@ -35,7 +35,7 @@ from gensweep.trial import Job, Report
 
 T = TypeVar("T")
 _METRIC = "sliced_wasserstein"
-_SIZES = (100, 1_000, 10_000)
+SIZES = (100, 1_000, 10_000)
 _COLUMNS = ("early stopping", "trials", "call", "mean ms", "median ms", "p99 ms", "CPU ms")
 
 
@@ -125,7 +125,7 @@ def rows(of: Sweep, n_reports: int, folder: Path) -> Iterator[Sequence[object]]:
         driver.finish()
         assert driver.is_done, "the script left trials behind"
         issued = len(driver.state.trials)
-    for size in (size for size in _SIZES if size <= issued or size == _SIZES[0]):
+    for size in (size for size in SIZES if size <= issued or size == SIZES[0]):
         for call, values in (("take", timed.takes), ("next", timed.nexts)):
             near = [(ms, cpu) for trials, ms, cpu in values if size - max(100, size // 10) < trials <= size]
             cpu_ms = statistics.fmean(cpu for _, cpu in near)
@@ -144,12 +144,15 @@ def tracking_rows(place: SweepFolder, store: Path) -> Iterator[Sequence[object]]
     """A pass of the tracking into an empty SQLite store, one with nothing new, and one in the middle of a sweep."""
     projection = Projection(place, f"sqlite:///{store}")
     projection.start()
-    for what in ("all of it s", "nothing new s", "8 reports new s"):
+    for what in ("all of it", "nothing new", "8 reports new"):
         if what.startswith("8"):
             _go_on(place)
+        began = time.process_time()
         seconds, progress = _seconds(projection.sync)
+        cpu_seconds = time.process_time() - began
         assert progress.is_done, progress
-        yield place.name, progress.trials, what, f"{seconds:.2f}"
+        yield place.name, progress.trials, f"{what} s", f"{seconds:.2f}"
+        yield place.name, progress.trials, f"{what} CPU s", f"{cpu_seconds:.2f}"
 
 
 def _go_on(place: SweepFolder) -> None:

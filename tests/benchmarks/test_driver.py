@@ -17,7 +17,8 @@ def test_a_small_run_prints_each_line_for_both_kinds_of_early_stopping(capsys: p
     lines = [re.split(r" {2,}", line) for line in capsys.readouterr().out.splitlines()]
     assert lines[0] == list(driver._COLUMNS)
     calls = ["take", "next", "log MiB", "rebuild s", "rebuild CPU s", "peak MiB"]
-    expected = [["none", call] for call in [*calls, "all of it s", "nothing new s", "8 reports new s"]]
+    passes = [f"{what} {unit}" for what in ("all of it", "nothing new", "8 reports new") for unit in ("s", "CPU s")]
+    expected = [["none", call] for call in [*calls, *passes]]
     assert lines[1][2] == "write and fsync"
     assert [line[:1] + line[2:3] for line in lines[2:]] == [*expected, *(["asha", call] for call in calls)]
     assert all(float(cell) >= 0 for line in lines[1:] for cell in line[3:])
