@@ -2,7 +2,8 @@
 
     python -m tests.faults              those of `make test`, then the table of all on stdout
     python -m tests.faults --slow       the long ones too; the table in tests/faults/FAULTS.md is written by this
-    python -m tests.faults --of A B     the same from reports of all tests: pytest --junit-xml=A -o junit_family=xunit1
+    python -m tests.faults --of A B     the same from reports of all tests, pytest --junit-xml=A -o junit_family=xunit1; of a test
+                                        that is in both, B's
 
 A row passes if every test of it does. What a test measured (exit codes, epochs trained twice, processes left) it records with
 pytest's `record_property`.
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -159,6 +160,12 @@ def cases_of(report: Path) -> list[ElementTree.Element]:
     return list(ElementTree.parse(report).getroot().iter("testcase"))
 
 
+def together(reports: Iterable[Path]) -> list[ElementTree.Element]:
+    """The tests of all reports; one that is in several counts as the last of them has it."""
+    cases = [case for report in reports for case in cases_of(report)]
+    return list({(case.get("classname"), case.get("name")): case for case in cases}.values())
+
+
 def _row(tests: tuple[str, ...], cases: list[ElementTree.Element]) -> Row:
     row = Row()
     for case in cases:
@@ -187,7 +194,7 @@ def main() -> int:
     parser.add_argument("--slow", action="store_true", help="the long ones too, and write the table into FAULTS.md")
     parser.add_argument("--of", nargs="+", type=Path, help="instead of running them", metavar="REPORT.xml")
     given = parser.parse_args()
-    cases = [case for report in given.of for case in cases_of(report)] if given.of else run(slow=given.slow)
+    cases = together(given.of) if given.of else run(slow=given.slow)
     found = {fault: _row(tests, cases) for fault, tests in ROWS.items()}
     whole = given.slow or bool(given.of)
     lines = ["| fault | tests | time | measured |", "|---|---|---|---|"]
