@@ -34,6 +34,7 @@ INSTALL := $(BIN)/python -m pip install -q
 # --no-deps: the lock is whole, and torch comes later. Without isolation, so that setuptools is the locked one too.
 LOCKED := $(INSTALL) --require-hashes --no-deps --no-build-isolation --use-pep517
 TOOLS := build/tools
+JOBS := build/ray-default
 # every platform and every Python from 3.11 on; from PyPI, whatever pip's settings are
 RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
   --no-config -c constraints.txt
@@ -41,6 +42,8 @@ RESOLVE = $(TOOLS)/bin/uv pip compile -q --universal --python-version 3.11 --gen
 without = $$(sed -nE 's/^($(2))==.*/--no-emit-package \1/p' requirements/$(1).txt)
 # what run.txt installs on every system: what it has for one alone may be needed on all by what tests need
 INSTALLED = $$(sed -nE 's/^([a-z0-9-]+)==[^ ]+ .$$/--no-emit-package \1/p' requirements/run.txt)
+# what an image, or build/ray-default, has before requirements/jobs.txt
+BEFORE_JOBS = $(call without,run,[a-z0-9-]+) $(call without,build,[a-z0-9-]+) $(call without,torch-pypi,[a-z0-9-]+)
 BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9-]+|cuda-[a-z-]+)
 
 .PHONY: run test test-all data postgresql slurm bench bench-peers bench-metrics bench-driver bench-scale bench-verdicts gpu-check gpu-wheels mutate lint docs lock \
@@ -49,10 +52,11 @@ BY_THEMSELVES = $(call without,torch-pypi,torch|triton|setuptools|nvidia-[a-z0-9
 run: $(VENV)/.ready
 	$(BIN)/gensweep run search_spaces/wae.yaml
 
-test: $(VENV)/.ready-to-test data postgresql
+test: $(VENV)/.ready-to-test $(JOBS)/.ready data postgresql
 	$(BIN)/python -m pytest $(WORKERS) -m "not slow"
 
-test-all: $(VENV)/.ready-to-test data postgresql
+test-all: $(VENV)/.ready-to-test $(JOBS)/.ready data postgresql
+	@$(MAKE) -s slurm || echo "Without Slurm its tests are skipped."
 	$(BIN)/python -m pytest $(WORKERS)
 
 data: $(VENV)/.ready
@@ -151,6 +155,12 @@ $(VENV)/.ready-to-test: $(VENV)/.ready requirements/test.txt
 	$(BIN)/python -m pip check
 	touch $@
 
+# What Ray's dashboard imports, for the tests of jobs. In a place of its own, because where it is found every Ray that starts
+# loads more and listens at ports that are the same for all.
+$(JOBS)/.ready: $(VENV)/.ready requirements/jobs.txt
+	$(LOCKED) -r requirements/jobs.txt --upgrade --target $(JOBS)
+	touch $@
+
 # in a place of their own, so that they are no part of what they look at
 $(TOOLS)/.ready: requirements/tools.txt
 	$(PYTHON) -m venv $(TOOLS)
@@ -164,6 +174,8 @@ lock: $(TOOLS)/.ready
 	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) -o build/all.txt
 	$(RESOLVE) pyproject.toml $(BY_THEMSELVES) -c build/all.txt -o requirements/run.txt
 	$(RESOLVE) pyproject.toml --extra test --extra docs $(BY_THEMSELVES) $(INSTALLED) -c build/all.txt -o requirements/test.txt
+	echo 'ray[default]' | $(RESOLVE) - -c build/all.txt $(BEFORE_JOBS) -o requirements/jobs.txt
+	printf '%s\n' 'mlflow[auth]' psycopg2-binary boto3 | $(RESOLVE) - -c build/all.txt -o requirements/tracking.txt
 	$(RESOLVE) requirements/tools.in -o requirements/tools.txt
 
 sbom: $(VENV)/.ready $(TOOLS)/.ready
@@ -173,7 +185,7 @@ sbom: $(VENV)/.ready $(TOOLS)/.ready
 
 # --strict: a package that could not be looked up is a failure, not a clean bill
 audit: $(TOOLS)/.ready
-	@for locked in build run test torch-pypi; do \
+	@for locked in build run test torch-pypi jobs tracking; do \
 	  echo "requirements/$$locked.txt:"; \
 	  $(TOOLS)/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r requirements/$$locked.txt \
 	    || failed=1; \

@@ -15,6 +15,7 @@ import fsspec
 
 from gensweep.credentials import redacted
 from gensweep.errors import CannotRun, ConfigError, StoreAway
+from gensweep.ledger.stored import no_store
 
 T = TypeVar("T")
 PATIENCE = 600.0  # seconds for which a store may be away
@@ -180,8 +181,10 @@ def _opened(url: str) -> tuple[Any, str]:
             "node."
         ) from error
     except ValueError as error:
-        known = ", ".join(sorted(name for name in fsspec.available_protocols() if name.isalnum()))
-        raise ConfigError(f"{redacted(url)}: {_told(error)}. Known protocols: {known}.") from error
+        known = ", ".join(
+            sorted(name for name in fsspec.available_protocols() if name.isalnum() and not no_store(name))
+        )
+        raise ConfigError(f"{redacted(url)}: {_told(error)}. Known protocols that can store: {known}.") from error
     return files, str(root).rstrip("/")
 
 

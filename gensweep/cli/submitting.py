@@ -88,7 +88,9 @@ def submit(  # noqa: PLR0913 -- the options of a command are its interface
         if in_process or trust:
             what = "--in-process" if in_process else "--trust"
             raise ConfigError(f"{what} is of this machine, and at {address} the driver runs elsewhere. Leave it out.")
-        _as_a_job(_read(file, overrides), address, runs, tracking_uri, given)
+        sweep = _read(file, overrides)
+        _refuse_what_fails_there(file, overrides or [], runs, tracking_uri, given)
+        _as_a_job(sweep, address, runs, tracking_uri, given)
         return
     trust_these(trust)
     sweep = _read(file, overrides)
@@ -143,7 +145,6 @@ def _print_ways(argument: str) -> None:
 
 def _as_a_job(sweep: Sweep, address: str, runs: Path, tracking_uri: str | None, given: _Given) -> None:
     """Hand it in at a cluster, and wait until it has begun there."""
-    _refuse_places_of_here(runs, tracking_uri)
     from gensweep.cli.jobs import begun
     from gensweep.executors.ray_jobs import Jobs
     from gensweep.terminal import waiting
@@ -172,6 +173,32 @@ def _files(sweep: Sweep, plugins: Path | None) -> Mapping[str, bytes]:
         f"{sweep.name}.yaml": yaml_of(definition).encode(),
         **{f"{_PLUGINS}/{name}": content for name, content in own.items()},
     }
+
+
+def _refuse_what_fails_there(
+    file: Path, overrides: list[str], runs: Path, tracking_uri: str | None, given: _Given
+) -> None:
+    """Raise ConfigError with all of what a job would only find out on the cluster, or would be harmed by there."""
+    from gensweep.changes import changeable
+    from gensweep.errors import gathered
+    from gensweep.ledger.stored import checked
+
+    gathered(
+        lambda: _refuse_paths_of_here(file, overrides),
+        lambda: _refuse_places_of_here(runs, tracking_uri),
+        lambda: checked(given.artifacts) if given.artifacts else None,
+        lambda: changeable(given.allow_changed) if given.allow_changed is not None else None,
+    )
+
+
+def _refuse_paths_of_here(file: Path, overrides: list[str]) -> None:
+    """Raise where the file or an override names a place that is another one on the cluster, or none."""
+    from gensweep.errors import Problem
+    from gensweep.spaces.load import paths_of_here
+
+    cure = "and the driver runs elsewhere. Write the path in full, as every node of the cluster sees it"
+    if found := paths_of_here(file, overrides):
+        raise ConfigError([Problem(each.where, each.path, f"{each.message}, {cure}.") for each in found])
 
 
 def _refuse_places_of_here(runs: Path, tracking_uri: str | None) -> None:

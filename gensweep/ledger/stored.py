@@ -12,7 +12,13 @@ from gensweep.errors import ConfigError
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _ID = re.compile(r"[0-9a-f]{32}")
-_OF_ONE_PROCESS = ("memory", "local-memory")
+_OF_ONE_PROCESS = ("memory", "local-memory", "pyscript")
+# protocols of fsspec at which nothing is written, and what wraps another one
+_READ = (
+    *("data", "dvc", "gist", "git", "github", "http", "https", "jlab", "jupyter", "libarchive", "reference"),
+    *("tar", "wandb", "zip"),
+)
+_WRAPPING = ("asynclocal", "asyncwrapper", "blockcache", "cached", "dask", "dir", "filecache", "generic", "simplecache")
 EXAMPLE = "s3://bucket/prefix"
 
 
@@ -60,6 +66,16 @@ def checked(url: str) -> str:
     return url.rstrip("/")
 
 
+def no_store(protocol: str) -> str | None:
+    """Why nothing can be kept by a protocol of fsspec, whoever asks; None where it can, as far as its name says."""
+    name = protocol.lower()
+    if name in _OF_ONE_PROCESS:
+        return "is seen by one process alone"
+    if name in _READ:
+        return "is for reading: files can be neither written nor deleted there"
+    return "is no place, but wraps another one" if name in _WRAPPING else None
+
+
 def mistake(url: str) -> str | None:
     """Why trials' folders cannot be kept at a URL, with the cure; None where they may be."""
     if (found := _URL.fullmatch(url)) is None:
@@ -77,8 +93,8 @@ def mistake(url: str) -> str | None:
             "holds a user or a password, and it is noted in the sweep's ledger and shown. Leave them out: every node takes "
             "its own from its environment or the files of the user there (AWS_ACCESS_KEY_ID, ~/.aws)."
         )
-    if scheme in _OF_ONE_PROCESS:
-        return f"{scheme}:// is seen by one process alone. Name a store that every node reaches, as {EXAMPLE}."
+    if why := no_store(scheme):
+        return f"{scheme}:// {why}. Name a store that every node reaches and may write to, as {EXAMPLE}."
     if scheme in ("file", "local") and not rest.startswith("/"):
         return f"a folder is named in full: {scheme}:///shared/{rest.lstrip('/')}"
     return None if rest.strip("/") else f"names no bucket and no folder; write it as {EXAMPLE}."

@@ -42,7 +42,7 @@ from gensweep.spaces.base import with_base
 from gensweep.spaces.defaults_list import Entry, Files, Lost, entry, parts
 from gensweep.spaces.interpolation import filled
 from gensweep.spaces.overrides import Change, lay, merged
-from gensweep.spaces.paths import make_absolute
+from gensweep.spaces.paths import make_absolute, relative_paths
 from gensweep.spaces.plugins import used_by
 from gensweep.spaces.sweep import Sweep, interpret
 from gensweep.spaces.typed import own_data, parted, why_none
@@ -98,6 +98,28 @@ def compose(
     file: Path, overrides: Sequence[str] = (), groups: Sequence[Path] = (), *, whole: bool = False
 ) -> tuple[Map, list[Problem]]:
     """The tree of the file over its defaults, with the overrides laid on, and what is wrong with it so far."""
+    tree, problems = _as_written(file, overrides, groups, whole=whole)
+    make_absolute(tree)
+    return tree, problems
+
+
+def paths_of_here(file: Path, overrides: Sequence[str] = ()) -> list[Problem]:
+    """Where a path is written that means a place of this machine: relative to a folder, or in the user's home.
+
+    Raises:
+        ConfigError: as of `read`.
+    """
+    tree, _ = _as_written(file, overrides, (), whole=True)
+    return [
+        Problem(found.where, found.path, f"'{found.text}' is {found.absolute} on this machine")
+        for found in relative_paths(tree)
+    ]
+
+
+def _as_written(
+    file: Path, overrides: Sequence[str], groups: Sequence[Path], *, whole: bool
+) -> tuple[Map, list[Problem]]:
+    """As `compose`, with paths as they were written."""
     if "=" in file.name and not file.exists():
         raise ConfigError([Problem(str(file), "", "is an override, and the search-space file comes before those")])
     files, asked = Files(file, groups), _Asked()
@@ -118,9 +140,7 @@ def compose(
         _drop(tree, part.package)
     for part in chosen:
         tree = merged(tree, part.tree, root=True)
-    problems = [*asked.problems, *wrong, *lacking, *lay(tree, asked.changes), *filled(tree)]
-    make_absolute(tree)
-    return tree, problems
+    return tree, [*asked.problems, *wrong, *lacking, *lay(tree, asked.changes), *filled(tree)]
 
 
 @dataclass

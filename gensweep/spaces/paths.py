@@ -6,7 +6,7 @@ What is typed on the command line is relative to the working folder. Which field
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin
@@ -47,9 +47,47 @@ def make_absolute(tree: Map) -> None:
         tree["search"] = _fields(search, [searcher], folder_of(tree.where.get("search", "")))
 
 
+class Relative(NamedTuple):
+    """A path that means a place of this machine: where it is written, of which value, its text, and the path in full."""
+
+    where: str
+    path: str
+    text: str
+    absolute: str
+
+
+def relative_paths(tree: Map) -> list[Relative]:
+    """The paths in the tree of a search-space file that are seen from a folder, or from the user's home."""
+    whole = Map(tree, tree.where)
+    make_absolute(whole)
+    return list(_changed(tree, whole, "", ""))
+
+
 def member_at(kind: str, node: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The node of a component of `kind` with its paths absolute, where relative ones were written for `folder`."""
     return dict(_value(node, [_Type(Any, (Member(kind),))], folder))
+
+
+def _changed(before: Any, after: Any, path: str, where: str) -> Iterator[Relative]:
+    """The texts that became others when their paths were made absolute; a slash too many is no change."""
+    if isinstance(before, Mapping):
+        for key, value in before.items():
+            at = before.where.get(key, where) if isinstance(before, Map) else where
+            yield from _changed(value, after[key], f"{path}.{key}" if path else key, at)
+    elif isinstance(before, list):
+        for i, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _changed(old, new, f"{path}[{i}]", getattr(before, "where", {i: where})[i])
+    elif before != after:
+        yield from (
+            Relative(where, path, old, new)
+            for old, new in zip(_options(before), _options(after), strict=True)
+            if isinstance(old, str) and str(Path(old)) != new
+        )
+
+
+def _options(text: str) -> Sequence[Any]:
+    drawn = _drawn(text)
+    return drawn.options if isinstance(drawn, Choice) else (text,)
 
 
 def _value(value: Any, types: list[_Type], folder: Path) -> Any:

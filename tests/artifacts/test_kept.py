@@ -19,6 +19,7 @@ from gensweep.artifacts.kept import Kept
 from gensweep.artifacts.store import Store
 from gensweep.errors import CannotRun, ConfigError, DamagedSweep, StoreAway
 from gensweep.faults import Fault, fault_of
+from gensweep.ledger.stored import mistake
 from gensweep.ledger.trial_folder import Row, TrialFolder
 from tests.s3_server import S3Server
 
@@ -256,8 +257,14 @@ def test_an_upload_that_arrives_in_part_is_made_again(tmp_path: Path, monkeypatc
 
 
 def test_a_store_that_cannot_be_used_is_said_with_the_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"s4://bucket/x: Protocol not known: s4\. Known protocols: .*file.*s3"):
+    with pytest.raises(
+        ConfigError, match=r"s4://bucket/x: Protocol not known: s4\. Known protocols that can"
+    ) as refused:
         Store("s4://bucket/x")
+    offered = set(str(refused.value).rpartition(": ")[2].rstrip(".").split(", "))
+    assert {"abfs", "file", "gs", "hdfs", "s3", "sftp"} <= offered
+    assert not {"http", "memory", "reference", "zip", "cached", "github", "data", "dir"} & offered
+    assert all(mistake(f"{protocol}:///bucket/x") is None for protocol in offered), "what is offered is taken"
 
     def lacking(*_: object, **__: object) -> None:
         raise ImportError("Install s3fs to access S3")

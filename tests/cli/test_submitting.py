@@ -71,6 +71,24 @@ def test_places_that_ray_would_throw_away_are_refused_all_at_once(gensweep: Comm
     assert "sqlite:////shared/mlflow.db" in found.err
 
 
+def test_paths_of_this_machine_are_refused_before_a_job_is_handed_in(gensweep: Command, tmp_path: Path) -> None:
+    words = ("submit", "space.yaml", "--address", JOBS, "--runs", "/shared/runs")
+    array = "trial.dataset={name: array, path: data/x.npy, labels: /shared/y.npy}"
+    scored = "trial.evaluation.metrics=[{name: fid, extractor: 'file:net.pt2'}, sliced_wasserstein]"
+    found = gensweep(*words, array, scored, "--artifacts", "/shared/kept", "--allow-changed", "trial.seed")
+    assert found.code == 2
+    assert f"trial.dataset.path: 'data/x.npy' is {tmp_path}/data/x.npy on this machine" in found.err
+    assert f"trial.evaluation.metrics[0].extractor: 'file:net.pt2' is file:{tmp_path}/net.pt2 on this" in found.err
+    assert found.err.count("Write the path in full, as every node of the cluster sees it") == 2, (
+        "/shared/y.npy is in full"
+    )
+    assert "--artifacts /shared/kept: is no URL" in found.err
+    assert "--allow-changed trial.seed: trial.seed cannot be allowed" in found.err, "all at once"
+    in_full = gensweep(*words, array.replace("data/", "/shared/"), scored.replace("net.pt2", "/shared/net.pt2"))
+    assert in_full.code == 4, in_full.err
+    assert "no jobs can be handed in there" in in_full.err, "data need not be here"
+
+
 def test_what_a_job_would_leave_in_the_folder_that_ray_throws_away_is_refused_there(
     gensweep: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

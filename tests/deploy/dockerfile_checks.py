@@ -55,6 +55,11 @@ def _image_problems(text: str) -> Iterator[str]:
 
 
 def _pip_problems(text: str) -> Iterator[str]:
-    for line in re.findall(r"pip install.*", text):
-        if "--constraint constraints.txt" not in line:
-            yield f"`{line}` installs versions that nobody tested"
+    """Files that a lock names, by their hashes; torch of another index by its version; and what was copied, alone."""
+    for line in re.findall(r"pip install ([^;&\n]*)", text.replace("\\\n", " ")):
+        words = set(line.split()) - {"--no-cache-dir"}
+        locks = {word for word in words if re.fullmatch(r"requirements/[\w-]+\.txt", word)}
+        locked = {"--require-hashes", "--no-deps", "-r", *locks}
+        of_an_index = {"--constraint", "constraints.txt", "--index-url", '"${TORCH_INDEX}"', "torch"}
+        if words not in (locked, of_an_index, {"--no-deps", "--no-build-isolation", "."}):
+            yield f"`pip install {line}` installs files that nobody tested"

@@ -44,6 +44,7 @@ def kubernetes_problems(objects: Sequence[Object], secrets: Mapping[str, set[str
     for document in objects:
         problems += _ray_job_problems(document) if document["kind"] == "RayJob" else _selector_problems(document)
         problems += _backup_problems(document) if document["kind"] == "CronJob" else []
+        problems += _health_problems(document) if document["kind"] in ("Deployment", "StatefulSet") else []
         if document["kind"] == "RayJob":
             problems += [*_entrypoint_problems(document["spec"], objects), *_scaling_problems(document["spec"])]
     for where, spec in _pods(objects):
@@ -128,11 +129,11 @@ def _scaling_problems(spec: Object) -> Iterator[str]:
         tolerated = {each["key"] for each in pod.get("tolerations", [])}
         if GPU in pod["containers"][0]["resources"]["limits"] and GPU not in tolerated:
             yield f"RayJob {group['groupName']}: tolerates no node with GPUs"
+        if not group["maxReplicas"]:
+            yield f"RayJob {group['groupName']}: never has a place for a trial"
         terms = json.dumps(pod.get("affinity", {}))
         if missing := {key for key in SPOT if key in terms} - tolerated:
             yield f"RayJob {group['groupName']}: goes to spot nodes alone and tolerates none of {', '.join(sorted(missing))}"
-        if group["minReplicas"] == 0:
-            yield f"RayJob {group['groupName']}: without minReplicas a driver finds no place for a trial"
     if {each["key"] for each in head["template"]["spec"].get("tolerations", [])} & SPOT:
         yield "RayJob head: on a spot node, with which the whole Ray is lost"
 
@@ -227,6 +228,17 @@ def _script_problems(script: str) -> tuple[str, ...]:
             ):
                 problems.append(f"keeps {kept}")
         return tuple(problems)
+
+
+def _health_problems(document: Object) -> Iterator[str]:
+    """What runs on says whether it is well; of Ray's pods KubeRay asks by itself."""
+    for container in document["spec"]["template"]["spec"]["containers"]:
+        if not container.get("readinessProbe"):
+            yield f"{document['kind']} {container['name']}: is reached before it is ready: no readinessProbe"
+        for kind in ("readinessProbe", "livenessProbe"):
+            port = container.get(kind, {}).get("httpGet", {}).get("port")
+            if port is not None and port not in {each["name"] for each in container["ports"]}:
+                yield f"{document['kind']} {container['name']}: no port {port}, which its {kind} asks"
 
 
 def _pods(objects: Sequence[Object]) -> Iterator[tuple[str, Object]]:
@@ -334,8 +346,9 @@ def _host_problems(objects: Sequence[Object]) -> Iterator[str]:
         command = container.get("command", [])
         if command[:2] == ["mlflow", "server"]:
             allowed = command[command.index("--allowed-hosts") + 1].split(",") if "--allowed-hosts" in command else []
-            probe = container["readinessProbe"]["httpGet"]["httpHeaders"][0]["value"]
-            asked = {host for host in used if host.startswith("mlflow:")} | {probe}
+            headers = container.get("readinessProbe", {}).get("httpGet", {}).get("httpHeaders", [])
+            probes = {header["value"] for header in headers if header["name"] == "Host"}
+            asked = {host for host in used if host.startswith("mlflow:")} | probes
             yield from (f"--allowed-hosts refuses {host}" for host in sorted(asked - set(allowed)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,7 @@ def _provider_problems(document: dict[str, Any]) -> Iterator[str]:
         if provider.get("cache_stopped_nodes") is not False:
             yield "machines are stopped, not ended, and their disks go on costing"
         yield from _node_type_problems(document)
+        yield from _mount_problems("\n".join(document["setup_commands"]))
         return
     if not provider["worker_ips"]:
         yield "no worker_ips"
@@ -43,7 +45,7 @@ def _provider_problems(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _node_type_problems(document: dict[str, Any]) -> Iterator[str]:
-    """The head stays and runs no trial; workers are spot machines, there when the driver counts its places."""
+    """The head stays and runs no trial; workers are spot machines."""
     types = document["available_node_types"]
     head = types[document["head_node_type"]]
     workers = {name: each for name, each in types.items() if each is not head}
@@ -54,10 +56,19 @@ def _node_type_problems(document: dict[str, Any]) -> Iterator[str]:
     for name, each in workers.items():
         if not _is_spot(each["node_config"]):
             yield f"{name}: no spot machine, at three times the price"
-        if not each.get("min_workers"):
-            yield f"{name}: without min_workers a driver finds no place for a trial"
+        if not each.get("max_workers", document["max_workers"]):
+            yield f"{name}: never has a place for a trial"
         if each.get("max_workers", 0) > document["max_workers"]:
             yield f"{name}: more max_workers than the cluster's"
+
+
+def _mount_problems(setup: str) -> Iterator[str]:
+    """Every machine mounts the runs, for good: with `soft` a server that is away for a minute is a write that failed."""
+    options = re.search(r"mount -t nfs4? -o (\S+) \S+ /shared$", setup, re.M)
+    if options is None:
+        yield "the runs are on the node's own disk"
+    elif "hard" not in options[1].split(","):
+        yield "what is written is lost where the server is away"
 
 
 def _is_spot(node: dict[str, Any]) -> bool:

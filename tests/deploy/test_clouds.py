@@ -57,10 +57,37 @@ MUTATIONS: dict[str, tuple[str, Callable[[Any], Any], str]] = {
         lambda f: f["available_node_types"]["gpu"]["node_config"].pop("InstanceMarketOptions"),
         "no spot machine",
     ),
-    "no workers at the start": (
+    "no workers ever": (
         "aws",
-        lambda f: f["available_node_types"]["gpu"].update(min_workers=0),
-        "finds no place",
+        lambda f: f["available_node_types"]["gpu"].update(min_workers=0, max_workers=0),
+        "never has a place",
+    ),
+    "a token that is not asked for": (
+        "gcp",
+        lambda f: f["setup_commands"].__setitem__(3, f["setup_commands"][3].replace("RAY_AUTH_MODE=token ", "")),
+        "does not set RAY_AUTH_MODE",
+    ),
+    "an open dashboard": (
+        "aws",
+        lambda f: f["head_start_ray_commands"].__setitem__(
+            1, f["head_start_ray_commands"][1].replace("127.0.0.1", "0.0.0.0")
+        ),
+        "dashboard",
+    ),
+    "trials on Ray's own machines": (
+        "gcp",
+        lambda f: f["worker_start_ray_commands"].__setitem__(1, ". ~/gensweep-env && ray start --head --port=6379"),
+        "does not join the head",
+    ),
+    "no shared folder": (
+        "aws",
+        lambda f: f["setup_commands"].__setitem__(2, "mkdir -p /shared/gensweep"),
+        "on the node's own disk",
+    ),
+    "a shared folder after a fault": (
+        "gcp",
+        lambda f: f["setup_commands"].__setitem__(2, f["setup_commands"][2].replace("-o hard,", "-o soft,")),
+        "lost where the server is away",
     ),
     "more than the cluster's": (
         "gcp",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -20,15 +21,41 @@ def test_hadolint_accepts_the_dockerfile() -> None:
 
 
 def test_torch_index_is_optional_and_reaches_pip() -> None:
-    """The shell's own expansion decides between PyPI's wheel (CUDA) and another index."""
+    """A shell decides between PyPI's wheel (CUDA), by its hash, and that of another index."""
     import subprocess
 
-    line = re.search(r"pip install (.*\$\{TORCH_INDEX.*)$", TEXT, re.M)
-    assert line
-    for index, expected in (("", []), ("https://example.org/cpu", ["--index-url", "https://example.org/cpu"])):
-        echo = ["sh", "-c", f'printf "%s\\n" {line[1]}']
-        words = subprocess.run(echo, env={"TORCH_INDEX": index}, capture_output=True, text=True, check=True).stdout
-        assert words.split("\n")[3:-1] == [*expected, "torch"]
+    lines = re.search(r"^RUN (if (?:.*\\\n)*.* fi)$", TEXT, re.M)
+    assert lines
+    for index, expected in (
+        ("", ["--require-hashes", "--no-deps", "-r", "requirements/torch-pypi.txt"]),
+        (
+            "https://example.org/cpu",
+            ["--constraint", "constraints.txt", "--index-url", "https://example.org/cpu", "torch"],
+        ),
+    ):
+        said = ["sh", "-c", f'pip() {{ printf "%s\\n" "$@"; }}\n{lines[1]}']
+        words = subprocess.run(said, env={"TORCH_INDEX": index}, capture_output=True, text=True, check=True).stdout
+        assert words.split("\n")[:-1] == ["install", "--no-cache-dir", *expected]
+
+
+@pytest.mark.parametrize("stage", ["tracking", "gensweep"])
+def test_the_locks_of_an_image_are_whole(stage: str) -> None:
+    """What is installed without looking at dependencies has them all: what the project asks for, and what it is run with."""
+    from tests.test_requirements import PROJECT, pins, plain
+
+    text = TEXT.partition(f"AS {stage}\n")[2].partition("\nFROM ")[0]
+    locks = re.findall(r"-r requirements/([\w-]+)\.txt", text)
+    locked = {name for lock in locks for name in pins(lock)}
+    asked = {"gensweep": PROJECT["project"]["dependencies"], "tracking": ["mlflow[auth]", "psycopg2-binary", "boto3"]}
+    assert {plain(name) for name in asked[stage]} <= locked
+    here = (
+        {plain(name) for name in ("flask-wtf", "sqlalchemy")} if stage == "tracking" else {"aiohttp-cors", "setuptools"}
+    )
+    assert here <= locked
+    versions = {lock: pins(lock) for lock in locks}
+    for lock, other in itertools.combinations(locks, 2):
+        same = versions[lock].keys() & versions[other].keys()
+        assert {name for name in same if versions[lock][name] != versions[other][name]} == set()
 
 
 def test_every_image_of_ours_is_a_target_and_has_one_version() -> None:
@@ -57,7 +84,12 @@ MUTATIONS = {
     "no user": (r"USER 1000\n", "", "runs as root"),
     "a user by name": (r"USER 1000", "USER gensweep", "DL3066"),
     "pip's cache kept": (r" --no-cache-dir", "", "DL3042"),
-    "untested versions": (r" --constraint constraints.txt", "", "nobody tested"),
+    "any file of the versions": (r" --require-hashes", "", "nobody tested"),
+    "dependencies as of today": (r" --no-deps --no-build-isolation \.", " .", "nobody tested"),
+    "a package more": (r"requirements/jobs.txt", "requirements/jobs.txt gcsfs", "nobody tested"),
+    "a lock without hashes": (r"-r requirements/tracking.txt", "-r constraints.txt", "nobody tested"),
+    "torch as of today": (r" --constraint constraints.txt", "", "nobody tested"),
+    "a lock that is not there": (r"COPY requirements ", "COPY requirement ", "no such file"),
     "apt lists kept": (r" \\\n    && rm -rf /var/lib/apt/lists/\*", "", "DL3009"),
     "a file that is not there": (r"COPY gensweep ", "COPY gensweeps ", "no such file"),
     "no commit": (r"ARG COMMIT=\"\"\n", "", "does not say its commit"),

@@ -149,7 +149,7 @@ JOB: dict[str, Mutation] = {
         lambda o: _cluster(o)["autoscalerOptions"].update(idleTimeout=3),
         "idleTimeout",
     ),
-    "no place at the start": (lambda o: _worker(o).update(minReplicas=0), "finds no place"),
+    "no place ever": (lambda o: _worker(o).update(minReplicas=0, replicas=0, maxReplicas=0), "never has a place"),
     "no toleration of GPUs": (lambda o: _tolerations(o).pop(0), "tolerates no node with GPUs"),
     "GPUs that nobody says": (lambda o: _replace(o, 'resources.gpu="$GPUS"', ""), "how many GPUs"),
     "GPUs as a word": (lambda o: _container(o)["env"][0].update(value="one"), "how many GPUs"),
@@ -272,6 +272,21 @@ CORE: dict[str, Mutation] = {
     "an unknown key of a policy": (
         lambda o: _named(o, "NetworkPolicy", "gensweep-ray")["spec"].update(ingres=[]),
         "ingres",
+    ),
+    "a server that is never asked": (lambda o: _server(o).pop("readinessProbe"), "no readinessProbe"),
+    "a database that is never asked": (
+        lambda o: _named(o, "StatefulSet", "postgres")["spec"]["template"]["spec"]["containers"][0].pop(
+            "readinessProbe"
+        ),
+        "no readinessProbe",
+    ),
+    "a server that is asked elsewhere": (
+        lambda o: _server(o)["livenessProbe"]["httpGet"].update(port="web"),
+        "no port web",
+    ),
+    "a server that is asked by a name that it refuses": (
+        lambda o: _server(o)["readinessProbe"]["httpGet"]["httpHeaders"][0].update(value="tracking:5000"),
+        "refuses tracking:5000",
     ),
     "two backups at once": (lambda o: _backup(o).update(concurrencyPolicy="Allow"), "two backups at once"),
     "a backup that hangs": (lambda o: _backup(o)["jobTemplate"]["spec"].pop("activeDeadlineSeconds"), "that hangs"),

@@ -17,7 +17,7 @@ from gensweep.early_stopping.none import None_
 from gensweep.evaluation.words import members
 from gensweep.reading import Place, folder_of, read_file
 from gensweep.searchers.random import Random
-from gensweep.spaces.load import load
+from gensweep.spaces.load import load, paths_of_here
 from gensweep.spaces.paths import member_at
 from gensweep.spaces.sweep import from_definition
 from tests.spaces.test_load import trial
@@ -102,6 +102,28 @@ def test_a_path_of_a_file_is_relative_to_the_files_folder(
     wanted = means.replace("{}/..", str(tmp_path.parent)).format(tmp_path, home=Path.home())
     assert trial(file)["dataset"]["path"] == wanted
     assert from_definition(load(file).definition()).space["dataset"]["path"] == wanted
+
+
+def test_what_means_a_place_of_this_machine_is_found_where_it_is_written(write: Write, tmp_path: Path) -> None:
+    """Slashes too many, names that are no paths, and what is in full are nobody's concern."""
+    options = (
+        "{one_of: [{name: array, path: 'choice(a.npy, /data/b.npy, ~/c.npy)'}, {name: array, path: /data//d.npy/}]}"
+    )
+    metrics = "[sliced_wasserstein, {name: fid, extractor: 'file:n.pt'}, {name: fid, extractor: 'file:/data//m.pt'}]"
+    file = write(space(options, metrics), "study/s.yaml")
+    found = paths_of_here(file)
+    said = {(problem.path, problem.message.partition(" on this")[0]) for problem in found}
+    assert said == {
+        ("trial.dataset.one_of[0].path", f"'a.npy' is {tmp_path}/study/a.npy"),
+        ("trial.dataset.one_of[0].path", f"'~/c.npy' is {Path.home()}/c.npy"),
+        ("trial.evaluation.metrics[1].extractor", f"'file:n.pt' is file:{tmp_path}/study/n.pt"),
+    }
+    assert sorted(problem.where.rpartition("/")[2] for problem in found) == ["s.yaml:3", "s.yaml:3", "s.yaml:5"]
+    (typed,) = paths_of_here(
+        file, ["trial.dataset={name: array, path: x.npy}", "trial.evaluation.metrics=[sliced_wasserstein]"]
+    )
+    assert typed.where == "trial.dataset={name: array, path: x.npy}"
+    assert f"'x.npy' is {Path.cwd()}/x.npy" in typed.message
 
 
 def test_the_same_file_from_two_folders_and_by_two_names_is_one_sweep(
