@@ -197,6 +197,7 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: b
     has_event_files = wanted(folder.path, asked=tensorboard)
     refuse_losses(folder, folder.state())
     _settle(folder)
+    _note_finished(folder)
     if has_event_files:
         event_files(folder, from_definition(folder.definition).arms).sync()
     projection = Projection(folder, tracking_uri, offers=offered(folder))
@@ -236,6 +237,16 @@ def _bring_home(folder: SweepFolder, state: SweepState, url: str | None, stops: 
     for record in state.trials.values():
         home.add(record)
     brought(home, stops)
+
+
+def _note_finished(folder: SweepFolder) -> None:
+    """That the training is over, where the driver died between the end of its last trial and this word."""
+    state = folder.state()
+    if state.finished or not state.trials or folder.holder() is not None:
+        return
+    if Mind(from_definition(folder.definition), issue).is_done(state):
+        with suppress(CannotRun, OSError), folder.hold():
+            folder.events.append({"event": "finished"})
 
 
 def _note_closed(folder: SweepFolder, *, is_done: bool) -> None:
@@ -279,6 +290,7 @@ def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops
     """The verdict on a sweep that is done. What its driver left undone, or another store lacks, is done now."""
     from gensweep.drive import cut_short, judged
 
+    _note_finished(folder)
     is_closed = folder.is_closed()
     verdict = judged(folder, None, told, stops, keep=is_closed)
     if is_closed and is_sent_to(folder.path, uri):

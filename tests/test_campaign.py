@@ -779,3 +779,30 @@ def test_a_gpu_that_is_not_there_is_told_before_anything_is_written(where: Where
     with pytest.raises(CannotRun, match=r"asks for 1 GPU, and torch sees none .* Write resources\.gpu=0"):
         conduct(small("gpu", resources={"gpu": 1}), where)
     assert not where.runs.exists()
+
+
+@pytest.mark.parametrize("who", ["run", "sync"])
+@pytest.mark.parametrize("told", [[], [{"event": "stopped", "reason": "the driver was killed", "code": 75}]])
+def test_a_driver_that_died_after_its_last_trial_left_a_sweep_that_is_finished(
+    where: Where, scripted: Callable[[Script], Scripted], store: str, who: str, told: list[dict[str, Any]]
+) -> None:
+    scripted(completes)
+    folder = conduct(small("orphaned"), where).folder
+    log = folder.path / "ledger/events.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    n = next(i for i, line in enumerate(lines) if b'"finished"' in line)
+    log.write_bytes(b"".join(lines[:n]))
+    found = SweepFolder.open(folder.path)
+    with found.hold():
+        for event in told:  # by its parent
+            found.events.append(event)
+    client = mlflow.MlflowClient(store)
+    experiments = [one.experiment_id for one in client.search_experiments()]
+    of_the_sweep = f"tags.`gensweep.kind` = 'sweep' and tags.`gensweep.folder` = '{found.path}'"
+    (run,) = client.search_runs(experiments, of_the_sweep)
+    client.set_terminated(run.info.run_id, "KILLED")
+    (found.path / "tracking.jsonl").unlink()
+    found = SweepFolder.open(folder.path)
+    conduct(small("orphaned"), where) if who == "run" else synchronise(found, store)
+    assert [event["event"] for event in found.events.read()][-2:] == ["finished", "closed"]
+    assert client.get_run(run.info.run_id).info.status == "FINISHED"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Set
 from dataclasses import dataclass
 
-from gensweep.campaign import _bring_level
+from gensweep import campaign
 from gensweep.comparison import collect
 from gensweep.errors import CannotRun, Outcome
 from gensweep.faults import Fault
@@ -14,7 +14,8 @@ from gensweep.ledger import stop_request
 from gensweep.ledger.history import TrialRecord
 from gensweep.ledger.state import SweepState
 from gensweep.ledger.sweep_folder import SweepFolder
-from gensweep.orchestration.driver import Driver
+from gensweep.orchestration.decide import Mind
+from gensweep.orchestration.driver import Driver, issue
 from gensweep.packs import alone
 from gensweep.spaces.sweep import difference
 from gensweep.stopping import Request
@@ -144,8 +145,10 @@ class Life:
         self.folder = folder = SweepFolder.found(path) or SweepFolder.create(path, sweep.definition())
         if self.stage.allowed and folder.is_begun() and difference(folder.definition, sweep.definition()):
             visitors.another_sweep(folder, sweep)
+        if folder.is_begun() and not self.stage.retries and Mind(sweep, issue).is_done(state := folder.state()):
+            return self._again(folder, state)
         with folder.hold():
-            _bring_level(folder, sweep, {}, self.stage.allowed, None)
+            campaign._bring_level(folder, sweep, {}, self.stage.allowed, None)
             retry = self.failed() if self.stage.retries else []
             self.driver = driver = Driver(sweep, folder, self._changed)
             projection = Projection(folder, URI, open_store=lambda _: self.world.store)
@@ -167,6 +170,22 @@ class Life:
             code = driver.stop_code
             failed = any(record.outcome is Outcome.FAILED for record in driver.state.trials.values())
             return End(code or 3 * failed, driver.is_done, is_tracked, driver.state)
+
+    def _again(self, folder: SweepFolder, state: SweepState) -> End:
+        """What is left to do where every trial has ended. While the store is away it is not done, and no driver's end either."""
+        self.world.trouble["found done"] += 1
+        campaign._note_finished(folder)
+        collect.write_csv(collect.trials(folder), folder.path)
+        projection = Projection(folder, URI, open_store=lambda _: self.world.store)
+        with self.world.acting(self.process, self._tracker):
+            try:
+                projection.start()
+            except CannotRun:
+                return End(None)
+            is_tracked = projection.close(final=folder.state().finished).is_done
+        campaign._note_closed(folder, is_done=is_tracked)
+        failed = any(record.outcome is Outcome.FAILED for record in state.trials.values())
+        return End(3 * failed, True, True) if is_tracked else End(None)
 
     def _execute(self) -> None:
         """What an executor does."""

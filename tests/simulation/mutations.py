@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from gensweep import trial
+from gensweep import campaign, trial
 from gensweep.ledger import checkpoints, durable, events, sweep_folder, trial_folder
 from gensweep.orchestration import decide, driver
 from gensweep.tracking import projection
@@ -127,6 +127,12 @@ OF_THE_DRIVER = (
     ),
     Mutation(
         "a sweep that was stopped is finished", driver.Driver.finish, "if self.stop_reason:", "if False:"
+    ),
+    Mutation(
+        "a driver that died after its last trial is not spoken for",
+        campaign._note_finished,
+        'folder.events.append({"event": "finished"})',
+        "pass",
     ),
     Mutation(
         "what was trained is trained again", checkpoints.Checkpoints._prune, "if whole >= 2:", "if whole >= 0:"

@@ -102,9 +102,10 @@ def _send_the_rest(world: World) -> None:
     """`gensweep sync`, once the store is back for good."""
     world.store.next_calls.clear()
     world.store.come_down()
-    projection = Projection(SweepFolder.open(world.path), URI, open_store=lambda _: world.store)
+    folder = SweepFolder.open(world.path)
+    projection = Projection(folder, URI, open_store=lambda _: world.store)
     projection.start()
-    progress = projection.close(final=True)
+    progress = projection.close(final=folder.state().finished)
     if not progress.is_done:
         raise Broken(f"the store does not get everything: {progress}")
 
