@@ -156,6 +156,8 @@ def _conducted(
             event_files(found, sweep.arms).sync()
         _bring_home(found, state, url, stops)
         return _again(found, uri, told, stops)
+    if found and (holder := found.holder()) is not None:
+        raise CannotRun(locked(found.path, holder))
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
     check_reachable(uri)

@@ -155,9 +155,10 @@ class Display:
         if self.objective.metric in record.test:
             score += f", on the test split {number(record.test[self.objective.metric])}"
         why = f" ({record.reason})" if record.reason else ""
+        what = f": {found}" if (found := _what(record)) else ""
         return (
             f"{self._count()} {record.number:04d} {record.arm} {record.outcome.name.lower()} at epoch "
-            f"{record.epoch}, {score}, {record.seconds:.1f} s: {_what(record)}{why}"
+            f"{record.epoch}, {score}, {record.seconds:.1f} s{what}{why}"
         )
 
     def _report(self, record: TrialRecord) -> str:

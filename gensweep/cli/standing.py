@@ -53,7 +53,10 @@ def status(
     state = folder.state()
     found, how_far = standing(folder, state), summary(folder)
     if as_json:
-        print_facts(_facts(found) | {"running": len(state.running)} | how_far | {"state": found.word}, as_json=True)
+        print_facts(
+            _facts(found) | {"running": len(state.running) if found.is_held else 0} | how_far | {"state": found.word},
+            as_json=True,
+        )
         return
     from gensweep.text import counted, number
 
@@ -82,7 +85,7 @@ def _sentence(found: Standing, folder: SweepFolder) -> str:
         return f"{found.word}{where}{since}" + (f"; it was told to stop by {found.reason}" if found.reason else "")
     code = f", exit code {found.code}" if found.code is not None else ""
     if found.word == "stopped":
-        return f"stopped by {found.reason}{code}"
+        return f"stopped{code}: {found.reason}"
     if found.word == "died":
         return f"its driver died{where}: {found.reason}"
     return f"{found.word}{code}" + (f"; {found.rest}" if found.rest else "")

@@ -72,7 +72,7 @@ def no_store(protocol: str) -> str | None:
     if name in _OF_ONE_PROCESS:
         return "is seen by one process alone"
     if name in _READ:
-        return "is for reading: files can be neither written nor deleted there"
+        return "is no place where files can be written, replaced and deleted"
     return "is no place, but wraps another one" if name in _WRAPPING else None
 
 

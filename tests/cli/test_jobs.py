@@ -161,7 +161,7 @@ def test_it_is_stopped_says_so_and_goes_on_when_it_is_handed_in_again(folder: Pa
     assert "waiting" in (row := run(folder, "status", "--address", address)[1]) or "running" in row
     code, out, err = run(folder, "stop", "long", "--address", address)
     assert (code, out) == (0, "long has stopped. The same gensweep submit goes on with it.\n"), err
-    assert run(folder, "status", "long")[1].startswith("long: stopped by SIGTERM, exit code 75\n"), "by its folder"
+    assert run(folder, "status", "long")[1].startswith("long: stopped, exit code 75: SIGTERM\n"), "by its folder"
     code, out, err = run(folder, *words)
     assert code == 0, out + err
     events = SweepFolder.open(folder / "runs" / "long").events

@@ -263,11 +263,13 @@ def test_every_command_has_help_with_an_example(gensweep: Command, command: str)
 def test_the_help_names_every_command(gensweep: Command) -> None:
     shown = gensweep("--help")
     assert shown.code == 0
-    assert [line.split()[0] for line in shown.out.split("Commands:\n")[1].splitlines()] == [
+    listed = shown.out.split("Commands:\n")[1].splitlines()
+    assert [line.split()[0] for line in listed if not line.startswith(" " * 3)] == [
         "run", "check", "plan", "resume", "confirm", "submit", "status", "logs", "stop", "ls", "show", "compare",
         "best", "sample", "reconstruct", "interpolate", "traverse", "export", "register", "evaluate", "report",
         "train-extractor", "doctor", "ui", "sync", "rm", "rerun", "init", "list", "describe", "new", "schema"
     ]  # fmt: skip
+    assert "..." not in "".join(listed)  # whole sentences
     assert gensweep("--version").out == f"{__version__}\n"
 
 

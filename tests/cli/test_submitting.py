@@ -238,7 +238,7 @@ def test_it_outlives_its_terminal_is_found_again_stopped_and_goes_on_to_the_same
     assert events(folder)[-1]["event"] == "stopped"
     assert 0 < len(events(folder, "reported")) < 80
     code, out, _ = finish(command(folder, "status", "survivor"))
-    assert out.startswith(f"survivor: stopped by gensweep stop on {socket.gethostname()}, exit code 75\n")
+    assert out.startswith(f"survivor: stopped, exit code 75: gensweep stop on {socket.gethostname()}\n")
     assert out.endswith("Continue with: gensweep resume survivor\n")
     code, _, err = finish(command(folder, "resume", "survivor", "--in-process"))
     assert code == 0, err
@@ -260,7 +260,7 @@ def test_killed_three_seconds_after_sigterm_it_says_so_and_goes_on(tmp_path: Pat
         os.killpg(session, number)
         time.sleep(patience)
     code, out, _ = finish(command(tmp_path, "status", "survivor"))
-    assert out.startswith("survivor: stopped by SIGTERM, then killed, exit code 75\n")
+    assert out.startswith("survivor: stopped, exit code 75: SIGTERM, then killed\n")
     process = command(tmp_path, "resume", "survivor", "--in-process")
     while not [event for event in events(tmp_path, "started") if event["generation"] != 1]:
         assert process.poll() is None, process.communicate()
