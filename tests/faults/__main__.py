@@ -105,10 +105,15 @@ ROWS: Mapping[str, tuple[str, ...]] = {
         f"deploy/test_{name}.py::test_a_mutation_is_caught"
         for name in ("compose", "dockerfile", "kubernetes", "ray_cluster")
     ),
-    "a trial that hangs": ("executors/test_worker_loss.py::test_a_hang_says_how_long_and_where",),
+    "a trial that hangs, a worker that is frozen": (
+        "executors/test_worker_loss.py::test_a_hang_says_how_long_and_where", "executors/test_patience.py",
+        "orchestration/test_frozen_workers.py",
+    ),
+    "a worker or the driver is killed in the middle of a pack": ("orchestration/test_killed_packs.py",),
     "the time budget is used up": ("orchestration/test_driver.py::test_a_time_budget_stops_resumably",),
     "a death after the last trial": (
         "test_drive.py::test_a_death_after_the_last_trial_is_made_up_for",
+        "test_campaign.py::test_a_driver_that_died_after_its_last_trial_left_a_sweep_that_is_finished",
         "test_drive.py::test_a_stop_while_the_report_is_written_is_no_success_and_the_next_start_writes_the_rest",
     ),
     "a copied sweep is resumed": ("tracking/test_identity.py",),
