@@ -83,6 +83,7 @@ def in_one_process(folder: Path, *overrides: str) -> Watched:
     return watched(command, folder, store, {**ENVIRONMENT, "GENSWEEP_CACHE": str(folder / "cache")})
 
 
+@pytest.mark.slow
 def test_a_sweep_is_watched_to_its_end(tmp_path: Path) -> None:
     found = in_one_process(tmp_path)
     assert (found.trials, found.reports) == (3, 3 * scale.EPOCHS)

@@ -279,6 +279,7 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_from_its_copy(own: Command, tmp_path: Path) -> None:
     del own
     long = ["trial.training.epochs=30", "search.samples=6"]
