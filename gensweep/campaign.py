@@ -110,11 +110,15 @@ def refuse_early(sweep: Sweep, where: Where, allowed: Collection[str] = ()) -> N
     path = where.runs / sweep.name
     _refuse_at_once(sweep, where, path, allowed)
     if (found := SweepFolder.found(path.resolve())) is not None:
-        if (holder := found.holder()) is not None:
-            raise CannotRun(locked(found.path, holder))
+        _refuse_held(found)
         refuse_another_schema(found.state(), path)
     _refuse_unwritable(path)
     check_reachable(store_of(path, where.tracking_uri))
+
+
+def _refuse_held(found: SweepFolder) -> None:
+    if (holder := found.holder()) is not None:
+        raise CannotRun(locked(found.path, holder))
 
 
 def _refuse_at_once(sweep: Sweep, where: Where, path: Path, allowed: Collection[str]) -> None:
@@ -155,9 +159,9 @@ def _conducted(
         if has_event_files:
             event_files(found, sweep.arms).sync()
         _bring_home(found, state, url, stops)
-        return _again(found, uri, told, stops)
-    if found and (holder := found.holder()) is not None:
-        raise CannotRun(locked(found.path, holder))
+        return _again(found, state, uri, told, stops)
+    if found:
+        _refuse_held(found)
     refuse_another_schema(state, path)
     _refuse_unwritable(path)
     check_reachable(uri)
@@ -197,9 +201,9 @@ def synchronise(folder: SweepFolder, tracking_uri: str | None, *, tensorboard: b
 
     need(folder)
     has_event_files = wanted(folder.path, asked=tensorboard)
-    refuse_losses(folder, folder.state())
+    refuse_losses(folder, state := folder.state())
     _settle(folder)
-    _note_finished(folder)
+    _note_finished(folder, state)
     if has_event_files:
         event_files(folder, from_definition(folder.definition).arms).sync()
     projection = Projection(folder, tracking_uri, offers=offered(folder))
@@ -241,9 +245,8 @@ def _bring_home(folder: SweepFolder, state: SweepState, url: str | None, stops: 
     brought(home, stops)
 
 
-def _note_finished(folder: SweepFolder) -> None:
+def _note_finished(folder: SweepFolder, state: SweepState) -> None:
     """That the training is over, where the driver died between the end of its last trial and this word."""
-    state = folder.state()
     if state.finished or not state.trials or folder.holder() is not None:
         return
     if Mind(from_definition(folder.definition), issue).is_done(state):
@@ -288,11 +291,11 @@ def _may_be_deterministic(node: object) -> bool:
     return isinstance(node, list) and any(map(_may_be_deterministic, node))
 
 
-def _again(folder: SweepFolder, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
+def _again(folder: SweepFolder, state: SweepState, uri: str, told: Callable[[Verdict], None], stops: Stops) -> Verdict:
     """The verdict on a sweep that is done. What its driver left undone, or another store lacks, is done now."""
     from gensweep.drive import cut_short, judged
 
-    _note_finished(folder)
+    _note_finished(folder, state)
     is_closed = folder.is_closed()
     verdict = judged(folder, None, told, stops, keep=is_closed)
     if is_closed and is_sent_to(folder.path, uri):

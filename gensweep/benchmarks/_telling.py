@@ -10,6 +10,10 @@ from pathlib import Path
 
 import torch
 
+import gensweep
+
+ROOT = Path(gensweep.__file__).parents[1]
+
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print a table once all its rows are there."""
@@ -18,6 +22,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     print(f"\n{title}")
     for line in lines:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip(), flush=True)
+
+
+def surroundings() -> dict[str, str]:
+    """The environment of a command of this gensweep, in which Ray says little."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "RAY_AIR_NEW_OUTPUT": "0"}
 
 
 def markdown(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

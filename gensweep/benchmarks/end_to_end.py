@@ -8,7 +8,6 @@ gensweep from the command to its end, with its start, its report, and what it me
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,14 +22,12 @@ import numpy as np
 import torch
 import yaml
 
-import gensweep
-from gensweep.benchmarks._telling import n_cores, say
+from gensweep.benchmarks._telling import ROOT, n_cores, say, surroundings
 from gensweep.datasets.base import load
 from gensweep.datasets.digits import Digits
 from gensweep.errors import Outcome
 from gensweep.ledger.sweep_folder import SweepFolder
 
-ROOT = Path(gensweep.__file__).parents[1]
 DEFAULT_SWEEP = ROOT / "search_spaces" / "wae.yaml"
 _HELD = 1000  # digits that samples are held against; 100 test, the other 697 train
 
@@ -143,10 +140,9 @@ def own(contest: Contest, samples: int, folder: Path, *overrides: str, in_proces
 
 def _run(module: str, *arguments: str, **environment: str) -> str:
     """What a module of this gensweep prints, as a command; what it says besides goes to stderr."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "RAY_AIR_NEW_OUTPUT": "0", **environment}
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=surroundings).stdout
+    env = surroundings() | environment
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
 
 
 def rows(contest: Contest, peers: int, samples: int) -> Iterator[tuple[str, ...]]:

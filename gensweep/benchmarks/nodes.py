@@ -18,9 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-import gensweep
+from gensweep.benchmarks._telling import surroundings
 
-ROOT = Path(gensweep.__file__).parents[1]
 _HOST = "127.0.0.1"
 _PATIENCE = 120.0  # seconds for a daemon to start, and for all of its processes to end
 _OBJECTS = 80_000_000  # bytes for Ray's objects on a node: reports are small
@@ -34,12 +33,11 @@ class Nodes:
         self._started: list[subprocess.Popen[bytes]] = []
         self.address = f"{_HOST}:{_free_port()}"
         self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("RAY_")},
+            **{name: value for name, value in surroundings().items() if not name.startswith("RAY_")},
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
             "RAY_AIR_NEW_OUTPUT": "0",
             "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]),
         }
 
     def __enter__(self) -> Nodes:

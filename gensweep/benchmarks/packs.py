@@ -19,6 +19,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import torch
 from gensweep.benchmarks import end_to_end, steps
 from gensweep.benchmarks import workloads as of
 from gensweep.benchmarks._telling import machine, say, table
+from gensweep.modes import Mode
 
 PARTS = ("step", "packs", "evaluation", "end-to-end")
 
@@ -60,7 +62,7 @@ def shares(contest: end_to_end.Contest, samples: int) -> Iterator[tuple[str, ...
         say(f"evaluation: {contest.title}, pack={pack}")
         by_mode: dict[str, list[tuple[float, float]]] = {}
         for said in _outcomes(contest, samples, f"resources.pack={pack}"):
-            mode, *_ = said["mode"].partition(", latent size")
+            mode = str(replace(Mode.said(said["mode"]), latent_size=0))
             by_mode.setdefault(mode, []).append((said["seconds"], said["evaluation_seconds"]))
         for mode, seconds in sorted(by_mode.items()):
             training, scoring = (statistics.median(column) for column in zip(*seconds, strict=True))

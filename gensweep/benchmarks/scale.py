@@ -4,8 +4,7 @@ Two parts, each a table on stdout as the documentation has it, with progress on 
 
     cluster  `gensweep run --address` on a real Ray cluster of nodes that are daemons of this machine, a place for a trial on
              each, with trials so short that orchestration is nearly all there is. The smallest sweep on each number of nodes,
-             the others on the most, where the largest runs with one report a trial and in packs too. A line below says
-             what a trial, a report and a second take of the driver, by least squares over the rows without packs
+             the others on the most, where the largest runs with one report a trial and in packs too.
     driver   the same driver by a script of reports, without Ray and training, as driver.py has it, with the store's share
 
 All nodes share this machine's cores: rates are of it, while processor milliseconds of the driver hold for any number of them.
@@ -25,10 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 import yaml
-from scipy.optimize import nnls
 
 from gensweep.benchmarks import driver
 from gensweep.benchmarks._telling import machine, markdown, say
@@ -164,26 +161,9 @@ def lines(counts: Sequence[int], trials: Sequence[int], folder: Path) -> Iterato
             yield one(nodes, max(trials), way, folder)
 
 
-def told(found: Sequence[Line]) -> str:
-    """What a trial, a report and a second take, by what was seen without packs; where the three can be told apart.
-
-    No part is below 0, and a row counts by its relative error: a slow sweep of few trials tells most of what seconds take.
-    """
-    costs = np.array([cost for line in found if line.way.is_plain and (cost := line.cost()) is not None])
-    if len(costs) < 3 or np.ptp(costs[:, 1] / costs[:, 0]) < 1:
-        return "Too little was seen to tell what a trial takes of the driver, what a report, and what a second."
-    main, whole = costs[:, 3], costs[:, 3:].sum(1)
-    ours, of_main = (1000 * nnls(costs[:, :3] / taken[:, None], np.ones(len(costs)))[0] for taken in (whole, main))
-    return (
-        "The driver takes {:.1f} ms for a trial, {:.1f} ms for each of its reports, and {:.1f} ms a second besides; its main "
-        "thread {:.1f}, {:.1f} and {:.1f} of them."
-    ).format(*ours, *of_main)
-
-
 def cluster(counts: Sequence[int], trials: Sequence[int], folder: Path) -> None:
     """The first part."""
-    found = list(lines(counts, trials, folder))
-    print(f"\n{markdown(CLUSTER, [line.cells() for line in found])}\n\n{told(found)}", flush=True)
+    print(f"\n{markdown(CLUSTER, [line.cells() for line in lines(counts, trials, folder)])}", flush=True)
 
 
 def script(trials: int, folder: Path) -> tuple[str, ...]:

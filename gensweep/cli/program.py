@@ -63,7 +63,7 @@ def _help(command: Callable[..., None]) -> str:
 
 
 def _in_short(command: Callable[..., None]) -> str:
-    """The first sentence of a command's docstring, for the list of commands."""
+    """The first paragraph of a command's docstring as one line, for the list of commands."""
     first, *_ = (inspect.getdoc(command) or "").split("\n\n")
     return " ".join(first.split()).removesuffix(".")
 

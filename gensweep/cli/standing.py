@@ -52,16 +52,14 @@ def status(
 
     state = folder.state()
     found, how_far = standing(folder, state), summary(folder)
+    n_running = len(state.running) if found.is_held else 0
     if as_json:
-        print_facts(
-            _facts(found) | {"running": len(state.running) if found.is_held else 0} | how_far | {"state": found.word},
-            as_json=True,
-        )
+        print_facts(_facts(found) | {"running": n_running} | how_far | {"state": found.word}, as_json=True)
         return
     from gensweep.text import counted, number
 
     print(f"{folder.name}: {_sentence(found, folder)}")
-    running = f", {len(state.running)} in hand" if found.is_held and state.running else ""
+    running = f", {n_running} in hand" if n_running else ""
     best = f"; best {how_far['objective']} {number(how_far['best'])}" if how_far["best"] is not None else ""
     print(f"{how_far['ended']} of {counted(how_far['trials'], 'trial')} so far have ended{running}{best}")
     print(_way_on(found, folder))

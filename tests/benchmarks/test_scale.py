@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -15,11 +14,11 @@ import pytest
 import yaml
 
 from gensweep.benchmarks import scale
-from gensweep.benchmarks.nodes import ROOT
+from gensweep.benchmarks._telling import surroundings
 from gensweep.benchmarks.watched import Moment, Watched, watched
 from gensweep.spaces.check import load_and_check
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {**surroundings(), "OMP_NUM_THREADS": "1"}
 
 
 def line(
@@ -47,18 +46,6 @@ def test_what_was_over_too_early_has_dashes() -> None:
     assert cells[6:11] == ("-",) * 5
     assert cells[-1] == "-"
     assert line(200, 800, 2, 6, way=scale.PACKS).cells()[-1] == "-"
-
-
-def test_what_a_trial_a_report_and_a_second_take_are_told_apart() -> None:
-    """By sweeps that are made of 50, 8 and 30 ms, and of 20, 3 and 5 ms of the main thread; packs are no part of it."""
-    taken = [(100, 400), (1000, 4000), (1000, 1000)]
-    found = [line(n, k, 0.020 * n + 0.003 * k + 0.5, 0.030 * n + 0.005 * k + 2.5) for n, k in taken]
-    packed = line(1000, 4000, 1, 1, way=scale.PACKS)
-    assert scale.told([*found, packed]) == (
-        "The driver takes 50.0 ms for a trial, 8.0 ms for each of its reports, and 30.0 ms a second besides; its main thread "
-        "20.0, 3.0 and 5.0 of them."
-    )
-    assert scale.told([*found[:2], packed]).startswith("Too little was seen")
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ class Life:
     def _again(self, folder: SweepFolder, state: SweepState) -> End:
         """What is left to do where every trial has ended. While the store is away it is not done, and no driver's end either."""
         self.world.trouble["found done"] += 1
-        campaign._note_finished(folder)
+        campaign._note_finished(folder, state)
         collect.write_csv(collect.trials(folder), folder.path)
         projection = Projection(folder, URI, open_store=lambda _: self.world.store)
         with self.world.acting(self.process, self._tracker):
